@@ -1,0 +1,3 @@
+"""Recurrent networks, learning rules, and the curvature of the loss along training."""
+
+__version__ = "1.0.0"

@@ -1,0 +1,98 @@
+"""The only module that knows which TensorFlow this is.
+
+Everything else writes TensorFlow 1 graph code against :data:`tf`, which runs on TensorFlow 1.12 and,
+through ``compat.v1``, on TensorFlow 2.
+"""
+
+import os
+import sys
+import warnings
+
+import numpy as np
+
+from lsnn.errors import MissingTensorFlowError
+
+
+class _MissingTensorFlow(object):
+    """Stands for TensorFlow where there is none.
+
+    The workflow's own Python reads the names of rules, neurons and tasks without TensorFlow; it only
+    must not compute with them.
+    """
+
+    def __getattr__(self, name):
+        raise MissingTensorFlowError(
+            "{} has no TensorFlow, which this needs; run it with the Python of the TensorFlow "
+            "environment (README.md, Environments)".format(sys.executable)
+        )
+
+
+def _import_tensorflow():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings of the C++ side are not for users
+    try:
+        with warnings.catch_warnings():
+            # TensorFlow 1.12 uses spellings that numpy 1.17 and later call deprecated.
+            warnings.simplefilter("ignore", FutureWarning)
+            import tensorflow
+    except ImportError:
+        return _MissingTensorFlow()
+    tf1 = tensorflow
+    if not tensorflow.__version__.startswith("1."):
+        tf1 = tensorflow.compat.v1
+    tf1.logging.set_verbosity(tf1.logging.ERROR)  # deprecations are not for users either
+    if tf1 is not tensorflow:
+        tf1.disable_v2_behavior()
+    return tf1
+
+
+tf = _import_tensorflow()
+
+
+def require(version):
+    """Refuse to compute with another TensorFlow than the configuration names.
+
+    Args:
+        version: "1.12", or "2" for any release of TensorFlow 2.
+
+    Raises:
+        MissingTensorFlowError: there is none, or another one.
+    """
+    if not (tf.VERSION + ".").startswith(version + "."):
+        raise MissingTensorFlowError(
+            "the configuration asks for TensorFlow {}, {} has TensorFlow {}; run it with the Python "
+            "of the other environment, or change `tensorflow` in the configuration".format(
+                version, sys.executable, tf.VERSION
+            )
+        )
+
+
+def _options(threads):
+    """Return session options: that many threads, and on a GPU only the memory that is needed."""
+    options = tf.ConfigProto(
+        intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
+    )
+    options.gpu_options.allow_growth = True  # several jobs can share a card
+    return options
+
+
+def new_session(graph, threads=1):
+    """Return a session on ``graph`` that computes with at most ``threads`` threads."""
+    return tf.Session(graph=graph, config=_options(threads))
+
+
+def describe(threads=1):
+    """Return versions and device as text by name, for the metadata of a result."""
+    from tensorflow.python.client import device_lib
+
+    # The options matter: the first use of a device fixes the process's number of threads.
+    gpus = [
+        device.physical_device_desc
+        for device in device_lib.list_local_devices(_options(threads))
+        if device.device_type == "GPU"
+    ]
+    return {
+        "python": "{}.{}.{}".format(*sys.version_info[:3]),
+        "numpy": np.__version__,
+        "tensorflow": tf.VERSION,
+        "device": "; ".join(gpus) or "CPU",
+    }

@@ -1,0 +1,101 @@
+"""Checkpoint files: the weights of one training run at every checkpoint.
+
+A file is a plain npz, readable by numpy alone: float32 arrays stacked over the C checkpoints, ``w_in``
+(C, n_in, N), ``w_rec`` (C, N, N) [pre, post], ``w_out`` (C, N, n_out), ``b_out`` (C, n_out), the int64
+array ``iteration`` (C), and two texts: ``metadata``, a JSON mapping that says what made the file, and
+``sha256``, which covers all the rest.
+"""
+
+import hashlib
+import json
+
+import numpy as np
+
+from lsnn.errors import ResultError
+from lsnn.files import atomic_write, canonical_json
+from lsnn.network import PARAMETERS
+
+FORMAT_VERSION = 1
+
+
+def write(path, arrays, metadata):
+    """Write arrays by name, and a JSON-able mapping, whole or not at all."""
+    content = {name: np.asarray(array) for name, array in arrays.items()}
+    content["metadata"] = np.array(canonical_json(dict(metadata, format_version=FORMAT_VERSION)))
+    content["sha256"] = np.array(_digest(content))
+    with atomic_write(path) as stream:
+        np.savez(stream, **content)
+
+
+def read(path):
+    """Return the arrays by name and the metadata of a file that :func:`write` wrote.
+
+    Raises:
+        ResultError: the file is missing, cut off, altered, not a checkpoint file, or of another
+            format version.
+    """
+    content = _load(path)
+    try:
+        expected = str(content.pop("sha256"))
+        metadata = json.loads(str(content["metadata"]))
+        version = metadata["format_version"]
+    except (KeyError, ValueError, TypeError):
+        raise ResultError("{}: not a checkpoint file of this project".format(path)) from None
+    if _digest(content) != expected:
+        raise ResultError(
+            "{}: altered since it was written (its content has not the SHA-256 {}); delete it and "
+            "run the job that writes it again".format(path, expected)
+        )
+    if version != FORMAT_VERSION:
+        raise ResultError(
+            "{}: checkpoint format {}, this version of lsnn reads format {}; delete it and train "
+            "again".format(path, version, FORMAT_VERSION)
+        )
+    del content["metadata"]
+    missing = [name for name in ("iteration",) + PARAMETERS if name not in content]
+    if missing:
+        raise ResultError("{}: has no array {}".format(path, ", ".join(missing)))
+    return content, metadata
+
+
+def check_shapes(path, arrays, shapes):
+    """Refuse arrays that are not weights of the given shapes, stacked over checkpoints.
+
+    Raises:
+        ResultError: names the file, the parameter, its shape, and the shape needed.
+    """
+    n_checkpoints = len(arrays["iteration"])
+    for name, shape in shapes.items():
+        if arrays[name].shape != (n_checkpoints,) + tuple(shape):
+            raise ResultError(
+                "{}: {} has shape {}; the configured network and {} checkpoints need {}".format(
+                    path, name, arrays[name].shape, n_checkpoints, (n_checkpoints,) + tuple(shape)
+                )
+            )
+
+
+def weights_at(arrays, index):
+    """Return the weights by name of the checkpoint at a position of the stacked arrays."""
+    return {name: arrays[name][index] for name in PARAMETERS}
+
+
+def _load(path):
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise ResultError("{}: no such file".format(path)) from None
+    except Exception as error:  # what a damaged archive raises differs from byte to byte
+        raise ResultError(
+            "{}: damaged or not a checkpoint file ({}); delete it and run the job that writes it "
+            "again".format(path, error)
+        ) from None
+
+
+def _digest(content):
+    digest = hashlib.sha256()
+    for name in sorted(content):
+        array = np.ascontiguousarray(content[name])
+        digest.update("{} {} {}\n".format(name, array.dtype.str, array.shape).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,320 @@
+"""The study as typed, immutable values, read from a configuration file and checked key by key.
+
+The meaning, unit, default and bounds of every key stand in ``workflow/schemas/config.schema.yaml``.
+"""
+
+import difflib
+import json
+import math
+import os
+from typing import Dict, List, NamedTuple, Tuple
+
+import jsonschema
+import yaml
+
+from lsnn.errors import ConfigError
+from lsnn.learning_rules import LEARNING_RULES
+from lsnn.neurons import NEURONS
+from lsnn.tasks import TASKS
+
+_REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SCHEMA_FILE = os.path.join(_REPOSITORY, "workflow", "schemas", "config.schema.yaml")
+
+# Folder of results/ that holds the results kept in the repository; no study may write there.
+COMMITTED = "committed"
+
+
+class TaskSettings(NamedTuple):
+    """What the network learns."""
+
+    name: str
+
+
+class NetworkSettings(NamedTuple):
+    """The recurrent network; time constants in ms."""
+
+    neurons: str
+    n_units: int
+    n_adaptive: int
+    tau_m: float
+    tau_out: float
+    threshold: float
+    tau_adaptation: float
+    beta: float
+
+
+class TrainingSettings(NamedTuple):
+    """Stochastic gradient descent."""
+
+    learning_rate: float
+    batch_size: int
+    l2: float
+
+
+class Schedule(NamedTuple):
+    """How long a learning rule trains, and how often it is looked at; both in iterations."""
+
+    iterations: int
+    checkpoint_every: int
+
+
+class CurvatureSettings(NamedTuple):
+    """The Hessian that is computed at every checkpoint."""
+
+    split: str
+    samples: int
+    tolerance: float
+    parameters: Tuple[str, ...]
+
+
+class Study(NamedTuple):
+    """Everything that the workflow and its scripts are told."""
+
+    name: str
+    tensorflow: str
+    data: str
+    task: TaskSettings
+    network: NetworkSettings
+    training: TrainingSettings
+    learning_rules: Dict[str, Schedule]
+    seeds: Tuple[int, ...]
+    curvature: CurvatureSettings
+
+    def training_settings(self, learning_rule: str, seed: int) -> dict:
+        """Return all that the result of one training run depends on, as JSON-able values."""
+        return {
+            "learning_rule": learning_rule,
+            "seed": seed,
+            "schedule": dict(self.learning_rules[learning_rule]._asdict()),
+            "tensorflow": self.tensorflow,
+            "task": dict(self.task._asdict()),
+            "network": dict(self.network._asdict()),
+            "training": dict(self.training._asdict()),
+        }
+
+    def curvature_settings(self) -> dict:
+        """Return all that the curvature at given weights depends on, as JSON-able values."""
+        return {
+            "tensorflow": self.tensorflow,
+            "task": dict(self.task._asdict()),
+            "network": dict(self.network._asdict()),
+            "l2": self.training.l2,
+            "curvature": dict(self.curvature._asdict(), parameters=list(self.curvature.parameters)),
+        }
+
+
+def read_study(path: str) -> Study:
+    """Read a configuration file (YAML, hence JSON too).
+
+    Raises:
+        ConfigError: the file cannot be read, or :func:`parse_study` refuses what it holds.
+    """
+    try:
+        with open(path, encoding="utf-8") as stream:
+            values = yaml.safe_load(stream)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("configuration {}: cannot be read: {}".format(path, error)) from None
+    except yaml.YAMLError as error:
+        raise ConfigError("configuration {}: not valid YAML: {}".format(path, error)) from None
+    try:
+        return parse_study({} if values is None else values)
+    except ConfigError as error:
+        raise ConfigError("configuration {}:\n{}".format(path, error)) from None
+
+
+def parse_study(values: dict) -> Study:
+    """Return the study that a mapping describes, with defaults filled in.
+
+    Raises:
+        ConfigError: one line for every unknown key and impossible value, with key, value and what
+            is allowed.
+    """
+    values = resolve(values)
+    seeds = values["seeds"]
+    curvature = values["curvature"]
+    return Study(
+        name=values["name"],
+        tensorflow=values["tensorflow"],
+        data=values["data"],
+        task=TaskSettings(**values["task"]),
+        network=NetworkSettings(**values["network"]),
+        training=TrainingSettings(**values["training"]),
+        learning_rules={
+            name: Schedule(**schedule) for name, schedule in values["learning_rules"].items()
+        },
+        seeds=tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds),
+        curvature=CurvatureSettings(**dict(curvature, parameters=tuple(curvature["parameters"]))),
+    )
+
+
+def resolve(values: dict) -> dict:
+    """Return the mapping with every default filled in, after checking it as :func:`parse_study`."""
+    with open(SCHEMA_FILE, encoding="utf-8") as stream:
+        schema = yaml.safe_load(stream)
+    errors = jsonschema.Draft7Validator(schema).iter_errors(values)
+    problems = [_describe(error) for error in sorted(errors, key=lambda e: str(e.absolute_path))]
+    problems += _not_finite(values, "")
+    if not problems:
+        values = _fill(schema, values)
+        problems = _contradictions(values)
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return values
+
+
+def differences(found: dict, wanted: dict, path: str = "") -> List[str]:
+    """Return a line for every key in which two mappings of settings differ."""
+    lines = []
+    for key in sorted(set(found) | set(wanted)):
+        name = ".".join(filter(None, [path, key]))
+        a, b = found.get(key), wanted.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            lines += differences(a, b, name)
+        elif a != b:
+            lines.append("{}: {} there, {} wanted".format(name, json.dumps(a), json.dumps(b)))
+    return lines
+
+
+def _fill(schema, value):
+    """Return ``value`` with defaults for missing keys, and numbers of the type the schema names."""
+    if isinstance(value, dict):
+        parts = schema.get("properties", {})
+        others = schema.get("additionalProperties")
+        filled = {key: _fill(part, value.get(key, _default(part))) for key, part in parts.items()}
+        filled.update((key, _fill(others, value[key])) for key in value if key not in parts)
+        return filled
+    if isinstance(value, list):
+        return [_fill(schema.get("items", {}), item) for item in value]
+    if schema.get("type") == "number":
+        return float(value)
+    if isinstance(value, float):  # YAML's 5.0 where a whole number is meant
+        return int(value)
+    return value
+
+
+def _default(schema):
+    return schema["default"] if "default" in schema else {}
+
+
+def _describe(error) -> str:
+    """Return one line for an error of the schema: key, value, and what is allowed."""
+    path = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema["properties"])
+        unknown = sorted(str(key) for key in error.instance if key not in known)
+        return "; ".join(
+            "{}: unknown key{}; allowed: {}".format(
+                ".".join(filter(None, [path, key])), _suggestion(key, known), ", ".join(known)
+            )
+            for key in unknown
+        )
+    hint = ""
+    if isinstance(error.instance, str) and "number" in str(error.schema.get("type")):
+        hint = " (in YAML a number with an exponent has a point and a sign: 1.0e-3)"
+    return "{}: {} is not possible; allowed: {}{}".format(
+        path or "the configuration",
+        json.dumps(error.instance, default=str),
+        _allowed(error.schema),
+        hint,
+    )
+
+
+def _suggestion(key, known) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    return " (did you mean {}?)".format(near[0]) if near else ""
+
+
+def _allowed(schema) -> str:
+    """Return in words what a part of the schema allows."""
+    if "anyOf" in schema:
+        return ", or ".join(_allowed(part) for part in schema["anyOf"])
+    if "enum" in schema:
+        return "one of " + ", ".join(json.dumps(value) for value in schema["enum"])
+    if schema["type"] == "array":
+        return "a list of at least one, all different, each " + _allowed(schema["items"])
+    words = {
+        "number": "a number",
+        "integer": "a whole number",
+        "string": "a text",
+        "object": "a mapping with at least one key" if "minProperties" in schema else "a mapping",
+    }[schema["type"]]
+    bounds = [
+        "{} {}".format(sign, schema[bound])
+        for bound, sign in [
+            ("exclusiveMinimum", ">"),
+            ("minimum", ">="),
+            ("maximum", "<="),
+            ("pattern", "matching"),
+            ("minLength", "of a length >="),
+            ("maxLength", "of a length <="),
+        ]
+        if bound in schema
+    ]
+    return " ".join([words, " and ".join(bounds)]).strip()
+
+
+def _not_finite(value, path) -> List[str]:
+    """Return a line for every .nan and .inf, which bounds alone do not all refuse."""
+    if isinstance(value, dict):
+        parts = value.items()
+    elif isinstance(value, list):
+        parts = enumerate(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        return ["{}: {} is not possible; allowed: a finite number".format(path, value)]
+    else:
+        return []
+    return [
+        line
+        for key, part in parts
+        for line in _not_finite(part, ".".join(filter(None, [path, str(key)])))
+    ]
+
+
+def _contradictions(values) -> List[str]:
+    """Return a line for every value that only another value, or a registry, makes impossible."""
+    problems = []
+
+    def require(condition, key, value, allowed):
+        if not condition:
+            problems.append(
+                "{}: {} is not possible; allowed: {}".format(key, json.dumps(value), allowed)
+            )
+
+    def require_name(registry, key, name):
+        require(name in registry, key, name, "one of " + ", ".join(sorted(registry)))
+
+    require(values["name"] != COMMITTED, "name", values["name"], "any other name")
+    require_name(NEURONS, "network.neurons", values["network"]["neurons"])
+    require_name(TASKS, "task.name", values["task"]["name"])
+    for rule, schedule in values["learning_rules"].items():
+        require_name(LEARNING_RULES, "learning_rules", rule)
+        require(
+            schedule["iterations"] % schedule["checkpoint_every"] == 0,
+            "learning_rules.{}.checkpoint_every".format(rule),
+            schedule["checkpoint_every"],
+            "a divisor of iterations = {}".format(schedule["iterations"]),
+        )
+    n_units = values["network"]["n_units"]
+    n_adaptive = values["network"]["n_adaptive"]
+    require(
+        n_adaptive <= n_units,
+        "network.n_adaptive",
+        n_adaptive,
+        "at most network.n_units = {}".format(n_units),
+    )
+    task = TASKS.get(values["task"]["name"])
+    if task:
+        split = values["curvature"]["split"]
+        for key, value, size, of in [
+            ("curvature.samples", values["curvature"]["samples"], task.split_sizes[split], split),
+            (
+                "training.batch_size",
+                values["training"]["batch_size"],
+                task.split_sizes["train"],
+                "train",
+            ),
+        ]:
+            require(
+                value <= size, key, value, "at most the {} examples of split {}".format(size, of)
+            )
+    return problems

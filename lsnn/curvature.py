@@ -1,0 +1,139 @@
+"""Curvature of the loss at given weights: Hessian-vector products, and extreme eigenvalues from them.
+
+The loss is the true one. Nothing here knows of learning rules: a network and weights are all that is
+needed, and there is no argument through which a rule's truncated gradient could enter.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+from lsnn.backend import new_session, tf
+from lsnn.network import PARAMETERS
+
+LANCZOS_VECTORS = 20  # size of ARPACK's Krylov space: fewest products along real runs
+MAX_RESTARTS = 100
+ROUGH_TOLERANCE = 0.1  # of the estimate that is made where the wanted tolerance was not reached
+
+
+class Eigenvalue(NamedTuple):
+    """A signed eigenvalue of the Hessian, and what it is worth."""
+
+    value: float
+    residual: float  # |Hv - value v| / |value| with |v| = 1; bounds the relative error
+    converged: bool  # residual <= tolerance
+
+
+class Hessian(object):
+    """Products of vectors with the Hessian of a network's loss on fixed examples.
+
+    The loss is that of training (the task's plus the L2 term) with its exact gradient. A product is
+    exact: the gradient of (gradient . v), Pearlmutter (1994). The graph is built once; weights are
+    moved into it.
+
+    Args:
+        network: :class:`lsnn.network.Network`.
+        inputs, targets: the examples that the loss averages over.
+        parameters: names of the parameters to differentiate by, in the order of the vector.
+        threads: most threads to compute with.
+    """
+
+    def __init__(self, network, inputs, targets, parameters=("w_rec",), threads=1):
+        shapes = [network.shapes[name] for name in parameters]
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        self.size = sum(sizes)
+        with tf.Graph().as_default() as graph:
+            self._weights = network.variables()
+            self._vector = tf.placeholder(tf.float32, [self.size], "vector")
+            examples = [
+                tf.get_variable("examples_{}".format(i), value.shape, value.dtype, trainable=False)
+                for i, value in enumerate([inputs, targets])
+            ]
+            logits = network.respond(self._weights, examples[0]).logits
+            loss = network.task.loss(logits, examples[1]) + network.l2_loss(self._weights)
+            by = [self._weights[name] for name in parameters]
+            gradient = tf.gradients(loss, by)
+            directions = [
+                tf.reshape(part, shape)
+                for part, shape in zip(tf.split(self._vector, sizes), shapes)
+            ]
+            slope = tf.add_n([tf.reduce_sum(g * v) for g, v in zip(gradient, directions)])
+            self._gradient = _flat(gradient)
+            self._product = _flat(tf.gradients(slope, by))
+        self._session = new_session(graph, threads)
+        for variable, value in zip(examples, [inputs, targets]):
+            variable.load(value, self._session)
+        self.products = 0  # computed so far
+
+    def move_to(self, weights):
+        """Take the Hessian at these weights, arrays by name, from now on."""
+        for name in PARAMETERS:
+            self._weights[name].load(weights[name], self._session)
+
+    def gradient(self):
+        """Return the gradient of the loss (size,), float64."""
+        return self._session.run(self._gradient).astype(np.float64)
+
+    def product(self, vector):
+        """Return the Hessian times a vector (size,) as float64, computed in float32."""
+        self.products += 1
+        return self._session.run(self._product, {self._vector: vector}).astype(np.float64)
+
+
+def _flat(tensors):
+    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
+
+
+def extreme_eigenvalues(hessian, tolerance, start):
+    """Return the largest and the smallest eigenvalue, signed, by ARPACK's restarted Lanczos.
+
+    Both come from one Krylov space, which costs fewer products than one for each.
+
+    Args:
+        hessian: gives ``size``, at least 3, and ``product(vector)``.
+        tolerance: relative tolerance of the eigenvalues.
+        start: vector (size,) to start from.
+
+    Returns:
+        Two :class:`Eigenvalue`, the largest first. One that did not reach the tolerance is a rough
+        estimate, or nan if not even that was to be had; its ``converged`` is False.
+    """
+    vectors = _arpack(hessian, tolerance, start)
+    if vectors is None:
+        vectors = _arpack(hessian, ROUGH_TOLERANCE, start)
+    if vectors is None:
+        unknown = Eigenvalue(np.nan, np.nan, False)
+        return unknown, unknown
+    pairs = [_rayleigh(hessian, vector, tolerance) for vector in vectors]
+    return max(pairs), min(pairs)
+
+
+def larger_in_magnitude(largest, smallest):
+    """Return that of two :class:`Eigenvalue` which is larger in magnitude."""
+    return smallest if abs(smallest.value) > abs(largest.value) else largest
+
+
+def _arpack(hessian, tolerance, start):
+    """Return the two eigenvectors that ARPACK finds, or None if it does not converge."""
+    operator = LinearOperator((hessian.size, hessian.size), hessian.product, dtype=np.float64)
+    try:
+        return eigsh(
+            operator,
+            k=2,
+            which="BE",  # one from each end of the spectrum
+            ncv=min(LANCZOS_VECTORS, hessian.size),
+            tol=tolerance,
+            v0=start,
+            maxiter=MAX_RESTARTS,
+        )[1].T
+    except ArpackNoConvergence:
+        return None
+
+
+def _rayleigh(hessian, vector, tolerance):
+    """Return the eigenvalue that belongs to a unit vector, with the residual that is really there."""
+    image = hessian.product(vector)
+    value = vector.dot(image)
+    residual = np.linalg.norm(image - value * vector) / abs(value)
+    return Eigenvalue(float(value), float(residual), bool(residual <= tolerance))

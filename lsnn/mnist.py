@@ -1,0 +1,78 @@
+"""The MNIST files, in their raw (uncompressed) idx format, known by their SHA-256."""
+
+import os
+
+import numpy as np
+
+from lsnn.errors import DataError
+from lsnn.files import sha256_of_file
+
+# file name: (bytes, SHA-256)
+FILES = {
+    "train-images-idx3-ubyte": (
+        47040016,
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    "train-labels-idx1-ubyte": (
+        60008,
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    "t10k-images-idx3-ubyte": (
+        7840016,
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    "t10k-labels-idx1-ubyte": (
+        10008,
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+}
+
+_IMAGES_HEADER = 16  # bytes before the first pixel
+_LABELS_HEADER = 8  # bytes before the first label
+
+
+def verify(path):
+    """Check that ``path`` is, to the bit, the MNIST file of its name.
+
+    Raises:
+        DataError: there is no such file, MNIST has no file of this name, or it was altered.
+    """
+    name = os.path.basename(path)
+    way_out = "scripts/fetch_mnist.py --output {} fetches it".format(os.path.dirname(path) or ".")
+    if name not in FILES:
+        raise DataError("{}: MNIST has no such file, only {}".format(path, ", ".join(FILES)))
+    if not os.path.isfile(path):
+        raise DataError("{}: no such file; {}".format(path, way_out))
+    size, expected = FILES[name]
+    actual = sha256_of_file(path)
+    if actual != expected:
+        raise DataError(
+            "{}: not the MNIST file of that name ({} bytes with SHA-256 {} instead of {} bytes "
+            "with SHA-256 {}); {} again".format(
+                path, os.path.getsize(path), actual, size, expected, way_out
+            )
+        )
+
+
+def read_images(path):
+    """Return the images of an MNIST file as uint8 (n, 28, 28).
+
+    Raises:
+        DataError: :func:`verify` refuses the file.
+    """
+    verify(path)
+    with open(path, "rb") as stream:
+        stream.seek(_IMAGES_HEADER)
+        return np.fromfile(stream, np.uint8).reshape(-1, 28, 28)
+
+
+def read_labels(path):
+    """Return the labels of an MNIST file as uint8 (n,).
+
+    Raises:
+        DataError: :func:`verify` refuses the file.
+    """
+    verify(path)
+    with open(path, "rb") as stream:
+        stream.seek(_LABELS_HEADER)
+        return np.fromfile(stream, np.uint8)

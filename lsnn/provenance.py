@@ -1,0 +1,47 @@
+"""What made a result: settings, versions, device, commit, wall time."""
+
+import hashlib
+import os
+import subprocess
+
+from lsnn import __version__, backend
+from lsnn.files import canonical_json, sha256_of_file
+
+
+def record(settings, outputs, wall_seconds, threads, **measures):
+    """Return the record that is written beside the results of a job.
+
+    Args:
+        settings: JSON-able mapping of all that the results depend on.
+        outputs: paths of the results; their SHA-256 go into the record, by file name.
+        wall_seconds: duration of the job.
+        threads: most threads that the job computed with.
+        measures: further JSON-able values by name.
+    """
+    environment = dict(backend.describe(threads), threads=threads, lsnn=__version__)
+    environment["commit"] = _commit()
+    return dict(
+        measures,
+        settings=settings,
+        settings_sha256=hashlib.sha256(canonical_json(settings).encode()).hexdigest(),
+        outputs={os.path.basename(path): sha256_of_file(path) for path in outputs},
+        environment=environment,
+        wall_seconds=wall_seconds,
+    )
+
+
+def _commit():
+    """Return the commit of this checkout, or None where there is no checkout or no git."""
+    command = [
+        "git",
+        "-C",
+        os.path.dirname(__file__),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+    ]
+    try:
+        return subprocess.check_output(command, stderr=subprocess.DEVNULL).decode().strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,175 @@
+"""Compute the extreme Hessian eigenvalues of the loss at every checkpoint of a checkpoint file.
+
+Writes to the output folder curvature.csv (a row a checkpoint: lambda_max, lambda_min and
+lambda_abs_max, the one of larger magnitude, each signed, with its residual and whether it converged;
+and the number of Hessian-vector products) and curvature.json (what made it). Eigenvalues computed so
+far are kept in curvature_state.json there: stopped and started again, the program goes on behind the
+last of them.
+
+The columns learning_rule and seed are copied from the checkpoint file. The seed also draws the
+examples; the learning rule means nothing here: the loss is the true one.
+"""
+
+import argparse
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from lsnn import backend, checkpoints, provenance
+from lsnn.config import differences, read_study
+from lsnn.curvature import Hessian, extreme_eigenvalues, larger_in_magnitude
+from lsnn.errors import ResultError, run
+from lsnn.files import read_record, sha256_of_file, write_record, write_table
+from lsnn.network import Network
+from lsnn.randomness import generator
+from lsnn.tasks import TASKS
+
+EIGENVALUES = ("lambda_max", "lambda_min", "lambda_abs_max")
+COLUMNS = (
+    ("learning_rule", "seed", "iteration")
+    + tuple(name + part for name in EIGENVALUES for part in ("", "_residual", "_converged"))
+    + ("products",)
+)
+
+
+def log(line):
+    """Print a line at once: whoever follows the log sees the job move."""
+    print(line, flush=True)
+
+
+def read_checkpoints(path, study, network):
+    """Return the arrays of a checkpoint file, its learning rule and its seed.
+
+    Raises:
+        ResultError: the file is damaged, or of another network, task or loss than the study's.
+    """
+    arrays, metadata = checkpoints.read(path)
+    there = metadata.get("settings", {})
+    wanted = study.curvature_settings()
+    lines = differences(
+        {
+            "task": there.get("task"),
+            "network": there.get("network"),
+            "training": {"l2": there.get("training", {}).get("l2")},
+        },
+        {"task": wanted["task"], "network": wanted["network"], "training": {"l2": wanted["l2"]}},
+    )
+    if lines:
+        raise ResultError(
+            "{}: of another configuration than the study:\n{}".format(path, "\n".join(lines))
+        )
+    checkpoints.check_shapes(path, arrays, network.shapes)
+    return arrays, there["learning_rule"], there["seed"]
+
+
+def read_state(path, made_from):
+    """Return the rows that were computed before, from the same settings and checkpoints, or none."""
+    if not os.path.exists(path):
+        return []
+    try:
+        state = read_record(path)
+        if state["made_from"] != made_from:
+            raise ResultError("{}: state of other settings or checkpoints".format(path))
+    except ResultError as error:
+        os.replace(path, path + ".set-aside")
+        log("not used, moved to {}.set-aside, starting anew: {}".format(path, error))
+        return []
+    log("{} checkpoints are done already, kept in {}".format(len(state["rows"]), path))
+    return state["rows"]
+
+
+def measure(hessian, tolerance, start):
+    """Return the columns of one checkpoint but for its labels."""
+    before = hessian.products
+    largest, smallest = extreme_eigenvalues(hessian, tolerance, start)
+    found = dict(zip(EIGENVALUES, (largest, smallest, larger_in_magnitude(largest, smallest))))
+    row = {"products": hessian.products - before}
+    for name, eigenvalue in found.items():
+        row[name] = eigenvalue.value
+        row[name + "_residual"] = eigenvalue.residual
+        row[name + "_converged"] = eigenvalue.converged
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", required=True, help="configuration of the study (YAML)")
+    parser.add_argument("--checkpoints", required=True, metavar="FILE", help="checkpoint file")
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="where results go")
+    parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
+    arguments = parser.parse_args()
+
+    started = time.time()
+    study = read_study(arguments.config)
+    backend.require(study.tensorflow)
+    task = TASKS[study.task.name](study.data)
+    network = Network(study.network, task, study.training.l2)
+    arrays, rule, seed = read_checkpoints(arguments.checkpoints, study, network)
+    settings = study.curvature_settings()
+    split, samples = study.curvature.split, study.curvature.samples
+    drawn = generator(seed, "curvature examples").permutation(task.split_sizes[split])[:samples]
+    hessian = Hessian(
+        network, *task.examples(split, drawn), study.curvature.parameters, arguments.threads
+    )
+
+    state = os.path.join(arguments.output, "curvature_state.json")
+    made_from = {"settings": settings, "checkpoints": sha256_of_file(arguments.checkpoints)}
+    rows = read_state(state, made_from)
+    n_checkpoints = len(arrays["iteration"])
+    n_before, loop_started = len(rows), time.time()
+    for i in range(n_before, n_checkpoints):
+        iteration = int(arrays["iteration"][i])
+        hessian.move_to(checkpoints.weights_at(arrays, i))
+        start = generator(seed, "Lanczos", iteration).randn(hessian.size)
+        row = measure(hessian, study.curvature.tolerance, start)
+        rows.append(dict(row, learning_rule=rule, seed=seed, iteration=iteration))
+        write_record(state, {"made_from": made_from, "rows": rows})
+        per_checkpoint = (time.time() - loop_started) / (i + 1 - n_before)
+        log(describe(row, iteration, per_checkpoint, n_checkpoints - 1 - i))
+
+    table = os.path.join(arguments.output, "curvature.csv")
+    write_table(table, COLUMNS, rows)
+    seconds = time.time() - loop_started
+    record = provenance.record(
+        settings,
+        [table],
+        time.time() - started,
+        arguments.threads,
+        checkpoints={
+            "file": os.path.basename(arguments.checkpoints),
+            "sha256": made_from["checkpoints"],
+        },
+        products=sum(row["products"] for row in rows),
+        seconds_per_product=seconds / hessian.products if hessian.products else None,
+    )
+    write_record(os.path.join(arguments.output, "curvature.json"), record)
+    os.remove(state)
+    log("done in {:.0f} s".format(time.time() - started))
+
+
+def describe(row, iteration, seconds_per_checkpoint, checkpoints_left):
+    """Return the line of the log for a checkpoint."""
+    values = [
+        "{} {:.6g} (residual {:.1e}{})".format(
+            name,
+            row[name],
+            row[name + "_residual"],
+            "" if row[name + "_converged"] else ", NOT converged",
+        )
+        for name in ("lambda_max", "lambda_min")
+    ]
+    return "iteration {}  {}  {} products, {:.1f} s per checkpoint, {:.0f} s left".format(
+        iteration,
+        ", ".join(values),
+        row["products"],
+        seconds_per_checkpoint,
+        seconds_per_checkpoint * checkpoints_left,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,249 @@
+"""Write the tables of the report as html pages: summary, configuration, run."""
+
+import argparse
+import html
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from lsnn.config import SCHEMA_FILE, read_study
+from lsnn.errors import ResultError, run
+from lsnn.files import atomic_write, read_record
+from plot import label
+from study_statistics import LEVELS, QUANTITIES, RATIOS
+from tables import SUMMARY, read_table, study_as_mapping
+
+QUANTITY_LABELS = {
+    "lambda_max_final": "λ_max, largest eigenvalue: final state",
+    "lambda_max_mean": "λ_max, largest eigenvalue: mean over training",
+    "lambda_min_final": "λ_min, smallest eigenvalue: final state",
+    "lambda_abs_max_final": "λ_|max|, eigenvalue of largest magnitude: final state",
+    "lambda_abs_max_mean": "λ_|max|, eigenvalue of largest magnitude: mean over training",
+    "train_loss_final": "Training cross entropy (nats): final state",
+    "validation_loss_final": "Validation cross entropy (nats): final state",
+    "test_loss_final": "Test cross entropy (nats): final state",
+    "train_accuracy_final": "Training accuracy: final state",
+    "validation_accuracy_final": "Validation accuracy: final state",
+    "test_accuracy_final": "Test accuracy: final state",
+    "generalization_gap_final": "Training − test accuracy: final state",
+    "generalization_gap_loss_final": "Test − training cross entropy (nats): final state",
+    "lambda_max_ratio_final": "Equal fraction of training: final states",
+    "lambda_max_ratio_mean": "Equal fraction of training: averaged over training",
+    "lambda_max_ratio_at_lowest_common_loss": "Equal training loss: lowest that both runs reach",
+    "lambda_max_ratio_over_common_losses": f"Equal training loss: averaged over {LEVELS} losses",
+}
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.4 sans-serif; color: #222; background: #fff; margin: 1.5em; }}
+h1 {{ font-size: 1.3em; }}
+h2 {{ font-size: 1.1em; margin-top: 1.6em; }}
+p {{ max-width: 50em; }}
+table {{ border-collapse: collapse; }}
+th, td {{ padding: 0.3em 0.8em; text-align: left; vertical-align: top; }}
+thead th {{ border-bottom: 2px solid #222; }}
+tbody th {{ font-weight: normal; }}
+tbody tr {{ border-bottom: 1px solid #ccc; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+
+
+def summary_page(summary, study):
+    """Return the page of summary.csv: a column a learning rule, then the ratios of rules."""
+    n_seeds = len(study.seeds)
+    body = [
+        "<p>Mean over seeds, in brackets its 95 % bootstrap interval. Each rule has "
+        f"{counted(n_seeds, 'seed')}; a cell tells where fewer went into a number, and how many of "
+        "the eigenvalues that did had not converged.</p>",
+        table_of(summary, QUANTITIES, n_seeds),
+    ]
+    if summary["quantity"].isin(RATIOS).any():
+        body += [
+            "<h2>Ratio of λ_max between learning rules</h2>",
+            "<p>Paired by seed; geometric mean over seeds, in brackets its 95 % bootstrap "
+            "interval.</p>",
+            table_of(summary, RATIOS, n_seeds),
+        ]
+    return page("Summary", body)
+
+
+def table_of(summary, quantities, n_seeds):
+    """Return the rows of some quantities as an html table with a column a learning rule."""
+    rows = summary[summary["quantity"].isin(quantities)]
+    cells = pd.DataFrame(
+        {
+            "quantity": rows["quantity"].map(QUANTITY_LABELS),
+            "rule": rows["learning_rule"].map(label_of_ratio),
+            "text": [in_words(row, n_seeds) for row in rows.itertuples()],
+        }
+    )
+    table = cells.pivot(index="quantity", columns="rule", values="text")
+    return as_html(table.loc[cells["quantity"].unique(), cells["rule"].unique()])
+
+
+def label_of_ratio(rules):
+    return " / ".join(label(rule) for rule in rules.split(" / "))
+
+
+def in_words(row, n_seeds):
+    """Return a row of the summary as one line."""
+    text = digits(row.mean)
+    if not np.isnan(row.ci_low):
+        text += f" [{digits(row.ci_low)}, {digits(row.ci_high)}]"
+    notes = [f"{row.n_seeds} of {counted(n_seeds, 'seed')}"] if row.n_seeds < n_seeds else []
+    notes += [f"{row.n_unconverged} not converged"] if row.n_unconverged else []
+    return text + (f" ({', '.join(notes)})" if notes else "")
+
+
+def configuration_page(study):
+    """Return the page of the configuration: every key, its value, unit and meaning."""
+    with open(SCHEMA_FILE, encoding="utf-8") as stream:
+        schema = yaml.safe_load(stream)
+    rows = list(configuration_rows(study_as_mapping(study), schema, ""))
+    table = pd.DataFrame(rows, columns=["key", "value", "unit", "meaning"]).set_index("key")
+    return page("Configuration", [as_html(table)])
+
+
+def configuration_rows(value, schema, path):
+    """Yield (key, value, unit, meaning) for every leaf of the configuration."""
+    if not isinstance(value, dict):
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        unit = schema.get("unit", "-")
+        yield path, text, "" if unit in ("1", "-") else unit, schema.get("description", "")
+        return
+    for key, part in value.items():
+        of_key = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
+        yield from configuration_rows(part, of_key or {}, f"{path}.{key}".lstrip("."))
+
+
+def run_page(metadata):
+    """Return the page of what the runs cost and what they ran on."""
+    runs = metadata["runs"]
+    medians = metadata["medians"]
+    costs = [costs_of(one, f"{label(one['learning_rule'])}, seed {one['seed']}") for one in runs]
+    costs += [costs_of(median, f"{label(rule)}, median") for rule, median in medians.items()]
+    totals = metadata["totals"]
+    body = [
+        f"<p>{counted(totals['runs'], 'run')}, in sum "
+        f"{duration(totals['training_wall_seconds'])} of training and "
+        f"{duration(totals['curvature_wall_seconds'])} of curvature "
+        f"({totals['products']} Hessian-vector products). Runs can share a machine and run side by "
+        "side: these are sums of wall time, not the time that the study took.</p>",
+        as_html(pd.DataFrame(costs).set_index("run")),
+        "<h2>Environments</h2>",
+        as_html(environments(metadata)),
+    ]
+    return page("Runs", body)
+
+
+def costs_of(entry, name):
+    """Return a row of the table of costs."""
+    seconds = entry["seconds_per_product"]  # None where a job found its work done already
+    return {
+        "run": name,
+        "training": duration(entry["training_wall_seconds"]),
+        "ms per iteration": digits(entry["ms_per_iteration"]),
+        "curvature": duration(entry["curvature_wall_seconds"]),
+        "ms per product": "" if seconds is None else digits(1000 * seconds),
+        "products per checkpoint": digits(entry["products_per_checkpoint"]),
+    }
+
+
+def environments(metadata):
+    """Return a table of the different environments: a row an environment, what ran in it first."""
+    used = {}
+    for stage in ("training", "curvature"):
+        for one in metadata["runs"]:
+            name = f"{label(one['learning_rule'])} {one['seed']}"
+            environment = tuple(sorted(one[f"{stage}_environment"].items()))
+            used.setdefault((stage, environment), []).append(name)
+    rows = [
+        {"used for": f"{stage}: {', '.join(names)}", **dict(environment)}
+        for (stage, environment), names in used.items()
+    ]
+    rows.append({"used for": "aggregation", **metadata["aggregation_environment"]})
+    return pd.DataFrame(rows, dtype=object).fillna("").set_index("used for")
+
+
+def digits(value):
+    """Return a number with three significant digits: 1737.2 -> "1740"."""
+    if np.isnan(value):
+        return "none"
+    if value != 0 and not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.2e}"
+    return np.format_float_positional(value, 3, unique=False, fractional=False, trim="-")
+
+
+def duration(seconds):
+    """Return a time in the largest unit that fits: 5400 -> "1.5 h"."""
+    for size, unit in [(3600, "h"), (60, "min")]:
+        if seconds >= size:
+            return f"{digits(seconds / size)} {unit}"
+    return f"{digits(seconds)} s"
+
+
+def counted(number, noun):
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def as_html(table):
+    """Return a data frame as an html table whose first column is its index."""
+    header = [table.index.name, *table.columns]
+    lines = ["<table>", "<thead><tr>", *(cell("th", name) for name in header), "</tr></thead>"]
+    lines.append("<tbody>")
+    for name, values in zip(table.index, table.itertuples(index=False)):
+        lines.append("<tr>" + cell("th", name) + "".join(cell("td", v) for v in values) + "</tr>")
+    return "\n".join([*lines, "</tbody>", "</table>"])
+
+
+def cell(tag, value):
+    return f"<{tag}>{html.escape(str(value))}</{tag}>"
+
+
+def page(title, body):
+    return PAGE.format(title=title, body="\n".join(body))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True, help="configuration of the study")
+    parser.add_argument("--summary", required=True, help="summary.csv of the study")
+    parser.add_argument("--metadata", required=True, help="metadata.json of the study")
+    parser.add_argument("--output", required=True, help="folder of the html pages")
+    arguments = parser.parse_args()
+
+    study = read_study(arguments.config)
+    summary = read_table(arguments.summary, SUMMARY)
+    metadata = read_record(arguments.metadata)
+    if metadata.get("study") != study_as_mapping(study):
+        raise ResultError(
+            f"{arguments.metadata}: of another configuration than {arguments.config}; run "
+            "scripts/aggregate.py again"
+        )
+    pages = {
+        "summary": summary_page(summary, study),
+        "configuration": configuration_page(study),
+        "run": run_page(metadata),
+    }
+    for name, text in pages.items():
+        with atomic_write(os.path.join(arguments.output, f"{name}.html")) as stream:
+            stream.write(text.encode())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,210 @@
+"""Numbers of a whole study: means over seeds, and ratios between learning rules, with intervals.
+
+Every number of ``summary.csv`` is first computed for each seed, then averaged over seeds. A seed
+whose own number does not exist (an eigenvalue is nan; an eigenvalue in a ratio is not positive) is
+left out of that number, and ``n_seeds`` tells how many were left in. Nothing else is excluded: an
+eigenvalue that did not converge goes in, and ``n_unconverged`` counts such eigenvalues.
+
+The interval is the 95 % percentile bootstrap over seeds. With few seeds it is too narrow; with one
+there is none.
+
+The ratio of lambda_max is taken between runs of one seed, which start from the same weights, and
+averaged over seeds as a geometric mean. It answers two questions:
+
+- at equal fraction of training: at the final states, and averaged (log ratio) over all fractions at
+  which both runs have a checkpoint;
+- at equal training loss: at the lowest loss that both runs reach, and averaged (log ratio) over
+  :data:`LEVELS` losses, evenly spaced in log loss from the initial loss down to that lowest one.
+  The lambda_max of a run at a loss is that of its first crossing of it, log lambda_max being
+  interpolated linearly in log loss between the checkpoints before and after.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import bootstrap
+
+from tables import EIGENVALUES, SUMMARY
+
+BASELINE = "bptt"  # the rule that the others are divided by
+LEVELS = 20
+
+# quantity: (column, rows of a run that are averaged)
+QUANTITIES = {
+    "lambda_max_final": ("lambda_max", "final"),
+    "lambda_max_mean": ("lambda_max", "all"),
+    "lambda_min_final": ("lambda_min", "final"),
+    "lambda_abs_max_final": ("lambda_abs_max", "final"),
+    "lambda_abs_max_mean": ("lambda_abs_max", "all"),
+    "train_loss_final": ("train_loss", "final"),
+    "validation_loss_final": ("validation_loss", "final"),
+    "test_loss_final": ("test_loss", "final"),
+    "train_accuracy_final": ("train_accuracy", "final"),
+    "validation_accuracy_final": ("validation_accuracy", "final"),
+    "test_accuracy_final": ("test_accuracy", "final"),
+    "generalization_gap_final": ("generalization_gap", "final"),
+    "generalization_gap_loss_final": ("generalization_gap_loss", "final"),
+}
+
+
+class SeedNumber(NamedTuple):
+    """A number of one seed, and how many unconverged eigenvalues went into it."""
+
+    value: float
+    n_unconverged: int
+
+
+def summarise(trajectories):
+    """Return ``summary.csv``: a row for every quantity and learning rule, or pair of rules.
+
+    ``trajectories`` has the rows of a run in the order of its iterations.
+    """
+    runs = {
+        rule: dict(iter(of_rule.groupby("seed")))
+        for rule, of_rule in trajectories.groupby("learning_rule", sort=False)
+    }
+    rows = []
+    for quantity, (column, which) in QUANTITIES.items():
+        for rule, of_rule in runs.items():
+            numbers = [number_of_run(run, column, which) for run in of_rule.values()]
+            rows.append(_row(quantity, rule, numbers, lambda mean: mean))
+    others = [rule for rule in runs if rule != BASELINE and BASELINE in runs]
+    for quantity, log_ratio in RATIOS.items():
+        for rule in others:
+            pairs = [(runs[rule][s], runs[BASELINE][s]) for s in runs[rule] if s in runs[BASELINE]]
+            numbers = [log_ratio(run, baseline) for run, baseline in pairs]
+            rows.append(_row(quantity, f"{rule} / {BASELINE}", numbers, np.exp))
+    return pd.DataFrame(rows, columns=list(SUMMARY))
+
+
+def _row(quantity, rule, numbers, back):
+    """Return a row of the summary; ``back`` undoes the logarithm of the numbers, if any."""
+    kept = [number for number in numbers if np.isfinite(number.value)]
+    mean, low, high = mean_and_interval([number.value for number in kept])
+    n_unconverged = sum(number.n_unconverged for number in kept)
+    return (quantity, rule, back(mean), back(low), back(high), len(kept), n_unconverged)
+
+
+def mean_and_interval(values):
+    """Return the mean and the two ends of its 95 % bootstrap interval; nan where there is none.
+
+    >>> mean_and_interval([2.0, 2.0])
+    (2.0, 2.0, 2.0)
+    """
+    if len(values) == 0:
+        return np.nan, np.nan, np.nan
+    mean = float(np.mean(values))
+    if len(values) == 1:
+        return mean, np.nan, np.nan
+    result = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(0))
+    interval = result.confidence_interval
+    return mean, float(interval.low), float(interval.high)
+
+
+def number_of_run(run, column, which):
+    """Return the mean of a column over the ``"final"`` checkpoint of a run or over ``"all"``."""
+    rows = run.tail(1) if which == "final" else run
+    n_unconverged = int((~rows[column + "_converged"]).sum()) if column in EIGENVALUES else 0
+    return SeedNumber(float(rows[column].mean(skipna=False)), n_unconverged)
+
+
+def log_ratio_at_end(run, baseline):
+    """Return log(lambda_max / lambda_max of the baseline) at the two final states."""
+    return _log_ratio_at_rows(run.tail(1), baseline.tail(1))
+
+
+def log_ratio_over_fractions(run, baseline):
+    """Return the mean log ratio over the fractions of training at which both have a checkpoint."""
+    fractions, of_baseline = run["fraction"].round(9), baseline["fraction"].round(9)
+    return _log_ratio_at_rows(
+        run[fractions.isin(of_baseline)], baseline[of_baseline.isin(fractions)]
+    )
+
+
+def _log_ratio_at_rows(rows, baseline_rows):
+    log_ratio = log_or_nan(rows["lambda_max"]) - log_or_nan(baseline_rows["lambda_max"])
+    unconverged = ~pd.concat([rows, baseline_rows])["lambda_max_converged"]
+    return SeedNumber(float(np.mean(log_ratio)), int(unconverged.sum()))
+
+
+def log_ratio_at_lowest_loss(run, baseline):
+    """Return the log ratio at the lowest training loss that both runs reach."""
+    return _log_ratio_at_levels(run, baseline, common_levels([run, baseline])[-1:])
+
+
+def log_ratio_over_losses(run, baseline):
+    """Return the mean log ratio over the training losses that both runs pass through."""
+    return _log_ratio_at_levels(run, baseline, common_levels([run, baseline]))
+
+
+def _log_ratio_at_levels(run, baseline, levels):
+    if len(levels) == 0:
+        return SeedNumber(np.nan, 0)
+    log_lambda, used = log_eigenvalue_at_levels(run, levels)
+    log_lambda_baseline, used_baseline = log_eigenvalue_at_levels(baseline, levels)
+    unconverged = ~np.concatenate(
+        [
+            run["lambda_max_converged"].to_numpy()[used],
+            baseline["lambda_max_converged"].to_numpy()[used_baseline],
+        ]
+    )
+    return SeedNumber(float(np.mean(log_lambda - log_lambda_baseline)), int(unconverged.sum()))
+
+
+def common_levels(runs):
+    """Return log training losses, from the initial one down to the lowest that all runs reach.
+
+    The array is empty if there is no such range: a loss is 0 or not finite, or a run starts below
+    the losses of another.
+    """
+    log_losses = [log_or_nan(run["train_loss"]) for run in runs]
+    initial = np.min([log_loss[0] for log_loss in log_losses])
+    lowest = np.max([log_loss.min() for log_loss in log_losses])
+    if not (np.isfinite(initial) and lowest <= initial):
+        return np.empty(0)
+    return np.linspace(initial, lowest, LEVELS)
+
+
+def log_eigenvalue_at_levels(run, levels):
+    """Return log lambda_max at log training losses, and the positions of the rows that were used.
+
+    Every level must be reached by the run, and lie at or below its initial loss.
+    """
+    log_loss = log_or_nan(run["train_loss"])
+    log_lambda = log_or_nan(run["lambda_max"])
+    values, used = [], set()
+    for level in levels:
+        weights = crossing(log_loss, level)
+        values.append(sum(weight * log_lambda[row] for row, weight in weights.items()))
+        used.update(weights)
+    return np.array(values), sorted(used)
+
+
+def crossing(log_loss, level):
+    """Return {row: weight} of the linear interpolation at the first crossing of a level.
+
+    >>> crossing(np.array([4.0, 2.0, 0.0]), 1.5)
+    {1: 0.75, 2: 0.25}
+    >>> crossing(np.array([4.0, 2.0, 0.0]), 2.0)
+    {1: 1.0}
+    """
+    after = int(np.flatnonzero(log_loss <= level)[0])
+    if log_loss[after] == level:
+        return {after: 1.0}
+    weight = float((log_loss[after - 1] - level) / (log_loss[after - 1] - log_loss[after]))
+    return {after - 1: 1.0 - weight, after: weight}
+
+
+def log_or_nan(values):
+    """Return the natural logarithm of each value as an array, nan where it is not positive."""
+    values = np.asarray(values, dtype=float)
+    return np.log(np.where(values > 0, values, np.nan))
+
+
+RATIOS = {
+    "lambda_max_ratio_final": log_ratio_at_end,
+    "lambda_max_ratio_mean": log_ratio_over_fractions,
+    "lambda_max_ratio_at_lowest_common_loss": log_ratio_at_lowest_loss,
+    "lambda_max_ratio_over_common_losses": log_ratio_over_losses,
+}

@@ -1,0 +1,117 @@
+"""The tables that the stages hand on: which columns they have, how they are read and written."""
+
+import pandas as pd
+
+from lsnn.errors import ResultError
+from lsnn.files import atomic_write
+
+EIGENVALUES = ("lambda_max", "lambda_min", "lambda_abs_max")
+
+# What a cell may hold: "text", "integer", "flag" (True or False), "number", or "estimate", a number
+# that may be missing (nan or empty).
+RUN_KEYS = {"learning_rule": "text", "seed": "integer", "iteration": "integer"}
+LEARNING_CURVE = {
+    **RUN_KEYS,
+    "fraction": "number",  # of the rule's iterations, 0 to 1
+    "train_loss": "number",  # mean softmax cross entropy without the L2 term, nats
+    "train_accuracy": "number",  # 0 to 1
+    "validation_loss": "number",
+    "validation_accuracy": "number",
+    "test_loss": "number",
+    "test_accuracy": "number",
+    "l2_loss": "number",
+    "mean_activity": "number",
+}
+CURVATURE = dict(RUN_KEYS)
+for _name in EIGENVALUES:
+    CURVATURE[_name] = "estimate"
+    CURVATURE[_name + "_residual"] = "estimate"  # |Hv - lambda v| / |lambda|
+    CURVATURE[_name + "_converged"] = "flag"
+CURVATURE["products"] = "integer"  # Hessian-vector products, of all eigenvalues together
+TRAJECTORIES = {
+    **LEARNING_CURVE,
+    **CURVATURE,
+    "generalization_gap": "number",  # train_accuracy - test_accuracy
+    "generalization_gap_loss": "number",  # test_loss - train_loss, nats
+}
+SUMMARY = {
+    "quantity": "text",
+    "learning_rule": "text",
+    "mean": "estimate",
+    "ci_low": "estimate",
+    "ci_high": "estimate",
+    "n_seeds": "integer",
+    "n_unconverged": "integer",
+}
+
+_MEANING = {
+    "text": "text",
+    "integer": "whole numbers",
+    "flag": "True or False",
+    "number": "numbers",
+    "estimate": "numbers",
+}
+
+
+def read_table(path, columns):
+    """Return the columns ``columns`` (name: kind) of a CSV file as a data frame.
+
+    Raises:
+        ResultError: the file is missing, empty or damaged, or a column is missing or holds
+            something else than its kind.
+    """
+    text = [name for name, kind in columns.items() if kind == "text"]
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    except FileNotFoundError:
+        raise ResultError(f"{path}: no such file; run the job that writes it") from None
+    except pd.errors.EmptyDataError:
+        raise ResultError(f"{path}: empty; run the job that writes it again") from None
+    except ValueError as error:
+        raise ResultError(f"{path}: damaged ({error}); run the job that writes it again") from None
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise ResultError(f"{path}: column {', '.join(missing)} is missing; found: {_found(table)}")
+    if table.empty:
+        raise ResultError(f"{path}: no rows; run the job that writes it again")
+    for name, kind in columns.items():
+        if not _holds(table[name], kind):
+            raise ResultError(
+                f"{path}: damaged: column {name} must hold {_MEANING[kind]} and nothing else; run "
+                "the job that writes it again"
+            )
+    return table[list(columns)]
+
+
+def _found(table):
+    return ", ".join(str(name) for name in table.columns)
+
+
+def _holds(values, kind):
+    if kind == "estimate":
+        return pd.api.types.is_float_dtype(values) or pd.api.types.is_integer_dtype(values)
+    if values.isna().any():
+        return False
+    return {
+        "text": pd.api.types.is_string_dtype,
+        "integer": pd.api.types.is_integer_dtype,
+        "flag": pd.api.types.is_bool_dtype,
+        "number": lambda v: _holds(v, "estimate"),
+    }[kind](values)
+
+
+def write_table(path, table, missing):
+    """Write a data frame as CSV with every digit of its floats; ``missing`` stands for nan."""
+    with atomic_write(path) as stream:
+        stream.write(table.to_csv(index=False, lineterminator="\n", na_rep=missing).encode())
+
+
+def study_as_mapping(value):
+    """Return a Study, or a part of one, as JSON-able mappings and lists."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {key: study_as_mapping(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return [study_as_mapping(part) for part in value]
+    return value

@@ -1,0 +1,83 @@
+"""Train one network by one learning rule from one seed.
+
+Writes to the output folder, when training is complete: checkpoints.npz (the weights at every
+checkpoint; format in lsnn/checkpoints.py), learning_curve.csv (a row a checkpoint: losses in nats,
+accuracies, mean activity) and training.json (what made them). Until then the progress is kept in
+training_state.npz there: stopped and started again, training goes on from the last checkpoint, to the
+same result.
+"""
+
+import argparse
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from lsnn import backend, checkpoints, provenance
+from lsnn.config import read_study
+from lsnn.errors import ConfigError, run
+from lsnn.files import write_record, write_table
+from lsnn.network import Network
+from lsnn.tasks import TASKS
+from lsnn.training import LEARNING_CURVE, train
+
+
+def log(line):
+    """Print a line at once: whoever follows the log sees the job move."""
+    print(line, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", required=True, help="configuration of the study (YAML)")
+    parser.add_argument("--learning-rule", required=True, help="one of the study's learning rules")
+    parser.add_argument("--seed", required=True, type=int, help="one of the study's seeds")
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="where results go")
+    parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
+    arguments = parser.parse_args()
+
+    started = time.time()
+    study = read_study(arguments.config)
+    rule, seed = arguments.learning_rule, arguments.seed
+    if rule not in study.learning_rules or seed not in study.seeds:
+        raise ConfigError(
+            "configuration {}: has no run of learning rule {} with seed {}; rules: {}; seeds: {}".format(
+                arguments.config, rule, seed, ", ".join(study.learning_rules), list(study.seeds)
+            )
+        )
+    backend.require(study.tensorflow)
+    network = Network(study.network, TASKS[study.task.name](study.data), study.training.l2)
+    settings = study.training_settings(rule, seed)
+    iterations = settings["schedule"]["iterations"]
+    state = os.path.join(arguments.output, "training_state.npz")
+    log("training by {}, seed {}, TensorFlow {}".format(rule, seed, backend.tf.VERSION))
+    progress, ms_per_iteration = train(network, settings, state, log, arguments.threads)
+
+    files = [
+        os.path.join(arguments.output, name) for name in ("checkpoints.npz", "learning_curve.csv")
+    ]
+    checkpoints.write(files[0], progress.arrays(), {"settings": settings})
+    columns = ("learning_rule", "seed", "iteration", "fraction") + LEARNING_CURVE
+    rows = [
+        dict(row, learning_rule=rule, seed=seed, fraction=row["iteration"] / iterations)
+        for row in progress.rows()
+    ]
+    write_table(files[1], columns, rows)
+    record = provenance.record(
+        settings,
+        files,
+        time.time() - started,
+        arguments.threads,
+        iterations=iterations,
+        ms_per_iteration=ms_per_iteration,
+    )
+    write_record(os.path.join(arguments.output, "training.json"), record)
+    os.remove(state)
+    log("done in {:.0f} s".format(time.time() - started))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,22 @@
+import os
+
+import numpy as np
+import pytest
+
+from lsnn.tasks import TASKS
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = os.path.join(os.path.dirname(os.path.dirname(HERE)), "data")
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """Sequential MNIST on the real data."""
+    return TASKS["sequential_mnist"](DATA)
+
+
+@pytest.fixture(scope="session")
+def published():
+    """Numbers computed by the published code in TensorFlow 1.12, by name (see test_published.py)."""
+    with np.load(os.path.join(HERE, "published_code.npz")) as archive:
+        return dict(archive)

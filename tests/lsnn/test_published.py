@@ -1,0 +1,75 @@
+"""The default network against numbers computed with the published code, BiolHessRNN.
+
+published_code.npz holds them for two scales of the weights below, on the first 256 images of the MNIST
+test set; the Hessian-vector product is with RandomState(11).randn(128, 128).
+"""
+
+import numpy as np
+import pytest
+
+from lsnn.backend import new_session, tf
+from lsnn.config import parse_study
+from lsnn.curvature import Hessian, extreme_eigenvalues
+from lsnn.network import Network
+from lsnn.training import Trainer
+from small import relative_error
+
+
+def published_weights(scale):
+    random = np.random.RandomState(7)
+    limit = np.sqrt(6 / 138)
+    weights = {
+        "w_in": random.randn(28, 128) / np.sqrt(14) * scale,
+        "w_rec": random.randn(128, 128) / np.sqrt(64) * scale,
+        "w_out": random.uniform(-limit, limit, (128, 10)),
+        "b_out": 0.1 * random.randn(10),
+    }
+    return {name: value.astype(np.float32) for name, value in weights.items()}
+
+
+@pytest.fixture(scope="module")
+def network(mnist):
+    study = parse_study({})
+    return Network(study.network, mnist, study.training.l2)
+
+
+@pytest.fixture(scope="module")
+def examples(mnist):
+    return mnist.examples("test", np.arange(256))
+
+
+@pytest.mark.parametrize("rule", ["bptt", "three_factor"])
+@pytest.mark.parametrize("scale", [1, 0.5])
+def test_losses_activity_and_gradients(published, network, examples, scale, rule):
+    trainer = Trainer(network, rule, 0.01, published_weights(scale))
+    measures = [trainer.task_loss, trainer.l2_loss, trainer.mean_activity, trainer.gradients]
+    feed = {trainer.inputs: examples[0], trainer.targets: examples[1]}
+    loss, l2_loss, activity, gradients = trainer.session.run(measures, feed)
+    prefix = "paper/{}/{}/".format(scale, rule)
+    assert relative_error([loss, l2_loss], published[prefix + "loss"]) < 1e-5
+    assert relative_error(activity, published[prefix + "zmean"].mean()) < 1e-5
+    for name, gradient in gradients.items():
+        assert relative_error(gradient, published[prefix + "grad_" + name]) < 1e-5, name
+
+
+@pytest.mark.parametrize("scale", [1, 0.5])
+def test_logits(published, network, examples, scale):
+    with tf.Graph().as_default() as graph:
+        weights = {name: tf.constant(w) for name, w in published_weights(scale).items()}
+        logits = network.respond(weights, tf.constant(examples[0])).logits
+    found = new_session(graph).run(logits)
+    assert relative_error(found, published["paper/{}/bptt/logits".format(scale)]) < 1e-5
+
+
+@pytest.mark.parametrize("scale", [1, 0.5])
+def test_hessian(published, network, examples, scale):
+    hessian = Hessian(network, *examples)
+    hessian.move_to(published_weights(scale))
+    prefix = "paper/{}/bptt/".format(scale)
+    product = hessian.product(np.random.RandomState(11).randn(128 * 128))
+    assert relative_error(product, published[prefix + "hvp"]) < 1e-5
+    start = np.random.RandomState(0).randn(hessian.size)
+    largest, smallest = extreme_eigenvalues(hessian, 1e-3, start)
+    assert largest.converged and smallest.converged
+    assert largest.value == pytest.approx(published[prefix + "eig_top3"][0], rel=1e-3)
+    assert smallest.value == pytest.approx(published[prefix + "eig_min"][0], rel=1e-3)

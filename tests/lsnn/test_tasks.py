@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from lsnn.backend import new_session, tf
+from small import SmallTask
+
+
+def test_splits_of_mnist(mnist):
+    images, labels = mnist.examples("train", np.arange(3))
+    assert images.shape == (3, 28, 28) and images.dtype == np.float32
+    assert images.min() == 0.0 and images.max() == 1.0
+    assert labels.dtype == np.int32
+    # The labels of the 5,001st training image and of the first test images, read off the files.
+    with open("data/mnist/train-labels-idx1-ubyte", "rb") as stream:
+        in_file = np.frombuffer(stream.read()[8:], np.uint8)
+    assert (labels == in_file[5000:5003]).all()
+    assert (mnist.examples("validation", np.arange(5000))[1] == in_file[:5000]).all()
+    for split, size in mnist.split_sizes.items():
+        assert len(mnist.examples(split, slice(None))[1]) == size
+
+
+def test_every_epoch_shows_every_example_once_in_an_order_of_its_own():
+    task = SmallTask()
+    n = task.split_sizes["train"]
+    batches = [task.batch(seed=1, iteration=i, size=n // 2) for i in range(4)]
+    first = np.concatenate([batches[0][0], batches[1][0]])
+    second = np.concatenate([batches[2][0], batches[3][0]])
+    everything = task.examples("train", np.arange(n))[0]
+
+    def as_set(images):
+        return sorted(image.tobytes() for image in images)
+
+    assert as_set(first) == as_set(second) == as_set(everything)
+    assert not np.array_equal(first, second)
+
+
+def test_a_batch_goes_over_the_end_of_an_epoch():
+    task = SmallTask()
+    inputs = np.concatenate([task.batch(1, i, size=15)[0] for i in range(8)])  # 3 epochs of 40
+    whole = np.concatenate([task.batch(1, i, size=40)[0] for i in range(3)])
+    assert np.array_equal(inputs, whole)
+
+
+def test_batches_depend_on_seed_and_iteration_alone(mnist):
+    later_first = [mnist.batch(5, i, 256) for i in (300, 2)]
+    in_order = [mnist.batch(5, i, 256) for i in (2, 300)]
+    assert np.array_equal(later_first[0][0], in_order[1][0])
+    assert np.array_equal(later_first[1][1], in_order[0][1])
+    assert not np.array_equal(mnist.batch(5, 0, 256)[1], mnist.batch(6, 0, 256)[1])
+
+
+def test_loss_and_accuracy():
+    task = SmallTask()
+    logits = np.array([[2.0, 0.0, 0.0, -1.0], [80.0, -90.0, 0.0, 1.0]], np.float32)
+    targets = np.array([0, 1], np.int32)
+    with tf.Graph().as_default() as graph:
+        loss = task.loss(tf.constant(logits), tf.constant(targets))
+        accuracy = task.accuracy(tf.constant(logits), tf.constant(targets))
+    found = new_session(graph).run([loss, accuracy])
+    by_hand = [np.log(1 + 2 * np.exp(-2.0) + np.exp(-3.0)), 170.0]
+    assert found[0] == pytest.approx(np.mean(by_hand), rel=1e-6)
+    assert found[1] == 0.5

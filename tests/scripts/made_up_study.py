@@ -1,0 +1,141 @@
+"""A small made-up study whose numbers can be worked out by hand, written as runs write theirs."""
+
+import os
+import sys
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SCRIPTS = os.path.join(REPOSITORY, "scripts")
+sys.path[:0] = [path for path in (REPOSITORY, SCRIPTS) if path not in sys.path]
+
+import pandas as pd
+import yaml
+
+from lsnn.config import read_study
+from lsnn.files import sha256_of_file, write_record, write_table
+from tables import CURVATURE, LEARNING_CURVE, TRAJECTORIES
+
+CONFIG = {
+    "name": "made_up",
+    "learning_rules": {
+        "bptt": {"iterations": 100, "checkpoint_every": 20},
+        "three_factor": {"iterations": 160, "checkpoint_every": 32},
+    },
+    "seeds": [2, 1],
+}
+CHECKPOINTS = 6
+
+
+def learning_curve(rule, seed):
+    """The loss halves from one checkpoint to the next with bptt, every second one otherwise."""
+    speed = 1.0 if rule == "bptt" else 0.5
+    iterations = CONFIG["learning_rules"].get(rule, {"iterations": 200})["iterations"]
+    return [
+        {
+            "learning_rule": rule,
+            "seed": seed,
+            "iteration": iterations * k // 5,
+            "fraction": k / 5,
+            "train_loss": 2.0 * 2 ** -(speed * k),
+            "train_accuracy": 0.1 + 0.16 * k,
+            "validation_loss": 2.1,
+            "validation_accuracy": 0.1 + 0.15 * k,
+            "test_loss": 2.0 * 2 ** -(speed * k) + 0.01 * k,
+            "test_accuracy": 0.1 + 0.15 * k,
+            "l2_loss": 1 / 3,
+            "mean_activity": 0.25,
+        }
+        for k in range(CHECKPOINTS)
+    ]
+
+
+def curvature(rule, seed):
+    """lambda_max falls in proportion to the loss with bptt, and does not change otherwise."""
+    rows = []
+    for row in learning_curve(rule, seed):
+        k = round(5 * row["fraction"])
+        row = {name: row[name] for name in ("learning_rule", "seed", "iteration")}
+        largest = 1000.0 * seed * (2.0**-k if rule == "bptt" else seed)
+        for name, value in [
+            ("lambda_max", largest),
+            ("lambda_min", -100.0 / (k + 1)),
+            ("lambda_abs_max", largest),
+        ]:
+            row[name] = value
+            row[name + "_residual"] = 1e-4
+            row[name + "_converged"] = True
+        row["products"] = 40
+        rows.append(row)
+    return rows
+
+
+def trajectories(rules=("bptt", "three_factor"), seeds=(1, 2)):
+    """The same numbers as the data frame that trajectories.csv holds."""
+    pieces = [
+        pd.DataFrame(learning_curve(rule, seed)).merge(pd.DataFrame(curvature(rule, seed)))
+        for rule in rules
+        for seed in seeds
+    ]
+    table = pd.concat(pieces, ignore_index=True)
+    table["generalization_gap"] = table["train_accuracy"] - table["test_accuracy"]
+    table["generalization_gap_loss"] = table["test_loss"] - table["train_loss"]
+    return table[list(TRAJECTORIES)]
+
+
+def write_study(folder):
+    """Write the configuration and all runs of the study to ``folder``."""
+    os.makedirs(folder, exist_ok=True)
+    config = os.path.join(folder, "config.yaml")
+    with open(config, "w") as stream:
+        yaml.safe_dump(CONFIG, stream)
+    study = read_study(config)
+    for rule in study.learning_rules:
+        for seed in study.seeds:
+            write_run(run_folder(folder, rule, seed), study, rule, seed)
+
+
+def run_folder(folder, rule, seed):
+    return os.path.join(folder, "runs", rule, f"seed_{seed}")
+
+
+def write_run(folder, study, rule, seed, rows=None, eigenvalues=None):
+    """Write one run, with other rows than the made-up ones where they are given."""
+    rows = rows or learning_curve(rule, seed)
+    eigenvalues = eigenvalues or curvature(rule, seed)
+    curve_file = os.path.join(folder, "learning_curve.csv")
+    curvature_file = os.path.join(folder, "curvature.csv")
+    write_table(curve_file, [name for name in LEARNING_CURVE if name in rows[0]], rows)
+    write_table(curvature_file, [name for name in CURVATURE if name in eigenvalues[0]], eigenvalues)
+    environment = {
+        "python": "3.6.15",
+        "numpy": "1.16.6",
+        "tensorflow": "1.12.0",
+        "device": "CPU",
+        "threads": 1,
+        "commit": None,
+    }
+    write_record(
+        os.path.join(folder, "training.json"),
+        {
+            "settings": study.training_settings(rule, seed),
+            "outputs": {
+                "checkpoints.npz": "c0ffee",
+                "learning_curve.csv": sha256_of_file(curve_file),
+            },
+            "environment": environment,
+            "wall_seconds": 100.0 * seed,
+            "iterations": study.learning_rules[rule].iterations,
+            "ms_per_iteration": 1.5 * seed,
+        },
+    )
+    write_record(
+        os.path.join(folder, "curvature.json"),
+        {
+            "settings": study.curvature_settings(),
+            "outputs": {"curvature.csv": sha256_of_file(curvature_file)},
+            "environment": environment,
+            "wall_seconds": 10.0,
+            "products": 40 * CHECKPOINTS,
+            "seconds_per_product": 0.04,
+            "checkpoints": {"file": "checkpoints.npz", "sha256": "c0ffee"},
+        },
+    )

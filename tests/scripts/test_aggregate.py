@@ -1,0 +1,237 @@
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import aggregate
+import made_up_study
+from lsnn.config import read_study
+from lsnn.errors import ResultError
+from lsnn.files import read_record, sha256_of_file, write_record
+from study_statistics import summarise
+from tables import SUMMARY, TRAJECTORIES, read_table
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made_up_study.write_study(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run_folder(folder):
+    return made_up_study.run_folder(folder, "bptt", 1)
+
+
+def arguments(folder):
+    return [
+        "--config", str(folder / "config.yaml"),
+        "--runs", str(folder / "runs"),
+        "--output", str(folder),
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def run(folder, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["aggregate.py", *arguments(folder)])
+    return aggregate.main
+
+
+def write_again(folder, **changes):
+    study = read_study(os.path.join(folder, "..", "..", "..", "config.yaml"))
+    made_up_study.write_run(folder, study, "bptt", 1, **changes)
+
+
+def refused(run, *parts):
+    with pytest.raises(ResultError) as error:
+        run()
+    for part in parts:
+        assert part in str(error.value)
+
+
+def test_trajectories_keep_every_digit_in_the_order_of_the_study(folder, run):
+    run()
+    found = read_table(folder / "trajectories.csv", TRAJECTORIES)
+    pd.testing.assert_frame_equal(found, made_up_study.trajectories(), check_exact=True)
+
+
+def test_summary_is_that_of_the_trajectories(folder, run):
+    run()
+    found = read_table(folder / "summary.csv", SUMMARY)
+    expected = summarise(made_up_study.trajectories())
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_metadata(folder, run):
+    run()
+    metadata = read_record(folder / "metadata.json")
+    assert metadata["study"]["network"]["n_units"] == 128
+    assert metadata["study"]["seeds"] == [2, 1]
+    assert [(entry["learning_rule"], entry["seed"]) for entry in metadata["runs"]] == [
+        ("bptt", 1),
+        ("bptt", 2),
+        ("three_factor", 1),
+        ("three_factor", 2),
+    ]
+    assert metadata["runs"][0]["training_environment"]["tensorflow"] == "1.12.0"
+    assert metadata["runs"][0]["products_per_checkpoint"] == 40
+    assert metadata["medians"]["bptt"]["training_wall_seconds"] == 150
+    assert metadata["medians"]["bptt"]["ms_per_iteration"] == 2.25
+    assert metadata["totals"] == {
+        "runs": 4,
+        "training_wall_seconds": 600,
+        "curvature_wall_seconds": 40,
+        "products": 960,
+    }
+    assert metadata["outputs"]["summary.csv"] == sha256_of_file(folder / "summary.csv")
+
+
+def test_the_same_runs_give_the_same_bytes(folder, run):
+    names = ("trajectories.csv", "summary.csv", "metadata.json")
+    run()
+    first = [(folder / name).read_bytes() for name in names]
+    run()
+    assert [(folder / name).read_bytes() for name in names] == first
+
+
+def test_missing_eigenvalue_stays_missing(folder, run, run_folder):
+    eigenvalues = made_up_study.curvature("bptt", 1)
+    eigenvalues[2].update(lambda_max=float("nan"), lambda_max_converged=False)
+    write_again(run_folder, eigenvalues=eigenvalues)
+    run()
+    found = read_table(folder / "trajectories.csv", TRAJECTORIES)
+    assert list(found.index[found["lambda_max"].isna()]) == [2]
+    assert list(found.index[~found["lambda_max_converged"]]) == [2]
+
+
+def test_rows_in_any_order_are_sorted(folder, run, run_folder):
+    write_again(run_folder, rows=made_up_study.learning_curve("bptt", 1)[::-1])
+    run()
+    found = read_table(folder / "trajectories.csv", TRAJECTORIES)
+    pd.testing.assert_frame_equal(found, made_up_study.trajectories(), check_exact=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["training.json", "curvature.json", "learning_curve.csv", "curvature.csv"]
+)
+def test_missing_file_is_refused(run, run_folder, name):
+    os.unlink(os.path.join(run_folder, name))
+    refused(run, os.path.join(run_folder, name), "no such file")
+
+
+@pytest.mark.parametrize("name", ["learning_curve.csv", "curvature.csv"])
+def test_altered_table_is_refused(run, run_folder, name):
+    path = os.path.join(run_folder, name)
+    with open(path) as stream:
+        text = stream.read()
+    with open(path, "w") as stream:
+        stream.write(text.replace("bptt,1,20,", "bptt,1,21,"))
+    refused(run, path, "altered since it was written")
+
+
+@pytest.mark.parametrize("name", ["learning_curve.csv", "curvature.csv"])
+def test_empty_table_is_refused(run, run_folder, name):
+    path = os.path.join(run_folder, name)
+    open(path, "w").close()
+    refused(run, path, "empty")
+
+
+def test_table_that_the_record_does_not_tell_of_is_refused(run, run_folder):
+    path = os.path.join(run_folder, "training.json")
+    write_record(path, {**read_record(path), "outputs": {"checkpoints.npz": "c0ffee"}})
+    refused(run, "learning_curve.csv", "instead of none")
+
+
+def test_curvature_of_other_checkpoints_is_refused(run, run_folder):
+    path = os.path.join(run_folder, "curvature.json")
+    write_record(path, {**read_record(path), "checkpoints": {"sha256": "decaf"}})
+    refused(run, path, "not of the checkpoints that training.json tells of")
+
+
+def test_unknown_time_per_product_stays_unknown(folder, run):
+    for seed in (1, 2):
+        path = os.path.join(made_up_study.run_folder(folder, "bptt", seed), "curvature.json")
+        write_record(path, {**read_record(path), "seconds_per_product": None})
+    run()
+    medians = read_record(folder / "metadata.json")["medians"]
+    assert medians["bptt"]["seconds_per_product"] is None
+    assert medians["three_factor"]["seconds_per_product"] == 0.04
+
+
+def test_missing_key_of_a_record_is_refused(run, run_folder):
+    path = os.path.join(run_folder, "training.json")
+    record = read_record(path)
+    del record["ms_per_iteration"]
+    write_record(path, record)
+    refused(run, path, "ms_per_iteration is missing")
+
+
+@pytest.mark.parametrize(
+    "name, change, message",
+    [
+        (
+            "training.json",
+            {"training": {"learning_rate": 0.02, "batch_size": 256, "l2": 0.01}},
+            "training.learning_rate: 0.02 there, 0.01 wanted",
+        ),
+        ("training.json", {"seed": 2}, "seed: 2 there, 1 wanted"),
+        ("training.json", {"noise": 0.2}, "noise: 0.2 there, null wanted"),
+        ("curvature.json", {"tensorflow": "2"}, 'tensorflow: "2" there, "1.12" wanted'),
+    ],
+)
+def test_other_settings_are_refused(run, run_folder, name, change, message):
+    path = os.path.join(run_folder, name)
+    record = read_record(path)
+    record["settings"].update(change)
+    write_record(path, record)
+    refused(run, path, f"of another configuration: {message}.")
+
+
+@pytest.mark.parametrize(
+    "table, column", [("rows", "train_loss"), ("eigenvalues", "lambda_min_converged")]
+)
+def test_missing_column_is_refused(run, run_folder, table, column):
+    rows = {"rows": made_up_study.learning_curve, "eigenvalues": made_up_study.curvature}
+    rows = rows[table]("bptt", 1)
+    for row in rows:
+        del row[column]
+    write_again(run_folder, **{table: rows})
+    refused(run, ".csv", f"column {column} is missing")
+
+
+def test_text_in_a_column_of_numbers_is_refused(run, run_folder):
+    rows = made_up_study.learning_curve("bptt", 1)
+    rows[3]["test_loss"] = "much"
+    write_again(run_folder, rows=rows)
+    refused(run, "learning_curve.csv", "column test_loss must hold numbers")
+
+
+def test_rows_that_do_not_match_are_refused(run, run_folder):
+    write_again(run_folder, eigenvalues=made_up_study.curvature("bptt", 1)[:-1])
+    refused(run, run_folder, "do not have the same iterations", "6 and 5 rows", "100;")
+
+
+def test_rows_that_repeat_are_refused(run, run_folder):
+    rows = made_up_study.learning_curve("bptt", 1)
+    eigenvalues = made_up_study.curvature("bptt", 1)
+    write_again(run_folder, rows=rows + rows[-1:], eigenvalues=eigenvalues + eigenvalues[-1:])
+    refused(run, run_folder, "do not have the same iterations", "7 and 7 rows", "none;")
+
+
+def test_rows_of_another_run_are_refused(run, run_folder):
+    write_again(run_folder, eigenvalues=made_up_study.curvature("bptt", 2))
+    refused(run, "curvature.csv", "a row of rule bptt, seed 2 among those of rule bptt, seed 1")
+
+
+def test_command_line_ends_with_one_message(folder, run_folder):
+    os.unlink(os.path.join(run_folder, "training.json"))
+    script = os.path.join(made_up_study.SCRIPTS, "aggregate.py")
+    ended = subprocess.run(
+        [sys.executable, script, *arguments(folder)], capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.count("\n") == 1
+    assert not os.path.exists(folder / "trajectories.csv")

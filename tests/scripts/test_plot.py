@@ -1,0 +1,191 @@
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import made_up_study
+import plot
+from lsnn.errors import ResultError
+from tables import write_table
+
+
+def with_cells(column, values):
+    """The made-up trajectories with other values in the first rows of a column."""
+    table = made_up_study.trajectories()
+    table.loc[: len(values) - 1, column] = values
+    return table
+
+
+def unconverged():
+    table = made_up_study.trajectories()
+    for name in ("lambda_max", "lambda_min"):
+        table.loc[[1, 2, 8], f"{name}_converged"] = False
+    return table
+
+
+VARIANTS = {
+    "full": made_up_study.trajectories,
+    "one rule": lambda: made_up_study.trajectories(rules=["three_factor"]),
+    "unknown rules": lambda: made_up_study.trajectories(rules=["bptt", "new_one", "new_two"]),
+    "one seed": lambda: made_up_study.trajectories(seeds=[7]),
+    "one run": lambda: made_up_study.trajectories(rules=["bptt"], seeds=[7]),
+    "unconverged": unconverged,
+    "missing": lambda: with_cells("lambda_max", [np.nan] * 2),
+    "negative": lambda: with_cells("lambda_max", [-5.0, 0.0]),
+    "nothing to draw": lambda: with_cells("lambda_max", [-5.0] * 24),
+    "loss of zero": lambda: with_cells("train_loss", [0.0] * 6),
+}
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def texts(figure):
+    found = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    found += [text.get_text() for axes in figure.axes for text in axes.texts]
+    return found + ([figure.get_supxlabel()] if figure.get_supxlabel() else [])
+
+
+def line_of(axes, colour, width):
+    """The lines of a colour and width as arrays (x, y)."""
+    return [
+        np.array(line.get_data())
+        for line in axes.lines
+        if line.get_color() == colour and line.get_linewidth() == width
+    ]
+
+
+def run(monkeypatch, trajectories, folder, learning_rate="0.01"):
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["plot.py", "--trajectories", str(trajectories), "--output", str(folder)]
+        + ["--learning-rate", learning_rate],
+    )
+    plot.main()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", plot.FIGURES)
+@pytest.mark.filterwarnings("error")
+def test_every_figure_can_be_drawn(name, variant):
+    figure = plot.FIGURES[name](VARIANTS[variant](), 0.01)
+    figure.canvas.draw()
+    width, _ = figure.get_size_inches()
+    assert 3.5 <= width <= 7
+    for axes in figure.axes:
+        assert axes.get_xlabel()
+        assert axes.get_ylabel()
+
+
+def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
+    write_table(tmp_path / "trajectories.csv", unconverged(), missing="nan")
+    for folder in ("first", "second"):
+        run(monkeypatch, tmp_path / "trajectories.csv", tmp_path / folder)
+    names = sorted(path.name for path in (tmp_path / "first").iterdir())
+    assert names == sorted(f"{name}.{s}" for name in plot.FIGURES for s in ("svg", "pdf", "png"))
+    starts = {".svg": b"<?xml", ".pdf": b"%PDF", ".png": b"\x89PNG"}
+    for name in names:
+        content = (tmp_path / "first" / name).read_bytes()
+        assert content.startswith(starts[name[-4:]])
+        assert content == (tmp_path / "second" / name).read_bytes()
+
+
+def test_mean_runs_and_threshold_of_the_leading_eigenvalue():
+    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(), 0.01)
+    axes = figure.axes[0]
+    colour = plot.styles(["bptt"])["bptt"][0]
+    [(x, y)] = line_of(axes, colour, 1.6)
+    assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    assert y == pytest.approx(1500 * 2.0 ** -np.arange(6))
+    runs = line_of(axes, colour, 0.5)
+    assert [tuple(run[1][:2]) for run in runs] == [(1000, 500), (2000, 1000)]
+    assert axes.get_yscale() == "log"
+    assert [line.get_ydata()[0] for line in axes.lines if line.get_color() == "0.2"] == [200]
+    assert "2 / learning rate = 200" in texts(figure)
+    assert {"BPTT", "three-factor", "one run", "95 % interval of mean"} <= set(texts(figure))
+
+
+def test_mean_against_loss_is_taken_at_equal_losses():
+    figure = plot.plot_eigenvalue_against_loss(made_up_study.trajectories(), 0.01)
+    axes = figure.axes[0]
+    [(x, y)] = line_of(axes, plot.styles(["bptt"])["bptt"][0], 1.6)
+    assert len(x) == 20
+    assert y == pytest.approx(750 * x)
+    assert axes.xaxis_inverted()
+
+
+def test_unconverged_values_are_crossed():
+    figure = plot.plot_leading_eigenvalue(unconverged(), 0.01)
+    crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+    assert sum(len(line.get_xdata()) for line in crosses) == 3
+    assert "not converged" in texts(figure)
+    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(), 0.01)
+    assert "not converged" not in texts(figure)
+
+
+def test_values_that_cannot_be_drawn_are_counted():
+    table = with_cells("lambda_max", [-5.0, 0.0, np.nan])
+    expected = "left out, of 24 eigenvalues: 2 not positive, 1 missing"
+    for draw in (plot.plot_leading_eigenvalue, plot.plot_generalization_gap):
+        assert expected in texts(draw(table, 0.01))
+    assert not plot.plot_smallest_eigenvalue(table, 0.01).get_supxlabel()
+
+
+def test_one_seed_has_no_interval():
+    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(seeds=[7]), 0.01)
+    assert texts(figure)[:2] == ["BPTT", "three-factor"]
+    assert "95 % interval of mean" not in texts(figure)
+
+
+def test_a_rule_has_its_style_whatever_other_rules_there_are():
+    both = plot.styles(["bptt", "three_factor"])
+    assert plot.styles(["three_factor"]) == {"three_factor": both["three_factor"]}
+    assert plot.styles(["new", "three_factor", "bptt"])["bptt"] == both["bptt"]
+    for one, other in zip(*plot.styles(["bptt", "new"]).values(), strict=True):
+        assert one != other
+    assert plot.label("a_new_rule") == "a new rule"
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("", "empty"),
+        ("a,b\n1,2\n", "column learning_rule, seed, iteration,"),
+        ('"unfinished', "damaged"),
+        ("a,b\n1,2\n1,2,3\n", "damaged"),
+        (None, "no such file"),
+    ],
+)
+def test_file_that_is_not_a_table_of_trajectories_is_refused(
+    tmp_path, monkeypatch, content, message
+):
+    path = tmp_path / "trajectories.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ResultError, match=message) as error:
+        run(monkeypatch, path, tmp_path / "figures")
+    assert str(path) in str(error.value)
+    assert not (tmp_path / "figures").exists()
+
+
+def test_table_without_rows_or_cut_short_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "trajectories.csv"
+    write_table(path, made_up_study.trajectories()[:0], missing="nan")
+    with pytest.raises(ResultError, match="no rows"):
+        run(monkeypatch, path, tmp_path)
+    write_table(path, made_up_study.trajectories(), missing="nan")
+    path.write_text(path.read_text()[:-30])
+    with pytest.raises(ResultError, match="damaged: column"):
+        run(monkeypatch, path, tmp_path)
+
+
+@pytest.mark.parametrize("learning_rate", ["0", "-1", "nan", "fast"])
+def test_impossible_learning_rate_is_refused(tmp_path, monkeypatch, capsys, learning_rate):
+    with pytest.raises(SystemExit):
+        run(monkeypatch, tmp_path / "any.csv", tmp_path, learning_rate)
+    assert "--learning-rate" in capsys.readouterr().err

@@ -1,0 +1,189 @@
+import os
+import sys
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+import aggregate
+import made_up_study
+import report_tables
+from lsnn.errors import ResultError
+from study_statistics import QUANTITIES, RATIOS, summarise
+
+PAGES = ("summary", "configuration", "run")
+
+
+class Cells(HTMLParser):
+    """The tables of a page as lists of rows of texts; complains about tags left open."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.rows, self.tags = [], [], set()
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        if tag != "meta":
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("td", "th"):
+            self.rows[-1][-1] += data
+
+
+def run_script(monkeypatch, script, **arguments):
+    options = [part for name, value in arguments.items() for part in (f"--{name}", str(value))]
+    monkeypatch.setattr(sys, "argv", ["script", *options])
+    script.main()
+
+
+def write_pages(monkeypatch, folder, config="config.yaml"):
+    run_script(
+        monkeypatch,
+        report_tables,
+        config=folder / config,
+        summary=folder / "summary.csv",
+        metadata=folder / "metadata.json",
+        output=folder / "report",
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    made_up_study.write_study(tmp_path)
+    run_script(
+        monkeypatch,
+        aggregate,
+        config=tmp_path / "config.yaml",
+        runs=tmp_path / "runs",
+        output=tmp_path,
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def rows(folder, monkeypatch):
+    """The rows of each page."""
+    write_pages(monkeypatch, folder)
+    return {
+        name: Cells((folder / "report" / f"{name}.html").read_text(encoding="utf-8")).rows
+        for name in PAGES
+    }
+
+
+def test_pages_are_self_contained_and_the_same_every_time(folder, monkeypatch):
+    write_pages(monkeypatch, folder)
+    first = {name: (folder / "report" / f"{name}.html").read_bytes() for name in PAGES}
+    write_pages(monkeypatch, folder)
+    assert sorted(os.listdir(folder / "report")) == sorted(f"{name}.html" for name in PAGES)
+    for name, content in first.items():
+        assert (folder / "report" / f"{name}.html").read_bytes() == content
+        text = content.decode("utf-8")
+        assert '<meta charset="utf-8">' in text
+        assert not {"script", "link", "img"} & Cells(text).tags
+        assert "http" not in text
+
+
+def test_summary(rows):
+    assert rows["summary"][0] == ["quantity", "BPTT", "three-factor"]
+    assert rows["summary"][1] == [
+        "λ_max, largest eigenvalue: final state",
+        "46.9 [31.2, 62.5]",
+        "2500 [1000, 4000]",
+    ]
+    assert ["quantity", "three-factor / BPTT"] in rows["summary"]
+    assert rows["summary"][-4] == ["Equal fraction of training: final states", "45.3 [32, 64]"]
+    assert len(rows["summary"]) == 1 + len(QUANTITIES) + 1 + len(RATIOS)
+
+
+def test_every_quantity_has_a_label():
+    assert list(report_tables.QUANTITY_LABELS) == [*QUANTITIES, *RATIOS]
+
+
+def test_missing_seeds_and_unconverged_values_are_told():
+    table = made_up_study.trajectories()
+    table.loc[table["seed"] == 2, "lambda_max"] = float("nan")
+    table.loc[table["seed"] == 1, "lambda_max_converged"] = False
+    study = made_up_study.read_study(os.path.join(made_up_study.REPOSITORY, "config.yaml"))
+    text = report_tables.summary_page(summarise(table), study._replace(seeds=(1, 2)))
+    assert Cells(text).rows[1][1:] == [
+        "31.2 (1 of 2 seeds, 1 not converged)",
+        "1000 (1 of 2 seeds, 1 not converged)",
+    ]
+    table["lambda_max"] = float("nan")
+    text = report_tables.summary_page(summarise(table), study._replace(seeds=(1, 2)))
+    assert Cells(text).rows[1][1] == "none (0 of 2 seeds)"
+
+
+def test_one_rule_has_no_table_of_ratios():
+    study = made_up_study.read_study(os.path.join(made_up_study.REPOSITORY, "config.yaml"))
+    summary = summarise(made_up_study.trajectories(rules=["three_factor"], seeds=[1]))
+    text = report_tables.summary_page(summary, study._replace(seeds=(1,)))
+    assert "Ratio" not in text
+    assert Cells(text).rows[1][1] == "1000"
+
+
+def test_configuration_tells_value_unit_and_meaning(rows):
+    found = {row[0]: row for row in rows["configuration"]}
+    assert found["training.learning_rate"][1:] == ["0.01", "", "Step size of gradient descent."]
+    assert found["network.tau_m"][1:3] == ["0.01", "ms"]
+    assert found["learning_rules.three_factor.iterations"][1:3] == ["160", "iterations"]
+    assert found["seeds"][1] == "2, 1"
+    assert all(row[3] for row in rows["configuration"])
+
+
+def test_run_tells_costs_and_environments(rows):
+    assert rows["run"][1] == ["BPTT, seed 1", "1.67 min", "1.5", "10 s", "40", "40"]
+    assert rows["run"][5][:3] == ["BPTT, median", "2.5 min", "2.25"]
+    [training] = [row for row in rows["run"] if row[0].startswith("training:")]
+    assert training[0] == "training: BPTT 1, BPTT 2, three-factor 1, three-factor 2"
+    assert {"1.12.0", "1"} <= set(training)
+
+
+def test_unknown_time_per_product_is_left_empty():
+    entry = dict.fromkeys(aggregate.COSTS, 2.0)
+    row = report_tables.costs_of({**entry, "seconds_per_product": None}, "one")
+    assert row["ms per product"] == ""
+    assert row["products per checkpoint"] == "2"
+
+
+def test_metadata_of_another_configuration_is_refused(folder, monkeypatch):
+    (folder / "other.yaml").write_text("{name: other}")
+    with pytest.raises(ResultError, match="of another configuration than .*other.yaml"):
+        write_pages(monkeypatch, folder, config="other.yaml")
+
+
+def test_damaged_summary_is_refused(folder, monkeypatch):
+    (folder / "summary.csv").write_text("quantity,mean\nlambda_max_final,1\n")
+    with pytest.raises(ResultError, match="column learning_rule, ci_low, .* is missing"):
+        write_pages(monkeypatch, folder)
+
+
+def test_names_are_escaped():
+    table = pd.DataFrame({"a<b": ["<i>"]}, index=pd.Index(["&"], name="key"))
+    text = report_tables.as_html(table)
+    assert "<td>&lt;i&gt;</td>" in text
+    assert Cells(text).rows == [["key", "a<b"], ["&", "<i>"]]
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [(1737.2, "1740"), (0.0123456, "0.0123"), (0.0, "0"), (-8.049, "-8.05"), (1e-7, "1.00e-07")],
+)
+def test_digits(value, text):
+    assert report_tables.digits(value) == text
+
+
+@pytest.mark.parametrize("seconds, text", [(5400, "1.5 h"), (90, "1.5 min"), (3.14159, "3.14 s")])
+def test_duration(seconds, text):
+    assert report_tables.duration(seconds) == text

@@ -1,0 +1,199 @@
+import doctest
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import made_up_study
+import study_statistics
+from study_statistics import mean_and_interval, summarise
+
+
+def row(summary, quantity, rule):
+    found = summary[(summary["quantity"] == quantity) & (summary["learning_rule"] == rule)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def ratio(trajectories, quantity):
+    return row(summarise(trajectories), quantity, "three_factor / bptt")
+
+
+def cells(trajectories, rule, seed, fraction):
+    return (
+        (trajectories["learning_rule"] == rule)
+        & (trajectories["seed"] == seed)
+        & (trajectories["fraction"] == fraction)
+    )
+
+
+def test_examples_in_docstrings():
+    result = doctest.testmod(study_statistics)
+    assert result.attempted == 3
+    assert result.failed == 0
+
+
+def test_interval_of_two_values_spans_them():
+    # Resampled means are 1, 2 and 3 with probabilities 1/4, 1/2 and 1/4.
+    assert mean_and_interval([1.0, 3.0]) == (2.0, 1.0, 3.0)
+
+
+def test_interval_is_reproducible_and_narrower_than_the_range():
+    values = [1.0, 2.0, 3.0, 4.0, 10.0]
+    mean, low, high = mean_and_interval(values)
+    assert mean == 4.0
+    assert 1.0 < low < 4.0 < high < 10.0
+    assert mean_and_interval(values) == (mean, low, high)
+
+
+def test_one_value_has_no_interval_and_none_has_no_mean():
+    assert mean_and_interval([5.0])[0] == 5.0
+    assert np.isnan(mean_and_interval([5.0])[1:]).all()
+    assert np.isnan(mean_and_interval([])).all()
+
+
+def test_order_and_columns_of_the_summary():
+    summary = summarise(made_up_study.trajectories())
+    assert list(summary) == [
+        "quantity", "learning_rule", "mean", "ci_low", "ci_high", "n_seeds", "n_unconverged",
+    ]  # fmt: skip
+    assert len(summary) == 2 * 13 + 4
+    assert list(summary["learning_rule"][:2]) == ["bptt", "three_factor"]
+    assert not summary[["quantity", "learning_rule"]].duplicated().any()
+
+
+@pytest.mark.parametrize(
+    "quantity, rule, expected",
+    [
+        ("lambda_max_final", "bptt", 1500 / 32),
+        ("lambda_max_final", "three_factor", 2500),
+        ("lambda_max_mean", "bptt", 1500 * (1 + 1 / 2 + 1 / 4 + 1 / 8 + 1 / 16 + 1 / 32) / 6),
+        ("lambda_min_final", "bptt", -100 / 6),
+        ("lambda_abs_max_final", "bptt", 1500 / 32),
+        ("lambda_abs_max_mean", "three_factor", 2500),
+        ("train_loss_final", "bptt", 2 / 32),
+        ("validation_loss_final", "bptt", 2.1),
+        ("test_loss_final", "bptt", 2 / 32 + 0.05),
+        ("train_accuracy_final", "bptt", 0.9),
+        ("validation_accuracy_final", "bptt", 0.85),
+        ("test_accuracy_final", "bptt", 0.85),
+        ("generalization_gap_final", "bptt", 0.05),
+        ("generalization_gap_loss_final", "bptt", 0.05),
+    ],
+)
+def test_means_over_seeds(quantity, rule, expected):
+    found = row(summarise(made_up_study.trajectories()), quantity, rule)
+    assert found["mean"] == pytest.approx(expected)
+    assert found["n_seeds"] == 2
+    assert found["n_unconverged"] == 0
+
+
+# The ratio of seed s is s at the start. The lowest common loss is that of three_factor, which
+# halves 2.5 times; there lambda_max of bptt has halved as often, in proportion to its loss.
+@pytest.mark.parametrize(
+    "quantity, of_seed_1",
+    [
+        ("lambda_max_ratio_final", 2**5),
+        ("lambda_max_ratio_mean", 2**2.5),
+        ("lambda_max_ratio_at_lowest_common_loss", 2**2.5),
+        ("lambda_max_ratio_over_common_losses", 2**1.25),
+    ],
+)
+def test_ratios_are_geometric_means_of_pairs(quantity, of_seed_1):
+    found = ratio(made_up_study.trajectories(), quantity)
+    assert found["mean"] == pytest.approx(of_seed_1 * 2**0.5)
+    assert found["ci_low"] == pytest.approx(of_seed_1)
+    assert found["ci_high"] == pytest.approx(of_seed_1 * 2)
+    assert found["n_seeds"] == 2
+    assert found["n_unconverged"] == 0
+
+
+def test_ratio_at_equal_loss_takes_the_first_crossing():
+    table = made_up_study.trajectories(seeds=[1])
+    losses = [2.0, 0.5, 1.0, 0.4, 0.6, 0.2]
+    eigenvalues = [1000.0, 100.0, 900.0, 100.0, 900.0, 100.0]
+    table.loc[table["learning_rule"] == "bptt", "train_loss"] = losses
+    table.loc[table["learning_rule"] == "bptt", "lambda_max"] = eigenvalues
+    table.loc[table["learning_rule"] == "three_factor", "train_loss"] = [2, 2, 2, 2, 2, 1]
+    # bptt first crosses 1.0 half-way in log loss from 2.0 to 0.5, at sqrt(1000 * 100).
+    found = ratio(table, "lambda_max_ratio_at_lowest_common_loss")
+    assert found["mean"] == pytest.approx(1000 / np.sqrt(1000 * 100))
+
+
+def test_ratio_at_equal_fraction_uses_common_fractions_alone():
+    table = made_up_study.trajectories(seeds=[1])
+    table = table[(table["learning_rule"] == "bptt") | table["fraction"].isin([0.0, 0.4, 1.0])]
+    # Halvings of bptt at fractions 0, 0.4 and 1: 0, 2 and 5.
+    found = ratio(table, "lambda_max_ratio_mean")
+    assert found["mean"] == pytest.approx(2 ** (7 / 3))
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0, -5.0])
+def test_seed_without_a_logarithm_is_left_out_of_ratios(value):
+    table = made_up_study.trajectories()
+    table.loc[cells(table, "bptt", 2, 1.0), "lambda_max"] = value
+    for quantity, of_seed_1 in [("final", 2**5), ("mean", 2**2.5)]:
+        found = ratio(table, f"lambda_max_ratio_{quantity}")
+        assert found["mean"] == pytest.approx(of_seed_1)
+        assert np.isnan(found["ci_low"])
+        assert found["n_seeds"] == 1
+    # The final state of bptt lies below the losses that both runs reach.
+    assert ratio(table, "lambda_max_ratio_over_common_losses")["n_seeds"] == 2
+
+
+def test_seed_with_a_missing_eigenvalue_is_left_out_of_means():
+    table = made_up_study.trajectories()
+    table.loc[cells(table, "bptt", 2, 0.4), "lambda_max"] = np.nan
+    summary = summarise(table)
+    assert row(summary, "lambda_max_mean", "bptt")["n_seeds"] == 1
+    assert row(summary, "lambda_max_final", "bptt")["n_seeds"] == 2
+
+
+def test_no_seed_left_gives_an_empty_number():
+    table = made_up_study.trajectories()
+    table["lambda_max"] = np.nan
+    found = ratio(table, "lambda_max_ratio_final")
+    assert np.isnan(found["mean"])
+    assert found["n_seeds"] == 0
+
+
+def test_a_rule_that_starts_below_the_other_has_no_common_loss():
+    table = made_up_study.trajectories(seeds=[1])
+    table.loc[table["learning_rule"] == "three_factor", "train_loss"] = 0.001
+    assert ratio(table, "lambda_max_ratio_over_common_losses")["n_seeds"] == 0
+
+
+def test_unconverged_eigenvalues_are_used_and_counted():
+    table = made_up_study.trajectories()
+    table.loc[cells(table, "bptt", 1, 0.2), "lambda_max_converged"] = False
+    table.loc[cells(table, "three_factor", 2, 1.0), "lambda_max_converged"] = False
+    summary = summarise(table)
+    pd.testing.assert_frame_equal(
+        summary.drop(columns="n_unconverged"),
+        summarise(made_up_study.trajectories()).drop(columns="n_unconverged"),
+    )
+    counts = {
+        ("lambda_max_final", "bptt"): 0,
+        ("lambda_max_mean", "bptt"): 1,
+        ("lambda_max_final", "three_factor"): 1,
+        ("lambda_abs_max_mean", "bptt"): 0,
+        ("lambda_max_ratio_final", "three_factor / bptt"): 1,
+        ("lambda_max_ratio_mean", "three_factor / bptt"): 2,
+        ("lambda_max_ratio_at_lowest_common_loss", "three_factor / bptt"): 1,
+        ("lambda_max_ratio_over_common_losses", "three_factor / bptt"): 2,
+    }
+    found = {key: row(summary, *key)["n_unconverged"] for key in counts}
+    assert found == counts
+
+
+def test_every_other_rule_is_divided_by_bptt():
+    table = made_up_study.trajectories(rules=("three_factor", "bptt", "another"))
+    rules = set(summarise(table)["learning_rule"])
+    assert rules == {
+        "three_factor", "bptt", "another", "three_factor / bptt", "another / bptt",
+    }  # fmt: skip
+
+
+def test_no_ratio_without_bptt():
+    table = made_up_study.trajectories(rules=("three_factor",))
+    assert set(summarise(table)["learning_rule"]) == {"three_factor"}

@@ -1,0 +1,49 @@
+import pandas as pd
+import pytest
+
+import made_up_study
+from lsnn.errors import ResultError
+from tables import read_table, study_as_mapping, write_table
+
+COLUMNS = {"rule": "text", "seed": "integer", "loss": "number", "value": "estimate", "ok": "flag"}
+
+
+def test_what_is_written_is_read(tmp_path):
+    table = pd.DataFrame(
+        {
+            "rule": ["1", "b"],
+            "seed": [4294967295, 0],
+            "loss": [0.1 + 0.2, 1e-300],
+            "value": [1 / 3, float("nan")],
+            "ok": [True, False],
+        }
+    )
+    for missing in ("", "nan"):
+        write_table(tmp_path / "table.csv", table, missing)
+        found = read_table(tmp_path / "table.csv", COLUMNS)
+        pd.testing.assert_frame_equal(found, table, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    "row, column",
+    [
+        (",1,1.0,1.0,True", "rule"),
+        ("a,1.5,1.0,1.0,True", "seed"),
+        ("a,1,,1.0,True", "loss"),
+        ("a,1,1.0,high,True", "value"),
+        ("a,1,1.0,1.0,yes", "ok"),
+    ],
+)
+def test_cell_of_another_kind_is_refused(tmp_path, row, column):
+    path = tmp_path / "table.csv"
+    path.write_text("rule,seed,loss,value,ok\na,1,1.0,1.0,True\n" + row + "\n")
+    with pytest.raises(ResultError, match=f"table.csv: damaged: column {column} must hold"):
+        read_table(path, COLUMNS)
+
+
+def test_study_as_mapping_is_what_the_configuration_says():
+    study = made_up_study.read_study(made_up_study.REPOSITORY + "/config.yaml")
+    values = study_as_mapping(study)
+    assert values["seeds"] == [1, 2, 3, 4, 5]
+    assert values["curvature"]["parameters"] == ["w_rec"]
+    assert values["learning_rules"]["bptt"] == {"iterations": 10000, "checkpoint_every": 250}

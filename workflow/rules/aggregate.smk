@@ -1,0 +1,38 @@
+# All runs in one table, and the statistics over seeds.
+TRAJECTORIES = f"{RESULTS}/trajectories.csv"
+SUMMARY = f"{RESULTS}/summary.csv"
+METADATA = f"{RESULTS}/metadata.json"
+
+
+localrules:
+    aggregate,
+
+
+rule aggregate:
+    input:
+        of_all_runs(f"{RUN}/learning_curve.csv"),
+        of_all_runs(f"{RUN}/training.json"),
+        of_all_runs(f"{RUN}/curvature.csv"),
+        of_all_runs(f"{RUN}/curvature.json"),
+        config=ancient(CONFIG),
+    output:
+        trajectories=report(
+            TRAJECTORIES,
+            caption="../report/trajectories.rst",
+            category="Tables",
+            labels={"table": "trajectories (csv)"},
+        ),
+        summary=SUMMARY,
+        metadata=METADATA,
+    params:
+        runs=f"{RESULTS}/runs",
+        folder=RESULTS,
+    log:
+        f"{RESULTS}/logs/aggregate.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/aggregate.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    shell:
+        "{WORKFLOW_PYTHON} scripts/aggregate.py --config {input.config}"
+        " --runs {params.runs} --output {params.folder} > {log} 2>&1"

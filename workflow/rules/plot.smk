@@ -1,0 +1,73 @@
+# Figures from trajectories.csv alone, and tables for the report.
+FIGURE_NAMES = [
+    "leading_eigenvalue",
+    "smallest_eigenvalue",
+    "loss_and_accuracy",
+    "eigenvalue_against_loss",
+    "generalization_gap",
+]
+FIGURES = expand(f"{RESULTS}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["svg", "pdf", "png"])
+TABLE_NAMES = ["summary", "configuration", "run"]
+REPORT_TABLES = expand(f"{RESULTS}/report/{{name}}.html", name=TABLE_NAMES)
+
+
+localrules:
+    plot,
+    report_tables,
+
+
+rule plot:
+    input:
+        TRAJECTORIES,
+    output:
+        [
+            report(
+                f"{RESULTS}/figures/{name}.svg",
+                caption=f"../report/{name}.rst",
+                category="Figures",
+                labels={"figure": name.replace("_", " ")},
+            )
+            for name in FIGURE_NAMES
+        ],
+        expand(f"{RESULTS}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png"]),
+    params:
+        learning_rate=STUDY.training.learning_rate,
+        folder=f"{RESULTS}/figures",
+    log:
+        f"{RESULTS}/logs/plot.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    shell:
+        "{WORKFLOW_PYTHON} scripts/plot.py --trajectories {input}"
+        " --learning-rate {params.learning_rate} --output {params.folder} > {log} 2>&1"
+
+
+rule report_tables:
+    input:
+        config=ancient(CONFIG),
+        summary=SUMMARY,
+        metadata=METADATA,
+    output:
+        [
+            report(
+                f"{RESULTS}/report/{name}.html",
+                caption=f"../report/{name}.rst",
+                category="Tables",
+                labels={"table": name},
+            )
+            for name in TABLE_NAMES
+        ],
+    params:
+        folder=f"{RESULTS}/report",
+    log:
+        f"{RESULTS}/logs/report_tables.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report_tables.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    shell:
+        "{WORKFLOW_PYTHON} scripts/report_tables.py --config {input.config}"
+        " --summary {input.summary} --metadata {input.metadata} --output {params.folder}"
+        " > {log} 2>&1"

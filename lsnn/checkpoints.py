@@ -1,9 +1,10 @@
 """Checkpoint files: the weights of one training run at every checkpoint.
 
-A file is a plain npz, readable by numpy alone: float32 arrays stacked over the C checkpoints, ``w_in``
-(C, n_in, N), ``w_rec`` (C, N, N) [pre, post], ``w_out`` (C, N, n_out), ``b_out`` (C, n_out), the int64
-array ``iteration`` (C), and two texts: ``metadata``, a JSON mapping that says what made the file, and
-``sha256``, which covers all the rest.
+A file is a plain npz, readable by numpy alone: float32 arrays stacked over the C checkpoints,
+``w_in`` (C, n_in, N), ``w_rec`` (C, N, N) [pre, post], ``w_out`` (C, N, n_out), ``b_out`` (C, n_out),
+the int64 array ``iteration`` (C), and two texts: ``metadata``, a JSON mapping that says what made
+the file, and ``sha256``, which covers all the rest. The state of an unfinished job is kept in the
+same format, with arrays of its own.
 """
 
 import hashlib
@@ -27,8 +28,8 @@ def write(path, arrays, metadata):
         np.savez(stream, **content)
 
 
-def read(path):
-    """Return the arrays by name and the metadata of a file that :func:`write` wrote.
+def read(path, names=("iteration",) + PARAMETERS):
+    """Return the arrays by name, ``names`` among them, and the metadata of a file.
 
     Raises:
         ResultError: the file is missing, cut off, altered, not a checkpoint file, or of another
@@ -52,7 +53,7 @@ def read(path):
             "again".format(path, version, FORMAT_VERSION)
         )
     del content["metadata"]
-    missing = [name for name in ("iteration",) + PARAMETERS if name not in content]
+    missing = [name for name in names if name not in content]
     if missing:
         raise ResultError("{}: has no array {}".format(path, ", ".join(missing)))
     return content, metadata

@@ -4,7 +4,7 @@ The loss is the true one. Nothing here knows of learning rules: a network and we
 needed, and there is no argument through which a rule's truncated gradient could enter.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
@@ -23,6 +23,7 @@ class Eigenvalue(NamedTuple):
     value: float
     residual: float  # |Hv - value v| / |value| with |v| = 1; bounds the relative error
     converged: bool  # residual <= tolerance
+    vector: Any  # eigenvector (size,), float64, |v| = 1; None where there is no estimate
 
 
 class Hessian(object):
@@ -93,7 +94,7 @@ def extreme_eigenvalues(hessian, tolerance, start):
     Args:
         hessian: gives ``size``, at least 3, and ``product(vector)``.
         tolerance: relative tolerance of the eigenvalues.
-        start: vector (size,) to start from.
+        start: vector (size,) to start from; near a sum of both eigenvectors it saves products.
 
     Returns:
         Two :class:`Eigenvalue`, the largest first. One that did not reach the tolerance is a rough
@@ -103,10 +104,11 @@ def extreme_eigenvalues(hessian, tolerance, start):
     if vectors is None:
         vectors = _arpack(hessian, ROUGH_TOLERANCE, start)
     if vectors is None:
-        unknown = Eigenvalue(np.nan, np.nan, False)
+        unknown = Eigenvalue(np.nan, np.nan, False, None)
         return unknown, unknown
     pairs = [_rayleigh(hessian, vector, tolerance) for vector in vectors]
-    return max(pairs), min(pairs)
+    smallest, largest = sorted(pairs, key=lambda pair: pair.value)
+    return largest, smallest
 
 
 def larger_in_magnitude(largest, smallest):
@@ -136,4 +138,4 @@ def _rayleigh(hessian, vector, tolerance):
     image = hessian.product(vector)
     value = vector.dot(image)
     residual = np.linalg.norm(image - value * vector) / abs(value)
-    return Eigenvalue(float(value), float(residual), bool(residual <= tolerance))
+    return Eigenvalue(float(value), float(residual), bool(residual <= tolerance), vector)

@@ -59,7 +59,7 @@ class Network(object):
         )
 
     def respond(self, weights, inputs, learning_rule=None):
-        """Unroll the network over ``inputs`` (batch, steps, n_in) and return its :class:`Response`.
+        """Unroll the network over ``inputs`` (steps, batch, n_in) and return its :class:`Response`.
 
         Args:
             weights: tensors by name.
@@ -67,7 +67,7 @@ class Network(object):
         """
         rule = learning_rule or LearningRule()
         w_rec = without_autapses(weights["w_rec"])
-        state = self.neurons.zero_state(tf.shape(inputs)[0])
+        state = self.neurons.zero_state(tf.shape(inputs)[1])
         trace = state.z
         activity = []
         for current in self._input_currents(weights["w_in"], inputs):
@@ -84,10 +84,8 @@ class Network(object):
 
     def _input_currents(self, w_in, inputs):
         """Return x_t w_in for every step t, from one matrix product over all steps."""
-        n_steps, n_in = self.task.n_steps, self.task.n_in
-        by_step = tf.transpose(inputs, [1, 0, 2])
-        currents = tf.matmul(tf.reshape(by_step, [-1, n_in]), w_in)
-        return tf.split(currents, n_steps)
+        currents = tf.matmul(tf.reshape(inputs, [-1, self.task.n_in]), w_in)
+        return tf.split(currents, self.task.n_steps)
 
     def _low_pass(self, trace, z):
         if self.kappa == 0.0:

@@ -3,7 +3,7 @@
 Writes to the output folder curvature.csv (a row a checkpoint: lambda_max, lambda_min and
 lambda_abs_max, the one of larger magnitude, each signed, with its residual and whether it converged;
 and the number of Hessian-vector products) and curvature.json (what made it). Eigenvalues computed so
-far are kept in curvature_state.json there: stopped and started again, the program goes on behind the
+far are kept in curvature_state.npz there: stopped and started again, the program goes on behind the
 last of them.
 
 The columns learning_rule and seed are copied from the checkpoint file. The seed also draws the
@@ -21,7 +21,7 @@ from lsnn import backend, checkpoints, provenance
 from lsnn.config import differences, read_study
 from lsnn.curvature import Hessian, extreme_eigenvalues, larger_in_magnitude
 from lsnn.errors import ResultError, run
-from lsnn.files import read_record, sha256_of_file, write_record, write_table
+from lsnn.files import sha256_of_file, write_record, write_table
 from lsnn.network import Network
 from lsnn.randomness import generator
 from lsnn.tasks import TASKS
@@ -65,23 +65,26 @@ def read_checkpoints(path, study, network):
 
 
 def read_state(path, made_from):
-    """Return the rows that were computed before, from the same settings and checkpoints, or none."""
+    """Return the rows computed before from the same settings and checkpoints, and the next start.
+
+    Without such a state they are empty and None.
+    """
     if not os.path.exists(path):
-        return []
+        return [], None
     try:
-        state = read_record(path)
-        if state["made_from"] != made_from:
+        arrays, metadata = checkpoints.read(path, names=("start",))
+        if metadata["made_from"] != made_from:
             raise ResultError("{}: state of other settings or checkpoints".format(path))
     except ResultError as error:
         os.replace(path, path + ".set-aside")
         log("not used, moved to {}.set-aside, starting anew: {}".format(path, error))
-        return []
-    log("{} checkpoints are done already, kept in {}".format(len(state["rows"]), path))
-    return state["rows"]
+        return [], None
+    log("going on behind the {} checkpoints kept in {}".format(len(metadata["rows"]), path))
+    return metadata["rows"], arrays["start"]
 
 
 def measure(hessian, tolerance, start):
-    """Return the columns of one checkpoint but for its labels."""
+    """Return the columns of one checkpoint but for its labels, and the start for the next one."""
     before = hessian.products
     largest, smallest = extreme_eigenvalues(hessian, tolerance, start)
     found = dict(zip(EIGENVALUES, (largest, smallest, larger_in_magnitude(largest, smallest))))
@@ -90,7 +93,9 @@ def measure(hessian, tolerance, start):
         row[name] = eigenvalue.value
         row[name + "_residual"] = eigenvalue.residual
         row[name + "_converged"] = eigenvalue.converged
-    return row
+    if largest.vector is None:
+        return row, start
+    return row, largest.vector + smallest.vector
 
 
 def main():
@@ -116,18 +121,19 @@ def main():
         network, *task.examples(split, drawn), study.curvature.parameters, arguments.threads
     )
 
-    state = os.path.join(arguments.output, "curvature_state.json")
+    state = os.path.join(arguments.output, "curvature_state.npz")
     made_from = {"settings": settings, "checkpoints": sha256_of_file(arguments.checkpoints)}
-    rows = read_state(state, made_from)
+    rows, start = read_state(state, made_from)
+    if start is None:
+        start = generator(seed, "Lanczos").randn(hessian.size)
     n_checkpoints = len(arrays["iteration"])
     n_before, loop_started = len(rows), time.time()
     for i in range(n_before, n_checkpoints):
         iteration = int(arrays["iteration"][i])
         hessian.move_to(checkpoints.weights_at(arrays, i))
-        start = generator(seed, "Lanczos", iteration).randn(hessian.size)
-        row = measure(hessian, study.curvature.tolerance, start)
+        row, start = measure(hessian, study.curvature.tolerance, start)
         rows.append(dict(row, learning_rule=rule, seed=seed, iteration=iteration))
-        write_record(state, {"made_from": made_from, "rows": rows})
+        checkpoints.write(state, {"start": start}, {"made_from": made_from, "rows": rows})
         per_checkpoint = (time.time() - loop_started) / (i + 1 - n_before)
         log(describe(row, iteration, per_checkpoint, n_checkpoints - 1 - i))
 

@@ -29,29 +29,28 @@ class SequentialMnist(object):
         folder = os.path.join(data, "mnist")
 
         def read(part):
-            return (
-                mnist.read_images(os.path.join(folder, part + "-images-idx3-ubyte")),
-                mnist.read_labels(os.path.join(folder, part + "-labels-idx1-ubyte")),
-            )
+            images = mnist.read_images(os.path.join(folder, part + "-images-idx3-ubyte"))
+            labels = mnist.read_labels(os.path.join(folder, part + "-labels-idx1-ubyte"))
+            return np.ascontiguousarray(images.transpose(1, 0, 2)), labels
 
         images, labels = read("train")
         n_validation = self.split_sizes["validation"]
         self._splits = {
-            "train": (images[n_validation:], labels[n_validation:]),
-            "validation": (images[:n_validation], labels[:n_validation]),
+            "train": (images[:, n_validation:], labels[n_validation:]),
+            "validation": (images[:, :n_validation], labels[:n_validation]),
             "test": read("t10k"),
         }
         self._epoch = (None, None)  # the epoch whose order is known, and that order
 
     def placeholders(self):
-        """Return placeholders for inputs (batch, n_steps, n_in) and targets (batch)."""
-        inputs = tf.placeholder(tf.float32, [None, self.n_steps, self.n_in], "inputs")
+        """Return placeholders for inputs (n_steps, batch, n_in) and targets (batch)."""
+        inputs = tf.placeholder(tf.float32, [self.n_steps, None, self.n_in], "inputs")
         return inputs, tf.placeholder(tf.int32, [None], "targets")
 
     def examples(self, split, indices):
-        """Return inputs (n, 28, 28) float32 in [0, 1] and targets (n) int32 of a split."""
+        """Return inputs (steps, n, n_in) float32 in [0, 1] and targets (n) int32 of a split."""
         images, labels = self._splits[split]
-        return images[indices] / np.float32(255), labels[indices].astype(np.int32)
+        return images[:, indices] / np.float32(255), labels[indices].astype(np.int32)
 
     def batch(self, seed, iteration, size):
         """Return inputs and targets of the training batch of an iteration.

@@ -28,7 +28,7 @@ class SmallTask(SequentialMnist):
         random = np.random.RandomState(0)
         self._splits = {
             split: (
-                random.randint(0, 256, (size, self.n_steps, self.n_in)).astype(np.uint8),
+                random.randint(0, 256, (self.n_steps, size, self.n_in)).astype(np.uint8),
                 random.randint(0, self.n_out, size).astype(np.uint8),
             )
             for split, size in self.split_sizes.items()

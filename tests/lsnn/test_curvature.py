@@ -28,14 +28,14 @@ def test_product_is_the_derivative_of_the_exact_gradient(name):
     direction = np.random.RandomState(1).randn(hessian.size)
     direction /= np.linalg.norm(direction)
     product = hessian.product(direction)
-    step = 1e-3
+    step = 3e-4  # small, because a step over the kink of a unit is no error
     gradients = []
     for sign in (1, -1):
         moves = split_vector(sign * step * direction, network)
         hessian.move_to({p: weights[p] + moves[p].astype(np.float32) for p in PARAMETERS})
         gradients.append(hessian.gradient())
     difference = (gradients[0] - gradients[1]) / (2 * step)
-    assert relative_error(product, difference) < 3e-3
+    assert relative_error(product, difference) < 1e-2
 
 
 @pytest.mark.parametrize("parameters", [("w_rec",), ("w_in", "b_out"), PARAMETERS])
@@ -60,7 +60,7 @@ def test_eigenvalues_are_those_of_the_dense_matrix(name):
     spectrum = np.linalg.eigvalsh(dense(hessian))
     start = np.random.RandomState(2).randn(hessian.size)
     largest, smallest = extreme_eigenvalues(hessian, 1e-3, start)
-    if name in ("plain", "adaptive"):
+    if name == "plain":
         assert spectrum[0] < 0 < spectrum[-1]  # the sign is kept
     assert largest.value == pytest.approx(spectrum[-1], rel=1e-3)
     assert smallest.value == pytest.approx(spectrum[0], rel=1e-3)
@@ -96,8 +96,8 @@ def test_nothing_is_reported_where_nothing_is_known(monkeypatch):
 
 
 def test_larger_in_magnitude_keeps_the_sign():
-    largest = curvature.Eigenvalue(2.0, 0.0, True)
-    smallest = curvature.Eigenvalue(-3.0, 0.0, True)
+    largest = curvature.Eigenvalue(2.0, 0.0, True, None)
+    smallest = curvature.Eigenvalue(-3.0, 0.0, True, None)
     assert larger_in_magnitude(largest, smallest) is smallest
     assert larger_in_magnitude(largest, largest) is largest
 

@@ -15,7 +15,7 @@ def forward_in_time(settings, weights, inputs, targets, l2):
     A trace follows the derivative of one unit's own state by one of its own incoming weights; what
     another unit does in answer to it is not seen. Traces are (batch, pre, post).
     """
-    n_units, n_in = settings.n_units, inputs.shape[2]
+    (_, n_examples, n_in), n_units = inputs.shape, settings.n_units
     alpha, rho, kappa = (
         decay(tau) for tau in (settings.tau_m, settings.tau_adaptation, settings.tau_out)
     )
@@ -23,10 +23,10 @@ def forward_in_time(settings, weights, inputs, targets, l2):
     w_in, w_rec, w_out, b_out = (
         weights[name].astype(np.float64) for name in ("w_in", "w_rec", "w_out", "b_out")
     )
-    v, a, z, s = (np.zeros((len(inputs), n_units)) for _ in range(4))
-    e_v, e_a, e_z, e_s = (np.zeros((len(inputs), n_in + n_units, n_units)) for _ in range(4))
+    v, a, z, s = (np.zeros((n_examples, n_units)) for _ in range(4))
+    e_v, e_a, e_z, e_s = (np.zeros((n_examples, n_in + n_units, n_units)) for _ in range(4))
     no_autapse = np.concatenate([np.ones((n_in, n_units)), 1 - np.eye(n_units)])
-    for x in inputs.astype(np.float64).transpose(1, 0, 2):
+    for x in inputs.astype(np.float64):
         pre = np.concatenate([x, z], axis=1)[:, :, None] * no_autapse
         current = x.dot(w_in) + z.dot(w_rec * (1 - np.eye(n_units)))
         a, e_a = rho * a + (1 - rho) * z, rho * e_a + (1 - rho) * e_z
@@ -41,7 +41,7 @@ def forward_in_time(settings, weights, inputs, targets, l2):
     probability = np.exp(logits - logits.max(1, keepdims=True))
     probability /= probability.sum(1, keepdims=True)
     wanted = np.eye(len(b_out))[targets]
-    error = (probability - wanted) / len(inputs)
+    error = (probability - wanted) / n_examples
     learning_signal = error.dot(w_out.T)
     by_synapse = np.einsum("bj,bij->ij", learning_signal, e_s)
     squares = sum((w**2).sum() for w in (w_in, w_rec, w_out))

@@ -7,7 +7,7 @@ from small import SmallTask
 
 def test_splits_of_mnist(mnist):
     images, labels = mnist.examples("train", np.arange(3))
-    assert images.shape == (3, 28, 28) and images.dtype == np.float32
+    assert images.shape == (28, 3, 28) and images.dtype == np.float32
     assert images.min() == 0.0 and images.max() == 1.0
     assert labels.dtype == np.int32
     # The labels of the 5,001st training image and of the first test images, read off the files.
@@ -23,12 +23,12 @@ def test_every_epoch_shows_every_example_once_in_an_order_of_its_own():
     task = SmallTask()
     n = task.split_sizes["train"]
     batches = [task.batch(seed=1, iteration=i, size=n // 2) for i in range(4)]
-    first = np.concatenate([batches[0][0], batches[1][0]])
-    second = np.concatenate([batches[2][0], batches[3][0]])
+    first = np.concatenate([batches[0][0], batches[1][0]], axis=1)
+    second = np.concatenate([batches[2][0], batches[3][0]], axis=1)
     everything = task.examples("train", np.arange(n))[0]
 
     def as_set(images):
-        return sorted(image.tobytes() for image in images)
+        return sorted(image.tobytes() for image in images.transpose(1, 0, 2))
 
     assert as_set(first) == as_set(second) == as_set(everything)
     assert not np.array_equal(first, second)
@@ -36,8 +36,8 @@ def test_every_epoch_shows_every_example_once_in_an_order_of_its_own():
 
 def test_a_batch_goes_over_the_end_of_an_epoch():
     task = SmallTask()
-    inputs = np.concatenate([task.batch(1, i, size=15)[0] for i in range(8)])  # 3 epochs of 40
-    whole = np.concatenate([task.batch(1, i, size=40)[0] for i in range(3)])
+    inputs = np.concatenate([task.batch(1, i, 15)[0] for i in range(8)], axis=1)  # 3 epochs
+    whole = np.concatenate([task.batch(1, i, 40)[0] for i in range(3)], axis=1)
     assert np.array_equal(inputs, whole)
 
 

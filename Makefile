@@ -2,6 +2,7 @@
 PYTHON ?= python3
 CORES ?= $(shell nproc)
 
+TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/tested
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
 .PHONY: help run demo figures test lint
@@ -18,14 +19,16 @@ demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in minutes
 	$(call report,studies/demo.yaml)
 
 figures: .venv/workflow ## redraw the figures of the committed results from their tables
-	for study in results/committed/*/; do \
-	    .venv/bin/python scripts/plot.py --trajectories $$study/trajectories.csv \
-	        --config $$study/config.yaml --output $$study/figures || exit 1; \
-	    echo "figures: $$study""figures"; \
+	@for study in results/committed/*; do \
+	    .venv/bin/python scripts/plot.py --config $$study/config.yaml \
+	        --trajectories $$study/trajectories.csv --output $$study/figures || exit 1; \
+	    echo "figures: $$study/figures"; \
 	done
 
-test: .venv/development ## all tests
-	.venv/bin/python -m pytest tests
+test: .venv/development data/mnist $(TENSORFLOWS) ## all tests, on both TensorFlows
+	.venv/bin/python -m pytest tests/scripts tests/test_environments.py
+	for python in $(TENSORFLOWS:/tested=/bin/python); do $$python -m pytest tests/lsnn || exit 1; done
+	.venv/bin/python -m pytest tests/workflow
 
 lint: .venv/development ## formatting and style of everything
 	.venv/bin/ruff check .
@@ -49,3 +52,13 @@ endef
 .venv/development: .venv/workflow envs/development.txt
 	.venv/bin/pip install --quiet -r envs/development.txt
 	touch $@
+
+# A TensorFlow environment with pytest in it.
+.environments/tensorflow-%/tested: envs/tensorflow-%.txt envs/tensorflow-%-test.txt | .venv/workflow
+	test -e $(@D)/environment.json || \
+	    .venv/bin/python scripts/build_environment.py --tensorflow $* --output $(@D)
+	.venv/bin/uv pip install --quiet --python $(@D)/bin/python -r envs/tensorflow-$*-test.txt
+	touch $@
+
+data/mnist: | .venv/workflow
+	.venv/bin/python scripts/fetch_mnist.py --output $@

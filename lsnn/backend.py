@@ -1,7 +1,7 @@
 """The only module that knows which TensorFlow this is.
 
-Everything else writes TensorFlow 1 graph code against :data:`tf`, which runs on TensorFlow 1.12 and,
-through ``compat.v1``, on TensorFlow 2.
+Everything else writes TensorFlow 1 graph code against :data:`tf`, which runs on TensorFlow 1.12
+and, through ``compat.v1``, on TensorFlow 2.
 """
 
 import os
@@ -16,8 +16,8 @@ from lsnn.errors import MissingTensorFlowError
 class _MissingTensorFlow(object):
     """Stands for TensorFlow where there is none.
 
-    The workflow's own Python reads the names of rules, neurons and tasks without TensorFlow; it only
-    must not compute with them.
+    The workflow's own Python reads the names of rules, neurons and tasks without TensorFlow; it
+    only must not compute with them.
     """
 
     def __getattr__(self, name):
@@ -59,8 +59,8 @@ def require(version):
     """
     if not (tf.VERSION + ".").startswith(version + "."):
         raise MissingTensorFlowError(
-            "the configuration asks for TensorFlow {}, {} has TensorFlow {}; run it with the Python "
-            "of the other environment, or change `tensorflow` in the configuration".format(
+            "the configuration asks for TensorFlow {}, {} has TensorFlow {}; run it with the "
+            "Python of the other environment, or change `tensorflow` in the configuration".format(
                 version, sys.executable, tf.VERSION
             )
         )

@@ -1,10 +1,10 @@
 """Checkpoint files: the weights of one training run at every checkpoint.
 
 A file is a plain npz, readable by numpy alone: float32 arrays stacked over the C checkpoints,
-``w_in`` (C, n_in, N), ``w_rec`` (C, N, N) [pre, post], ``w_out`` (C, N, n_out), ``b_out`` (C, n_out),
-the int64 array ``iteration`` (C), and two texts: ``metadata``, a JSON mapping that says what made
-the file, and ``sha256``, which covers all the rest. The state of an unfinished job is kept in the
-same format, with arrays of its own.
+``w_in`` (C, n_in, N), ``w_rec`` (C, N, N) [pre, post], ``w_out`` (C, N, n_out) and ``b_out``
+(C, n_out), the int64 array ``iteration`` (C), and two texts: ``metadata``, a JSON mapping that says
+what made the file, and ``sha256``, which covers all the rest. The state of an unfinished job is
+kept in the same format, with arrays of its own.
 """
 
 import hashlib

@@ -82,25 +82,29 @@ class Study(NamedTuple):
 
     def training_settings(self, learning_rule: str, seed: int) -> dict:
         """Return all that the result of one training run depends on, as JSON-able values."""
-        return {
-            "learning_rule": learning_rule,
-            "seed": seed,
-            "schedule": dict(self.learning_rules[learning_rule]._asdict()),
-            "tensorflow": self.tensorflow,
-            "task": dict(self.task._asdict()),
-            "network": dict(self.network._asdict()),
-            "training": dict(self.training._asdict()),
-        }
+        return as_mapping(
+            {
+                "learning_rule": learning_rule,
+                "seed": seed,
+                "schedule": self.learning_rules[learning_rule],
+                "tensorflow": self.tensorflow,
+                "task": self.task,
+                "network": self.network,
+                "training": self.training,
+            }
+        )
 
     def curvature_settings(self) -> dict:
         """Return all that the curvature at given weights depends on, as JSON-able values."""
-        return {
-            "tensorflow": self.tensorflow,
-            "task": dict(self.task._asdict()),
-            "network": dict(self.network._asdict()),
-            "l2": self.training.l2,
-            "curvature": dict(self.curvature._asdict(), parameters=list(self.curvature.parameters)),
-        }
+        return as_mapping(
+            {
+                "tensorflow": self.tensorflow,
+                "task": self.task,
+                "network": self.network,
+                "l2": self.training.l2,
+                "curvature": self.curvature,
+            }
+        )
 
 
 def read_study(path: str) -> Study:
@@ -160,6 +164,17 @@ def resolve(values: dict) -> dict:
     if problems:
         raise ConfigError("\n".join(problems))
     return values
+
+
+def as_mapping(value):
+    """Return a study, or a part of one, as JSON-able mappings and lists."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {key: as_mapping(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return [as_mapping(part) for part in value]
+    return value
 
 
 def differences(found: dict, wanted: dict, path: str = "") -> List[str]:
@@ -304,17 +319,11 @@ def _contradictions(values) -> List[str]:
     )
     task = TASKS.get(values["task"]["name"])
     if task:
-        split = values["curvature"]["split"]
-        for key, value, size, of in [
-            ("curvature.samples", values["curvature"]["samples"], task.split_sizes[split], split),
-            (
-                "training.batch_size",
-                values["training"]["batch_size"],
-                task.split_sizes["train"],
-                "train",
-            ),
+        for part, key, split in [
+            ("curvature", "samples", values["curvature"]["split"]),
+            ("training", "batch_size", "train"),
         ]:
-            require(
-                value <= size, key, value, "at most the {} examples of split {}".format(size, of)
-            )
+            value, size = values[part][key], task.split_sizes[split]
+            allowed = "at most the {} examples of split {}".format(size, split)
+            require(value <= size, "{}.{}".format(part, key), value, allowed)
     return problems

@@ -28,7 +28,7 @@ class MissingTensorFlowError(LsnnError):
 
 
 def run(main):
-    """Run the ``main()`` of a command-line program; a user's error becomes one message and exit status 1.
+    """Run the ``main()`` of a program; a user's error becomes one message and exit status 1.
 
     A full disk, a missing permission and the like (``OSError``) are a user's errors too. Anything
     else is a defect of this project and keeps its traceback.

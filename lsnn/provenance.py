@@ -32,16 +32,11 @@ def record(settings, outputs, wall_seconds, threads, **measures):
 
 def _commit():
     """Return the commit of this checkout, or None where there is no checkout or no git."""
-    command = [
-        "git",
-        "-C",
-        os.path.dirname(__file__),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-    ]
+    command = "git describe --always --dirty --abbrev=40".split()
+    here = os.path.dirname(os.path.abspath(__file__))
     try:
-        return subprocess.check_output(command, stderr=subprocess.DEVNULL).decode().strip()
+        return (
+            subprocess.check_output(command, cwd=here, stderr=subprocess.DEVNULL).decode().strip()
+        )
     except (OSError, subprocess.CalledProcessError):
         return None

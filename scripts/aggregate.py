@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from lsnn.config import differences, read_study
+from lsnn.config import as_mapping, differences, read_study
 from lsnn.errors import ResultError, run
 from lsnn.files import read_record, sha256_of_file, write_record
 from study_statistics import summarise
@@ -25,7 +25,6 @@ from tables import (
     RUN_KEYS,
     TRAJECTORIES,
     read_table,
-    study_as_mapping,
     write_table,
 )
 
@@ -168,7 +167,7 @@ def describe(study, runs):
     medians = entries.groupby("learning_rule", sort=False)[list(COSTS)].median()
     medians = medians.astype(object).where(medians.notna(), None)
     return {
-        "study": study_as_mapping(study),
+        "study": as_mapping(study),
         "runs": [one.metadata for one in runs],
         "medians": medians.to_dict("index"),
         "totals": {

@@ -1,10 +1,10 @@
 """Compute the extreme Hessian eigenvalues of the loss at every checkpoint of a checkpoint file.
 
 Writes to the output folder curvature.csv (a row a checkpoint: lambda_max, lambda_min and
-lambda_abs_max, the one of larger magnitude, each signed, with its residual and whether it converged;
-and the number of Hessian-vector products) and curvature.json (what made it). Eigenvalues computed so
-far are kept in curvature_state.npz there: stopped and started again, the program goes on behind the
-last of them.
+lambda_abs_max, the one of larger magnitude, each signed, with its residual and whether it
+converged; and the number of Hessian-vector products) and curvature.json (what made it). Eigenvalues
+computed so far are kept in curvature_state.npz there: stopped and started again, the program goes
+on behind the last of them.
 
 The columns learning_rule and seed are copied from the checkpoint file. The seed also draws the
 examples; the learning rule means nothing here: the loss is the true one.

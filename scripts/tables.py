@@ -104,14 +104,3 @@ def write_table(path, table, missing):
     """Write a data frame as CSV with every digit of its floats; ``missing`` stands for nan."""
     with atomic_write(path) as stream:
         stream.write(table.to_csv(index=False, lineterminator="\n", na_rep=missing).encode())
-
-
-def study_as_mapping(value):
-    """Return a Study, or a part of one, as JSON-able mappings and lists."""
-    if hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, dict):
-        return {key: study_as_mapping(part) for key, part in value.items()}
-    if isinstance(value, tuple):
-        return [study_as_mapping(part) for part in value]
-    return value

@@ -3,8 +3,8 @@
 Writes to the output folder, when training is complete: checkpoints.npz (the weights at every
 checkpoint; format in lsnn/checkpoints.py), learning_curve.csv (a row a checkpoint: losses in nats,
 accuracies, mean activity) and training.json (what made them). Until then the progress is kept in
-training_state.npz there: stopped and started again, training goes on from the last checkpoint, to the
-same result.
+training_state.npz there: stopped and started again, training goes on from the last checkpoint, to
+the same result.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main():
     rule, seed = arguments.learning_rule, arguments.seed
     if rule not in study.learning_rules or seed not in study.seeds:
         raise ConfigError(
-            "configuration {}: has no run of learning rule {} with seed {}; rules: {}; seeds: {}".format(
+            "configuration {}: has no run of rule {} with seed {}; rules: {}; seeds: {}".format(
                 arguments.config, rule, seed, ", ".join(study.learning_rules), list(study.seeds)
             )
         )

@@ -13,8 +13,6 @@ import zipfile
 import pytest
 import rattler
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts"))
-
 import build_environment
 from build_environment import BuildError, build, find_python36
 from lsnn.files import read_record, sha256_of_file

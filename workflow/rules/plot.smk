@@ -18,7 +18,8 @@ localrules:
 
 rule plot:
     input:
-        TRAJECTORIES,
+        config=ancient(CONFIG),
+        trajectories=TRAJECTORIES,
     output:
         [
             report(
@@ -40,8 +41,8 @@ rule plot:
     conda:
         "../../envs/workflow.yaml"
     shell:
-        "{WORKFLOW_PYTHON} scripts/plot.py --trajectories {input}"
-        " --learning-rate {params.learning_rate} --output {params.folder} > {log} 2>&1"
+        "{WORKFLOW_PYTHON} scripts/plot.py --config {input.config}"
+        " --trajectories {input.trajectories} --output {params.folder} > {log} 2>&1"
 
 
 rule report_tables:

@@ -9,6 +9,7 @@ kept in the same format, with arrays of its own.
 
 import hashlib
 import json
+import zipfile
 
 import numpy as np
 
@@ -82,6 +83,7 @@ def weights_at(arrays, index):
 
 def _load(path):
     try:
+        zipfile.ZipFile(path).close()  # numpy 1.19 prints a traceback where this raises
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:

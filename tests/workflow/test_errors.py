@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from conftest import DEMO, PYTHONS
+from conftest import PYTHONS
 
 TRAIN = ("scripts/train.py", "--config", "config.yaml", "--learning-rule", "bptt")
 
@@ -20,16 +20,18 @@ def refused(done, *parts):
 @pytest.mark.parametrize(
     "change, parts",
     [
-        ("training={learning_rate: -0.1}", ["training.learning_rate: -0.1", "a number > 0"]),
-        ("seeds=0", ["seeds: 0", "a whole number >= 1"]),
-        ("seeds=[1,1]", ["seeds: [1, 1]", "all different"]),
-        ("sedes=3", ["sedes: unknown key", "did you mean seeds?"]),
-        ("tensorflow=3", ["tensorflow: 3", '"1.12", "2"']),
-        ("curvature={samples: 9999}", ["curvature.samples: 9999", "5000"]),
+        ("training: {learning_rate: -0.1}", ["training.learning_rate: -0.1", "a number > 0"]),
+        ("seeds: 0", ["seeds: 0", "a whole number >= 1"]),
+        ("seeds: [1, 1]", ["seeds: [1, 1]", "all different"]),
+        ("sedes: 3", ["sedes: unknown key", "did you mean seeds?"]),
+        ("tensorflow: 3", ["tensorflow: 3", '"1.12", "2"']),
+        ("curvature: {samples: 9999}", ["curvature.samples: 9999", "5000"]),
     ],
 )
-def test_wrong_configuration_is_refused_before_any_job(checkout, change, parts):
-    refused(checkout.snakemake("--cores", "1", "--config", change), *parts)
+def test_wrong_configuration_is_refused_before_any_job(checkout, tmp_path, change, parts):
+    config = tmp_path / "config.yaml"
+    config.write_text(change)
+    refused(checkout.snakemake("--cores", "1", "--configfile", config), *parts)
     assert not (checkout.folder / "results/sequential_mnist").exists()
 
 
@@ -76,13 +78,14 @@ def test_checkpoints_of_another_network_or_cut_off_are_refused(checkout, demo, t
     assert not (tmp_path / "curvature.csv").exists()
 
 
-def test_a_failed_job_shows_the_end_of_its_log_and_keeps_what_was_recorded(checkout):
+def test_a_failed_job_shows_the_end_of_its_log_and_keeps_what_was_recorded(checkout, tmp_path):
     """A learning rate so large that the loss overflows."""
-    done = checkout.snakemake(
-        "--cores", "1", *DEMO,
-        "--config", "name=diverging", "training={learning_rate: 500}", "seeds=1",
-        "learning_rules={bptt: {iterations: 100, checkpoint_every: 50}}",
-    )  # fmt: skip
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "{name: diverging, seeds: 1, training: {learning_rate: 500},"
+        " learning_rules: {bptt: {iterations: 100, checkpoint_every: 50}}}"
+    )
+    done = checkout.snakemake("--cores", "1", "--configfile", config)
     refused(done, "the training loss at iteration", "seed 1", "Lower", "training.learning_rate")
     runs = checkout.folder / "results/diverging/runs"
     assert list(runs.glob("*/seed_1/training_state.npz"))

@@ -1,5 +1,6 @@
 """The results kept in the repository: complete, of one study, and redrawn to the same bytes."""
 
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from conftest import REPOSITORY
 from lsnn.config import as_mapping, read_study
 from lsnn.files import read_record, sha256_of_file
+from report_tables import in_words
 
 COMMITTED = sorted(path for path in (REPOSITORY / "results/committed").iterdir())
 
@@ -41,3 +43,15 @@ def test_figures_are_redrawn_to_the_same_bytes(folder, tmp_path):
     for path in sorted((folder / "figures").glob("*.svg")):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
     assert len(list(tmp_path.iterdir())) == len(list((folder / "figures").iterdir())) == 15
+
+
+def test_the_numbers_in_the_readme_are_those_of_the_summary():
+    summary = pd.read_csv(REPOSITORY / "results/committed/sequential_mnist/summary.csv")
+    cells = {
+        quantity: [in_words(row, n_seeds=5) for row in rows.itertuples()]
+        for quantity, rows in summary.groupby("quantity")
+    }
+    told = re.findall(r"^\| `(\w+)`[^|]*\| (.*) \|$", (REPOSITORY / "README.md").read_text(), re.M)
+    numbers = {quantity: text.split(" | ") for quantity, text in told if quantity in cells}
+    assert len(numbers) == 10
+    assert numbers == {quantity: cells[quantity] for quantity in numbers}

@@ -12,7 +12,9 @@ import os
 import socket
 import tempfile
 
-from lsnn.errors import ResultError
+from lsnn.errors import ResultError, WriteError
+
+RECORD_VERSION = 1
 
 
 @contextlib.contextmanager
@@ -21,8 +23,23 @@ def atomic_write(path):
 
     The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed
     when the block ends without an error. An older file at ``path`` stays intact until then.
+
+    Raises:
+        WriteError: the disk is full, the folder is protected, and the like.
     """
-    path = os.path.abspath(path)
+    try:
+        with _replacement(os.path.abspath(path)) as stream:
+            yield stream
+    except OSError as error:
+        raise WriteError(
+            "{}: cannot be written: {}; a file that was there before is as it was".format(
+                path, error.strerror or error
+            )
+        ) from None
+
+
+@contextlib.contextmanager
+def _replacement(path):
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix="." + os.path.basename(path) + ".")
@@ -107,7 +124,8 @@ def canonical_json(value):
 
 
 def write_record(path, record):
-    """Write a JSON-able mapping to ``path``, with the SHA-256 of its content as key ``sha256``."""
+    """Write a JSON-able mapping to ``path``, with a ``format_version``, and its own ``sha256``."""
+    record = dict(record, format_version=RECORD_VERSION)
     digest = hashlib.sha256(canonical_json(record).encode()).hexdigest()
     text = json.dumps(dict(record, sha256=digest), indent=2, sort_keys=True)
     with atomic_write(path) as stream:
@@ -118,7 +136,8 @@ def read_record(path):
     """Return the mapping that :func:`write_record` wrote.
 
     Raises:
-        ResultError: the file is missing, is not such a record, or was altered since.
+        ResultError: the file is missing, is not such a record, was altered since, or is of another
+            format version.
     """
     try:
         with open(path, "rb") as stream:
@@ -136,6 +155,12 @@ def read_record(path):
         raise ResultError(
             "{}: altered since it was written (SHA-256 {} instead of {}); delete it and run the "
             "job that writes it again".format(path, found, expected)
+        )
+    version = record.pop("format_version", 1)  # the first records do not tell
+    if version != RECORD_VERSION:
+        raise ResultError(
+            "{}: record format {}, this version of lsnn reads format {}; delete it and run the job "
+            "that writes it again".format(path, version, RECORD_VERSION)
         )
     return record
 

@@ -44,7 +44,8 @@ def run(main):
     not before it has cleaned up; the exit status is then 128 + the signal's number, as in a shell.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+        if signal.getsignal(number) != signal.SIG_IGN:  # which a shell sets behind `&`
+            signal.signal(number, _stop)
     try:
         main()
     except (LsnnError, OSError) as error:

@@ -110,6 +110,7 @@ def main():
 
     study = read_study(arguments.config)
     backend.require(study.tensorflow)
+    network = Network(study.network, TASKS[study.task.name](study.data), study.training.l2)
     record, state, table = [
         os.path.join(arguments.output, name)
         for name in ("curvature.json", "curvature_state.npz", "curvature.csv")
@@ -119,7 +120,9 @@ def main():
         if is_complete(record, table, study, arguments.checkpoints):
             log("complete already: {}, {}; delete them to compute anew".format(table, record))
         else:
-            compute_and_write(study, arguments.checkpoints, arguments.threads, record, state, table)
+            compute_and_write(
+                network, study, arguments.checkpoints, arguments.threads, record, state, table
+            )
         if os.path.exists(state):
             os.remove(state)
 
@@ -139,11 +142,10 @@ def describe_file(path):
     return {"file": os.path.basename(path), "sha256": sha256_of_file(path)}
 
 
-def compute_and_write(study, checkpoints_file, threads, record, state, table):
+def compute_and_write(network, study, checkpoints_file, threads, record, state, table):
     """Compute the eigenvalues, and write table and record to these paths; ``state`` stays."""
     started = time.time()
-    task = TASKS[study.task.name](study.data)
-    network = Network(study.network, task, study.training.l2)
+    task = network.task
     arrays, rule, seed = read_checkpoints(checkpoints_file, study, network)
     settings = study.curvature_settings()
     split, samples = study.curvature.split, study.curvature.samples

@@ -48,6 +48,7 @@ def main():
             )
         )
     backend.require(study.tensorflow)
+    network = Network(study.network, TASKS[study.task.name](study.data), study.training.l2)
     settings = study.training_settings(rule, seed)
     record, state, *files = [
         os.path.join(arguments.output, name)
@@ -59,16 +60,15 @@ def main():
         if provenance.is_complete(record, files, settings=settings):
             log("complete already: {}; delete them to train anew".format(", ".join(outputs)))
         else:
-            train_and_write(study, settings, arguments.threads, record, state, files)
+            train_and_write(network, settings, arguments.threads, record, state, files)
         if os.path.exists(state):
             os.remove(state)
 
 
-def train_and_write(study, settings, threads, record, state, files):
+def train_and_write(network, settings, threads, record, state, files):
     """Train, and write checkpoints, learning curve and record to these paths; ``state`` stays."""
     started = time.time()
     rule, seed = settings["learning_rule"], settings["seed"]
-    network = Network(study.network, TASKS[study.task.name](study.data), study.training.l2)
     iterations = settings["schedule"]["iterations"]
     log("training by {}, seed {}, TensorFlow {}".format(rule, seed, backend.tf.VERSION))
     progress, ms_per_iteration = train(network, settings, state, log, threads)

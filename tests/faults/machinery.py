@@ -6,15 +6,12 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "scripts")]
-
 SECONDS = 120  # longer than anything here takes on a slow machine
 SPACING = 50
 STUDY = {
@@ -50,6 +47,8 @@ class Process:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # A shell that runs the tests behind `&` would have it ignored.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         self.pid = self.popen.pid
 

@@ -90,7 +90,7 @@ def test_sigkill_at_random_moments(run_of, tell, job, tensorflow, kills):
                 run.delete_results(job)
     tell(
         f"SIGKILL of {job} (TensorFlow {tensorflow}) at {kills} random moments",
-        f"{finished} results, the bytes of the undisturbed ones; never more lost than the work since "
+        f"{finished} results, the undisturbed bytes; never more lost than the work since "
         f"the last checkpoint; {temporaries} half-written files, none left in the end",
     )
 

@@ -57,13 +57,12 @@ def done(job, text, before):
     ],
 )
 def test_sigkill_at_random_moments(run_of, tell, job, tensorflow, kills):
-    run, expected, _ = run_of(job, tensorflow)
+    run, expected, seconds = run_of(job, tensorflow)
     spacing = SPACING if job == "train" else 1
-    _, seconds = run.finish(job)
-    run.delete_results(job)
     moments = random.Random(f"{job} {tensorflow}")
     killed = finished = far = temporaries = 0
-    while killed < kills or far or not finished:  # the last one is left to finish
+    status = None
+    while killed < kills or status != 0:  # the last one is left to finish
         process = run.start_and_wait_for_the_lock(job)
         if killed < kills:
             time.sleep(moments.uniform(0, seconds))

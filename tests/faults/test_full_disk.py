@@ -90,7 +90,7 @@ def test_results_of_training(undisturbed, disk, tmp_path, tell):
     whole = undisturbed("2", "train")
     results = whole.results("train")
     first = Run(tmp_path, "2")
-    first.path(RECORD["train"]).mkdir(parents=True)  # so that it fails at its end, and keeps state
+    first.path("learning_curve.csv").mkdir(parents=True)  # it fails at its end, and keeps its state
     assert first.start("train").wait() == 1
     state = first.path(STATE["train"]).read_bytes()
 
@@ -147,10 +147,10 @@ def test_curvature(undisturbed, disk, tmp_path, tell):
 
     # With all rows in the state, the table is what has no room.
     disk.clear()
-    blocked = run.path(RECORD["hessian"])
-    blocked.mkdir()
+    run.path("curvature.csv").unlink()
+    run.path("curvature.csv").mkdir()
     assert run.start("hessian").wait() == 1
-    blocked.rmdir()
+    run.path("curvature.csv").rmdir()
     run.path("curvature.csv").write_bytes(b"older")
     disk.leave_free(0)
     fails(run.start("hessian"), run.path("curvature.csv"))

@@ -122,11 +122,12 @@ class Run:
             return int(found[2]) if found else None
 
     def finish(self, job):
-        """Run a job to its end; return its log, and keep the seconds between lock and end."""
+        """Run a job to its end; return its log, and keep the seconds that its work took."""
         process = self.start_and_wait_for_the_lock(job)
         started = time.monotonic()
-        assert process.wait() == 0, process.text()
+        wait_until(lambda: "\ndone in " in process.text(), "the end of the work", process)
         self.seconds[job] = time.monotonic() - started
+        assert process.wait() == 0, process.text()
         return process.text()
 
     def results(self, job):

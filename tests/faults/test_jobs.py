@@ -49,10 +49,10 @@ def done(job, text, before):
 @pytest.mark.parametrize(
     "job, tensorflow, kills",
     [
-        ("train", "2", 3),
+        ("train", "2", 2),
         pytest.param("train", "2", 20, marks=LONG),
         pytest.param("hessian", "2", 10, marks=LONG),
-        pytest.param("train", "1.12", 4, marks=LONG),
+        pytest.param("train", "1.12", 3, marks=LONG),
         pytest.param("hessian", "1.12", 3, marks=LONG),
     ],
 )
@@ -98,10 +98,10 @@ def test_sigkill_at_random_moments(run_of, tell, job, tensorflow, kills):
     "job, tensorflow, number, times",
     [
         ("train", "2", signal.SIGTERM, 1),
-        pytest.param("train", "2", signal.SIGTERM, 5, marks=LONG),
-        pytest.param("train", "2", signal.SIGINT, 5, marks=LONG),
-        pytest.param("hessian", "2", signal.SIGTERM, 4, marks=LONG),
-        pytest.param("hessian", "2", signal.SIGINT, 4, marks=LONG),
+        pytest.param("train", "2", signal.SIGTERM, 4, marks=LONG),
+        pytest.param("train", "2", signal.SIGINT, 3, marks=LONG),
+        pytest.param("hessian", "2", signal.SIGTERM, 3, marks=LONG),
+        pytest.param("hessian", "2", signal.SIGINT, 2, marks=LONG),
         pytest.param("train", "1.12", signal.SIGTERM, 2, marks=LONG),
         pytest.param("hessian", "1.12", signal.SIGTERM, 2, marks=LONG),
     ],
@@ -116,13 +116,14 @@ def test_a_signal_stops_a_job_at_once(run_of, tell, job, tensorflow, number, tim
         process.send(number)
         sent = time.monotonic()
         status = process.wait()
+        seconds_to_stop = time.monotonic() - sent
         text = process.text()
-        if status == 0:  # the work that was left took less time than the moment
+        if "\ndone in " in text:  # the work that was left took less time than the moment
             assert run.results(job) == expected
             run.delete_results(job)
             far = 0
             continue
-        slowest = max(slowest, time.monotonic() - sent)
+        slowest = max(slowest, seconds_to_stop)
         assert status == 128 + number
         assert text.endswith(f"stopped by {name_of(number)}\n") and "Traceback" not in text
         assert run.temporaries() == []

@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/tested
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: help run demo figures test lint
+.PHONY: help run demo figures test faults lint
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -29,6 +29,11 @@ test: .venv/development data/mnist $(TENSORFLOWS) ## all tests, on both TensorFl
 	.venv/bin/python -m pytest tests/scripts tests/test_environments.py
 	for python in $(TENSORFLOWS:/tested=/bin/python); do $$python -m pytest tests/lsnn || exit 1; done
 	.venv/bin/python -m pytest tests/workflow
+	.venv/bin/python -m pytest tests/faults -m "not long"
+
+faults: .venv/development data/mnist $(TENSORFLOWS) ## kills, full disks, damage: really inflicted, in up to 20 minutes, as root
+	timeout --kill-after=20 1200 .venv/bin/python -m pytest -v tests/faults
+	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/lsnn/test_config.py
 
 lint: .venv/development ## formatting and style of everything
 	.venv/bin/ruff check .

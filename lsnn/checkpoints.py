@@ -8,6 +8,7 @@ kept in the same format, with arrays of its own.
 """
 
 import hashlib
+import io
 import json
 import zipfile
 
@@ -25,8 +26,10 @@ def write(path, arrays, metadata):
     content = {name: np.asarray(array) for name, array in arrays.items()}
     content["metadata"] = np.array(canonical_json(dict(metadata, format_version=FORMAT_VERSION)))
     content["sha256"] = np.array(_digest(content))
+    archive = io.BytesIO()  # zipfile, when the disk is full, adds a complaint of its own
+    np.savez(archive, **content)
     with atomic_write(path) as stream:
-        np.savez(stream, **content)
+        stream.write(archive.getbuffer())
 
 
 def read(path, names=("iteration",) + PARAMETERS):

@@ -156,8 +156,10 @@ def resolve(values: dict) -> dict:
     with open(SCHEMA_FILE, encoding="utf-8") as stream:
         schema = yaml.safe_load(stream)
     errors = jsonschema.Draft7Validator(schema).iter_errors(values)
-    problems = [_describe(error) for error in sorted(errors, key=lambda e: str(e.absolute_path))]
-    problems += _not_finite(values, "")
+    lines = [_describe(error) for error in sorted(errors, key=lambda e: str(e.absolute_path))]
+    lines += _not_finite(values, "")
+    # A value can break several rules of the schema; the first line about a key says enough.
+    problems = list({line.partition(": ")[0]: line for line in reversed(lines)}.values())[::-1]
     if not problems:
         values = _fill(schema, values)
         problems = _contradictions(values)

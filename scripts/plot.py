@@ -25,10 +25,10 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from lsnn.config import read_study
 from lsnn.errors import run
-from lsnn.files import atomic_write
+from lsnn.files import atomic_write, read_record
 from lsnn.learning_rules import LEARNING_RULES
 from study_statistics import common_levels, log_eigenvalue_at_levels, mean_and_interval
-from tables import TRAJECTORIES, read_table
+from tables import TRAJECTORIES, read_recorded_table, read_table
 
 LABELS = {"bptt": "BPTT", "three_factor": "three-factor"}
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
@@ -282,6 +282,18 @@ def save(figure, folder, name):
             stream.write(buffer.getvalue())
 
 
+def read_trajectories(path):
+    """Return a table of trajectories, of whatever origin.
+
+    Raises:
+        ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
+    """
+    metadata = os.path.join(os.path.dirname(path), "metadata.json")
+    if os.path.exists(metadata):
+        return read_recorded_table(path, TRAJECTORIES, read_record(metadata))
+    return read_table(path, TRAJECTORIES)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trajectories", required=True, help="trajectories.csv of a study")
@@ -290,7 +302,7 @@ def main():
     arguments = parser.parse_args()
 
     learning_rate = read_study(arguments.config).training.learning_rate
-    trajectories = read_table(arguments.trajectories, TRAJECTORIES)
+    trajectories = read_trajectories(arguments.trajectories)
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
     for name, plot in FIGURES.items():

@@ -16,7 +16,7 @@ from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write, read_record
 from plot import label
 from study_statistics import LEVELS, QUANTITIES, RATIOS
-from tables import SUMMARY, read_table
+from tables import SUMMARY, read_recorded_table
 
 QUANTITY_LABELS = {
     "lambda_max_final": "λ_max, largest eigenvalue: final state",
@@ -232,8 +232,8 @@ def main():
     arguments = parser.parse_args()
 
     study = read_study(arguments.config)
-    summary = read_table(arguments.summary, SUMMARY)
     metadata = read_record(arguments.metadata)
+    summary = read_recorded_table(arguments.summary, SUMMARY, metadata)
     if metadata.get("study") != as_mapping(study):
         raise ResultError(
             f"{arguments.metadata}: of another configuration than {arguments.config}; run "

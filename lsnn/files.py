@@ -2,10 +2,14 @@
 
 import contextlib
 import csv
+import errno
+import fcntl
+import glob
 import hashlib
 import io
 import json
 import os
+import socket
 import tempfile
 
 from lsnn.errors import ResultError
@@ -32,8 +36,60 @@ def atomic_write(path):
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(FileNotFoundError):  # a signal can come behind the renaming
+            os.unlink(temporary)
         raise
+
+
+def remove_temporaries(paths):
+    """Remove what writers of these paths left behind that were killed before they could clean up.
+
+    Only for who holds a lock that all writers of the paths take: another's file may be in use.
+    """
+    for path in paths:
+        folder, name = os.path.split(os.path.abspath(path))
+        pattern = os.path.join(glob.escape(folder), "." + glob.escape(name) + "." + 8 * "?")
+        for temporary in glob.glob(pattern):
+            os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def exclusive(path, log):
+    """Let one process at a time into the block: who comes second says so, and waits.
+
+    Snakemake that is killed (SIGKILL) leaves its jobs running, on a cluster and locally; unlocked
+    and started again, it runs those jobs a second time. The system frees the lock when its holder
+    ends, however it ends, and passes it on between machines on file systems that can (NFS can).
+
+    Args:
+        path: the lock file. It stays: deleted, it would let in one process more.
+        log: called with a line of text for the reader.
+    """
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "ab+", buffering=0) as stream:
+        try:
+            _lock(stream, path, log)
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+                raise
+            log(
+                "{}: this file system has no locks ({}); see to it that no other process writes "
+                "this run".format(path, error.strerror)
+            )
+        with contextlib.suppress(OSError):  # who waits is told whom for; no more than that
+            stream.truncate(0)
+            stream.write("{} pid {}\n".format(socket.gethostname(), os.getpid()).encode())
+        yield
+
+
+def _lock(stream, path, log):
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.seek(0)
+        holder = stream.read().decode(errors="replace").strip() or "another process"
+        log("waiting for {}, which writes this run ({})".format(holder, path))
+        fcntl.flock(stream, fcntl.LOCK_EX)
 
 
 def sha256_of_file(path):

@@ -1,11 +1,12 @@
-"""What made a result: settings, versions, device, commit, wall time."""
+"""What made a result: settings, versions, device, commit, wall time; and whether it is there."""
 
 import hashlib
 import os
 import subprocess
 
 from lsnn import __version__, backend
-from lsnn.files import canonical_json, sha256_of_file
+from lsnn.errors import ResultError
+from lsnn.files import canonical_json, read_record, sha256_of_file
 
 
 def record(settings, outputs, wall_seconds, threads, **measures):
@@ -28,6 +29,25 @@ def record(settings, outputs, wall_seconds, threads, **measures):
         environment=environment,
         wall_seconds=wall_seconds,
     )
+
+
+def is_complete(path, outputs, **wanted):
+    """Tell whether the results of a job are there already, as a killed Snakemake's job leaves them.
+
+    Args:
+        path: the job's record.
+        outputs: paths of the results, which must be those that the record tells of, to the bit.
+        wanted: entries of the record, such as ``settings``.
+    """
+    try:
+        found = read_record(path)
+    except ResultError:
+        return False
+    there = {
+        os.path.basename(file): sha256_of_file(file) for file in outputs if os.path.exists(file)
+    }
+    wanted = dict(wanted, outputs=there)
+    return len(there) == len(outputs) and all(found.get(name) == wanted[name] for name in wanted)
 
 
 def _commit():

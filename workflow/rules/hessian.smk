@@ -17,8 +17,9 @@ rule hessian:
         f"{RESULTS}/benchmarks/hessian/{{learning_rule}}/seed_{{seed}}.tsv"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: attempt * MEM_MB,
+        runtime=lambda wildcards, attempt: attempt * 240,
+        gpu=STUDY.gpus,
     conda:
         f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
     shell:

@@ -20,8 +20,9 @@ rule train:
         f"{RESULTS}/benchmarks/train/{{learning_rule}}/seed_{{seed}}.tsv"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: attempt * MEM_MB,
+        runtime=lambda wildcards, attempt: attempt * 240,
+        gpu=STUDY.gpus,
     conda:
         f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
     shell:

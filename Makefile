@@ -4,7 +4,7 @@ CORES ?= $(shell nproc)
 
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: help run demo figures test lint
+.PHONY: help run demo figures test test-slurm lint
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -25,7 +25,10 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 	done
 
 test: .venv/development ## all tests
-	.venv/bin/python -m pytest tests
+	.venv/bin/python -m pytest tests --ignore tests/slurm
+
+test-slurm: .venv/development ## the study, and faults, on a Slurm that the tests start (as root)
+	.venv/bin/python -m pytest tests/slurm
 
 lint: .venv/development ## formatting and style of everything
 	.venv/bin/ruff check .

@@ -81,9 +81,9 @@ class Study(NamedTuple):
     curvature: CurvatureSettings
 
     @property
-    def gpus(self) -> int:
-        """Number of GPUs on which a training or Hessian job computes."""
-        return int(self.tensorflow.endswith("-gpu"))
+    def on_gpu(self) -> bool:
+        """Whether training and Hessian jobs compute on a GPU."""
+        return self.tensorflow.endswith("-gpu")
 
     def training_settings(self, learning_rule: str, seed: int) -> dict:
         """Return all that the result of one training run depends on, as JSON-able values."""

@@ -26,9 +26,10 @@ ENVIRONMENT = f".environments/tensorflow-{STUDY.tensorflow}"
 WORKFLOW_PYTHON = "python" if CONDA else sys.executable
 MODEL_PYTHON = "python" if CONDA else f"{ENVIRONMENT}/bin/python"
 
-# Memory of a train or hessian job; on a GPU the libraries of CUDA want more. Snakemake's --retries give
-# a job more time and memory with every attempt.
-MEM_MB = 6000 if STUDY.gpus else 1500
+# What train and hessian jobs are given; the libraries of CUDA want more memory. Snakemake's --retries
+# give a job more time and memory with every attempt.
+GPU = {"gpu": 1} if STUDY.on_gpu else {}
+MEM_MB = 6000 if STUDY.on_gpu else 1500
 
 
 wildcard_constraints:

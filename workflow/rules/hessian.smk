@@ -17,9 +17,9 @@ rule hessian:
         f"{RESULTS}/benchmarks/hessian/{{learning_rule}}/seed_{{seed}}.tsv"
     threads: 1
     resources:
+        **GPU,
         mem_mb=lambda wildcards, attempt: attempt * MEM_MB,
         runtime=lambda wildcards, attempt: attempt * 240,
-        gpu=STUDY.gpus,
     conda:
         f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
     shell:

@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/tested
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: help run demo figures test faults lint
+.PHONY: help run demo figures test faults test-slurm lint
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -34,6 +34,9 @@ test: .venv/development data/mnist $(TENSORFLOWS) ## all tests, on both TensorFl
 faults: .venv/development data/mnist $(TENSORFLOWS) ## kills, full disks, damage: really inflicted, in up to 20 minutes, as root
 	timeout --kill-after=20 1200 .venv/bin/python -m pytest -v tests/faults
 	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/lsnn/test_config.py
+
+test-slurm: .venv/development data/mnist $(TENSORFLOWS) ## the study, and faults, on a Slurm that the tests start (as root)
+	.venv/bin/python -m pytest tests/slurm
 
 lint: .venv/development ## formatting and style of everything
 	.venv/bin/ruff check .

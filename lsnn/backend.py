@@ -52,12 +52,13 @@ def require(version):
     """Refuse to compute with another TensorFlow than the configuration names.
 
     Args:
-        version: "1.12", or "2" for any release of TensorFlow 2.
+        version: "1.12", or "2" for any release of TensorFlow 2; "-gpu" behind it is of no account
+            here, as such a build computes on the CPU too.
 
     Raises:
         MissingTensorFlowError: there is none, or another one.
     """
-    if not (tf.VERSION + ".").startswith(version + "."):
+    if not (tf.VERSION + ".").startswith(version.split("-")[0] + "."):
         raise MissingTensorFlowError(
             "the configuration asks for TensorFlow {}, {} has TensorFlow {}; run it with the "
             "Python of the other environment, or change `tensorflow` in the configuration".format(

@@ -80,6 +80,11 @@ class Study(NamedTuple):
     seeds: Tuple[int, ...]
     curvature: CurvatureSettings
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether training and Hessian jobs compute on a GPU."""
+        return self.tensorflow.endswith("-gpu")
+
     def training_settings(self, learning_rule: str, seed: int) -> dict:
         """Return all that the result of one training run depends on, as JSON-able values."""
         return as_mapping(

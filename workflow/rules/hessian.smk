@@ -15,8 +15,9 @@ rule hessian:
         f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=240,
+        **GPU,
+        mem_mb=lambda wildcards, attempt: attempt * MEM_MB,
+        runtime=lambda wildcards, attempt: attempt * 240,
     params:
         python=MODEL_PYTHON,
         config=CONFIG,

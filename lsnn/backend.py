@@ -9,6 +9,7 @@ import sys
 import warnings
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from lsnn.errors import MissingTensorFlowError
 
@@ -77,7 +78,8 @@ def _options(threads):
 
 
 def new_session(graph, threads=1):
-    """Return a session on ``graph`` that computes with at most ``threads`` threads."""
+    """Return a session on ``graph``; it and numpy compute with at most ``threads`` threads."""
+    threadpool_limits(threads)
     return tf.Session(graph=graph, config=_options(threads))
 
 

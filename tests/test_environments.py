@@ -6,7 +6,16 @@ import pytest
 import yaml
 
 ENVS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "envs")
-PLOTTING = {"jsonschema", "matplotlib", "numpy", "pandas", "pyyaml", "scipy", "seaborn"}
+PLOTTING = {
+    "jsonschema",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "pyyaml",
+    "scipy",
+    "seaborn",
+    "threadpoolctl",
+}
 
 
 def read_requirements(name):

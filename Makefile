@@ -8,7 +8,7 @@ SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 .PHONY: help run demo figures test faults test-slurm lint
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
 
 run: .venv/workflow ## run the study of config.yaml, from nothing to figures and report
 	$(SNAKEMAKE)

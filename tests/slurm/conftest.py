@@ -11,7 +11,6 @@ import time
 
 import psutil
 import pytest
-import yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))

@@ -35,8 +35,8 @@ faults: .venv/development data/mnist $(TENSORFLOWS) ## kills, full disks, damage
 	timeout --kill-after=20 1200 .venv/bin/python -m pytest -v tests/faults
 	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/lsnn/test_config.py
 
-test-slurm: .venv/development data/mnist $(TENSORFLOWS) ## the study, and faults, on a Slurm that the tests start (as root)
-	.venv/bin/python -m pytest tests/slurm
+test-slurm: .venv/development data/mnist .environments/tensorflow-1.12/tested ## the study, and faults, on a Slurm that the tests start (as root)
+	.venv/bin/python -m pytest -v tests/slurm
 
 lint: .venv/development ## formatting and style of everything
 	.venv/bin/ruff check .

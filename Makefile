@@ -8,7 +8,7 @@ SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 .PHONY: help run demo figures test faults test-slurm lint
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
 
 run: .venv/workflow ## run the study of config.yaml, from nothing to figures and report
 	$(SNAKEMAKE)
@@ -35,8 +35,8 @@ faults: .venv/development data/mnist $(TENSORFLOWS) ## kills, full disks, damage
 	timeout --kill-after=20 1200 .venv/bin/python -m pytest -v tests/faults
 	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/lsnn/test_config.py
 
-test-slurm: .venv/development data/mnist $(TENSORFLOWS) ## the study, and faults, on a Slurm that the tests start (as root)
-	.venv/bin/python -m pytest tests/slurm
+test-slurm: .venv/development data/mnist .environments/tensorflow-1.12/tested ## the study, and faults, on a Slurm that the tests start (as root)
+	.venv/bin/python -m pytest -v tests/slurm
 
 lint: .venv/development ## formatting and style of everything
 	.venv/bin/ruff check .

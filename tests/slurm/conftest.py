@@ -76,15 +76,14 @@ class Checkout:
     """A copy of the repository, whose studies leave nothing in the repository itself."""
 
     def __init__(self, folder):
+        environment = os.path.join(REPOSITORY, ".environments", "tensorflow-1.12")
+        assert os.path.exists(os.path.join(environment, "environment.json")), "run make test-slurm"
         self.folder = str(folder)
         left_out = shutil.ignore_patterns(".*", "data", "results", "__pycache__")
         shutil.copytree(REPOSITORY, folder, ignore=left_out)
         os.symlink(os.path.join(REPOSITORY, "data"), self.path("data"))
         os.mkdir(self.path(".environments"))
-        os.symlink(
-            os.path.join(REPOSITORY, ".environments", "tensorflow-1.12"),
-            self.path(".environments/tensorflow-1.12-gpu"),
-        )
+        os.symlink(environment, self.path(".environments/tensorflow-1.12-gpu"))
         self.home = self.folder + "-home"
         os.mkdir(self.home)
         self.process = None
@@ -168,30 +167,15 @@ class Checkout:
         return process
 
 
-@pytest.fixture(scope="session")
-def prepared():
-    """See to it that the repository has the data and the environment of TensorFlow 1.12."""
-    environment = ".environments/tensorflow-1.12"
-    for name, command in [
-        (None, ["scripts/fetch_mnist.py", "--output", "data/mnist"]),
-        (
-            f"{environment}/environment.json",
-            ["scripts/build_environment.py", "--tensorflow", "1.12", "--output", environment],
-        ),
-    ]:
-        if name is None or not os.path.exists(os.path.join(REPOSITORY, name)):
-            subprocess.run([sys.executable, *command], cwd=REPOSITORY, check=True)
-
-
 @pytest.fixture
-def checkout(prepared, tmp_path):
+def checkout(tmp_path):
     checkout = Checkout(tmp_path / "checkout")
     yield checkout
     checkout.end()
 
 
 @pytest.fixture(scope="session")
-def local(prepared, tmp_path_factory):
+def local(tmp_path_factory):
     """The results of the study, run locally."""
     checkout = Checkout(tmp_path_factory.mktemp("local") / "checkout")
     try:

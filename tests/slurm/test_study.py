@@ -6,7 +6,13 @@ import socket
 import subprocess
 import time
 
+import psutil
+
 from conftest import RUNS, wait_until
+
+
+def processes(name):
+    return [process.pid for process in psutil.process_iter(["name"]) if process.name() == name]
 
 
 def watch(checkout, slurm):
@@ -114,9 +120,7 @@ def test_node_that_goes_down_and_controller_that_restarts(checkout, slurm, local
     for run in RUNS:
         checkout.in_mid_run("train", *run).suspend()
     slurm.run("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-    wait_until(
-        lambda: not any(checkout.program("train", *run) for run in RUNS), 60, "the node is empty"
-    )
+    wait_until(lambda: not processes("slurmstepd"), 60, "the node is empty")
     slurm.run("scontrol", "update", f"nodename={node}", "state=resume")
     for job in slurm.jobs(checkout.folder):  # by itself Slurm lets them wait for two minutes
         slurm.run("scontrol", "update", f"jobid={job['JobId']}", "StartTime=now")

@@ -1,5 +1,7 @@
 import fcntl
+import hashlib
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -7,7 +9,7 @@ import threading
 import pytest
 
 from lsnn import files
-from lsnn.errors import ResultError
+from lsnn.errors import ResultError, WriteError
 from lsnn.files import (
     atomic_write,
     exclusive,
@@ -37,6 +39,33 @@ def test_a_file_appears_whole_or_not_at_all(path):
             raise RuntimeError
     assert read(path) == b"old"
     assert os.listdir(os.path.dirname(path)) == ["file"]
+
+
+def test_a_file_that_cannot_be_written_is_named_and_stays_as_it_was(path):
+    with atomic_write(path) as stream:
+        stream.write(b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(WriteError, match="folder/file: cannot be written: File too large; "):
+            with atomic_write(path) as stream:
+                stream.write(bytes(2000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert read(path) == b"old"
+    assert os.listdir(os.path.dirname(path)) == ["file"]
+
+
+def test_a_record_of_another_version_is_refused_and_one_of_none_is_the_first(path, monkeypatch):
+    write_record(path, {"a": 1})
+    monkeypatch.setattr(files, "RECORD_VERSION", 2)
+    with pytest.raises(ResultError, match="record format 1, this version of lsnn reads format 2"):
+        read_record(path)
+    monkeypatch.undo()
+    with atomic_write(path) as stream:
+        digest = hashlib.sha256(b'{"a":1}').hexdigest()
+        stream.write('{{"a": 1, "sha256": "{}"}}'.format(digest).encode())
+    assert read_record(path) == {"a": 1}
 
 
 def test_a_record_is_read_as_written(path):

@@ -4,7 +4,7 @@ CORES ?= $(shell nproc)
 
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: help run demo figures test lint
+.PHONY: help run demo figures test lint bench bench-dag
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -32,6 +32,19 @@ lint: .venv/development ## formatting and style of everything
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check workflow
 	.venv/bin/snakemake --lint
+
+bench: .venv/workflow ## speed with both TensorFlows, one after the other (benchmarks/README.md)
+	.venv/bin/python scripts/fetch_mnist.py --output data/mnist
+	mkdir -p build
+	for version in 2 1.12; do \
+	    environment=.environments/tensorflow-$$version; \
+	    $(SNAKEMAKE) --quiet all --config "tensorflow='$$version'" -- $$environment/environment.json && \
+	    $$environment/bin/python benchmarks/bench.py --output build/bench-$$version.json || exit 1; \
+	done
+	.venv/bin/python benchmarks/table.py build/bench-2.json build/bench-1.12.json
+
+bench-dag: .venv/workflow ## what Snakemake itself costs at 10, 100 and 1,000 runs
+	.venv/bin/python benchmarks/dag.py
 
 # Writes the report of the study that a configuration describes, and says where it is.
 define report

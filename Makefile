@@ -2,12 +2,13 @@
 PYTHON ?= python3
 CORES ?= $(shell nproc)
 
+TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/tested
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: help run demo figures test lint bench bench-dag
+.PHONY: help run demo figures test faults test-slurm lint bench bench-dag
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
 
 run: .venv/workflow ## run the study of config.yaml, from nothing to figures and report
 	$(SNAKEMAKE)
@@ -18,14 +19,24 @@ demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in minutes
 	$(call report,studies/demo.yaml)
 
 figures: .venv/workflow ## redraw the figures of the committed results from their tables
-	for study in results/committed/*/; do \
-	    .venv/bin/python scripts/plot.py --trajectories $$study/trajectories.csv \
-	        --config $$study/config.yaml --output $$study/figures || exit 1; \
-	    echo "figures: $$study""figures"; \
+	@for study in results/committed/*; do \
+	    .venv/bin/python scripts/plot.py --config $$study/config.yaml \
+	        --trajectories $$study/trajectories.csv --output $$study/figures || exit 1; \
+	    echo "figures: $$study/figures"; \
 	done
 
-test: .venv/development ## all tests
-	.venv/bin/python -m pytest tests
+test: .venv/development data/mnist $(TENSORFLOWS) ## all tests, on both TensorFlows
+	.venv/bin/python -m pytest tests/scripts tests/test_environments.py
+	for python in $(TENSORFLOWS:/tested=/bin/python); do $$python -m pytest tests/lsnn || exit 1; done
+	.venv/bin/python -m pytest tests/workflow
+	.venv/bin/python -m pytest tests/faults -m "not long"
+
+faults: .venv/development data/mnist $(TENSORFLOWS) ## kills, full disks, damage: really inflicted, in up to 20 minutes, as root
+	timeout --kill-after=20 1200 .venv/bin/python -m pytest -v tests/faults
+	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/lsnn/test_config.py
+
+test-slurm: .venv/development data/mnist .environments/tensorflow-1.12/tested ## the study, and faults, on a Slurm that the tests start (as root)
+	.venv/bin/python -m pytest -v tests/slurm
 
 lint: .venv/development ## formatting and style of everything
 	.venv/bin/ruff check .
@@ -33,13 +44,11 @@ lint: .venv/development ## formatting and style of everything
 	.venv/bin/snakefmt --check workflow
 	.venv/bin/snakemake --lint
 
-bench: .venv/workflow ## speed with both TensorFlows, one after the other (benchmarks/README.md)
-	.venv/bin/python scripts/fetch_mnist.py --output data/mnist
+bench: data/mnist $(TENSORFLOWS) ## speed with both TensorFlows, on a quiet machine, in 4 minutes (benchmarks/README.md)
 	mkdir -p build
 	for version in 2 1.12; do \
-	    environment=.environments/tensorflow-$$version; \
-	    $(SNAKEMAKE) --quiet all --config "tensorflow='$$version'" -- $$environment/environment.json && \
-	    $$environment/bin/python benchmarks/bench.py --output build/bench-$$version.json || exit 1; \
+	    .environments/tensorflow-$$version/bin/python benchmarks/bench.py \
+	        --output build/bench-$$version.json || exit 1; \
 	done
 	.venv/bin/python benchmarks/table.py build/bench-2.json build/bench-1.12.json
 
@@ -62,3 +71,13 @@ endef
 .venv/development: .venv/workflow envs/development.txt
 	.venv/bin/pip install --quiet -r envs/development.txt
 	touch $@
+
+# A TensorFlow environment with pytest in it.
+.environments/tensorflow-%/tested: envs/tensorflow-%.txt envs/tensorflow-%-test.txt | .venv/workflow
+	test -e $(@D)/environment.json || \
+	    .venv/bin/python scripts/build_environment.py --tensorflow $* --output $(@D)
+	.venv/bin/uv pip install --quiet --python $(@D)/bin/python -r envs/tensorflow-$*-test.txt
+	touch $@
+
+data/mnist: | .venv/workflow
+	.venv/bin/python scripts/fetch_mnist.py --output $@

@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 
-os.environ["OMP_NUM_THREADS"] = "1"  # numpy, too; Snakemake sets it for every job
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(1, os.path.join(sys.path[0], "scripts"))
 

@@ -1,7 +1,7 @@
 """The only module that knows which TensorFlow this is.
 
-Everything else writes TensorFlow 1 graph code against :data:`tf`, which runs on TensorFlow 1.12 and,
-through ``compat.v1``, on TensorFlow 2.
+Everything else writes TensorFlow 1 graph code against :data:`tf`, which runs on TensorFlow 1.12
+and, through ``compat.v1``, on TensorFlow 2.
 """
 
 import os
@@ -9,6 +9,7 @@ import sys
 import warnings
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from lsnn.errors import MissingTensorFlowError
 
@@ -16,8 +17,8 @@ from lsnn.errors import MissingTensorFlowError
 class _MissingTensorFlow(object):
     """Stands for TensorFlow where there is none.
 
-    The workflow's own Python reads the names of rules, neurons and tasks without TensorFlow; it only
-    must not compute with them.
+    The workflow's own Python reads the names of rules, neurons and tasks without TensorFlow; it
+    only must not compute with them.
     """
 
     def __getattr__(self, name):
@@ -52,15 +53,16 @@ def require(version):
     """Refuse to compute with another TensorFlow than the configuration names.
 
     Args:
-        version: "1.12", or "2" for any release of TensorFlow 2.
+        version: "1.12", or "2" for any release of TensorFlow 2; "-gpu" behind it is of no account
+            here, as such a build computes on the CPU too.
 
     Raises:
         MissingTensorFlowError: there is none, or another one.
     """
-    if not (tf.VERSION + ".").startswith(version + "."):
+    if not (tf.VERSION + ".").startswith(version.split("-")[0] + "."):
         raise MissingTensorFlowError(
-            "the configuration asks for TensorFlow {}, {} has TensorFlow {}; run it with the Python "
-            "of the other environment, or change `tensorflow` in the configuration".format(
+            "the configuration asks for TensorFlow {}, {} has TensorFlow {}; run it with the "
+            "Python of the other environment, or change `tensorflow` in the configuration".format(
                 version, sys.executable, tf.VERSION
             )
         )
@@ -76,7 +78,8 @@ def _options(threads):
 
 
 def new_session(graph, threads=1):
-    """Return a session on ``graph`` that computes with at most ``threads`` threads."""
+    """Return a session on ``graph``; it and numpy compute with at most ``threads`` threads."""
+    threadpool_limits(threads)
     return tf.Session(graph=graph, config=_options(threads))
 
 

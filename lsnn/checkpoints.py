@@ -1,14 +1,16 @@
 """Checkpoint files: the weights of one training run at every checkpoint.
 
 A file is a plain npz, readable by numpy alone: float32 arrays stacked over the C checkpoints,
-``w_in`` (C, n_in, N), ``w_rec`` (C, N, N) [pre, post], ``w_out`` (C, N, n_out), ``b_out`` (C, n_out),
-the int64 array ``iteration`` (C), and two texts: ``metadata``, a JSON mapping that says what made
-the file, and ``sha256``, which covers all the rest. The state of an unfinished job is kept in the
-same format, with arrays of its own.
+``w_in`` (C, n_in, N), ``w_rec`` (C, N, N) [pre, post], ``w_out`` (C, N, n_out) and ``b_out``
+(C, n_out), the int64 array ``iteration`` (C), and two texts: ``metadata``, a JSON mapping that says
+what made the file, and ``sha256``, which covers all the rest. The state of an unfinished job is
+kept in the same format, with arrays of its own.
 """
 
 import hashlib
+import io
 import json
+import zipfile
 
 import numpy as np
 
@@ -24,8 +26,10 @@ def write(path, arrays, metadata):
     content = {name: np.asarray(array) for name, array in arrays.items()}
     content["metadata"] = np.array(canonical_json(dict(metadata, format_version=FORMAT_VERSION)))
     content["sha256"] = np.array(_digest(content))
+    archive = io.BytesIO()  # zipfile, when the disk is full, adds a complaint of its own
+    np.savez(archive, **content)
     with atomic_write(path) as stream:
-        np.savez(stream, **content)
+        stream.write(archive.getbuffer())
 
 
 def read(path, names=("iteration",) + PARAMETERS):
@@ -82,6 +86,7 @@ def weights_at(arrays, index):
 
 def _load(path):
     try:
+        zipfile.ZipFile(path).close()  # numpy 1.19 prints a traceback where this raises
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:

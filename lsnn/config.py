@@ -80,27 +80,36 @@ class Study(NamedTuple):
     seeds: Tuple[int, ...]
     curvature: CurvatureSettings
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether training and Hessian jobs compute on a GPU."""
+        return self.tensorflow.endswith("-gpu")
+
     def training_settings(self, learning_rule: str, seed: int) -> dict:
         """Return all that the result of one training run depends on, as JSON-able values."""
-        return {
-            "learning_rule": learning_rule,
-            "seed": seed,
-            "schedule": dict(self.learning_rules[learning_rule]._asdict()),
-            "tensorflow": self.tensorflow,
-            "task": dict(self.task._asdict()),
-            "network": dict(self.network._asdict()),
-            "training": dict(self.training._asdict()),
-        }
+        return as_mapping(
+            {
+                "learning_rule": learning_rule,
+                "seed": seed,
+                "schedule": self.learning_rules[learning_rule],
+                "tensorflow": self.tensorflow,
+                "task": self.task,
+                "network": self.network,
+                "training": self.training,
+            }
+        )
 
     def curvature_settings(self) -> dict:
         """Return all that the curvature at given weights depends on, as JSON-able values."""
-        return {
-            "tensorflow": self.tensorflow,
-            "task": dict(self.task._asdict()),
-            "network": dict(self.network._asdict()),
-            "l2": self.training.l2,
-            "curvature": dict(self.curvature._asdict(), parameters=list(self.curvature.parameters)),
-        }
+        return as_mapping(
+            {
+                "tensorflow": self.tensorflow,
+                "task": self.task,
+                "network": self.network,
+                "l2": self.training.l2,
+                "curvature": self.curvature,
+            }
+        )
 
 
 def read_study(path: str) -> Study:
@@ -152,14 +161,27 @@ def resolve(values: dict) -> dict:
     with open(SCHEMA_FILE, encoding="utf-8") as stream:
         schema = yaml.safe_load(stream)
     errors = jsonschema.Draft7Validator(schema).iter_errors(values)
-    problems = [_describe(error) for error in sorted(errors, key=lambda e: str(e.absolute_path))]
-    problems += _not_finite(values, "")
+    lines = [_describe(error) for error in sorted(errors, key=lambda e: str(e.absolute_path))]
+    lines += _not_finite(values, "")
+    # A value can break several rules of the schema; the first line about a key says enough.
+    problems = list({line.partition(": ")[0]: line for line in reversed(lines)}.values())[::-1]
     if not problems:
         values = _fill(schema, values)
         problems = _contradictions(values)
     if problems:
         raise ConfigError("\n".join(problems))
     return values
+
+
+def as_mapping(value):
+    """Return a study, or a part of one, as JSON-able mappings and lists."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {key: as_mapping(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return [as_mapping(part) for part in value]
+    return value
 
 
 def differences(found: dict, wanted: dict, path: str = "") -> List[str]:
@@ -304,17 +326,11 @@ def _contradictions(values) -> List[str]:
     )
     task = TASKS.get(values["task"]["name"])
     if task:
-        split = values["curvature"]["split"]
-        for key, value, size, of in [
-            ("curvature.samples", values["curvature"]["samples"], task.split_sizes[split], split),
-            (
-                "training.batch_size",
-                values["training"]["batch_size"],
-                task.split_sizes["train"],
-                "train",
-            ),
+        for part, key, split in [
+            ("curvature", "samples", values["curvature"]["split"]),
+            ("training", "batch_size", "train"),
         ]:
-            require(
-                value <= size, key, value, "at most the {} examples of split {}".format(size, of)
-            )
+            value, size = values[part][key], task.split_sizes[split]
+            allowed = "at most the {} examples of split {}".format(size, split)
+            require(value <= size, "{}.{}".format(part, key), value, allowed)
     return problems

@@ -1,7 +1,7 @@
-"""Curvature of the loss at given weights: Hessian-vector products, and extreme eigenvalues from them.
+"""Curvature of the loss at given weights: Hessian-vector products and extreme eigenvalues.
 
-The loss is the true one. Nothing here knows of learning rules: a network and weights are all that is
-needed, and there is no argument through which a rule's truncated gradient could enter.
+The loss is the true one. Nothing here knows of learning rules: a network and weights are all that
+is needed, and there is no argument through which a rule's truncated gradient could enter.
 """
 
 from typing import Any, NamedTuple
@@ -135,7 +135,7 @@ def _orthogonal(vector, basis):
 
 
 def _eigenvalue(vector, image, tolerance):
-    """Return the eigenvalue that belongs to a unit vector, with the residual that is really there."""
+    """Return the eigenvalue of a unit vector, with the residual that is really there."""
     value = vector.dot(image)
     residual = np.linalg.norm(image - value * vector) / abs(value)
     return Eigenvalue(float(value), float(residual), bool(residual <= tolerance), vector)

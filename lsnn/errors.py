@@ -1,5 +1,7 @@
 """Errors that a user can mend, and how a command-line program ends on one."""
 
+import os
+import signal
 import sys
 
 
@@ -23,18 +25,39 @@ class DivergenceError(LsnnError):
     """The training loss is not a finite number any more."""
 
 
+class WriteError(LsnnError):
+    """A file cannot be written: the disk is full, the folder is protected, and the like."""
+
+
 class MissingTensorFlowError(LsnnError):
     """TensorFlow is needed and cannot be imported by this Python."""
 
 
-def run(main):
-    """Run the ``main()`` of a command-line program; a user's error becomes one message and exit status 1.
+class _Stopped(BaseException):
+    """A signal wants the program to end; nothing on the way out may take it for an error."""
 
-    A full disk, a missing permission and the like (``OSError``) are a user's errors too. Anything
-    else is a defect of this project and keeps its traceback.
+
+def run(main):
+    """Run the ``main()`` of a program; a user's error becomes one message and exit status 1.
+
+    A missing permission and the like (``OSError``) are a user's errors too. Anything else is a
+    defect of this project and keeps its traceback. SIGTERM and SIGINT stop the program at once, but
+    not before it has cleaned up; the exit status is then 128 + the signal's number, as in a shell.
     """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) != signal.SIG_IGN:  # which a shell sets behind `&`
+            signal.signal(number, _stop)
     try:
         main()
     except (LsnnError, OSError) as error:
         sys.stderr.write("error: {}\n".format(error))
         sys.exit(1)
+    except _Stopped as stopped:
+        number = stopped.args[0]
+        sys.stderr.write("stopped by {}\n".format(signal.Signals(number).name))
+        sys.stderr.flush()
+        os._exit(128 + number)  # at once: all is cleaned up, and TensorFlow takes seconds to end
+
+
+def _stop(number, frame):
+    raise _Stopped(number)

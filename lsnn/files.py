@@ -2,13 +2,19 @@
 
 import contextlib
 import csv
+import errno
+import fcntl
+import glob
 import hashlib
 import io
 import json
 import os
+import socket
 import tempfile
 
-from lsnn.errors import ResultError
+from lsnn.errors import ResultError, WriteError
+
+RECORD_VERSION = 1
 
 
 @contextlib.contextmanager
@@ -17,8 +23,23 @@ def atomic_write(path):
 
     The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed
     when the block ends without an error. An older file at ``path`` stays intact until then.
+
+    Raises:
+        WriteError: the disk is full, the folder is protected, and the like.
     """
-    path = os.path.abspath(path)
+    try:
+        with _replacement(os.path.abspath(path)) as stream:
+            yield stream
+    except OSError as error:
+        raise WriteError(
+            "{}: cannot be written: {}; a file that was there before is as it was".format(
+                path, error.strerror or error
+            )
+        ) from None
+
+
+@contextlib.contextmanager
+def _replacement(path):
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix="." + os.path.basename(path) + ".")
@@ -32,8 +53,60 @@ def atomic_write(path):
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(FileNotFoundError):  # a signal can come behind the renaming
+            os.unlink(temporary)
         raise
+
+
+def remove_temporaries(paths):
+    """Remove what writers of these paths left behind that were killed before they could clean up.
+
+    Only for who holds a lock that all writers of the paths take: another's file may be in use.
+    """
+    for path in paths:
+        folder, name = os.path.split(os.path.abspath(path))
+        pattern = os.path.join(glob.escape(folder), "." + glob.escape(name) + "." + 8 * "?")
+        for temporary in glob.glob(pattern):
+            os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def exclusive(path, log):
+    """Let one process at a time into the block: who comes second says so, and waits.
+
+    Snakemake that is killed (SIGKILL) leaves its jobs running, on a cluster and locally; unlocked
+    and started again, it runs those jobs a second time. The system frees the lock when its holder
+    ends, however it ends, and passes it on between machines on file systems that can (NFS can).
+
+    Args:
+        path: the lock file. It stays: deleted, it would let in one process more.
+        log: called with a line of text for the reader.
+    """
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "ab+", buffering=0) as stream:
+        try:
+            _lock(stream, path, log)
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+                raise
+            log(
+                "{}: this file system has no locks ({}); see to it that no other process writes "
+                "this run".format(path, error.strerror)
+            )
+        with contextlib.suppress(OSError):  # who waits is told whom for; no more than that
+            stream.truncate(0)
+            stream.write("{} pid {}\n".format(socket.gethostname(), os.getpid()).encode())
+        yield
+
+
+def _lock(stream, path, log):
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.seek(0)
+        holder = stream.read().decode(errors="replace").strip() or "another process"
+        log("waiting for {}, which writes this run ({})".format(holder, path))
+        fcntl.flock(stream, fcntl.LOCK_EX)
 
 
 def sha256_of_file(path):
@@ -51,7 +124,8 @@ def canonical_json(value):
 
 
 def write_record(path, record):
-    """Write a JSON-able mapping to ``path``, with the SHA-256 of its content as key ``sha256``."""
+    """Write a JSON-able mapping to ``path``, with a ``format_version``, and its own ``sha256``."""
+    record = dict(record, format_version=RECORD_VERSION)
     digest = hashlib.sha256(canonical_json(record).encode()).hexdigest()
     text = json.dumps(dict(record, sha256=digest), indent=2, sort_keys=True)
     with atomic_write(path) as stream:
@@ -62,7 +136,8 @@ def read_record(path):
     """Return the mapping that :func:`write_record` wrote.
 
     Raises:
-        ResultError: the file is missing, is not such a record, or was altered since.
+        ResultError: the file is missing, is not such a record, was altered since, or is of another
+            format version.
     """
     try:
         with open(path, "rb") as stream:
@@ -80,6 +155,12 @@ def read_record(path):
         raise ResultError(
             "{}: altered since it was written (SHA-256 {} instead of {}); delete it and run the "
             "job that writes it again".format(path, found, expected)
+        )
+    version = record.pop("format_version", 1)  # the first records do not tell
+    if version != RECORD_VERSION:
+        raise ResultError(
+            "{}: record format {}, this version of lsnn reads format {}; delete it and run the job "
+            "that writes it again".format(path, version, RECORD_VERSION)
         )
     return record
 

@@ -22,12 +22,12 @@ class BPTT(LearningRule):
 class ThreeFactor(LearningRule):
     """A three-factor rule: no gradient flows back from one unit to another.
 
-    With the recurrent input cut, the gradient is dL/dw_ij = sum_t L_j,t e_ij,t: the learning signal L
-    of unit j (the readout's error, fed back by w_out) times the eligibility trace e, which follows
-    the unit's own membrane, reset and adaptation forward in time. This is e-prop with symmetric
-    feedback (Bellec et al. 2020, eqs. 1-4), RFLO (Murray 2019) with its random feedback replaced by
-    the symmetric one. Backpropagation is only the means to compute the sum; the tests check it
-    against traces computed forward in time.
+    With the recurrent input cut, the gradient is dL/dw_ij = sum_t L_j,t e_ij,t (Bellec et al. 2020,
+    eq. 1): the learning signal L of unit j (the readout's error, fed back by w_out) times the
+    eligibility trace e, which follows the unit's own membrane, reset and adaptation forward in
+    time. This is e-prop with symmetric feedback, or RFLO (Murray 2019) with its random feedback
+    replaced by the symmetric one. Backpropagation is only the means to compute the sum; the tests
+    check it against traces computed forward in time.
     """
 
     def recurrent_input(self, z):

@@ -1,11 +1,12 @@
-"""What made a result: settings, versions, device, commit, wall time."""
+"""What made a result: settings, versions, device, commit, wall time; and whether it is there."""
 
 import hashlib
 import os
 import subprocess
 
 from lsnn import __version__, backend
-from lsnn.files import canonical_json, sha256_of_file
+from lsnn.errors import ResultError
+from lsnn.files import canonical_json, read_record, sha256_of_file
 
 
 def record(settings, outputs, wall_seconds, threads, **measures):
@@ -30,18 +31,32 @@ def record(settings, outputs, wall_seconds, threads, **measures):
     )
 
 
+def is_complete(path, outputs, **wanted):
+    """Tell whether the results of a job are there already, as a killed Snakemake's job leaves them.
+
+    Args:
+        path: the job's record.
+        outputs: paths of the results, which must be those that the record tells of, to the bit.
+        wanted: entries of the record, such as ``settings``.
+    """
+    try:
+        found = read_record(path)
+    except ResultError:
+        return False
+    there = {
+        os.path.basename(file): sha256_of_file(file) for file in outputs if os.path.exists(file)
+    }
+    wanted = dict(wanted, outputs=there)
+    return len(there) == len(outputs) and all(found.get(name) == wanted[name] for name in wanted)
+
+
 def _commit():
     """Return the commit of this checkout, or None where there is no checkout or no git."""
-    command = [
-        "git",
-        "-C",
-        os.path.dirname(__file__),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-    ]
+    command = "git describe --always --dirty --abbrev=40".split()
+    here = os.path.dirname(os.path.abspath(__file__))
     try:
-        return subprocess.check_output(command, stderr=subprocess.DEVNULL).decode().strip()
+        return (
+            subprocess.check_output(command, cwd=here, stderr=subprocess.DEVNULL).decode().strip()
+        )
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -195,8 +195,8 @@ def train(network, settings, state_file, log=print, threads=1):
         seconds += time.time() - before
         if not np.isfinite(loss):
             raise DivergenceError(
-                "{}, seed {}: the training loss at iteration {} is {}. Lower training.learning_rate "
-                "({}). The checkpoints so far are kept in {}".format(
+                "{}, seed {}: the training loss at iteration {} is {}. Lower "
+                "training.learning_rate ({}). The checkpoints so far are kept in {}".format(
                     settings["learning_rule"],
                     seed,
                     iteration,

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from lsnn.config import differences, read_study
+from lsnn.config import as_mapping, differences, read_study
 from lsnn.errors import ResultError, run
 from lsnn.files import read_record, sha256_of_file, write_record
 from study_statistics import summarise
@@ -24,8 +24,7 @@ from tables import (
     LEARNING_CURVE,
     RUN_KEYS,
     TRAJECTORIES,
-    read_table,
-    study_as_mapping,
+    read_recorded_table,
     write_table,
 )
 
@@ -72,8 +71,10 @@ def read_run(folder, study, rule, seed):
             f"{os.path.join(folder, 'curvature.json')}: not of the checkpoints that training.json "
             "tells of; run the job that writes it again"
         )
-    learning_curve = read_output(folder, "learning_curve.csv", LEARNING_CURVE, training)
-    eigenvalues = read_output(folder, "curvature.csv", CURVATURE, curvature)
+    learning_curve = read_recorded_table(
+        os.path.join(folder, "learning_curve.csv"), LEARNING_CURVE, training
+    )
+    eigenvalues = read_recorded_table(os.path.join(folder, "curvature.csv"), CURVATURE, curvature)
     table = join(learning_curve, eigenvalues, folder, rule, seed)
     metadata = {
         "learning_rule": rule,
@@ -111,23 +112,6 @@ def read_result(path, keys, settings):
             "give the study another name to keep both"
         )
     return record
-
-
-def read_output(folder, name, columns, record):
-    """Return a table that a job wrote.
-
-    Raises:
-        ResultError: the table is not the one that the job's record tells of, or lacks a column.
-    """
-    path = os.path.join(folder, name)
-    table = read_table(path, columns)
-    found, expected = sha256_of_file(path), record["outputs"].get(name, "none")
-    if found != expected:
-        raise ResultError(
-            f"{path}: altered since it was written (SHA-256 {found} instead of {expected}); run "
-            "the job that writes it again"
-        )
-    return table
 
 
 def join(learning_curve, eigenvalues, folder, rule, seed):
@@ -168,7 +152,7 @@ def describe(study, runs):
     medians = entries.groupby("learning_rule", sort=False)[list(COSTS)].median()
     medians = medians.astype(object).where(medians.notna(), None)
     return {
-        "study": study_as_mapping(study),
+        "study": as_mapping(study),
         "runs": [one.metadata for one in runs],
         "medians": medians.to_dict("index"),
         "totals": {

@@ -10,6 +10,8 @@ looked for in this order:
   5. conda-forge, from where one is fetched to OUTPUT-python-3.6; the environment variable
      PYTHON36_CHANNEL names another conda channel (name, URL, file:///folder)
 
+1.12-gpu needs CUDA 9.0, cuDNN 7 and the NVIDIA driver on this machine too, 2-gpu the driver alone.
+
 OUTPUT/environment.json is written last: an environment that has it is complete.
 """
 
@@ -32,12 +34,18 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lsnn.errors import LsnnError, run
 from lsnn.files import sha256_of_file, write_record
 
+TENSORFLOWS = ("1.12", "2", "1.12-gpu", "2-gpu")
 ENVS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "envs")
 FETCH_SECONDS = 1800
 PROBE_SECONDS = 60
 WAY_OUT = (
     "Mend this and run it again; where TensorFlow 1.12 cannot run (it needs an x86-64 processor), "
     'set tensorflow: "2" in config.yaml.'
+)
+CUDA_9 = (
+    "TensorFlow 1.12-gpu needs CUDA 9.0, cuDNN 7 and the NVIDIA driver on this machine. With "
+    "--software-deployment-method conda, the environment brings CUDA and cuDNN; the driver it does "
+    "not."
 )
 
 
@@ -54,7 +62,7 @@ class Interpreter(NamedTuple):
 
 
 def build(tensorflow, output):
-    """Make the environment of TensorFlow "1.12" or "2" in the folder ``output``, from scratch.
+    """Make the environment of one of ``TENSORFLOWS`` in the folder ``output``, from scratch.
 
     Raises:
         BuildError: no Python fits, a package cannot be installed, TensorFlow cannot be imported, or
@@ -65,7 +73,7 @@ def build(tensorflow, output):
     os.makedirs(output, exist_ok=True)
     with _only_one_builder(output):
         _clear(output)
-        if tensorflow == "2":
+        if tensorflow.startswith("2"):
             interpreter = probe(sys.executable, "the Python that runs this program")
         else:
             interpreter = find_python36(fetch_to=output + "-python-3.6")
@@ -320,7 +328,7 @@ def _check_tensorflow(requirements, output):
         BuildError: it cannot be imported, or has not the pinned version.
     """
     with open(requirements, encoding="utf-8") as stream:
-        expected = re.search(r"^tensorflow(?:-cpu)?==([0-9.]+)", stream.read(), re.MULTILINE)[1]
+        expected = re.search(r"^tensorflow(?:-[cg]pu)?==([0-9.]+)", stream.read(), re.MULTILINE)[1]
     python = os.path.join(output, "bin", "python")
     result = subprocess.run(
         [python, "-I", "-c", "import tensorflow; print(tensorflow.__version__)"],
@@ -331,9 +339,10 @@ def _check_tensorflow(requirements, output):
         errors="replace",
     )
     if result.returncode != 0:
+        way_out = CUDA_9 if requirements.endswith("1.12-gpu.txt") else WAY_OUT
         raise BuildError(
             f"{python}: TensorFlow {expected} is installed and cannot be imported (exit status "
-            f"{result.returncode}):\n{_end(result.stderr)}\n{WAY_OUT}"
+            f"{result.returncode}):\n{_end(result.stderr)}\n{way_out}"
         )
     version = result.stdout.split()[-1]
     if version != expected:
@@ -351,7 +360,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tensorflow", required=True, choices=["1.12", "2"])
+    parser.add_argument("--tensorflow", required=True, choices=TENSORFLOWS)
     parser.add_argument("--output", required=True, help="folder of the environment")
     arguments = parser.parse_args()
     build(arguments.tensorflow, arguments.output)

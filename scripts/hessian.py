@@ -1,10 +1,10 @@
 """Compute the extreme Hessian eigenvalues of the loss at every checkpoint of a checkpoint file.
 
 Writes to the output folder curvature.csv (a row a checkpoint: lambda_max, lambda_min and
-lambda_abs_max, the one of larger magnitude, each signed, with its residual and whether it converged;
-and the number of Hessian-vector products) and curvature.json (what made it). Eigenvalues computed so
-far are kept in curvature_state.npz there: stopped and started again, the program goes on behind the
-last of them.
+lambda_abs_max, the one of larger magnitude, each signed, with its residual and whether it
+converged; and the number of Hessian-vector products) and curvature.json (what made it). Eigenvalues
+computed so far are kept in curvature_state.npz there: stopped and started again, the program goes
+on behind the last of them.
 
 The columns learning_rule and seed are copied from the checkpoint file. The seed also draws the
 examples; the learning rule means nothing here: the loss is the true one.
@@ -21,7 +21,7 @@ from lsnn import backend, checkpoints, provenance
 from lsnn.config import differences, read_study
 from lsnn.curvature import Hessian, extreme_eigenvalues, larger_in_magnitude
 from lsnn.errors import ResultError, run
-from lsnn.files import sha256_of_file, write_record, write_table
+from lsnn.files import exclusive, remove_temporaries, sha256_of_file, write_record, write_table
 from lsnn.network import Network
 from lsnn.randomness import generator
 from lsnn.tasks import TASKS
@@ -108,21 +108,51 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
     arguments = parser.parse_args()
 
-    started = time.time()
     study = read_study(arguments.config)
     backend.require(study.tensorflow)
-    task = TASKS[study.task.name](study.data)
-    network = Network(study.network, task, study.training.l2)
-    arrays, rule, seed = read_checkpoints(arguments.checkpoints, study, network)
+    network = Network(study.network, TASKS[study.task.name](study.data), study.training.l2)
+    record, state, table = [
+        os.path.join(arguments.output, name)
+        for name in ("curvature.json", "curvature_state.npz", "curvature.csv")
+    ]
+    with exclusive(os.path.join(arguments.output, "hessian.lock"), log):
+        remove_temporaries([record, state, table])
+        if is_complete(record, table, study, arguments.checkpoints):
+            log("complete already: {}, {}; delete them to compute anew".format(table, record))
+        else:
+            compute_and_write(
+                network, study, arguments.checkpoints, arguments.threads, record, state, table
+            )
+        if os.path.exists(state):
+            os.remove(state)
+
+
+def is_complete(record, table, study, checkpoints_file):
+    """Tell whether the results of these checkpoints are there already."""
+    return os.path.exists(checkpoints_file) and provenance.is_complete(
+        record,
+        [table],
+        settings=study.curvature_settings(),
+        checkpoints=describe_file(checkpoints_file),
+    )
+
+
+def describe_file(path):
+    """Return name and content of a file as the record tells of them."""
+    return {"file": os.path.basename(path), "sha256": sha256_of_file(path)}
+
+
+def compute_and_write(network, study, checkpoints_file, threads, record, state, table):
+    """Compute the eigenvalues, and write table and record to these paths; ``state`` stays."""
+    started = time.time()
+    task = network.task
+    arrays, rule, seed = read_checkpoints(checkpoints_file, study, network)
     settings = study.curvature_settings()
     split, samples = study.curvature.split, study.curvature.samples
     drawn = generator(seed, "curvature examples").permutation(task.split_sizes[split])[:samples]
-    hessian = Hessian(
-        network, *task.examples(split, drawn), study.curvature.parameters, arguments.threads
-    )
+    hessian = Hessian(network, *task.examples(split, drawn), study.curvature.parameters, threads)
 
-    state = os.path.join(arguments.output, "curvature_state.npz")
-    made_from = {"settings": settings, "checkpoints": sha256_of_file(arguments.checkpoints)}
+    made_from = {"settings": settings, "checkpoints": sha256_of_file(checkpoints_file)}
     rows, start = read_state(state, made_from)
     if start is None:
         start = generator(seed, "Lanczos").randn(hessian.size)
@@ -137,23 +167,18 @@ def main():
         per_checkpoint = (time.time() - loop_started) / (i + 1 - n_before)
         log(describe(row, iteration, per_checkpoint, n_checkpoints - 1 - i))
 
-    table = os.path.join(arguments.output, "curvature.csv")
     write_table(table, COLUMNS, rows)
     seconds = time.time() - loop_started
-    record = provenance.record(
+    content = provenance.record(
         settings,
         [table],
         time.time() - started,
-        arguments.threads,
-        checkpoints={
-            "file": os.path.basename(arguments.checkpoints),
-            "sha256": made_from["checkpoints"],
-        },
+        threads,
+        checkpoints=describe_file(checkpoints_file),
         products=sum(row["products"] for row in rows),
         seconds_per_product=seconds / hessian.products if hessian.products else None,
     )
-    write_record(os.path.join(arguments.output, "curvature.json"), record)
-    os.remove(state)
+    write_record(record, content)
     log("done in {:.0f} s".format(time.time() - started))
 
 

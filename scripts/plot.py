@@ -23,11 +23,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from lsnn.config import read_study
 from lsnn.errors import run
-from lsnn.files import atomic_write
+from lsnn.files import atomic_write, read_record
 from lsnn.learning_rules import LEARNING_RULES
 from study_statistics import common_levels, log_eigenvalue_at_levels, mean_and_interval
-from tables import TRAJECTORIES, read_table
+from tables import TRAJECTORIES, read_recorded_table, read_table
 
 LABELS = {"bptt": "BPTT", "three_factor": "three-factor"}
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
@@ -51,6 +52,7 @@ STYLE = {
     "svg.fonttype": "path",  # the same look where the font is missing
     "svg.hashsalt": "lsnn",  # the same file for the same data
 }
+THRESHOLD = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
 # Without a date, the same data give the same file.
 METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
@@ -78,7 +80,7 @@ def plot_leading_eigenvalue(trajectories, learning_rate):
     draw_curves(axes, positive(trajectories, "lambda_max"), "fraction", "lambda_max")
     draw_threshold(axes, learning_rate)
     axes.set(yscale="log", xlabel=FRACTION, ylabel=LAMBDA_MAX)
-    add_legend(figure, trajectories, "lambda_max")
+    add_legend(figure, trajectories, "lambda_max", learning_rate=learning_rate)
     tell_left_out(figure, trajectories, "lambda_max")
     return figure
 
@@ -103,7 +105,7 @@ def plot_loss_and_accuracy(trajectories, learning_rate):
         "validation_accuracy": "validation accuracy",
         "test_accuracy": "test accuracy",
     }
-    for axes, (column, text) in zip(panels, columns.items()):
+    for axes, (column, text) in zip(panels, columns.items(), strict=True):
         draw_curves(axes, trajectories, "fraction", column)
         axes.set(xlabel=FRACTION, ylabel=text)
     panels[0].set_yscale("log")
@@ -124,7 +126,7 @@ def plot_eigenvalue_against_loss(trajectories, learning_rate):
     axes.set(xscale="log", yscale="log", xlabel=TRAIN_LOSS, ylabel=LAMBDA_MAX)
     axes.invert_xaxis()
     label_losses(axes.xaxis)
-    add_legend(figure, trajectories, "lambda_max")
+    add_legend(figure, trajectories, "lambda_max", learning_rate=learning_rate)
     tell_left_out(figure, trajectories, "lambda_max")
     return figure
 
@@ -137,7 +139,7 @@ def plot_generalization_gap(trajectories, learning_rate):
         "generalization_gap_loss": "test \N{MINUS SIGN} training cross entropy (nats)",
     }
     rows = positive(trajectories, "lambda_max")
-    for axes, (column, text) in zip(panels, columns.items()):
+    for axes, (column, text) in zip(panels, columns.items(), strict=True):
         axes.axhline(0, color="0.4", linewidth=0.8)
         draw_points(axes, rows, "lambda_max", column)
         axes.set(xscale="log", xlabel=LAMBDA_MAX, ylabel=text)
@@ -168,7 +170,8 @@ def eigenvalue_at_losses(trajectories):
         levels = common_levels(list(runs.values()))
         for seed, one in runs.items():
             log_lambda, _ = log_eigenvalue_at_levels(one, levels)
-            rows += [(rule, seed, *pair) for pair in zip(np.exp(levels), np.exp(log_lambda))]
+            pairs = zip(np.exp(levels), np.exp(log_lambda), strict=True)
+            rows += [(rule, seed, *pair) for pair in pairs]
     return pd.DataFrame(rows, columns=["learning_rule", "seed", "train_loss", "lambda_max"])
 
 
@@ -223,14 +226,7 @@ def unconverged(rows, column):
 
 def draw_threshold(axes, learning_rate):
     """Draw the line above which gradient descent on a quadratic diverges."""
-    threshold = 2 / learning_rate
-    axes.axhline(threshold, color="0.2", linestyle=(0, (8, 4)), linewidth=1, zorder=1)
-    axes.annotate(
-        f"2 / learning rate = {threshold:.4g}", (0, threshold), (4, 2),
-        xycoords=axes.get_yaxis_transform(), textcoords="offset points",
-        ha="left", va="bottom", fontsize=8, color="0.2",
-        bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.5},
-    )  # fmt: skip
+    axes.axhline(2 / learning_rate, zorder=1, **THRESHOLD)
 
 
 def label_losses(axis):
@@ -240,7 +236,7 @@ def label_losses(axis):
     axis.set_minor_formatter(NullFormatter())
 
 
-def add_legend(figure, trajectories, column=None, points=False):
+def add_legend(figure, trajectories, column=None, points=False, learning_rate=None):
     """Add a legend above the axes: the rules, and what else is to be seen."""
     entries = []
     for rule, (colour, line, marker) in styles(trajectories["learning_rule"].unique()).items():
@@ -254,6 +250,9 @@ def add_legend(figure, trajectories, column=None, points=False):
     elif trajectories.groupby("learning_rule")["seed"].nunique().max() > 1:
         entries.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
         entries.append(Patch(color="0.4", alpha=0.25, linewidth=0, label="95 % interval of mean"))
+    if learning_rate:
+        text = f"2 / learning rate = {2 / learning_rate:.4g}"
+        entries.append(Line2D([], [], label=text, **THRESHOLD))
     if column and len(unconverged(trajectories, column).dropna(subset=[column])):
         cross = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
         entries.append(Line2D([], [], label="not converged", **cross))
@@ -283,27 +282,31 @@ def save(figure, folder, name):
             stream.write(buffer.getvalue())
 
 
-def positive_number(text):
-    value = float(text)
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError
-    return value
+def read_trajectories(path):
+    """Return a table of trajectories, of whatever origin.
+
+    Raises:
+        ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
+    """
+    metadata = os.path.join(os.path.dirname(path), "metadata.json")
+    if os.path.exists(metadata):
+        return read_recorded_table(path, TRAJECTORIES, read_record(metadata))
+    return read_table(path, TRAJECTORIES)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trajectories", required=True, help="trajectories.csv of a study")
-    parser.add_argument(
-        "--learning-rate", required=True, type=positive_number, help="of the study's training"
-    )
+    parser.add_argument("--config", required=True, help="configuration of the study")
     parser.add_argument("--output", required=True, help="folder of the figures")
     arguments = parser.parse_args()
 
-    trajectories = read_table(arguments.trajectories, TRAJECTORIES)
+    learning_rate = read_study(arguments.config).training.learning_rate
+    trajectories = read_trajectories(arguments.trajectories)
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
     for name, plot in FIGURES.items():
-        figure = plot(trajectories, arguments.learning_rate)
+        figure = plot(trajectories, learning_rate)
         save(figure, arguments.output, name)
         plt.close(figure)
 

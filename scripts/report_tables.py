@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from lsnn.config import SCHEMA_FILE, read_study
+from lsnn.config import SCHEMA_FILE, as_mapping, read_study
 from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write, read_record
 from plot import label
 from study_statistics import LEVELS, QUANTITIES, RATIOS
-from tables import SUMMARY, read_table, study_as_mapping
+from tables import SUMMARY, read_recorded_table
 
 QUANTITY_LABELS = {
     "lambda_max_final": "λ_max, largest eigenvalue: final state",
@@ -114,7 +114,7 @@ def configuration_page(study):
     """Return the page of the configuration: every key, its value, unit and meaning."""
     with open(SCHEMA_FILE, encoding="utf-8") as stream:
         schema = yaml.safe_load(stream)
-    rows = list(configuration_rows(study_as_mapping(study), schema, ""))
+    rows = list(configuration_rows(as_mapping(study), schema, ""))
     table = pd.DataFrame(rows, columns=["key", "value", "unit", "meaning"]).set_index("key")
     return page("Configuration", [as_html(table)])
 
@@ -153,15 +153,19 @@ def run_page(metadata):
 
 def costs_of(entry, name):
     """Return a row of the table of costs."""
-    seconds = entry["seconds_per_product"]  # None where a job found its work done already
     return {
         "run": name,
         "training": duration(entry["training_wall_seconds"]),
-        "ms per iteration": digits(entry["ms_per_iteration"]),
+        "ms per iteration": milliseconds(entry["ms_per_iteration"]),
         "curvature": duration(entry["curvature_wall_seconds"]),
-        "ms per product": "" if seconds is None else digits(1000 * seconds),
+        "ms per product": milliseconds(entry["seconds_per_product"], 1000),
         "products per checkpoint": digits(entry["products_per_checkpoint"]),
     }
+
+
+def milliseconds(value, factor=1):
+    """Return a time in ms; nothing where a job found its work done already, and measured none."""
+    return "" if value is None else digits(factor * value)
 
 
 def environments(metadata):
@@ -206,7 +210,7 @@ def as_html(table):
     header = [table.index.name, *table.columns]
     lines = ["<table>", "<thead><tr>", *(cell("th", name) for name in header), "</tr></thead>"]
     lines.append("<tbody>")
-    for name, values in zip(table.index, table.itertuples(index=False)):
+    for name, values in zip(table.index, table.itertuples(index=False), strict=True):
         lines.append("<tr>" + cell("th", name) + "".join(cell("td", v) for v in values) + "</tr>")
     return "\n".join([*lines, "</tbody>", "</table>"])
 
@@ -228,9 +232,9 @@ def main():
     arguments = parser.parse_args()
 
     study = read_study(arguments.config)
-    summary = read_table(arguments.summary, SUMMARY)
     metadata = read_record(arguments.metadata)
-    if metadata.get("study") != study_as_mapping(study):
+    summary = read_recorded_table(arguments.summary, SUMMARY, metadata)
+    if metadata.get("study") != as_mapping(study):
         raise ResultError(
             f"{arguments.metadata}: of another configuration than {arguments.config}; run "
             "scripts/aggregate.py again"

@@ -1,9 +1,11 @@
 """The tables that the stages hand on: which columns they have, how they are read and written."""
 
+import os
+
 import pandas as pd
 
 from lsnn.errors import ResultError
-from lsnn.files import atomic_write
+from lsnn.files import atomic_write, sha256_of_file
 
 EIGENVALUES = ("lambda_max", "lambda_min", "lambda_abs_max")
 
@@ -83,6 +85,23 @@ def read_table(path, columns):
     return table[list(columns)]
 
 
+def read_recorded_table(path, columns, record):
+    """Return a table as :func:`read_table`, if it is the one that a record tells of.
+
+    Raises:
+        ResultError: also where the file is not, to the bit, what the record says.
+    """
+    table = read_table(path, columns)
+    found = sha256_of_file(path)
+    expected = record.get("outputs", {}).get(os.path.basename(path), "none")
+    if found != expected:
+        raise ResultError(
+            f"{path}: altered since it was written (SHA-256 {found} instead of {expected}); run "
+            "the job that writes it again"
+        )
+    return table
+
+
 def _found(table):
     return ", ".join(str(name) for name in table.columns)
 
@@ -104,14 +123,3 @@ def write_table(path, table, missing):
     """Write a data frame as CSV with every digit of its floats; ``missing`` stands for nan."""
     with atomic_write(path) as stream:
         stream.write(table.to_csv(index=False, lineterminator="\n", na_rep=missing).encode())
-
-
-def study_as_mapping(value):
-    """Return a Study, or a part of one, as JSON-able mappings and lists."""
-    if hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, dict):
-        return {key: study_as_mapping(part) for key, part in value.items()}
-    if isinstance(value, tuple):
-        return [study_as_mapping(part) for part in value]
-    return value

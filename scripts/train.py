@@ -3,8 +3,8 @@
 Writes to the output folder, when training is complete: checkpoints.npz (the weights at every
 checkpoint; format in lsnn/checkpoints.py), learning_curve.csv (a row a checkpoint: losses in nats,
 accuracies, mean activity) and training.json (what made them). Until then the progress is kept in
-training_state.npz there: stopped and started again, training goes on from the last checkpoint, to the
-same result.
+training_state.npz there: stopped and started again, training goes on from the last checkpoint, to
+the same result.
 """
 
 import argparse
@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lsnn import backend, checkpoints, provenance
 from lsnn.config import read_study
 from lsnn.errors import ConfigError, run
-from lsnn.files import write_record, write_table
+from lsnn.files import exclusive, remove_temporaries, write_record, write_table
 from lsnn.network import Network
 from lsnn.tasks import TASKS
 from lsnn.training import LEARNING_CURVE, train
@@ -39,26 +39,40 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
     arguments = parser.parse_args()
 
-    started = time.time()
     study = read_study(arguments.config)
     rule, seed = arguments.learning_rule, arguments.seed
     if rule not in study.learning_rules or seed not in study.seeds:
         raise ConfigError(
-            "configuration {}: has no run of learning rule {} with seed {}; rules: {}; seeds: {}".format(
+            "configuration {}: has no run of rule {} with seed {}; rules: {}; seeds: {}".format(
                 arguments.config, rule, seed, ", ".join(study.learning_rules), list(study.seeds)
             )
         )
     backend.require(study.tensorflow)
     network = Network(study.network, TASKS[study.task.name](study.data), study.training.l2)
     settings = study.training_settings(rule, seed)
-    iterations = settings["schedule"]["iterations"]
-    state = os.path.join(arguments.output, "training_state.npz")
-    log("training by {}, seed {}, TensorFlow {}".format(rule, seed, backend.tf.VERSION))
-    progress, ms_per_iteration = train(network, settings, state, log, arguments.threads)
-
-    files = [
-        os.path.join(arguments.output, name) for name in ("checkpoints.npz", "learning_curve.csv")
+    record, state, *files = [
+        os.path.join(arguments.output, name)
+        for name in ("training.json", "training_state.npz", "checkpoints.npz", "learning_curve.csv")
     ]
+    with exclusive(os.path.join(arguments.output, "train.lock"), log):
+        outputs = files + [record]
+        remove_temporaries(outputs + [state])
+        if provenance.is_complete(record, files, settings=settings):
+            log("complete already: {}; delete them to train anew".format(", ".join(outputs)))
+        else:
+            train_and_write(network, settings, arguments.threads, record, state, files)
+        if os.path.exists(state):
+            os.remove(state)
+
+
+def train_and_write(network, settings, threads, record, state, files):
+    """Train, and write checkpoints, learning curve and record to these paths; ``state`` stays."""
+    started = time.time()
+    rule, seed = settings["learning_rule"], settings["seed"]
+    iterations = settings["schedule"]["iterations"]
+    log("training by {}, seed {}, TensorFlow {}".format(rule, seed, backend.tf.VERSION))
+    progress, ms_per_iteration = train(network, settings, state, log, threads)
+
     checkpoints.write(files[0], progress.arrays(), {"settings": settings})
     columns = ("learning_rule", "seed", "iteration", "fraction") + LEARNING_CURVE
     rows = [
@@ -66,16 +80,15 @@ def main():
         for row in progress.rows()
     ]
     write_table(files[1], columns, rows)
-    record = provenance.record(
+    content = provenance.record(
         settings,
         files,
         time.time() - started,
-        arguments.threads,
+        threads,
         iterations=iterations,
         ms_per_iteration=ms_per_iteration,
     )
-    write_record(os.path.join(arguments.output, "training.json"), record)
-    os.remove(state)
+    write_record(record, content)
     log("done in {:.0f} s".format(time.time() - started))
 
 

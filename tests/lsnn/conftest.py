@@ -17,6 +17,6 @@ def mnist():
 
 @pytest.fixture(scope="session")
 def published():
-    """Numbers computed by the published code in TensorFlow 1.12, by name (see test_published.py)."""
+    """Numbers computed by the published code in TensorFlow 1.12, by name."""
     with np.load(os.path.join(HERE, "published_code.npz")) as archive:
         return dict(archive)

@@ -23,7 +23,7 @@ def dense(hessian):
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_product_is_the_derivative_of_the_exact_gradient(name):
-    """Finite differences of the gradient: the guard against second derivatives that TensorFlow drops."""
+    """Finite differences: the guard against second derivatives that TensorFlow gets wrong."""
     hessian, network, weights = small_hessian(name, PARAMETERS)
     direction = np.random.RandomState(1).randn(hessian.size)
     direction /= np.linalg.norm(direction)

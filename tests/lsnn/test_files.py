@@ -1,9 +1,21 @@
+import fcntl
 import os
+import subprocess
+import sys
+import threading
 
 import pytest
 
+from lsnn import files
 from lsnn.errors import ResultError
-from lsnn.files import atomic_write, read_record, write_record, write_table
+from lsnn.files import (
+    atomic_write,
+    exclusive,
+    read_record,
+    remove_temporaries,
+    write_record,
+    write_table,
+)
 
 
 @pytest.fixture
@@ -67,3 +79,62 @@ def test_a_missing_record_is_named(path):
 def test_a_table_keeps_every_digit(path):
     write_table(path, ["name", "value"], [{"name": "a", "value": 0.1 + 0.2}])
     assert read(path) == b"name,value\na,0.30000000000000004\n"
+
+
+def test_temporaries_of_killed_writers_are_removed_and_nothing_else(path):
+    with atomic_write(path) as stream:
+        stream.write(b"good")
+    folder = os.path.dirname(path)
+    kept = ["file", "file2", ".file", ".file.set-aside", ".file2.abcd1234"]
+    for name in kept[1:] + [".file.ab_d1234", ".file.zzzzzzzz"]:
+        with open(os.path.join(folder, name), "w"):
+            pass
+    remove_temporaries([path])
+    assert sorted(os.listdir(folder)) == sorted(kept)
+
+
+HOLDER = """
+import sys, time
+from lsnn.files import exclusive
+with exclusive(sys.argv[1], print):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_second_process_waits_until_the_first_is_dead_however_it_dies(path):
+    repository = os.path.dirname(os.path.dirname(files.__file__))
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, path],
+        stdout=subprocess.PIPE,
+        env=dict(os.environ, PYTHONPATH=repository),
+    )
+    assert holder.stdout.readline() == b"held\n"
+    lines, entered = [], threading.Event()
+
+    def second():
+        with exclusive(path, lines.append):
+            entered.set()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    assert not entered.wait(0.5)
+    holder.kill()
+    holder.wait()
+    thread.join()
+    assert entered.is_set() and len(lines) == 1
+    assert "waiting for " in lines[0] and "pid {},".format(holder.pid) in lines[0]
+    with exclusive(path, lines.append):
+        assert read(path).decode().split()[1:] == ["pid", str(os.getpid())]
+    assert len(lines) == 1
+
+
+def test_a_file_system_without_locks_is_told(path, monkeypatch):
+    def refuse(stream, how):
+        raise OSError(files.errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    lines = []
+    with exclusive(path, lines.append):
+        pass
+    assert len(lines) == 1 and "no locks" in lines[0] and path in lines[0]

@@ -1,7 +1,7 @@
 """The default network against numbers computed with the published code, BiolHessRNN.
 
-published_code.npz holds them for two scales of the weights below, on the first 256 images of the MNIST
-test set; the Hessian-vector product is with RandomState(11).randn(128, 128).
+published_code.npz holds them for two scales of the weights below, on the first 256 images of the
+MNIST test set; the Hessian-vector product is with RandomState(11).randn(128, 128).
 """
 
 import numpy as np

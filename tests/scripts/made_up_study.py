@@ -1,11 +1,6 @@
 """A small made-up study whose numbers can be worked out by hand, written as runs write theirs."""
 
 import os
-import sys
-
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SCRIPTS = os.path.join(REPOSITORY, "scripts")
-sys.path[:0] = [path for path in (REPOSITORY, SCRIPTS) if path not in sys.path]
 
 import pandas as pd
 import yaml
@@ -14,6 +9,7 @@ from lsnn.config import read_study
 from lsnn.files import sha256_of_file, write_record, write_table
 from tables import CURVATURE, LEARNING_CURVE, TRAJECTORIES
 
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = {
     "name": "made_up",
     "learning_rules": {

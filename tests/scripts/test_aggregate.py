@@ -227,7 +227,7 @@ def test_rows_of_another_run_are_refused(run, run_folder):
 
 def test_command_line_ends_with_one_message(folder, run_folder):
     os.unlink(os.path.join(run_folder, "training.json"))
-    script = os.path.join(made_up_study.SCRIPTS, "aggregate.py")
+    script = os.path.join(made_up_study.REPOSITORY, "scripts", "aggregate.py")
     ended = subprocess.run(
         [sys.executable, script, *arguments(folder)], capture_output=True, text=True
     )

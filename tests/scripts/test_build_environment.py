@@ -13,8 +13,6 @@ import zipfile
 import pytest
 import rattler
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts"))
-
 import build_environment
 from build_environment import BuildError, build, find_python36
 from lsnn.files import read_record, sha256_of_file
@@ -217,6 +215,7 @@ def envs(tmp_path, monkeypatch):
     text = f"--no-index\n--find-links {wheels.as_uri()}\ntensorflow==2.21.0\n"
     (folder / "tensorflow-2.txt").write_text(text)
     (folder / "tensorflow-1.12.txt").write_text(text)
+    (folder / "tensorflow-2-gpu.txt").write_text(text)
     monkeypatch.setattr(build_environment, "ENVS", str(folder))
     monkeypatch.setenv("STAND_IN_VERSION", "2.21.0")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
@@ -281,6 +280,24 @@ def test_tensorflow_that_cannot_be_imported_is_an_error(envs, tmp_path, monkeypa
     monkeypatch.delenv("STAND_IN_VERSION")
     with pytest.raises(BuildError, match="(?s)cannot be imported.*KeyError: 'STAND_IN_VERSION'"):
         build("2", str(tmp_path / "environment"))
+
+
+def test_tensorflow_2_for_a_gpu_gets_the_same_python_by_its_own_requirements(envs, tmp_path):
+    build("2-gpu", str(tmp_path / "environment"))
+    record = read_record(str(tmp_path / "environment" / "environment.json"))
+    assert record["interpreter"] == sys.executable
+    assert record["requirements"] == "tensorflow-2-gpu.txt"
+
+
+@pytest.mark.parametrize("tensorflow", ["1.12", "1.12-gpu"])
+def test_what_is_wanting_on_the_machine_is_said(tensorflow, tmp_path):
+    requirements = tmp_path / f"tensorflow-{tensorflow}.txt"
+    requirements.write_text("tensorflow{}==1.12.0\n".format("-gpu" * tensorflow.endswith("gpu")))
+    python = write_program(tmp_path / "bin" / "python", "#!/bin/sh\nexit 1\n")
+    with pytest.raises(BuildError) as error:
+        build_environment._check_tensorflow(str(requirements), str(tmp_path))
+    assert f"{python}: TensorFlow 1.12.0 is installed and cannot be imported" in str(error.value)
+    assert ("CUDA 9.0, cuDNN 7" in str(error.value)) == (tensorflow == "1.12-gpu")
 
 
 def test_tensorflow_1_is_built_on_the_python36_that_was_found(envs, machine):

@@ -13,8 +13,6 @@ import time
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts"))
-
 import fetch_mnist
 from fetch_mnist import fetch
 from lsnn.errors import DataError

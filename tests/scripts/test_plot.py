@@ -1,3 +1,4 @@
+import os
 import sys
 
 import matplotlib.pyplot as plt
@@ -59,12 +60,13 @@ def line_of(axes, colour, width):
     ]
 
 
-def run(monkeypatch, trajectories, folder, learning_rate="0.01"):
+def run(monkeypatch, trajectories, folder):
+    config = os.path.join(made_up_study.REPOSITORY, "config.yaml")
     monkeypatch.setattr(
         sys,
         "argv",
         ["plot.py", "--trajectories", str(trajectories), "--output", str(folder)]
-        + ["--learning-rate", learning_rate],
+        + ["--config", config],
     )
     plot.main()
 
@@ -182,10 +184,3 @@ def test_table_without_rows_or_cut_short_is_refused(tmp_path, monkeypatch):
     path.write_text(path.read_text()[:-30])
     with pytest.raises(ResultError, match="damaged: column"):
         run(monkeypatch, path, tmp_path)
-
-
-@pytest.mark.parametrize("learning_rate", ["0", "-1", "nan", "fast"])
-def test_impossible_learning_rate_is_refused(tmp_path, monkeypatch, capsys, learning_rate):
-    with pytest.raises(SystemExit):
-        run(monkeypatch, tmp_path / "any.csv", tmp_path, learning_rate)
-    assert "--learning-rate" in capsys.readouterr().err

@@ -1,9 +1,8 @@
 import pandas as pd
 import pytest
 
-import made_up_study
 from lsnn.errors import ResultError
-from tables import read_table, study_as_mapping, write_table
+from tables import read_table, write_table
 
 COLUMNS = {"rule": "text", "seed": "integer", "loss": "number", "value": "estimate", "ok": "flag"}
 
@@ -39,11 +38,3 @@ def test_cell_of_another_kind_is_refused(tmp_path, row, column):
     path.write_text("rule,seed,loss,value,ok\na,1,1.0,1.0,True\n" + row + "\n")
     with pytest.raises(ResultError, match=f"table.csv: damaged: column {column} must hold"):
         read_table(path, COLUMNS)
-
-
-def test_study_as_mapping_is_what_the_configuration_says():
-    study = made_up_study.read_study(made_up_study.REPOSITORY + "/config.yaml")
-    values = study_as_mapping(study)
-    assert values["seeds"] == [1, 2, 3, 4, 5]
-    assert values["curvature"]["parameters"] == ["w_rec"]
-    assert values["learning_rules"]["bptt"] == {"iterations": 10000, "checkpoint_every": 250}

@@ -14,7 +14,6 @@ rule aggregate:
         of_all_runs(f"{RUN}/training.json"),
         of_all_runs(f"{RUN}/curvature.csv"),
         of_all_runs(f"{RUN}/curvature.json"),
-        config=ancient(CONFIG),
     output:
         trajectories=report(
             TRAJECTORIES,
@@ -24,15 +23,17 @@ rule aggregate:
         ),
         summary=SUMMARY,
         metadata=METADATA,
-    params:
-        runs=f"{RESULTS}/runs",
-        folder=RESULTS,
     log:
         f"{RESULTS}/logs/aggregate.log",
     benchmark:
         f"{RESULTS}/benchmarks/aggregate.tsv"
     conda:
         "../../envs/workflow.yaml"
+    params:
+        config=CONFIG,
+        study=as_mapping(STUDY),
+        runs=subpath(input[0], ancestor=3),
+        folder=subpath(output.trajectories, parent=True),
     shell:
-        "{WORKFLOW_PYTHON} scripts/aggregate.py --config {input.config}"
+        "python scripts/aggregate.py --config {params.config}"
         " --runs {params.runs} --output {params.folder} > {log} 2>&1"

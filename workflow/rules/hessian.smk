@@ -1,27 +1,29 @@
 # One process a run. It is told weights and a configuration, and no learning rule.
 rule hessian:
     input:
-        config=ancient(CONFIG),
-        data=ancient(MNIST),
-        environment=ancient(MODEL_ENVIRONMENT),
+        data=ancient(MNIST),  # verified by every job; its date says nothing
+        environment=MODEL_ENVIRONMENT,
         checkpoints=f"{RUN}/checkpoints.npz",
     output:
         curvature=f"{RUN}/curvature.csv",
         record=f"{RUN}/curvature.json",
-    params:
-        settings=STUDY.curvature_settings(),
-        folder=subpath(output.curvature, parent=True),
     log:
         f"{RESULTS}/logs/hessian/{{learning_rule}}/seed_{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/hessian/{{learning_rule}}/seed_{{seed}}.tsv"
-    threads: 1
-    resources:
-        mem_mb=1500,
-        runtime=240,
     conda:
         f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
+    threads: 1
+    resources:
+        **GPU,
+        mem_mb=lambda wildcards, attempt: attempt * MEM_MB,
+        runtime=lambda wildcards, attempt: attempt * 240,
+    params:
+        python=MODEL_PYTHON,
+        config=CONFIG,
+        settings=STUDY.curvature_settings(),
+        folder=subpath(output.curvature, parent=True),
     shell:
-        "{MODEL_PYTHON} scripts/hessian.py --config {input.config}"
+        "{params.python} scripts/hessian.py --config {params.config}"
         " --checkpoints {input.checkpoints} --output {params.folder} --threads {threads}"
         " > {log} 2>&1"

@@ -6,7 +6,11 @@ FIGURE_NAMES = [
     "eigenvalue_against_loss",
     "generalization_gap",
 ]
-FIGURES = expand(f"{RESULTS}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["svg", "pdf", "png"])
+FIGURES = expand(
+    f"{RESULTS}/figures/{{name}}.{{suffix}}",
+    name=FIGURE_NAMES,
+    suffix=["svg", "pdf", "png"],
+)
 TABLE_NAMES = ["summary", "configuration", "run"]
 REPORT_TABLES = expand(f"{RESULTS}/report/{{name}}.html", name=TABLE_NAMES)
 
@@ -29,24 +33,28 @@ rule plot:
             )
             for name in FIGURE_NAMES
         ],
-        expand(f"{RESULTS}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png"]),
-    params:
-        learning_rate=STUDY.training.learning_rate,
-        folder=f"{RESULTS}/figures",
+        expand(
+            f"{RESULTS}/figures/{{name}}.{{suffix}}",
+            name=FIGURE_NAMES,
+            suffix=["pdf", "png"],
+        ),
     log:
         f"{RESULTS}/logs/plot.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot.tsv"
     conda:
         "../../envs/workflow.yaml"
+    params:
+        config=CONFIG,
+        learning_rate=STUDY.training.learning_rate,
+        folder=subpath(output[0], parent=True),
     shell:
-        "{WORKFLOW_PYTHON} scripts/plot.py --trajectories {input}"
-        " --learning-rate {params.learning_rate} --output {params.folder} > {log} 2>&1"
+        "python scripts/plot.py --config {params.config}"
+        " --trajectories {input} --output {params.folder} > {log} 2>&1"
 
 
 rule report_tables:
     input:
-        config=ancient(CONFIG),
         summary=SUMMARY,
         metadata=METADATA,
     output:
@@ -59,15 +67,17 @@ rule report_tables:
             )
             for name in TABLE_NAMES
         ],
-    params:
-        folder=f"{RESULTS}/report",
     log:
         f"{RESULTS}/logs/report_tables.log",
     benchmark:
         f"{RESULTS}/benchmarks/report_tables.tsv"
     conda:
         "../../envs/workflow.yaml"
+    params:
+        config=CONFIG,
+        study=as_mapping(STUDY),
+        folder=subpath(output[0], parent=True),
     shell:
-        "{WORKFLOW_PYTHON} scripts/report_tables.py --config {input.config}"
+        "python scripts/report_tables.py --config {params.config}"
         " --summary {input.summary} --metadata {input.metadata} --output {params.folder}"
         " > {log} 2>&1"

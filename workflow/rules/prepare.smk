@@ -1,7 +1,4 @@
-# What the runs stand on: the resolved configuration, the data, the TensorFlow environment. None of it
-# makes results stale by its date alone, so the runs take it as ancient().
-import yaml
-
+# What the runs stand on: the data, and the TensorFlow environment.
 MNIST = [
     f"{STUDY.data}/mnist/{part}"
     for part in [
@@ -15,36 +12,22 @@ MODEL_ENVIRONMENT = [] if CONDA else [f"{ENVIRONMENT}/environment.json"]
 
 
 localrules:
-    configuration,
     data,
     environment,
-
-
-rule configuration:
-    output:
-        CONFIG,
-    params:
-        text=yaml.safe_dump(config, sort_keys=False),
-    log:
-        f"{RESULTS}/logs/configuration.log",
-    conda:
-        "../../envs/workflow.yaml"
-    shell:
-        "printf '%s' {params.text:q} > {output} 2> {log}"
 
 
 # update(): files that are there already are checked and kept, not deleted and fetched again.
 rule data:
     output:
         update(MNIST),
-    params:
-        folder=f"{STUDY.data}/mnist",
     log:
         f"{RESULTS}/logs/data.log",
     conda:
         "../../envs/workflow.yaml"
+    params:
+        folder=subpath(output[0], parent=True),
     shell:
-        "{WORKFLOW_PYTHON} scripts/fetch_mnist.py --output {params.folder} > {log} 2>&1"
+        "python scripts/fetch_mnist.py --output {params.folder} > {log} 2>&1"
 
 
 if not CONDA:
@@ -54,13 +37,13 @@ if not CONDA:
             f"envs/tensorflow-{STUDY.tensorflow}.txt",
         output:
             MODEL_ENVIRONMENT,
-        params:
-            tensorflow=STUDY.tensorflow,
-            folder=ENVIRONMENT,
         log:
             f"{RESULTS}/logs/environment.log",
         conda:
             "../../envs/workflow.yaml"
+        params:
+            tensorflow=STUDY.tensorflow,
+            folder=subpath(output[0], parent=True),
         shell:
-            "{WORKFLOW_PYTHON} scripts/build_environment.py"
+            "python scripts/build_environment.py"
             " --tensorflow {params.tensorflow} --output {params.folder} > {log} 2>&1"

@@ -2,30 +2,32 @@
 # does not delete: a run that was stopped goes on.
 rule train:
     input:
-        config=ancient(CONFIG),
-        data=ancient(MNIST),
-        environment=ancient(MODEL_ENVIRONMENT),
+        data=ancient(MNIST),  # verified by every job; its date says nothing
+        environment=MODEL_ENVIRONMENT,
     output:
         checkpoints=f"{RUN}/checkpoints.npz",
         learning_curve=f"{RUN}/learning_curve.csv",
         record=f"{RUN}/training.json",
-    params:
-        settings=lambda wildcards: STUDY.training_settings(
-            wildcards.learning_rule, int(wildcards.seed)
-        ),
-        folder=subpath(output.checkpoints, parent=True),
     log:
         f"{RESULTS}/logs/train/{{learning_rule}}/seed_{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{learning_rule}}/seed_{{seed}}.tsv"
     priority: 1  # the longer jobs first, so that no core is idle at the end
-    threads: 1
-    resources:
-        mem_mb=1500,
-        runtime=240,
     conda:
         f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
+    threads: 1
+    resources:
+        **GPU,
+        mem_mb=lambda wildcards, attempt: attempt * MEM_MB,
+        runtime=lambda wildcards, attempt: attempt * 240,
+    params:
+        python=MODEL_PYTHON,
+        config=CONFIG,
+        settings=lambda wildcards: STUDY.training_settings(
+            wildcards.learning_rule, int(wildcards.seed)
+        ),
+        folder=subpath(output.checkpoints, parent=True),
     shell:
-        "{MODEL_PYTHON} scripts/train.py --config {input.config}"
+        "{params.python} scripts/train.py --config {params.config}"
         " --learning-rule {wildcards.learning_rule} --seed {wildcards.seed}"
         " --output {params.folder} --threads {threads} > {log} 2>&1"

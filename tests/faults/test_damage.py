@@ -1,0 +1,298 @@
+"""Files with a flipped bit, cut off, or of an older format, read as the programs read them."""
+
+import random
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import aggregate
+import hessian
+import machinery  # noqa: F401  (extends the path to the scripts)
+import plot
+import report_tables
+from lsnn import checkpoints, files, mnist, training
+from lsnn.config import parse_study, read_study
+from lsnn.errors import DataError, ResultError
+from lsnn.files import read_record, write_record
+from lsnn.network import Network
+from tables import SUMMARY, read_recorded_table
+
+FLIPS, TRUNCATIONS = 200, 50
+
+STUDY = parse_study({"network": {"n_units": 5}, "learning_rules": {"bptt": {"iterations": 500}}})
+SETTINGS = STUDY.training_settings("bptt", 1)
+MADE_FROM = {"settings": STUDY.curvature_settings(), "checkpoints": "c0ffee"}
+NETWORK = Network(STUDY.network, SimpleNamespace(n_in=28, n_out=10), STUDY.training.l2)
+
+
+def damages(path):
+    """Damage a file again and again: 200 times one bit, 50 times its end; mend it in the end."""
+    whole = path.read_bytes()
+    chance = random.Random(path.name)
+    for _ in range(FLIPS):
+        position, bit = chance.randrange(len(whole)), 1 << chance.randrange(8)
+        with open(path, "r+b") as stream:
+            stream.seek(position)
+            stream.write(bytes([whole[position] ^ bit]))
+        yield f"bit {bit} of byte {position} flipped"
+        with open(path, "r+b") as stream:
+            stream.seek(position)
+            stream.write(whole[position : position + 1])
+    for _ in range(TRUNCATIONS):
+        length = chance.randrange(len(whole))
+        with open(path, "r+b") as stream:
+            stream.truncate(length)
+        yield f"cut off at {length} of {len(whole)} bytes"
+        path.write_bytes(whole)
+
+
+def refused_or_the_same(path, read, tell):
+    """Read a file in every state of damage: an error that names it, or what is read from it whole.
+
+    ``read`` returns a value that can be compared. What it raises beside the errors of this project
+    is a bare traceback for a user, and fails the test.
+    """
+    expected = read()
+    refused = harmless = 0
+    for damage in damages(path):
+        try:
+            assert read() == expected, damage
+            harmless += 1
+        except (ResultError, DataError) as error:
+            assert str(path) in str(error), damage
+            refused += 1
+    assert read() == expected
+    assert refused + harmless == FLIPS + TRUNCATIONS
+    assert refused > FLIPS / 2
+    tell(
+        f"{FLIPS} flips and {TRUNCATIONS} truncations of {path.name}",
+        f"{refused} refused by name, {harmless} harmless (same content), no wrong number",
+    )
+
+
+def content(arrays):
+    return {name: (array.dtype.str, array.tobytes()) for name, array in arrays.items()}
+
+
+def weights():
+    random_numbers = np.random.RandomState(0)
+    return {n: random_numbers.randn(*s).astype(np.float32) for n, s in NETWORK.shapes.items()}
+
+
+def write_progress(path, metadata):
+    progress = training.Progress(str(path), metadata, log=pytest.fail)
+    for iteration in (0, 250, 500):
+        progress.add(iteration, weights(), dict.fromkeys(training.LEARNING_CURVE, 1 / 3))
+    return progress
+
+
+def write_checkpoints(path):
+    arrays = {name: np.stack([array, array]) for name, array in weights().items()}
+    arrays["iteration"] = np.array([0, 250])
+    checkpoints.write(str(path), arrays, {"settings": SETTINGS})
+
+
+def test_checkpoints(tmp_path, tell):
+    path = tmp_path / "checkpoints.npz"
+    write_checkpoints(path)
+
+    def read():
+        arrays, rule, seed = hessian.read_checkpoints(str(path), STUDY, NETWORK)
+        return content(arrays), rule, seed
+
+    refused_or_the_same(path, read, tell)
+
+
+def set_aside_or_the_same(path, read, tell):
+    """As :func:`refused_or_the_same`, for a state, which is set aside and told of in the log.
+
+    ``read`` takes the function that logs, and returns None where it starts anew.
+    """
+    whole = path.read_bytes()
+    expected = read([].append)
+    assert expected is not None
+    aside, same = path.parent / (path.name + ".set-aside"), 0
+    for damage in damages(path):
+        damaged, lines = path.read_bytes(), []
+        found = read(lines.append)
+        if found is None:
+            assert len(lines) == 1 and str(path) in lines[0], damage
+            assert aside.read_bytes() == damaged and not path.exists()
+            path.write_bytes(whole)
+        else:
+            assert found == expected, damage
+            same += 1
+    tell(
+        f"{FLIPS} flips and {TRUNCATIONS} truncations of {path.name}",
+        f"{FLIPS + TRUNCATIONS - same} set aside, the job starts anew; {same} harmless",
+    )
+
+
+def test_training_state(tmp_path, tell):
+    path = tmp_path / "training_state.npz"
+    write_progress(path, {"settings": SETTINGS})
+
+    def read(log):
+        progress = training.Progress(str(path), {"settings": SETTINGS}, log)
+        return (content(progress.arrays()), progress.rows()) if progress.iterations else None
+
+    set_aside_or_the_same(path, read, tell)
+
+
+def test_curvature_state(tmp_path, monkeypatch, tell):
+    path = tmp_path / "curvature_state.npz"
+    rows = [{"iteration": 0, "lambda_max": 1 / 3}, {"iteration": 250, "lambda_max": 2 / 3}]
+    start = np.random.RandomState(1).randn(25)
+    checkpoints.write(str(path), {"start": start}, {"made_from": MADE_FROM, "rows": rows})
+
+    def read(log):
+        # read_state also tells what it goes on from, which is no complaint.
+        monkeypatch.setattr(
+            hessian, "log", lambda line: None if line.startswith("going on") else log(line)
+        )
+        rows, start = hessian.read_state(str(path), MADE_FROM)
+        return None if start is None else (rows, start.tobytes())
+
+    set_aside_or_the_same(path, read, tell)
+
+
+@pytest.mark.parametrize(
+    "name, read",
+    [
+        ("t10k-images-idx3-ubyte", mnist.read_images),
+        ("t10k-labels-idx1-ubyte", mnist.read_labels),
+    ],
+)
+def test_data(tmp_path, tell, name, read):
+    path = tmp_path / name
+    shutil.copy(machinery.REPOSITORY / "data" / "mnist" / name, path)
+    expected = read(str(path))
+    for damage in damages(path):
+        with pytest.raises(DataError, match=name):
+            pytest.fail(f"read in spite of {damage}: {read(str(path))}")
+    assert np.array_equal(read(str(path)), expected)
+    tell(f"{FLIPS} flips and {TRUNCATIONS} truncations of {name}", "all refused by name")
+
+
+@pytest.fixture
+def study_folder(tmp_path, monkeypatch):
+    """A study with its tables, and the folder of one run in it."""
+    monkeypatch.syspath_prepend(str(machinery.REPOSITORY / "tests" / "scripts"))
+    import made_up_study
+
+    made_up_study.write_study(tmp_path)
+    run(
+        monkeypatch,
+        aggregate,
+        ["--config", tmp_path / "config.yaml", "--runs", tmp_path / "runs", "--output", tmp_path],
+    )
+    return tmp_path
+
+
+def run(monkeypatch, script, arguments):
+    monkeypatch.setattr("sys.argv", ["script", *map(str, arguments)])
+    script.main()
+
+
+@pytest.mark.parametrize(
+    "name", ["learning_curve.csv", "curvature.csv", "training.json", "curvature.json"]
+)
+def test_results_of_a_run(study_folder, tell, name):
+    study = read_study(str(study_folder / "config.yaml"))
+    folder = study_folder / "runs" / "three_factor" / "seed_2"
+
+    def read():
+        found = aggregate.read_run(str(folder), study, "three_factor", 2)
+        return found.table.to_csv(), found.metadata
+
+    refused_or_the_same(folder / name, read, tell)
+
+
+@pytest.mark.parametrize("name", ["trajectories.csv", "summary.csv", "metadata.json"])
+def test_tables_of_a_study(study_folder, tell, name):
+    def read():
+        record = read_record(study_folder / "metadata.json")
+        summary = read_recorded_table(study_folder / "summary.csv", SUMMARY, record)
+        trajectories = plot.read_trajectories(str(study_folder / "trajectories.csv"))
+        return summary.to_csv(), trajectories.to_csv(), record
+
+    refused_or_the_same(study_folder / name, read, tell)
+
+
+def test_altered_tables_are_neither_drawn_nor_reported(study_folder, monkeypatch, tell):
+    """That the programs themselves read in the way that was damaged above."""
+    for name in ("trajectories.csv", "summary.csv"):
+        path = study_folder / name
+        table = pd.read_csv(path)
+        table.iloc[0, 2] = 5
+        table.to_csv(path, index=False)
+    output = study_folder / "output"
+    with pytest.raises(ResultError, match="trajectories.csv: altered since it was written"):
+        arguments = ["--trajectories", study_folder / "trajectories.csv"]
+        arguments += ["--config", study_folder / "config.yaml", "--output", output]
+        run(monkeypatch, plot, arguments)
+    with pytest.raises(ResultError, match="summary.csv: altered since it was written"):
+        arguments = [
+            part
+            for name in ("config.yaml", "summary.csv", "metadata.json")
+            for part in ("--" + name.partition(".")[0], study_folder / name)
+        ]
+        run(monkeypatch, report_tables, [*arguments, "--output", output])
+    assert not output.exists()
+    tell("a number altered in trajectories.csv and summary.csv", "not drawn, not reported")
+
+
+def older(monkeypatch, module, name, write):
+    """Call ``write`` as an older version of the project would."""
+    with monkeypatch.context() as older_version:
+        older_version.setattr(module, name, 0)
+        write()
+
+
+def test_results_of_an_older_format_are_refused_with_what_to_do(
+    study_folder, tmp_path, monkeypatch, tell
+):
+    path = tmp_path / "checkpoints.npz"
+    older(monkeypatch, checkpoints, "FORMAT_VERSION", lambda: write_checkpoints(path))
+    with pytest.raises(ResultError, match="checkpoints.npz: checkpoint format 0.*train again"):
+        hessian.read_checkpoints(str(path), STUDY, NETWORK)
+
+    state = tmp_path / "training_state.npz"
+    metadata = {"settings": SETTINGS}
+    older(monkeypatch, checkpoints, "FORMAT_VERSION", lambda: write_progress(state, metadata))
+    lines = []
+    assert training.Progress(str(state), metadata, lines.append).iterations == []
+    assert "training_state.npz.set-aside, starting anew" in lines[0] and "format 0" in lines[0]
+
+    study = read_study(str(study_folder / "config.yaml"))
+    folder = study_folder / "runs" / "bptt" / "seed_1"
+    record = read_record(folder / "training.json")
+    older(
+        monkeypatch,
+        files,
+        "RECORD_VERSION",
+        lambda: write_record(folder / "training.json", record),
+    )
+    with pytest.raises(ResultError, match="training.json: record format 0.*delete it and run"):
+        aggregate.read_run(str(folder), study, "bptt", 1)
+    tell(
+        "checkpoints, state and record of an older format", "refused or set aside, with what to do"
+    )
+
+
+def test_a_state_of_another_configuration_is_set_aside(tmp_path, tell):
+    state = tmp_path / "training_state.npz"
+    write_progress(state, {"settings": SETTINGS})
+    other = STUDY._replace(training=STUDY.training._replace(l2=0.5))
+    lines = []
+    settings = {"settings": other.training_settings("bptt", 1)}
+    assert training.Progress(str(state), settings, lines.append).iterations == []
+    assert len(lines) == 1 and "state of another run" in lines[0]
+    with pytest.raises(ResultError, match="l2: 0.01 there, 0.5 wanted"):
+        path = tmp_path / "checkpoints.npz"
+        write_checkpoints(path)
+        hessian.read_checkpoints(str(path), other, NETWORK)
+    tell("state and checkpoints of another configuration", "set aside; refused")

@@ -1,0 +1,156 @@
+"""Configurations that are refused, each with one line: key, value, and what is allowed."""
+
+import os
+
+import pytest
+import yaml
+
+from lsnn.config import parse_study, read_study
+from lsnn.errors import ConfigError
+
+NAN, INF = float("nan"), float("inf")
+
+
+def at(path, value):
+    """Return a configuration with one key, such as ``at("network.n_units", 0)``."""
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return value
+
+
+# key, wrong value, what the message says is allowed
+WRONG_VALUES = [
+    ("name", "", "a text matching"),
+    ("name", "a/b", "a text matching"),
+    ("name", "../elsewhere", "a text matching"),
+    ("name", "two words", "a text matching"),
+    ("name", 5, "a text matching"),
+    ("name", None, "a text matching"),
+    ("name", 101 * "n", "of a length <= 100"),
+    ("name", "committed", "any other name"),
+    ("tensorflow", "1.13", 'one of "1.12", "2"'),
+    ("tensorflow", 1.12, 'one of "1.12", "2"'),
+    ("tensorflow", 2, 'one of "1.12", "2"'),
+    ("data", "", "a text of a length >= 1"),
+    ("data", ["a"], "a text"),
+    ("task", "sequential_mnist", "a mapping"),
+    ("task.name", "sequential_cifar", "one of sequential_mnist"),
+    ("task.name", 3, "a text"),
+    ("network", [], "a mapping"),
+    ("network.neurons", "spiking", "one of rate"),
+    ("network.n_units", 0, "a whole number >= 1"),
+    ("network.n_units", 12.5, "a whole number >= 1"),
+    ("network.n_units", "128", "a whole number >= 1"),
+    ("network.n_units", 1000000, "<= 100000"),
+    ("network.n_units", True, "a whole number >= 1"),
+    ("network.n_adaptive", -1, "a whole number >= 0"),
+    ("network.n_adaptive", 129, "at most network.n_units = 128"),
+    ("network.tau_m", 0, "a number > 0"),
+    ("network.tau_m", "10 ms", "a number > 0"),
+    ("network.tau_out", -1.0, "a number > 0"),
+    ("network.tau_out", NAN, "a finite number"),
+    ("network.threshold", INF, "a number >= 0"),
+    ("network.tau_adaptation", None, "a number > 0"),
+    ("network.beta", -0.1, "a number >= 0"),
+    ("training.learning_rate", 0, "a number > 0"),
+    ("training.learning_rate", "1e-3", "1.0e-3"),
+    ("training.learning_rate", [0.01, 0.02], "a number > 0"),
+    ("training.learning_rate", NAN, "a finite number"),
+    ("training.batch_size", 0, "a whole number >= 1"),
+    ("training.batch_size", 60000, "at most the 55000 examples of split train"),
+    ("training.l2", -0.01, "a number >= 0"),
+    ("learning_rules", {}, "a mapping with at least one key"),
+    ("learning_rules", ["bptt"], "a mapping with at least one key"),
+    ("learning_rules.backprop", {"iterations": 10, "checkpoint_every": 5}, "one of bptt"),
+    ("learning_rules.bptt", 100, "a mapping"),
+    ("learning_rules.bptt.iterations", 0, "a whole number >= 1"),
+    ("learning_rules.bptt.checkpoint_every", 300, "a divisor of iterations = 10000"),
+    ("seeds", 0, "a whole number >= 1"),
+    ("seeds", [], "a list of at least one"),
+    ("seeds", [1, 1], "all different"),
+    ("seeds", [1, -2], "a whole number >= 0"),
+    ("seeds", "five", "a whole number >= 1"),
+    ("curvature.split", "all", 'one of "train", "validation", "test"'),
+    ("curvature.samples", 5001, "at most the 5000 examples of split validation"),
+    ("curvature.tolerance", 0, "a number >= 1e-05"),
+    ("curvature.parameters", ["w_rec", "w_rec"], "all different"),
+    ("curvature.parameters", ["bias"], '"b_out"'),
+]
+
+# unknown key, what the message says beside the keys that are known
+UNKNOWN_KEYS = [
+    ("seed", "did you mean seeds?"),
+    ("learning_rate", "allowed: "),
+    ("network.n_unit", "did you mean n_units?"),
+    ("training.learning_rates", "did you mean learning_rate?"),
+    ("learning_rules.bptt.iteration", "did you mean iterations?"),
+    ("curvature.rule", "allowed: parameters, samples, split, tolerance"),
+]
+
+
+def refusal(values):
+    with pytest.raises(ConfigError) as caught:
+        parse_study(values)
+    return str(caught.value)
+
+
+def test_there_are_at_least_50_wrong_configurations():
+    assert len(WRONG_VALUES) + len(UNKNOWN_KEYS) >= 50
+
+
+@pytest.mark.parametrize("key, value, allowed", WRONG_VALUES)
+def test_an_impossible_value_is_refused_in_one_line(key, value, allowed):
+    message = refusal(at(key, value))
+    assert message.count("\n") == 0
+    # The key itself; for a name that a mapping or list has in it, the mapping or list.
+    assert message.startswith((key + ": ", key + ".", key.rpartition(".")[0] + ": "))
+    assert " is not possible; allowed: " in message and allowed in message
+
+
+@pytest.mark.parametrize("key, hint", UNKNOWN_KEYS)
+def test_an_unknown_key_is_refused_in_one_line(key, hint):
+    message = refusal(at(key, 1))
+    assert message.startswith(key + ": unknown key")
+    assert message.count("\n") == 0 and hint in message
+
+
+def test_every_mistake_has_its_own_line():
+    lines = refusal({"seeds": 0, "network": {"n_units": 0, "beta": -1}}).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "network.beta",
+        "network.n_units",
+        "seeds",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (None, "cannot be read"),
+        (b"\xff\xfe\xff", "cannot be read"),
+        (b"name: [", "not valid YAML"),
+        (b"just words", "the configuration: "),
+        (b"- name", "the configuration: "),
+        (b"seeds: 0", "seeds: 0 is not possible"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_named(tmpdir, content, message):
+    path = os.path.join(str(tmpdir), "study.yaml")
+    if content is not None:
+        with open(path, "wb") as stream:
+            stream.write(content)
+    with pytest.raises(ConfigError) as caught:
+        read_study(path)
+    assert path in str(caught.value) and message in str(caught.value)
+
+
+def test_what_is_left_out_has_its_default_and_a_whole_number_may_be_written_with_a_point(tmpdir):
+    path = os.path.join(str(tmpdir), "study.yaml")
+    with open(path, "w") as stream:
+        yaml.safe_dump({"network": {"n_units": 64.0}, "seeds": [3, 1]}, stream)
+    study = read_study(path)
+    assert study.network.n_units == 64 and isinstance(study.network.n_units, int)
+    assert study.seeds == (3, 1)
+    assert study._replace(network=None, seeds=None) == parse_study({})._replace(
+        network=None, seeds=None
+    )

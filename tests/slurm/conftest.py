@@ -1,0 +1,205 @@
+"""A real Slurm with one node, and checkouts from which the study is run on it or locally."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPOSITORY = os.path.dirname(os.path.dirname(HERE))
+STUDY = "tests/slurm/study.yaml"
+RESULTS = "results/slurm"
+RUNS = [(rule, seed) for rule in ("bptt", "three_factor") for seed in (1, 2)]
+PACKAGES = "slurmctld slurmd slurm-client munge slurmdbd mariadb-server"
+PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "slurmdbd", "mariadbd")
+
+
+def pytest_sessionstart(session):
+    missing = [name for name in PROGRAMS if not shutil.which(name)]
+    if missing or os.geteuid() != 0:
+        why = f"missing: {', '.join(missing)}" if missing else "this is not root"
+        pytest.exit(
+            "the tests on Slurm start one themselves, as root, from Debian's packages; "
+            f"{why}. Install: apt-get install --no-install-recommends {PACKAGES}",
+            returncode=1,
+        )
+
+
+def wait_until(condition, seconds, what):
+    """Return the first true value of ``condition()``, asked for five times a second."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.2)
+
+
+class Slurm:
+    """The cluster; its files are in one folder."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+
+    def start(self, *options):
+        subprocess.run([os.path.join(HERE, "start_slurm.sh"), self.folder, *options], check=True)
+
+    def stop(self):
+        subprocess.run([os.path.join(HERE, "stop_slurm.sh"), self.folder], check=True)
+
+    def run(self, *command):
+        """Run a command of Slurm; return what it prints."""
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 0, f"{' '.join(command)}: {result.stderr}"
+        return result.stdout
+
+    def jobs(self, folder):
+        """Return the jobs that were submitted from a folder, in order, as text by name."""
+        lines = self.run("scontrol", "--details", "--oneliner", "show", "job").splitlines()
+        jobs = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in lines]
+        return [job for job in jobs if job.get("WorkDir") == str(folder)]
+
+    def pid(self, program):
+        with open(os.path.join(self.folder, "run", program + ".pid"), encoding="utf-8") as stream:
+            return int(stream.read())
+
+
+class Checkout:
+    """A copy of the repository, whose studies leave nothing in the repository itself."""
+
+    def __init__(self, folder):
+        environment = os.path.join(REPOSITORY, ".environments", "tensorflow-1.12")
+        assert os.path.exists(os.path.join(environment, "environment.json")), "run make test-slurm"
+        self.folder = str(folder)
+        left_out = shutil.ignore_patterns(".*", "data", "results", "__pycache__")
+        shutil.copytree(REPOSITORY, folder, ignore=left_out)
+        os.symlink(os.path.join(REPOSITORY, "data"), self.path("data"))
+        os.mkdir(self.path(".environments"))
+        os.symlink(environment, self.path(".environments/tensorflow-1.12-gpu"))
+        self.home = self.folder + "-home"
+        os.mkdir(self.home)
+        self.process = None
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def snakemake(self, *options):
+        """Start snakemake; it prints into the file snakemake.out."""
+        environment = dict(os.environ, HOME=self.home)
+        environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+        with open(self.path("snakemake.out"), "ab") as output:
+            self.process = subprocess.Popen(
+                ["snakemake", *options, "--configfile", STUDY],
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self.process
+
+    def on_slurm(self, *options):
+        """Start the study on Slurm; finished jobs are noticed sooner than the profile has it."""
+        often = ["--slurm-init-seconds-before-status-checks", "1"]
+        return self.snakemake("--profile", "slurm", *often, *options)
+
+    def printed(self):
+        with open(self.path("snakemake.out"), encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+
+    def finish(self, seconds=300):
+        """Wait for snakemake, which must succeed."""
+        assert self.process.wait(seconds) == 0, self.printed()
+
+    def end(self):
+        """End what is left of snakemake, locally, at once."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def results(self):
+        """Return the bytes of all results that do not depend on when and how they were made."""
+        names = [f"{RESULTS}/trajectories.csv"]
+        for rule, seed in RUNS:
+            for name in ("checkpoints.npz", "learning_curve.csv", "curvature.csv"):
+                names.append(f"{RESULTS}/runs/{rule}/seed_{seed}/{name}")
+        contents = {}
+        for name in names:
+            with open(self.path(name), "rb") as stream:
+                contents[name] = stream.read()
+        return contents
+
+    def log(self, stage, rule, seed):
+        name = f"{RESULTS}/logs/{stage}/{rule}/seed_{seed}.log"
+        with open(self.path(name), encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+
+    def program(self, stage, rule, seed):
+        """Return the processes of a job's script; there should not be two."""
+        found = []
+        of_run = f"{RESULTS}/runs/{rule}/seed_{seed}"
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):  # ended meanwhile
+                arguments = process.cmdline()
+                if arguments[1:2] == [f"scripts/{stage}.py"] and of_run in arguments:
+                    if process.cwd() == self.folder:
+                        found.append(process)
+        return found
+
+    def in_mid_run(self, stage, rule, seed):
+        """Wait until a job has something to lose, and return the process of its script."""
+        state = {"train": "training_state.npz", "hessian": "curvature_state.npz"}[stage]
+        state = self.path(f"{RESULTS}/runs/{rule}/seed_{seed}/{state}")
+
+        def running():
+            return os.path.exists(state) and self.program(stage, rule, seed)
+
+        (process,) = wait_until(running, 120, f"{stage} of {rule}, seed {seed}, in mid-run")
+        return process
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    checkout = Checkout(tmp_path / "checkout")
+    yield checkout
+    checkout.end()
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory):
+    """The results of the study, run locally."""
+    checkout = Checkout(tmp_path_factory.mktemp("local") / "checkout")
+    try:
+        checkout.snakemake("--cores", "2")
+        checkout.finish()
+        return checkout.results()
+    finally:
+        checkout.end()
+
+
+@pytest.fixture(scope="module")
+def slurm_daemons(tmp_path_factory):
+    """The cluster without job accounting."""
+    slurm = Slurm(tmp_path_factory.mktemp("slurm"))
+    try:
+        slurm.start()
+        yield slurm
+    finally:
+        slurm.stop()
+
+
+@pytest.fixture
+def slurm(slurm_daemons):
+    """The cluster, with all that a test left in it cancelled behind it."""
+    yield slurm_daemons
+    slurm_daemons.run("scancel", "--user=root")
+    wait_until(lambda: not slurm_daemons.run("squeue", "--noheader"), 60, "no job is left")

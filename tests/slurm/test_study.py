@@ -1,0 +1,141 @@
+"""The study on Slurm is the study, and every fault leaves the same bytes."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import psutil
+
+from conftest import RUNS, wait_until
+
+
+def processes(name):
+    return [process.pid for process in psutil.process_iter(["name"]) if process.name() == name]
+
+
+def watch(checkout, slurm):
+    """Follow a study to its end; return its jobs as they ran, and the most that ran at a time."""
+    jobs, most = {}, []
+    while checkout.process.poll() is None:
+        running = [job for job in slurm.jobs(checkout.folder) if job["JobState"] == "RUNNING"]
+        jobs.update((job["JobId"], job) for job in running)
+        most = max(most, running, key=len)
+        time.sleep(0.5)
+    return list(jobs.values()), most
+
+
+def of_run(jobs, stage, rule, seed):
+    return [job for job in jobs if job["Comment"] == f"rule_{stage}_wildcards_{rule}_{seed}"]
+
+
+def test_from_start_to_figures(checkout, slurm, local):
+    checkout.on_slurm()
+    job = checkout.in_mid_run("train", "bptt", 1)
+    assert job.environ()["CUDA_VISIBLE_DEVICES"] in list("01234567")
+    jobs, at_a_time = watch(checkout, slurm)
+    checkout.finish()
+    assert checkout.results() == local
+    assert os.path.exists(checkout.path("results/slurm/figures/leading_eigenvalue.pdf"))
+
+    assert len(jobs) == 2 * len(RUNS)
+    for stage in "train", "hessian":
+        for run in RUNS:
+            (job,) = of_run(jobs, stage, *run)
+            assert job["JobName"].startswith("lsnn_")
+            assert (job["NumCPUs"], job["MinMemoryNode"]) == ("1", "6000M")
+            assert job["TimeLimit"] == "04:00:00"
+            assert job["TresPerJob"] == "gres:gpu:1"
+    assert len(at_a_time) == len(RUNS)
+    assert len({job["GRES"] for job in at_a_time}) == len(RUNS)  # no GPU has two
+
+
+def test_jobs_that_are_cancelled_killed_or_out_of_time_come_back_with_more(checkout, slurm, local):
+    checkout.on_slurm()
+    programs = {}
+    for run in RUNS[:3]:
+        programs[run] = checkout.in_mid_run("train", *run)
+        programs[run].suspend()  # until all three are there
+    numbers = {run: of_run(slurm.jobs(checkout.folder), "train", *run)[0]["JobId"] for run in RUNS}
+    cancelled, killed, late = RUNS[:3]
+    programs[cancelled].resume()
+    slurm.run("scancel", numbers[cancelled])
+    programs[killed].kill()
+    slurm.run("scontrol", "update", f"jobid={numbers[late]}", "TimeLimit=1")  # stays suspended
+    checkout.in_mid_run("hessian", *cancelled).kill()
+    checkout.finish()
+    assert checkout.results() == local
+
+    jobs = slurm.jobs(checkout.folder)
+    for stage, run, end in [
+        ("train", cancelled, "CANCELLED"),
+        ("train", killed, "FAILED"),
+        ("train", late, "TIMEOUT"),
+        ("hessian", cancelled, "FAILED"),
+    ]:
+        first, second = of_run(jobs, stage, *run)
+        assert (first["JobState"], second["JobState"]) == (end, "COMPLETED")
+        assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("6000M", "12000M")
+        assert second["TimeLimit"] == "08:00:00"
+        assert "going on " in checkout.log(stage, *run)
+    assert len(jobs) == 2 * len(RUNS) + 4
+
+
+def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local):
+    """One of the jobs that it leaves behind still runs when it is started again, one is done."""
+    running, done = RUNS[0], RUNS[3]
+    checkout.on_slurm()
+    orphan = checkout.in_mid_run("train", *running)
+    orphan.suspend()
+    checkout.in_mid_run("train", *done)
+    checkout.process.kill()
+    checkout.process.wait()
+
+    def state(run):
+        return of_run(slurm.jobs(checkout.folder), "train", *run)[0]["JobState"]
+
+    assert state(running) == "RUNNING"
+    wait_until(lambda: state(done) == "COMPLETED", 120, "an orphan is done")
+    assert checkout.process.returncode == -signal.SIGKILL
+
+    assert checkout.on_slurm().wait(120) != 0
+    assert "--unlock" in checkout.printed()
+    assert checkout.snakemake("--unlock", "--cores", "1").wait(120) == 0
+    checkout.on_slurm()
+    wait_until(lambda: len(checkout.program("train", *running)) == 2, 120, "a second copy")
+    wait_until(lambda: "waiting for" in checkout.log("train", *running), 60, "it waits")
+    orphan.resume()
+    checkout.finish()
+    assert checkout.results() == local
+    assert "complete already" in checkout.log("train", *running)
+    jobs = slurm.jobs(checkout.folder)
+    assert len(of_run(jobs, "train", *running)) == 2
+    assert len(of_run(jobs, "train", *done)) == 1  # its results are taken as they are
+
+
+def test_node_that_goes_down_and_controller_that_restarts(checkout, slurm, local):
+    node = socket.gethostname().partition(".")[0]
+    checkout.on_slurm()
+    for run in RUNS:
+        checkout.in_mid_run("train", *run).suspend()
+    slurm.run("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    wait_until(lambda: not processes("slurmstepd"), 60, "the node is empty")
+    slurm.run("scontrol", "update", f"nodename={node}", "state=resume")
+    for job in slurm.jobs(checkout.folder):  # by itself Slurm lets them wait for two minutes
+        slurm.run("scontrol", "update", f"jobid={job['JobId']}", "StartTime=now")
+
+    checkout.in_mid_run("train", *RUNS[0])
+    controller = slurm.pid("slurmctld")
+    os.kill(controller, signal.SIGTERM)
+    wait_until(lambda: not os.path.exists(f"/proc/{controller}"), 30, "the controller is gone")
+    time.sleep(5)
+    subprocess.run(["slurmctld"], check=True, stdin=subprocess.DEVNULL)
+    checkout.finish()
+    assert checkout.results() == local
+
+    jobs = slurm.jobs(checkout.folder)
+    assert len(jobs) == 2 * len(RUNS)  # Slurm's business: snakemake submitted nothing twice
+    for run in RUNS:
+        assert of_run(jobs, "train", *run)[0]["Restarts"] == "1"
+        assert "going on " in checkout.log("train", *run)

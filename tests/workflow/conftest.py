@@ -1,0 +1,74 @@
+"""A checkout of its own for the tests that run the real `snakemake`, and the demo run in it."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PYTHONS = {tf: REPOSITORY / f".environments/tensorflow-{tf}/bin/python" for tf in ("1.12", "2")}
+
+
+class Checkout:
+    """A copy of the working tree, with the data and the TensorFlow environments beside it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def run(self, *command):
+        """Run a command here; return its status and what it printed."""
+        return subprocess.run(
+            [str(part) for part in command],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "COLUMNS": "300"},
+        )
+
+    def snakemake(self, *arguments):
+        """Run snakemake here; return its status and what it printed."""
+        return self.run(Path(sys.executable).parent / "snakemake", *arguments)
+
+    def planned(self, *arguments):
+        """Return the output files that snakemake would make now, without the study's folder."""
+        done = self.snakemake("--summary", *arguments)
+        assert done.returncode == 0, done.stdout
+        table = done.stdout[done.stdout.index("output_file\t") :]
+        rows = csv.DictReader(table.splitlines(), delimiter="\t")
+        return {
+            row["output_file"].split("/", 2)[2]
+            for row in rows
+            if row["plan"] == "update pending" and row["output_file"].startswith("results/")
+        }
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory):
+    """Return a :class:`Checkout` without results."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY, check=True, capture_output=True, text=True,
+    ).stdout.splitlines()  # fmt: skip
+    for name in filter(lambda name: (REPOSITORY / name).exists(), listed):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / name, folder / name)
+    shutil.copytree(REPOSITORY / "data", folder / "data")
+    (folder / ".environments").symlink_to(REPOSITORY / ".environments")
+    return Checkout(folder)
+
+
+DEMO = ("--configfile", "studies/demo.yaml")
+
+
+@pytest.fixture(scope="session")
+def demo(checkout):
+    """Return the folder of the demo's results, after `snakemake` has run it."""
+    done = checkout.snakemake("--cores", "2", *DEMO)
+    assert done.returncode == 0, done.stdout
+    return checkout.folder / "results/demo"

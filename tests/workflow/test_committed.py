@@ -1,0 +1,57 @@
+"""The results kept in the repository: complete, of one study, and redrawn to the same bytes."""
+
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from conftest import REPOSITORY
+from lsnn.config import as_mapping, read_study
+from lsnn.files import read_record, sha256_of_file
+from report_tables import in_words
+
+COMMITTED = sorted(path for path in (REPOSITORY / "results/committed").iterdir())
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
+def test_tables_are_those_that_the_metadata_tell_of(folder):
+    metadata = read_record(folder / "metadata.json")
+    assert metadata["study"] == as_mapping(read_study(folder / "config.yaml"))
+    for name, sha256 in metadata["outputs"].items():
+        assert sha256_of_file(folder / name) == sha256
+
+
+def test_the_full_study_is_complete():
+    folder = REPOSITORY / "results/committed/sequential_mnist"
+    assert read_study(folder / "config.yaml") == read_study(REPOSITORY / "config.yaml")
+    trajectories = pd.read_csv(folder / "trajectories.csv")
+    assert len(trajectories) == 10 * 41
+    assert read_record(folder / "metadata.json")["totals"]["runs"] == 10
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
+def test_figures_are_redrawn_to_the_same_bytes(folder, tmp_path):
+    """With neither TensorFlow nor MNIST: this Python has none, and no data folder is given."""
+    subprocess.run(
+        [sys.executable, "scripts/plot.py", "--config", folder / "config.yaml"]
+        + ["--trajectories", folder / "trajectories.csv", "--output", tmp_path],
+        cwd=REPOSITORY,
+        check=True,
+    )
+    for path in sorted((folder / "figures").glob("*.svg")):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+    assert len(list(tmp_path.iterdir())) == len(list((folder / "figures").iterdir())) == 15
+
+
+def test_the_numbers_in_the_readme_are_those_of_the_summary():
+    summary = pd.read_csv(REPOSITORY / "results/committed/sequential_mnist/summary.csv")
+    cells = {
+        quantity: [in_words(row, n_seeds=5) for row in rows.itertuples()]
+        for quantity, rows in summary.groupby("quantity")
+    }
+    told = re.findall(r"^\| `(\w+)`[^|]*\| (.*) \|$", (REPOSITORY / "README.md").read_text(), re.M)
+    numbers = {quantity: text.split(" | ") for quantity, text in told if quantity in cells}
+    assert len(numbers) == 10
+    assert numbers == {quantity: cells[quantity] for quantity in numbers}

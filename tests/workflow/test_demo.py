@@ -1,0 +1,148 @@
+"""The study in miniature, by the real `snakemake`, on real MNIST, with TensorFlow 1.12."""
+
+import subprocess
+import xml.etree.ElementTree
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from conftest import DEMO, PYTHONS
+from lsnn.files import read_record
+
+
+@pytest.fixture(scope="module")
+def trajectories(demo):
+    return pd.read_csv(demo / "trajectories.csv")
+
+
+def test_every_run_and_checkpoint_is_in_the_table(trajectories):
+    assert len(trajectories) == 2 * 2 * 6
+    iterations = trajectories.groupby("learning_rule")["iteration"].unique()
+    assert list(iterations["bptt"]) == [0, 50, 100, 150, 200, 250]
+    assert list(iterations["three_factor"]) == [0, 80, 160, 240, 320, 400]
+    assert set(trajectories["seed"]) == {1, 2}
+    assert not trajectories.isna().any().any()
+
+
+def test_the_networks_learn_and_the_eigenvalues_converge(trajectories):
+    final = trajectories[trajectories["fraction"] == 1].set_index("learning_rule")
+    assert (final.loc["bptt", "test_accuracy"] > 0.4).all()
+    assert (final.loc["three_factor", "test_accuracy"] > 0.3).all()
+    assert trajectories["lambda_max_converged"].all()
+    assert trajectories["lambda_min_converged"].all()
+    assert (trajectories["lambda_min"] < 0).all() and (trajectories["lambda_max"] > 0).all()
+    assert (trajectories["lambda_max_residual"] < 1e-3).all()
+
+
+def test_at_the_same_weights_both_rules_have_the_same_losses_and_the_same_hessian(trajectories):
+    start = trajectories[trajectories["iteration"] == 0].drop(columns="learning_rule")
+    for _, rows in start.groupby("seed"):
+        assert len(rows) == 2
+        assert rows.iloc[0].equals(rows.iloc[1])
+
+
+def test_the_hessian_does_not_depend_on_the_rule_that_a_checkpoint_file_names(demo, tmp_path):
+    """The same weights under the other rule's name give the same table but for the name."""
+    script = f"""
+from lsnn import checkpoints
+arrays, metadata = checkpoints.read({str(demo / "runs/three_factor/seed_1/checkpoints.npz")!r})
+metadata["settings"]["learning_rule"] = "bptt"
+checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)
+"""
+    root = demo.parents[1]
+    subprocess.run([PYTHONS["1.12"], "-c", script], cwd=root, check=True)
+    subprocess.run(
+        [PYTHONS["1.12"], "scripts/hessian.py", "--config", demo / "config.yaml"]
+        + ["--checkpoints", tmp_path / "renamed.npz", "--output", tmp_path],
+        cwd=root, check=True, capture_output=True,
+    )  # fmt: skip
+    renamed = (tmp_path / "curvature.csv").read_text()
+    original = (demo / "runs/three_factor/seed_1/curvature.csv").read_text()
+    assert renamed.replace("bptt", "three_factor") == original
+
+
+def test_figures_are_there_and_whole(demo):
+    figures = sorted(path.name for path in (demo / "figures").iterdir())
+    assert len(figures) == 5 * 3
+    for path in (demo / "figures").iterdir():
+        content = path.read_bytes()
+        if path.suffix == ".svg":
+            assert xml.etree.ElementTree.fromstring(content).tag.endswith("svg")
+        else:
+            assert content.startswith({".pdf": b"%PDF-", ".png": b"\x89PNG"}[path.suffix])
+            assert len(content) > 5000
+
+
+def test_results_say_what_made_them(demo):
+    record = read_record(demo / "runs/bptt/seed_1/training.json")
+    assert record["environment"]["tensorflow"] == "1.12.0"
+    assert record["environment"]["python"].startswith("3.6.")
+    assert record["environment"]["device"] == "CPU"
+    assert record["settings"]["schedule"] == {"iterations": 250, "checkpoint_every": 50}
+    assert record["wall_seconds"] > 0 and record["ms_per_iteration"] > 0
+    resolved = yaml.safe_load((demo / "config.yaml").read_text())
+    assert resolved["training"] == {"learning_rate": 0.01, "batch_size": 256, "l2": 0.01}
+    assert read_record(demo / "metadata.json")["totals"]["runs"] == 4
+
+
+def test_a_job_uses_one_core(demo):
+    jobs = [pd.read_csv(path, sep="\t").iloc[0] for path in demo.glob("benchmarks/*/*/*.tsv")]
+    assert len(jobs) == 8
+    assert np.median([job["cpu_time"] / job["s"] for job in jobs]) < 1.1
+    assert max(job["max_rss"] for job in jobs) < 1024  # MiB
+
+
+def test_the_log_has_a_line_a_checkpoint_with_speed_and_time_left(demo):
+    lines = (demo / "logs/train/bptt/seed_2.log").read_text().splitlines()
+    checkpoints = [line for line in lines if line.startswith("iteration ")]
+    assert len(checkpoints) == 6
+    for part in ("iteration 250/250", "train ", "validation ", "test ", "accuracy", "ms per iter"):
+        assert part in checkpoints[-1]
+    assert "s left" in checkpoints[-1]
+    hessian = (demo / "logs/hessian/bptt/seed_2.log").read_text()
+    assert hessian.count("lambda_max ") == 6 and "s left" in hessian
+
+
+def test_a_second_run_does_nothing(checkout, demo):
+    before = {path: path.stat().st_mtime_ns for path in demo.rglob("*.*")}
+    done = checkout.snakemake("--cores", "2", *DEMO)
+    assert done.returncode == 0, done.stdout
+    after = {path: path.stat().st_mtime_ns for path in demo.rglob("*.*")}
+    assert before == after
+    assert checkout.planned(*DEMO) == set()
+
+
+TRAIN = {"checkpoints.npz", "learning_curve.csv", "training.json"}
+HESSIAN = {"curvature.csv", "curvature.json"}
+
+
+@pytest.mark.parametrize(
+    "change, rules, seeds, outputs",
+    [
+        ("training: {learning_rate: 0.02}", {"bptt", "three_factor"}, {1, 2}, TRAIN | HESSIAN),
+        ("network: {beta: 2.0}", {"bptt", "three_factor"}, {1, 2}, TRAIN | HESSIAN),
+        ("curvature: {samples: 64}", {"bptt", "three_factor"}, {1, 2}, HESSIAN),
+        ("learning_rules: {bptt: {iterations: 300}}", {"bptt"}, {1, 2}, TRAIN | HESSIAN),
+        ("seeds: 3", {"bptt", "three_factor"}, {3}, TRAIN | HESSIAN),
+        ("seeds: [2]", set(), set(), set()),
+    ],
+)
+def test_a_change_reruns_what_depends_on_it_and_nothing_else(
+    checkout, demo, tmp_path, change, rules, seeds, outputs
+):
+    (tmp_path / "change.yaml").write_text(change)
+    planned = checkout.planned(*DEMO, tmp_path / "change.yaml")
+    runs = {Path(name) for name in planned if name.startswith("runs/")}
+    expected = {f"runs/{r}/seed_{s}/{o}" for r in rules for s in seeds for o in outputs}
+    assert {str(path) for path in runs} == expected
+    assert {"trajectories.csv", "summary.csv", "figures/leading_eigenvalue.svg"} <= planned
+
+
+def test_a_fresh_checkout_really_runs_the_default_study(checkout):
+    """Committed results do not stand where the default target writes."""
+    planned = checkout.planned()
+    assert len([name for name in planned if name.endswith("/checkpoints.npz")]) == 10
+    assert len([name for name in planned if name.endswith("/curvature.csv")]) == 10

@@ -1,0 +1,92 @@
+"""What a user gets wrong ends in a message that names it, and in an exit status that is not 0."""
+
+import shutil
+
+import pytest
+
+from conftest import PYTHONS
+
+TRAIN = ("scripts/train.py", "--config", "config.yaml", "--learning-rule", "bptt")
+
+
+def refused(done, *parts):
+    """Assert that a command failed with a message that has these parts, and no traceback."""
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    for part in parts:
+        assert part in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(
+    "change, parts",
+    [
+        ("training: {learning_rate: -0.1}", ["training.learning_rate: -0.1", "a number > 0"]),
+        ("seeds: 0", ["seeds: 0", "a whole number >= 1"]),
+        ("seeds: [1, 1]", ["seeds: [1, 1]", "all different"]),
+        ("sedes: 3", ["sedes: unknown key", "did you mean seeds?"]),
+        ("tensorflow: 3", ["tensorflow: 3", '"1.12", "2"']),
+        ("curvature: {samples: 9999}", ["curvature.samples: 9999", "5000"]),
+    ],
+)
+def test_wrong_configuration_is_refused_before_any_job(checkout, tmp_path, change, parts):
+    config = tmp_path / "config.yaml"
+    config.write_text(change)
+    refused(checkout.snakemake("--cores", "1", "--configfile", config), *parts)
+    assert not (checkout.folder / "results/sequential_mnist").exists()
+
+
+def test_altered_data_are_refused_with_both_sums_and_fetched_again_by_hand(checkout, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(checkout.folder / "data", data)
+    path = data / "mnist/t10k-labels-idx1-ubyte"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    config = tmp_path / "config.yaml"
+    config.write_text(f"data: {data}\n")
+    done = checkout.run(
+        PYTHONS["1.12"], "scripts/train.py", "--config", config, "--learning-rule", "bptt",
+        "--seed", "1", "--output", tmp_path / "run",
+    )  # fmt: skip
+    expected = "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+    refused(done, str(path), expected)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_wrong_tensorflow_is_refused(checkout, tmp_path):
+    done = checkout.run(PYTHONS["2"], *TRAIN, "--seed", "1", "--output", tmp_path)
+    refused(done, "asks for TensorFlow 1.12", "has TensorFlow 2.")
+
+
+def test_a_run_that_the_study_does_not_have_is_refused(checkout, tmp_path):
+    done = checkout.run(PYTHONS["1.12"], *TRAIN, "--seed", "77", "--output", tmp_path)
+    refused(done, "no run of rule bptt with seed 77")
+
+
+def test_checkpoints_of_another_network_or_cut_off_are_refused(checkout, demo, tmp_path):
+    checkpoints = demo / "runs/bptt/seed_1/checkpoints.npz"
+    config = tmp_path / "config.yaml"
+    hessian = [PYTHONS["1.12"], "scripts/hessian.py", "--output", tmp_path]
+    config.write_text("network: {n_units: 64}\n")
+    done = checkout.run(*hessian, "--config", config, "--checkpoints", checkpoints)
+    refused(done, str(checkpoints), "network.n_units: 128 there, 64 wanted")
+
+    cut_off = tmp_path / "checkpoints.npz"
+    cut_off.write_bytes(checkpoints.read_bytes()[:-1000])
+    done = checkout.run(*hessian, "--config", demo / "config.yaml", "--checkpoints", cut_off)
+    refused(done, str(cut_off), "damaged or not a checkpoint file")
+    assert not (tmp_path / "curvature.csv").exists()
+
+
+def test_a_failed_job_shows_the_end_of_its_log_and_keeps_what_was_recorded(checkout, tmp_path):
+    """A learning rate so large that the loss overflows."""
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "{name: diverging, seeds: 1, training: {learning_rate: 500},"
+        " learning_rules: {bptt: {iterations: 100, checkpoint_every: 50}}}"
+    )
+    done = checkout.snakemake("--cores", "1", "--configfile", config)
+    refused(done, "the training loss at iteration", "seed 1", "Lower", "training.learning_rate")
+    runs = checkout.folder / "results/diverging/runs"
+    assert list(runs.glob("*/seed_1/training_state.npz"))
+    assert not list(runs.glob("*/seed_1/checkpoints.npz"))

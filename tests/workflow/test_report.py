@@ -1,0 +1,129 @@
+"""The report of the demo, opened in a real headless browser."""
+
+import io
+import os
+import re
+import shutil
+
+import pytest
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from conftest import DEMO
+
+FIGURES = [
+    "eigenvalue against loss",
+    "generalization gap",
+    "leading eigenvalue",
+    "loss and accuracy",
+    "smallest eigenvalue",
+]
+
+
+@pytest.fixture(scope="module")
+def report(checkout, demo, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    done = checkout.snakemake(*DEMO, "--report", path)
+    assert done.returncode == 0, done.stdout
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
+    if not all(programs):
+        if os.environ.get("CI"):
+            pytest.fail("chromium and chromedriver must be installed where CI runs")
+        pytest.skip("chromium and chromedriver are not installed; CI looks at the report with them")
+    options = webdriver.ChromeOptions()
+    options.binary_location = programs[0]
+    for argument in [
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update",
+        "--window-size=1400,1000", f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
+    ]:  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(programs[1]))
+    yield driver
+    driver.quit()
+
+
+def wait_for(browser, condition):
+    return WebDriverWait(browser, 20).until(condition)
+
+
+def open_category(browser, report, category):
+    """Open a list of results; return {label: [link that shows it, link that tells of it]}."""
+    browser.get(report.as_uri())
+    wait_for(browser, lambda b: b.find_elements(By.LINK_TEXT, category))[0].click()
+    rows = wait_for(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "tbody tr"))
+    return {row.text.strip(): row.find_elements(By.TAG_NAME, "a") for row in rows if row.text}
+
+
+def errors(browser):
+    return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def test_the_report_is_one_file(report):
+    text = report.read_text()
+    assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="?https?:', text)
+
+
+def test_it_opens_with_question_and_method(browser, report):
+    browser.get(report.as_uri())
+    wait_for(browser, lambda b: b.find_elements(By.LINK_TEXT, "Figures"))
+    body = browser.find_element(By.TAG_NAME, "body").text
+    assert "sharper regions of the loss" in body
+    assert "128 recurrent units" in body and "here 200" in body  # from the configuration
+    assert errors(browser) == []
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_shown_with_its_caption(browser, report, name):
+    links = open_category(browser, report, "Figures")
+    assert sorted(links) == FIGURES
+    show, tell = links[name]
+    show.click()
+    image = wait_for(
+        browser,
+        lambda b: [i for i in b.find_elements(By.TAG_NAME, "img") if i.size["width"] > 300],
+    )[0]
+    assert browser.execute_script("return arguments[0].naturalWidth", image) > 300
+    picture = Image.open(io.BytesIO(image.screenshot_as_png)).convert("RGB")
+    assert len(picture.getcolors(maxcolors=1 << 24)) > 100
+    tell.click()
+    wait_for(browser, lambda b: "DESCRIPTION" in b.find_element(By.TAG_NAME, "body").text)
+    caption = browser.find_element(By.TAG_NAME, "body").text.split("DESCRIPTION")[1]
+    assert len(caption.split("\n")[1]) > 80
+    assert errors(browser) == []
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("summary", ["BPTT", "three-factor", "final state", "Equal training loss"]),
+        ("configuration", ["training.learning_rate", "0.01", "curvature.tolerance"]),
+        ("run", ["ms per iteration", "1.12.0", "BPTT, seed 1"]),
+    ],
+)
+def test_every_table_is_filled(browser, report, name, words):
+    show, _ = open_category(browser, report, "Tables")[name]
+    show.click()
+    frame = wait_for(browser, lambda b: b.find_elements(By.TAG_NAME, "iframe"))[0]
+    browser.switch_to.frame(frame)
+    cells = wait_for(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "td"))
+    text = browser.find_element(By.TAG_NAME, "body").text
+    assert len(cells) > 10
+    for word in words:
+        assert word in text
+    browser.switch_to.default_content()
+    assert errors(browser) == []
+
+
+def test_the_trajectories_can_be_taken_from_it(browser, report):
+    show, _ = open_category(browser, report, "Tables")["trajectories (csv)"]
+    assert show.get_attribute("href").startswith("data:text/csv")

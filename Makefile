@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/tested
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: help run demo figures test faults test-slurm lint
+.PHONY: help run demo figures test faults test-slurm lint bench bench-dag
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -43,6 +43,17 @@ lint: .venv/development ## formatting and style of everything
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check workflow
 	.venv/bin/snakemake --lint
+
+bench: data/mnist $(TENSORFLOWS) ## speed with both TensorFlows, on a quiet machine, in 4 minutes (benchmarks/README.md)
+	mkdir -p build
+	for version in 2 1.12; do \
+	    .environments/tensorflow-$$version/bin/python benchmarks/bench.py \
+	        --output build/bench-$$version.json || exit 1; \
+	done
+	.venv/bin/python benchmarks/table.py build/bench-2.json build/bench-1.12.json
+
+bench-dag: .venv/workflow ## what Snakemake itself costs at 10, 100 and 1,000 runs
+	.venv/bin/python benchmarks/dag.py
 
 # Writes the report of the study that a configuration describes, and says where it is.
 define report

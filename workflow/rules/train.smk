@@ -12,6 +12,7 @@ rule train:
         f"{RESULTS}/logs/train/{{learning_rule}}/seed_{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{learning_rule}}/seed_{{seed}}.tsv"
+    priority: 1  # the longer jobs first, so that no core is idle at the end
     conda:
         f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
     threads: 1

@@ -1,0 +1,355 @@
+"""Measure the library's speed with one TensorFlow, on one thread, at the default study's sizes.
+
+Everything is measured in this one process, but for the start and the memory of a job, which are
+those of scripts/train.py and scripts/hessian.py. What is compared is measured in turn, round by
+round. Writes a JSON mapping with the figures by name; README.md explains them.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(1, os.path.join(sys.path[0], "scripts"))
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+import floor
+from hessian import measure, read_checkpoints
+from lsnn import backend, checkpoints
+from lsnn.config import parse_study
+from lsnn.curvature import Hessian
+from lsnn.network import Network
+from lsnn.randomness import generator
+from lsnn.tasks import TASKS
+from lsnn.training import Trainer
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RUNS = os.path.join("results", "sequential_mnist", "runs")  # of the default study, if it was run
+SEED = 1
+
+ROUNDS = 30
+CALLS_PER_ROUND = 3
+ROUNDS_OF_PASSES = 7  # of what takes a second
+EVALUATION_PRODUCTS = 20  # parts of the evaluation set in the floor of an evaluation pass
+SHORTER = 10  # a run that stands in for the study's has as many times fewer iterations
+FEW_CHECKPOINTS, MORE_CHECKPOINTS = 2, 12  # of jobs that show whether memory grows
+
+PUBLISHED_STEPS = 500
+PUBLISHED_TOLERANCE = 1e-6
+EXACT_TOLERANCE = 1e-5  # of the residual; the error of the eigenvalue is far smaller
+
+
+def log(line):
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+def spread(values):
+    """Return median, quartiles, mean and number of values."""
+    lower, median, upper = (float(value) for value in np.percentile(values, [25, 50, 75]))
+    mean, n = float(np.mean(values)), len(values)
+    return {"median": median, "lower": lower, "upper": upper, "mean": mean, "n": n}
+
+
+def in_turn(calls, rounds=ROUNDS, calls_per_round=CALLS_PER_ROUND):
+    """Return the ms of every call by name: arrays (rounds), each value a median within a round."""
+    times = {name: [] for name in calls}
+    for call in calls.values():
+        call()  # the first one is slow
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(np.median([_milliseconds(call) for _ in range(calls_per_round)]))
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def _milliseconds(call):
+    started = time.perf_counter()
+    call()
+    return 1000.0 * (time.perf_counter() - started)
+
+
+def measure_training(study, network):
+    """Return the figures of training iterations and of an evaluation pass."""
+    figures = {}
+    batch, iterations = study.training.batch_size, itertools.count()
+    weights = network.initial_weights(generator(SEED, "weights"))
+    for rule in study.learning_rules:
+        trainer = Trainer(network, rule, study.training.learning_rate, weights)
+        times = in_turn(
+            {
+                "floor": floor.Floor(getattr(floor, rule), network, batch),
+                "batch": lambda: network.task.batch(SEED, next(iterations), batch),
+                "iteration": lambda trainer=trainer: trainer.step(
+                    *network.task.batch(SEED, next(iterations), batch)
+                ),
+            }
+        )
+        figures.update({"{} {}".format(rule, name): spread(times[name]) for name in times})
+        figures[rule + " ratio"] = spread(times["iteration"] / times["floor"])
+    part = sum(network.task.evaluation_sizes.values()) // EVALUATION_PRODUCTS
+    calls = {"floor": floor.Floor(floor.forward, network, part), "pass": trainer.evaluate}
+    times = in_turn(calls, ROUNDS_OF_PASSES, 1)
+    floors = EVALUATION_PRODUCTS * times["floor"]
+    figures["evaluation floor"] = spread(floors)
+    figures["evaluation pass"] = spread(times["pass"])
+    figures["evaluation ratio"] = spread(times["pass"] / floors)
+    return figures
+
+
+def default_hessian(study, network):
+    """Return the Hessian of the study's first run, at its first weights."""
+    split, samples = study.curvature.split, study.curvature.samples
+    order = generator(SEED, "curvature examples").permutation(network.task.split_sizes[split])
+    hessian = Hessian(network, *network.task.examples(split, order[:samples]))
+    hessian.move_to(network.initial_weights(generator(SEED, "weights")))
+    return hessian
+
+
+def measure_products(study, network, hessian):
+    """Return the figures of Hessian-vector products and gradients."""
+    vector = np.random.RandomState(SEED).randn(hessian.size)
+    times = in_turn(
+        {
+            "product floor": floor.Floor(floor.hessian_product, network, study.curvature.samples),
+            "product": lambda: hessian.product(vector),
+            "gradient": hessian.gradient,
+        }
+    )
+    figures = {name: spread(times[name]) for name in times}
+    figures["product ratio"] = spread(times["product"] / times["product floor"])
+    figures["product to gradient"] = spread(times["product"] / times["gradient"])
+    return figures
+
+
+def follow(hessian, arrays, tolerance):
+    """Compute a run's eigenvalues as scripts/hessian.py does, and compare at three checkpoints.
+
+    Returns:
+        Seconds and products of every checkpoint, and a mapping for each comparison.
+    """
+    iterations = [int(iteration) for iteration in arrays["iteration"]]
+    last = len(iterations) - 1
+    compared = {1: "early", last // 2: "middle", last: "late"}
+    start = generator(SEED, "Lanczos").randn(hessian.size)
+    seconds, products, comparisons = [], [], []
+    for i, iteration in enumerate(iterations):
+        hessian.move_to(checkpoints.weights_at(arrays, i))
+        started = time.perf_counter()
+        row, start = measure(hessian, tolerance, start)
+        seconds.append(time.perf_counter() - started)
+        products.append(row["products"])
+        if i in compared:
+            comparison = {"when": compared[i], "iteration": iteration}
+            comparison.update(compare(hessian, seconds[-1], row, start))
+            comparisons.append(comparison)
+    return seconds, products, comparisons
+
+
+def compare(hessian, seconds, row, near):
+    """Return time and error of this project's method and of the published one, where H is now."""
+    started = time.perf_counter()
+    published, steps = published_method(hessian)
+    published_seconds = time.perf_counter() - started
+    exact = exact_eigenvalue(hessian, near)
+    return {
+        "lambda_abs_max": exact,
+        "seconds": seconds,
+        "products": row["products"],
+        "error": abs(row["lambda_abs_max"] / exact - 1.0),
+        "published_seconds": published_seconds,
+        "published_products": steps,
+        "published_error": abs(published / abs(exact) - 1.0),
+        "speedup": published_seconds / seconds,
+        "speedup_to_cap": PUBLISHED_STEPS * published_seconds / steps / seconds,
+    }
+
+
+def published_method(hessian):
+    """Return |Hv| after power iteration in float32 from a random vector, and the steps it took."""
+    vector = np.random.RandomState(SEED).randn(hessian.size).astype(np.float32)
+    vector /= np.linalg.norm(vector)
+    step, estimate, change = 0, 0.0, np.inf
+    while step < PUBLISHED_STEPS and change >= PUBLISHED_TOLERANCE:
+        image = hessian.product(vector).astype(np.float32)
+        before, estimate = estimate, np.linalg.norm(image)
+        vector, change = image / estimate, abs(estimate - before)
+        step += 1
+    return float(estimate), step
+
+
+def exact_eigenvalue(hessian, near):
+    """Return the eigenvalue of largest magnitude, from a vector near its eigenvector."""
+    operator = LinearOperator((hessian.size, hessian.size), hessian.product, dtype=np.float64)
+    return float(eigsh(operator, 1, which="LM", ncv=20, tol=EXACT_TOLERANCE, v0=near)[0][0])
+
+
+class Jobs(object):
+    """Runs jobs of a study that has the defaults but for what is named.
+
+    Args:
+        folder: where their files go.
+        tensorflow: as the configuration names it.
+        data: folder of the data sets.
+    """
+
+    def __init__(self, folder, tensorflow, data):
+        self.folder = folder
+        self.values = {"tensorflow": tensorflow, "data": data}
+
+    def train(self, rule, iterations, checkpoint_every):
+        """Train; return the checkpoint file, and what :meth:`_run` returns."""
+        schedule = {"iterations": iterations, "checkpoint_every": checkpoint_every}
+        output = os.path.join(self.folder, "{}_{}".format(rule, iterations))
+        arguments = ["--learning-rule", rule, "--seed", str(SEED), "--output", output]
+        measured = self._run("train.py", arguments, learning_rules={rule: schedule})
+        return os.path.join(output, "checkpoints.npz"), measured
+
+    def hessian(self, source, n_checkpoints):
+        """Compute the curvature of the first checkpoints of a file; return as :meth:`_run`."""
+        arrays, metadata = checkpoints.read(source)
+        first = os.path.join(self.folder, "first.npz")
+        checkpoints.write(first, {k: v[:n_checkpoints] for k, v in arrays.items()}, metadata)
+        output = os.path.join(self.folder, "hessian")
+        return self._run("hessian.py", ["--checkpoints", first, "--output", output])
+
+    def _run(self, script, arguments, **values):
+        """Return seconds until the line of the first checkpoint, and peak memory in MiB."""
+        config = os.path.join(self.folder, "config.yaml")
+        with open(config, "w") as stream:
+            json.dump(dict(self.values, **values), stream)  # JSON is YAML
+        program = os.path.join(REPOSITORY, "scripts", script)
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, program, "--config", config] + arguments,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            universal_newlines=True,
+        )
+        lines, first = [], None
+        for line in process.stdout:
+            lines.append(line)
+            if first is None and line.startswith("iteration "):
+                first = time.perf_counter() - started
+        _, process.returncode, usage = os.wait4(process.pid, 0)
+        if process.returncode:
+            raise RuntimeError("{} failed:\n{}".format(script, "".join(lines)))
+        return first, usage.ru_maxrss / 1024.0  # Linux counts in KiB
+
+
+def measure_jobs(name, run):
+    """Return figures of a kind of job; ``run(n)`` runs one with n checkpoints."""
+    few = [run(FEW_CHECKPOINTS) for _ in range(2)]
+    more = run(MORE_CHECKPOINTS)
+    growth = [(more[1] - memory) / (MORE_CHECKPOINTS - FEW_CHECKPOINTS) for _, memory in few]
+    return {
+        name + " start": spread([start for start, _ in few + [more]]),
+        name + " memory": spread([memory for _, memory in few + [more]]),
+        name + " memory per checkpoint": spread(growth),
+    }
+
+
+def checkpoint_file(rule, schedule, jobs):
+    """Return the checkpoints of the study's first run of a rule, or else of a shorter one."""
+    path = os.path.join(REPOSITORY, RUNS, rule, "seed_{}".format(SEED), "checkpoints.npz")
+    if os.path.exists(path):
+        return path
+    log("no {}: training a shorter run by {}".format(RUNS, rule))
+    return jobs.train(rule, *[value // SHORTER for value in schedule])[0]
+
+
+def projections(study, figures):
+    """Return minutes of the whole study on 1, 2 and 10 cores, from the figures."""
+    chains = []
+    for rule, schedule in study.learning_rules.items():
+        passes = schedule.iterations // schedule.checkpoint_every  # behind the first checkpoint
+        train = figures["training job start"]["median"]
+        train += 1e-3 * schedule.iterations * figures[rule + " iteration"]["median"]
+        train += 1e-3 * passes * figures["evaluation pass"]["median"]
+        hessian = figures["curvature job start"]["median"]
+        hessian += passes * figures[rule + " eigenvalues"]["mean"]
+        chains += [[train, hessian]] * len(study.seeds)
+    return {
+        "study, cores: {}".format(cores): spread([list_schedule(chains, cores) / 60.0])
+        for cores in (1, 2, 10)
+    }
+
+
+def list_schedule(chains, cores):
+    """Return when the last job ends, if a free core takes the job with most work left behind it.
+
+    Args:
+        chains: lists of durations; the jobs of a chain follow one another.
+        cores: each runs one job at a time.
+    """
+    waiting = [(0.0, list(chain)) for chain in chains]  # when its first job can start; jobs left
+    free = [0.0] * cores
+    while waiting:
+        core = min(range(cores), key=lambda i: free[i])
+        now = max(free[core], min(ready for ready, _ in waiting))
+        chosen = max((w for w in waiting if w[0] <= now), key=lambda w: sum(w[1]))
+        waiting.remove(chosen)
+        free[core] = now + chosen[1][0]
+        if chosen[1][1:]:
+            waiting.append((free[core], chosen[1][1:]))
+    return max(free)
+
+
+def measure_all(study, network, folder, data):
+    """Return all figures, the comparisons with the published method, and the runs they are of."""
+    figures = measure_training(study, network)
+    log("training measured")
+    hessian = default_hessian(study, network)
+    figures.update(measure_products(study, network, hessian))
+    log("Hessian-vector products measured")
+    jobs = Jobs(folder, study.tensorflow, data)
+    comparisons, runs = [], []
+    for rule, schedule in study.learning_rules.items():
+        source = checkpoint_file(rule, schedule, jobs)
+        arrays = read_checkpoints(source, study, network)[0]
+        seconds, products, compared = follow(hessian, arrays, study.curvature.tolerance)
+        figures[rule + " eigenvalues"] = spread(seconds)
+        figures[rule + " products"] = spread(products)
+        comparisons += [dict(comparison, learning_rule=rule) for comparison in compared]
+        runs.append("{} of {} iterations".format(rule, arrays["iteration"][-1]))
+        log("followed a run: " + runs[-1])
+    for name in ("speedup", "speedup_to_cap"):
+        figures[name] = spread([comparison[name] for comparison in comparisons])
+    figures.update(measure_jobs("training job", lambda n: jobs.train("bptt", n - 1, 1)[1]))
+    figures.update(measure_jobs("curvature job", lambda n: jobs.hessian(source, n)))
+    figures.update(projections(study, figures))
+    return {"figures": figures, "comparisons": comparisons, "runs": runs}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", default="data", help="folder of the data sets (default data)")
+    parser.add_argument("--output", required=True, metavar="FILE", help="where the figures go")
+    arguments = parser.parse_args()
+
+    started, load = time.time(), os.getloadavg()[0]
+    version = backend.tf.VERSION
+    log("TensorFlow {}; load average {:.1f}".format(version, load))
+    study = parse_study({"tensorflow": "1.12" if version.startswith("1.12.") else "2"})
+    data = os.path.abspath(arguments.data)
+    network = Network(study.network, TASKS[study.task.name](data), study.training.l2)
+    with tempfile.TemporaryDirectory() as folder:
+        result = measure_all(study, network, folder, data)
+    result["tensorflow"] = version
+    result["load"] = [load, os.getloadavg()[0]]
+    result["seconds"] = time.time() - started
+    with open(arguments.output, "w") as stream:
+        json.dump(result, stream, indent=2, sort_keys=True)
+    log("measured in {:.0f} s; load average {:.1f}".format(result["seconds"], result["load"][1]))
+
+
+if __name__ == "__main__":
+    main()

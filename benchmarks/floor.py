@@ -1,0 +1,139 @@
+"""The unavoidable matrix products of each algorithm, alone, as TensorFlow graphs.
+
+A graph computes the products of the default network with the shapes, the transpositions and the
+shared weights that the algorithm needs, and nothing else. TensorFlow drops products whose values
+nobody uses and computes equal ones once; so every product has an input of its own and, where it
+feeds no other product, one element of it goes into the sum that is fetched. Square weights are
+orthogonal: a chain of 28 products neither overflows nor sinks into slow denormal numbers.
+"""
+
+import numpy as np
+
+from lsnn.backend import new_session, tf
+
+
+class Floor(object):
+    """Computes the products of one algorithm once, whenever it is called.
+
+    Args:
+        products: function of an :class:`Arrays` that returns the products which feed no other.
+        network: :class:`lsnn.network.Network`.
+        batch: examples in a batch.
+    """
+
+    def __init__(self, products, network, batch):
+        with tf.Graph().as_default() as graph:
+            used = [product[0, 0] for product in products(Arrays(network, batch))]
+            self._sum = tf.add_n(used)
+            self._session = new_session(graph)
+            self._session.run(tf.global_variables_initializer())
+
+    def __call__(self):
+        self._session.run(self._sum)
+
+
+class Arrays(object):
+    """New variables of random content, in the shapes of a network and a batch."""
+
+    def __init__(self, network, batch):
+        self.n_in, self.n_units = network.shapes["w_in"]
+        self.n_out = network.task.n_out
+        self.n_steps = network.task.n_steps
+        self.batch = batch
+        self._generator = np.random.RandomState(1)
+
+    def matrix(self, *shape):
+        """Return a matrix."""
+        return self._variable(self._generator.randn(*shape))
+
+    def state(self):
+        """Return a matrix (batch, units)."""
+        return self.matrix(self.batch, self.n_units)
+
+    def weights(self):
+        """Return an orthogonal matrix (units, units)."""
+        square = self._generator.randn(self.n_units, self.n_units)
+        return self._variable(np.linalg.qr(square)[0])
+
+    def _variable(self, value):
+        return tf.Variable(value.astype(np.float32), trainable=False)
+
+
+def forward(arrays):
+    """The forward pass: 28 states, the input currents of all steps, the logits."""
+    return _forward(arrays, arrays.weights())[1]
+
+
+def bptt(arrays):
+    """The forward pass, and the gradient through all steps.
+
+    28 errors sent back through the states, 28 products for the gradient of w_rec, one for that of
+    w_in over all steps, and two for the readout.
+    """
+    w_rec = arrays.weights()
+    states, used = _forward(arrays, w_rec)
+    error, of_readout = _readout_gradient(arrays, states[-1])
+    errors = _chain(error, w_rec, arrays.n_steps, transpose_b=True)
+    inputs = arrays.matrix(arrays.n_steps * arrays.batch, arrays.n_in)
+    of_inputs = arrays.matrix(arrays.n_steps * arrays.batch, arrays.n_units)
+    used += [of_readout, tf.matmul(inputs, of_inputs, transpose_a=True)]
+    return used + _gradients(states, errors)
+
+
+def three_factor(arrays):
+    """The forward pass, and the truncated gradient.
+
+    Without leak (alpha = 0) and readout trace (kappa = 0) the learning signal reaches the last step
+    alone: one product each for the gradients of w_rec and of w_in, and two for the readout.
+    """
+    states, used = _forward(arrays, arrays.weights())
+    error, of_readout = _readout_gradient(arrays, states[-1])
+    inputs = arrays.matrix(arrays.batch, arrays.n_in)
+    return used + [of_readout] + _gradients([states[-2], inputs], [error, error])
+
+
+def hessian_product(arrays):
+    """Six products a step, the states z and errors d of the primal pass being given.
+
+    With weights W, direction V, and a prime for derivatives along V: z' W, z V, d' W^T, d V^T,
+    z^T d', z'^T d.
+    """
+    weights, direction = arrays.weights(), arrays.weights()
+    states = [arrays.state() for _ in range(arrays.n_steps)]
+    errors = [arrays.state() for _ in range(arrays.n_steps)]
+    along_states = _chain(arrays.state(), weights, arrays.n_steps)
+    along_errors = _chain(arrays.state(), weights, arrays.n_steps, transpose_b=True)
+    by_direction = [
+        _chain(arrays.state(), direction, arrays.n_steps)[-1],
+        _chain(arrays.state(), direction, arrays.n_steps, transpose_b=True)[-1],
+    ]
+    return by_direction + _gradients(states, along_errors) + _gradients(along_states, errors)
+
+
+def _forward(arrays, w_rec):
+    """Return the states of a forward pass, and those of its products that feed no other."""
+    inputs = arrays.matrix(arrays.n_steps * arrays.batch, arrays.n_in)
+    currents = tf.matmul(inputs, arrays.matrix(arrays.n_in, arrays.n_units))
+    states = _chain(arrays.state(), w_rec, arrays.n_steps)
+    logits = tf.matmul(states[-1], arrays.matrix(arrays.n_units, arrays.n_out))
+    return states, [currents, logits]
+
+
+def _readout_gradient(arrays, state):
+    """Return the error that the readout sends back, and the gradient of the readout's weights."""
+    error = arrays.matrix(arrays.batch, arrays.n_out)
+    w_out = arrays.matrix(arrays.n_units, arrays.n_out)
+    return tf.matmul(error, w_out, transpose_b=True), tf.matmul(state, error, transpose_a=True)
+
+
+def _gradients(inputs, errors):
+    """Return the products of inputs (batch, m) and errors (batch, n) in a weight's gradient."""
+    return [tf.matmul(a, b, transpose_a=True) for a, b in zip(inputs, errors)]
+
+
+def _chain(start, weights, length, **transpose):
+    """Return start W, start W W and so on, up to ``length`` factors."""
+    products = [start]
+    for _ in range(length):
+        products.append(tf.matmul(products[-1], weights, **transpose))
+    return products[1:]

@@ -72,12 +72,15 @@ endef
 	.venv/bin/pip install --quiet -r envs/development.txt
 	touch $@
 
+.environments/tensorflow-%/environment.json: envs/tensorflow-%.txt | .venv/workflow
+	.venv/bin/python scripts/build_environment.py --tensorflow $* --output $(@D)
+
 # A TensorFlow environment with pytest in it.
-.environments/tensorflow-%/tested: envs/tensorflow-%.txt envs/tensorflow-%-test.txt | .venv/workflow
-	test -e $(@D)/environment.json || \
-	    .venv/bin/python scripts/build_environment.py --tensorflow $* --output $(@D)
+.environments/tensorflow-%/tested: .environments/tensorflow-%/environment.json envs/tensorflow-%-test.txt
 	.venv/bin/uv pip install --quiet --python $(@D)/bin/python -r envs/tensorflow-$*-test.txt
 	touch $@
+
+.PRECIOUS: .environments/tensorflow-%/environment.json
 
 data/mnist: | .venv/workflow
 	.venv/bin/python scripts/fetch_mnist.py --output $@

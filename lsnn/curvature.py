@@ -7,12 +7,14 @@ is needed, and there is no argument through which a rule's truncated gradient co
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from lsnn.backend import new_session, tf
 from lsnn.network import PARAMETERS
 
-MAX_PRODUCTS = 300  # several times what real runs need
-ENDS = [-1, 0]  # positions of the largest and the smallest of ascending eigenvalues
+LANCZOS_VECTORS = 20  # size of ARPACK's Krylov space: fewest products along real runs
+MAX_RESTARTS = 100
+ROUGH_TOLERANCE = 0.1  # of the estimate that is made where the wanted tolerance was not reached
 
 
 class Eigenvalue(NamedTuple):
@@ -85,40 +87,27 @@ def _flat(tensors):
 
 
 def extreme_eigenvalues(hessian, tolerance, start):
-    """Return the largest and the smallest eigenvalue, signed, by the Lanczos method.
+    """Return the largest and the smallest eigenvalue, signed, by ARPACK's restarted Lanczos.
 
-    Both come from one Krylov space, which costs fewer products than one for each. It grows product
-    by product, is kept orthogonal as a whole and never restarted, and so stops where it can.
+    Both come from one Krylov space, which costs fewer products than one for each.
 
     Args:
-        hessian: gives ``size``, at least 2, and ``product(vector)``.
+        hessian: gives ``size``, at least 3, and ``product(vector)``.
         tolerance: relative tolerance of the eigenvalues.
         start: vector (size,) to start from; near a sum of both eigenvectors it saves products.
 
     Returns:
         Two :class:`Eigenvalue`, the largest first. One that did not reach the tolerance is a rough
-        estimate, or nan if products are not finite; its ``converged`` is False.
+        estimate, or nan if not even that was to be had; its ``converged`` is False.
     """
-    limit = min(MAX_PRODUCTS, hessian.size)
-    basis, images = np.empty((2, limit, hessian.size))
-    projected = np.empty((limit, limit))  # the Hessian within the basis
-    direction = start
-    for n in range(1, limit + 1):
-        basis[n - 1] = direction / np.linalg.norm(direction)
-        images[n - 1] = hessian.product(basis[n - 1])
-        projected[n - 1, :n] = projected[:n, n - 1] = basis[:n].dot(images[n - 1])
-        if not np.isfinite(projected[n - 1, :n]).all():
-            unknown = Eigenvalue(np.nan, np.nan, False, None)
-            return unknown, unknown
-        values, vectors = np.linalg.eigh(projected[:n, :n])
-        direction = _orthogonal(images[n - 1], basis[:n])
-        residuals = np.linalg.norm(direction) * np.abs(vectors[-1, ENDS])
-        if n > 1 and (residuals <= tolerance * np.abs(values[ENDS])).all():
-            break
-    largest, smallest = [
-        _eigenvalue(weights.dot(basis[:n]), weights.dot(images[:n]), tolerance)
-        for weights in vectors.T[ENDS]
-    ]
+    vectors = _arpack(hessian, tolerance, start)
+    if vectors is None:
+        vectors = _arpack(hessian, ROUGH_TOLERANCE, start)
+    if vectors is None:
+        unknown = Eigenvalue(np.nan, np.nan, False, None)
+        return unknown, unknown
+    pairs = [_rayleigh(hessian, vector, tolerance) for vector in vectors]
+    smallest, largest = sorted(pairs, key=lambda pair: pair.value)
     return largest, smallest
 
 
@@ -127,15 +116,26 @@ def larger_in_magnitude(largest, smallest):
     return smallest if abs(smallest.value) > abs(largest.value) else largest
 
 
-def _orthogonal(vector, basis):
-    """Return the part of a vector orthogonal to an orthonormal basis (rows)."""
-    for _ in range(2):  # once leaves rounding errors that grow from step to step
-        vector = vector - basis.dot(vector).dot(basis)
-    return vector
+def _arpack(hessian, tolerance, start):
+    """Return the two eigenvectors that ARPACK finds, or None if it does not converge."""
+    operator = LinearOperator((hessian.size, hessian.size), hessian.product, dtype=np.float64)
+    try:
+        return eigsh(
+            operator,
+            k=2,
+            which="BE",  # one from each end of the spectrum
+            ncv=min(LANCZOS_VECTORS, hessian.size),
+            tol=tolerance,
+            v0=start,
+            maxiter=MAX_RESTARTS,
+        )[1].T
+    except ArpackNoConvergence:
+        return None
 
 
-def _eigenvalue(vector, image, tolerance):
+def _rayleigh(hessian, vector, tolerance):
     """Return the eigenvalue of a unit vector, with the residual that is really there."""
+    image = hessian.product(vector)
     value = vector.dot(image)
     residual = np.linalg.norm(image - value * vector) / abs(value)
     return Eigenvalue(float(value), float(residual), bool(residual <= tolerance), vector)

@@ -206,7 +206,7 @@ class Jobs(object):
     def train(self, rule, iterations, checkpoint_every):
         """Train; return the checkpoint file, and what :meth:`_run` returns."""
         schedule = {"iterations": iterations, "checkpoint_every": checkpoint_every}
-        output = os.path.join(self.folder, "{}_{}".format(rule, iterations))
+        output = tempfile.mkdtemp(dir=self.folder)  # where no job was before
         arguments = ["--learning-rule", rule, "--seed", str(SEED), "--output", output]
         measured = self._run("train.py", arguments, learning_rules={rule: schedule})
         return os.path.join(output, "checkpoints.npz"), measured
@@ -216,7 +216,7 @@ class Jobs(object):
         arrays, metadata = checkpoints.read(source)
         first = os.path.join(self.folder, "first.npz")
         checkpoints.write(first, {k: v[:n_checkpoints] for k, v in arrays.items()}, metadata)
-        output = os.path.join(self.folder, "hessian")
+        output = tempfile.mkdtemp(dir=self.folder)
         return self._run("hessian.py", ["--checkpoints", first, "--output", output])
 
     def _run(self, script, arguments, **values):

@@ -24,7 +24,8 @@ wait_for() {
 for name in slurm.conf gres.conf slurmdbd.conf; do
     link=/etc/slurm/$name
     if [[ -e $link && $(readlink "$link") != "$base/etc/$name" ]]; then
-        echo "error: $link exists: this machine has a Slurm, which is left alone" >&2
+        echo "error: $link exists: this machine has a Slurm, which is left alone (one that an" \
+            "interrupted test left behind: stop_slurm.sh with the folder that the link names)" >&2
         exit 1
     fi
     mkdir -p /etc/slurm

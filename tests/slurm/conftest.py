@@ -84,6 +84,9 @@ class Checkout:
         os.symlink(os.path.join(REPOSITORY, "data"), self.path("data"))
         os.mkdir(self.path(".environments"))
         os.symlink(environment, self.path(".environments/tensorflow-1.12-gpu"))
+        # So that the workflow does not find it older than its requirements, and build it anew.
+        date = os.path.getmtime(os.path.join(environment, "environment.json"))
+        os.utime(self.path("envs/tensorflow-1.12-gpu.txt"), (date, date))
         self.home = self.folder + "-home"
         os.mkdir(self.home)
         self.process = None

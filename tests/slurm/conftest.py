@@ -124,10 +124,14 @@ class Checkout:
         assert self.process.wait(seconds) == 0, self.printed()
 
     def end(self):
-        """End what is left of snakemake, locally, at once."""
+        """End what is left of snakemake and its jobs, at once; a node that goes down leaves some."""
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):  # ended meanwhile
+                if process.cwd() == self.folder:
+                    process.kill()
 
     def results(self):
         """Return the bytes of all results that do not depend on when and how they were made."""

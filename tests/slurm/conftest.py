@@ -124,7 +124,7 @@ class Checkout:
         assert self.process.wait(seconds) == 0, self.printed()
 
     def end(self):
-        """End what is left of snakemake and its jobs, at once; a node that goes down leaves some."""
+        """End what is left of snakemake, and of the jobs of a node that went down, at once."""
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()

@@ -1,5 +1,6 @@
 """Errors that a user can mend, and how a command-line program ends on one."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -33,8 +34,8 @@ class MissingTensorFlowError(LsnnError):
     """TensorFlow is needed and cannot be imported by this Python."""
 
 
-class _Stopped(BaseException):
-    """A signal wants the program to end; nothing on the way out may take it for an error."""
+# Temporary files that are being written, which a program deletes when a signal ends it.
+UNFINISHED_FILES = set()
 
 
 def run(main):
@@ -52,12 +53,13 @@ def run(main):
     except (LsnnError, OSError) as error:
         sys.stderr.write("error: {}\n".format(error))
         sys.exit(1)
-    except _Stopped as stopped:
-        number = stopped.args[0]
-        sys.stderr.write("stopped by {}\n".format(signal.Signals(number).name))
-        sys.stderr.flush()
-        os._exit(128 + number)  # at once: all is cleaned up, and TensorFlow takes seconds to end
 
 
 def _stop(number, frame):
-    raise _Stopped(number)
+    # No exception: TensorFlow takes one that is raised in the middle of it for an error of its own,
+    # or for nothing; and to end in the common way takes it seconds.
+    for path in UNFINISHED_FILES:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+    os.write(2, "stopped by {}\n".format(signal.Signals(number).name).encode())
+    os._exit(128 + number)

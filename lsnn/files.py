@@ -12,7 +12,7 @@ import os
 import socket
 import tempfile
 
-from lsnn.errors import ResultError, WriteError
+from lsnn.errors import UNFINISHED_FILES, ResultError, WriteError
 
 RECORD_VERSION = 1
 
@@ -43,6 +43,7 @@ def _replacement(path):
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix="." + os.path.basename(path) + ".")
+    UNFINISHED_FILES.add(temporary)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
@@ -53,9 +54,10 @@ def _replacement(path):
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):  # a signal can come behind the renaming
-            os.unlink(temporary)
+        os.unlink(temporary)
         raise
+    finally:
+        UNFINISHED_FILES.remove(temporary)
 
 
 def remove_temporaries(paths):

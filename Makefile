@@ -80,7 +80,8 @@ endef
 	.venv/bin/uv pip install --quiet --python $(@D)/bin/python -r envs/tensorflow-$*-test.txt
 	touch $@
 
+.PHONY: data/mnist  # checked every time; what is there and right is kept
 .PRECIOUS: .environments/tensorflow-%/environment.json
 
-data/mnist: | .venv/workflow
+data/mnist: .venv/workflow
 	.venv/bin/python scripts/fetch_mnist.py --output $@

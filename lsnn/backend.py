@@ -21,10 +21,13 @@ class _MissingTensorFlow(object):
     only must not compute with them.
     """
 
+    def __init__(self, reason):
+        self._reason = reason
+
     def __getattr__(self, name):
         raise MissingTensorFlowError(
-            "{} has no TensorFlow, which this needs; run it with the Python of the TensorFlow "
-            "environment (README.md, Environments)".format(sys.executable)
+            "{} cannot import TensorFlow ({}), which this needs; run it with the Python of the "
+            "TensorFlow environment (README.md, Environments)".format(sys.executable, self._reason)
         )
 
 
@@ -35,8 +38,8 @@ def _import_tensorflow():
             # TensorFlow 1.12 uses spellings that numpy 1.17 and later call deprecated.
             warnings.simplefilter("ignore", FutureWarning)
             import tensorflow
-    except ImportError:
-        return _MissingTensorFlow()
+    except ImportError as error:
+        return _MissingTensorFlow(error)
     tf1 = tensorflow
     if not tensorflow.__version__.startswith("1."):
         tf1 = tensorflow.compat.v1

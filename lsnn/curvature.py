@@ -7,7 +7,7 @@ is needed, and there is no argument through which a rule's truncated gradient co
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from lsnn.backend import new_session, tf
 from lsnn.network import PARAMETERS
@@ -129,7 +129,7 @@ def _arpack(hessian, tolerance, start):
             v0=start,
             maxiter=MAX_RESTARTS,
         )[1].T
-    except ArpackNoConvergence:
+    except ArpackError:  # no convergence, or nothing to converge to, as in a Hessian of zeros
         return None
 
 

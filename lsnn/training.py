@@ -186,6 +186,7 @@ def train(network, settings, state_file, log=print, threads=1):
     for iteration in range(first, n_iterations + 1):
         if iteration % checkpoint_every == 0 and iteration not in progress.iterations[-1:]:
             measures = trainer.evaluate()
+            _require_finite(sum(measures.values()), iteration, settings, state_file)
             progress.add(iteration, trainer.current_weights(), measures)
             log(_line(iteration, n_iterations, measures, first, seconds, time.time() - started))
         if iteration == n_iterations:
@@ -193,20 +194,24 @@ def train(network, settings, state_file, log=print, threads=1):
         before = time.time()
         loss = trainer.step(*network.task.batch(seed, iteration, batch_size))
         seconds += time.time() - before
-        if not np.isfinite(loss):
-            raise DivergenceError(
-                "{}, seed {}: the training loss at iteration {} is {}. Lower "
-                "training.learning_rate ({}). The checkpoints so far are kept in {}".format(
-                    settings["learning_rule"],
-                    seed,
-                    iteration,
-                    loss,
-                    settings["training"]["learning_rate"],
-                    state_file,
-                )
-            )
+        _require_finite(loss, iteration, settings, state_file)
     done = n_iterations - first
     return progress, (1000.0 * seconds / done if done else None)
+
+
+def _require_finite(loss, iteration, settings, state_file):
+    if not np.isfinite(loss):
+        raise DivergenceError(
+            "{}, seed {}: the training loss at iteration {} is {}. Lower training.learning_rate "
+            "({}). The checkpoints so far are kept in {}".format(
+                settings["learning_rule"],
+                settings["seed"],
+                iteration,
+                loss,
+                settings["training"]["learning_rate"],
+                state_file,
+            )
+        )
 
 
 def _line(iteration, n_iterations, measures, first, seconds, elapsed):

@@ -107,3 +107,8 @@ def test_a_learning_rule_cannot_reach_the_hessian():
         assert not [name for name in inspect.signature(function).parameters if "rule" in name]
     used = [value for value in vars(curvature).values() if inspect.isclass(value)]
     assert not [value for value in used if issubclass(value, LearningRule)]
+
+
+def test_a_hessian_of_zeros_has_no_eigenvalue_to_report():
+    for eigenvalue in extreme_eigenvalues(Diagonal(np.zeros(30)), 1e-3, np.ones(30)):
+        assert not eigenvalue.converged

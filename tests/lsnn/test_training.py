@@ -111,3 +111,17 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_was_recorded(tmp
     for part in ("three_factor", "seed 1", "iteration ", "900", state):
         assert part in message
     assert checkpoints.read(state)[0]["iteration"][0] == 0
+
+
+def test_weights_that_diverge_in_the_last_step_are_no_result(tmpdir, monkeypatch):
+    evaluate = Trainer.evaluate
+    calls = []
+
+    def diverged_at_the_end(trainer):
+        calls.append(trainer)
+        measures = evaluate(trainer)
+        return dict(measures, test_loss=float("nan")) if len(calls) == 4 else measures
+
+    monkeypatch.setattr(Trainer, "evaluate", diverged_at_the_end)
+    with pytest.raises(DivergenceError, match="at iteration 12 is nan"):
+        run(tmpdir)

@@ -27,7 +27,7 @@ rule data:
     params:
         folder=subpath(output[0], parent=True),
     shell:
-        "python scripts/fetch_mnist.py --output {params.folder} > {log} 2>&1"
+        "python scripts/fetch_mnist.py --output {params.folder:q} > {log} 2>&1"
 
 
 if not CONDA:

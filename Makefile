@@ -44,7 +44,7 @@ lint: .venv/development ## formatting and style of everything
 	.venv/bin/snakefmt --check workflow
 	.venv/bin/snakemake --lint
 
-bench: data/mnist $(TENSORFLOWS) ## speed with both TensorFlows, on a quiet machine, in 4 minutes (benchmarks/README.md)
+bench: data/mnist $(TENSORFLOWS) ## speed with both TensorFlows, on a quiet machine, in minutes (benchmarks/README.md)
 	mkdir -p build
 	for version in 2 1.12; do \
 	    .environments/tensorflow-$$version/bin/python benchmarks/bench.py \

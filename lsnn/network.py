@@ -83,9 +83,11 @@ class Network(object):
         return self.l2 * half_squared_norm(weights)
 
     def _input_currents(self, w_in, inputs):
-        """Return x_t w_in for every step t, from one matrix product over all steps."""
-        currents = tf.matmul(tf.reshape(inputs, [-1, self.task.n_in]), w_in)
-        return tf.split(currents, self.task.n_steps)
+        """Return x_t w_in for every step t: a product a step, so that each has its own gradient.
+
+        A rule that cuts the gradient at all but some steps then saves those of the others.
+        """
+        return [tf.matmul(x, w_in) for x in tf.unstack(inputs, self.task.n_steps)]
 
     def _low_pass(self, trace, z):
         if self.kappa == 0.0:

@@ -27,7 +27,7 @@ from lsnn.config import parse_study
 from lsnn.curvature import Hessian
 from lsnn.network import Network
 from lsnn.randomness import generator
-from lsnn.tasks import TASKS
+from lsnn.tasks import new_task
 from lsnn.training import Trainer
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -340,7 +340,7 @@ def main():
     log("TensorFlow {}; load average {:.1f}".format(version, load))
     study = parse_study({"tensorflow": "1.12" if version.startswith("1.12.") else "2"})
     data = os.path.abspath(arguments.data)
-    network = Network(study.network, TASKS[study.task.name](data), study.training.l2)
+    network = Network(study.network, new_task(study.task, data), study.training.l2)
     with tempfile.TemporaryDirectory() as folder:
         result = measure_all(study, network, folder, data)
     result["tensorflow"] = version

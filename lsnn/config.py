@@ -1,13 +1,13 @@
 """The study as typed, immutable values, read from a configuration file and checked key by key.
 
-The meaning, unit, default and bounds of every key stand in ``workflow/schemas/config.schema.yaml``.
+The meaning, unit, default and bounds of every key stand in ``lsnn/config.schema.yaml``.
 """
 
 import difflib
 import json
 import math
 import os
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import jsonschema
 import yaml
@@ -17,17 +17,16 @@ from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
 from lsnn.tasks import TASKS
 
-_REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SCHEMA_FILE = os.path.join(_REPOSITORY, "workflow", "schemas", "config.schema.yaml")
+SCHEMA_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "config.schema.yaml")
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
 COMMITTED = "committed"
 
-
-class TaskSettings(NamedTuple):
-    """What the network learns."""
-
-    name: str
+NO_CURVATURE = "none"
+NO_CURVATURE_OF_SPIKES = (
+    '"none" for spiking units: their pseudo-gradient is the gradient of no loss, so that the '
+    "Hessian is not defined"
+)
 
 
 class NetworkSettings(NamedTuple):
@@ -41,14 +40,28 @@ class NetworkSettings(NamedTuple):
     threshold: float
     tau_adaptation: float
     beta: float
+    refractory_steps: int
+    dampening: float
+    input_noise: float
+    n_delays: int
+    connectivity: float
+    excitatory: Union[float, str]
 
 
 class TrainingSettings(NamedTuple):
-    """Stochastic gradient descent."""
+    """The optimiser, and the terms of the loss beside that of the task."""
 
+    optimiser: str
     learning_rate: float
+    decay_factor: float
+    decay_every: int
     batch_size: int
     l2: float
+    rate_cost: float
+    target_rate: float
+    l1: float
+    temperature: float
+    stop_accuracy: float
 
 
 class Schedule(NamedTuple):
@@ -73,17 +86,22 @@ class Study(NamedTuple):
     name: str
     tensorflow: str
     data: str
-    task: TaskSettings
+    task: Dict[str, Any]  # its name and options
     network: NetworkSettings
     training: TrainingSettings
     learning_rules: Dict[str, Schedule]
     seeds: Tuple[int, ...]
-    curvature: CurvatureSettings
+    curvature: Optional[CurvatureSettings]  # None: no curvature
 
     @property
     def on_gpu(self) -> bool:
         """Whether training and Hessian jobs compute on a GPU."""
         return self.tensorflow.endswith("-gpu")
+
+    @property
+    def spiking(self) -> bool:
+        """Whether the units emit spikes."""
+        return NEURONS[self.network.neurons].spiking
 
     def training_settings(self, learning_rule: str, seed: int) -> dict:
         """Return all that the result of one training run depends on, as JSON-able values."""
@@ -107,6 +125,8 @@ class Study(NamedTuple):
                 "task": self.task,
                 "network": self.network,
                 "l2": self.training.l2,
+                "rate_cost": self.training.rate_cost,
+                "target_rate": self.training.target_rate,
                 "curvature": self.curvature,
             }
         )
@@ -145,21 +165,22 @@ def parse_study(values: dict) -> Study:
         name=values["name"],
         tensorflow=values["tensorflow"],
         data=values["data"],
-        task=TaskSettings(**values["task"]),
+        task=values["task"],
         network=NetworkSettings(**values["network"]),
         training=TrainingSettings(**values["training"]),
         learning_rules={
             name: Schedule(**schedule) for name, schedule in values["learning_rules"].items()
         },
         seeds=tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds),
-        curvature=CurvatureSettings(**dict(curvature, parameters=tuple(curvature["parameters"]))),
+        curvature=None
+        if curvature == NO_CURVATURE
+        else CurvatureSettings(**dict(curvature, parameters=tuple(curvature["parameters"]))),
     )
 
 
 def resolve(values: dict) -> dict:
     """Return the mapping with every default filled in, after checking it as :func:`parse_study`."""
-    with open(SCHEMA_FILE, encoding="utf-8") as stream:
-        schema = yaml.safe_load(stream)
+    schema = schema_for(values)
     errors = jsonschema.Draft7Validator(schema).iter_errors(values)
     lines = [_describe(error) for error in sorted(errors, key=lambda e: str(e.absolute_path))]
     lines += _not_finite(values, "")
@@ -173,8 +194,32 @@ def resolve(values: dict) -> dict:
     return values
 
 
+def schema_for(values: dict) -> dict:
+    """Return the schema with the keys of the task, and of curvature or none, that values ask for."""
+    with open(SCHEMA_FILE, encoding="utf-8") as stream:
+        schema = yaml.safe_load(stream)
+    parts = schema["properties"]
+    without, with_curvature = parts["curvature"].pop("anyOf")
+    asked = values if isinstance(values, dict) else {}
+    chosen = without if asked.get("curvature") == NO_CURVATURE else with_curvature
+    parts["curvature"].update(chosen)
+    task = asked.get("task", {})
+    name = (
+        task.get("name", _default(parts["task"]["properties"]["name"]))
+        if isinstance(task, dict)
+        else None
+    )
+    of_task = schema["definitions"]["tasks"].get(name if isinstance(name, str) else None)
+    if of_task:
+        options = dict(of_task["properties"], name=parts["task"]["properties"]["name"])
+        parts["task"].update(of_task, properties=options)
+    return schema
+
+
 def as_mapping(value):
-    """Return a study, or a part of one, as JSON-able mappings and lists."""
+    """Return a study, or a part of one, as JSON-able mappings and lists; no curvature as "none"."""
+    if isinstance(value, Study):
+        value = value._replace(curvature=value.curvature or NO_CURVATURE)
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
@@ -316,20 +361,34 @@ def _contradictions(values) -> List[str]:
             schedule["checkpoint_every"],
             "a divisor of iterations = {}".format(schedule["iterations"]),
         )
-    n_units = values["network"]["n_units"]
-    n_adaptive = values["network"]["n_adaptive"]
+    network, curvature = values["network"], values["curvature"]
+    n_units, n_adaptive = network["n_units"], network["n_adaptive"]
     require(
         n_adaptive <= n_units,
         "network.n_adaptive",
         n_adaptive,
         "at most network.n_units = {}".format(n_units),
     )
+    neurons = NEURONS.get(network["neurons"])
+    if neurons and neurons.spiking:
+        require(
+            network["threshold"] > 0.0,
+            "network.threshold",
+            network["threshold"],
+            "> 0 for spiking units",
+        )
+        require(curvature == NO_CURVATURE, "curvature", curvature, NO_CURVATURE_OF_SPIKES)
+        n_allowed = "0 for lif, whose units do not adapt; choose alif"
+        require(neurons.adapts or n_adaptive == 0, "network.n_adaptive", n_adaptive, n_allowed)
+    elif neurons:
+        for key in ("refractory_steps", "input_noise"):
+            require(network[key] == 0, "network." + key, network[key], "0: units do not spike")
     task = TASKS.get(values["task"]["name"])
     if task:
-        for part, key, split in [
-            ("curvature", "samples", values["curvature"]["split"]),
-            ("training", "batch_size", "train"),
-        ]:
+        used = [("training", "batch_size", "train")]
+        if curvature != NO_CURVATURE:
+            used.append(("curvature", "samples", curvature["split"]))
+        for part, key, split in used:
             value, size = values[part][key], task.split_sizes[split]
             allowed = "at most the {} examples of split {}".format(size, split)
             require(value <= size, "{}.{}".format(part, key), value, allowed)

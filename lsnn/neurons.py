@@ -43,6 +43,8 @@ class RateNeurons(object):
     Terms that the settings make zero are left out of the graph.
     """
 
+    spiking = False
+
     def __init__(self, settings):
         self.n_units = settings.n_units
         self.threshold = settings.threshold

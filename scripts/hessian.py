@@ -24,7 +24,7 @@ from lsnn.errors import ResultError, run
 from lsnn.files import exclusive, remove_temporaries, sha256_of_file, write_record, write_table
 from lsnn.network import Network
 from lsnn.randomness import generator
-from lsnn.tasks import TASKS
+from lsnn.tasks import new_task
 
 EIGENVALUES = ("lambda_max", "lambda_min", "lambda_abs_max")
 COLUMNS = (
@@ -110,7 +110,7 @@ def main():
 
     study = read_study(arguments.config)
     backend.require(study.tensorflow)
-    network = Network(study.network, TASKS[study.task.name](study.data), study.training.l2)
+    network = Network(study.network, new_task(study.task, study.data), study.training.l2)
     record, state, table = [
         os.path.join(arguments.output, name)
         for name in ("curvature.json", "curvature_state.npz", "curvature.csv")

@@ -9,9 +9,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from lsnn.config import SCHEMA_FILE, as_mapping, read_study
+from lsnn.config import as_mapping, read_study, schema_for
 from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write, read_record
 from plot import label
@@ -112,9 +111,8 @@ def in_words(row, n_seeds):
 
 def configuration_page(study):
     """Return the page of the configuration: every key, its value, unit and meaning."""
-    with open(SCHEMA_FILE, encoding="utf-8") as stream:
-        schema = yaml.safe_load(stream)
-    rows = list(configuration_rows(as_mapping(study), schema, ""))
+    values = as_mapping(study)
+    rows = list(configuration_rows(values, schema_for(values), ""))
     table = pd.DataFrame(rows, columns=["key", "value", "unit", "meaning"]).set_index("key")
     return page("Configuration", [as_html(table)])
 

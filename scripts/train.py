@@ -19,7 +19,7 @@ from lsnn.config import read_study
 from lsnn.errors import ConfigError, run
 from lsnn.files import exclusive, remove_temporaries, write_record, write_table
 from lsnn.network import Network
-from lsnn.tasks import TASKS
+from lsnn.tasks import new_task
 from lsnn.training import LEARNING_CURVE, train
 
 
@@ -48,7 +48,7 @@ def main():
             )
         )
     backend.require(study.tensorflow)
-    network = Network(study.network, TASKS[study.task.name](study.data), study.training.l2)
+    network = Network(study.network, new_task(study.task, study.data), study.training.l2)
     settings = study.training_settings(rule, seed)
     record, state, *files = [
         os.path.join(arguments.output, name)

@@ -13,11 +13,11 @@ import json, sys
 from lsnn.config import parse_study
 from lsnn.network import Network
 from lsnn.randomness import generator
-from lsnn.tasks import TASKS
+from lsnn.tasks import new_task
 from lsnn.training import Trainer
 
 study, rule, seed, learning_rate = parse_study({}), sys.argv[1], int(sys.argv[2]), sys.argv[3]
-network = Network(study.network, TASKS[study.task.name]("data"), study.training.l2)
+network = Network(study.network, new_task(study.task, "data"), study.training.l2)
 weights = network.initial_weights(generator(seed, "weights"))
 trainer = Trainer(network, rule, float(learning_rate), weights)
 losses = [float(trainer.step(*network.task.batch(seed, i, 256))) for i in range(50)]

@@ -25,9 +25,8 @@ from hessian import measure, read_checkpoints
 from lsnn import backend, checkpoints
 from lsnn.config import parse_study
 from lsnn.curvature import Hessian
-from lsnn.network import Network
+from lsnn.network import network_of
 from lsnn.randomness import generator
-from lsnn.tasks import new_task
 from lsnn.training import Trainer
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -81,7 +80,7 @@ def measure_training(study, network):
     batch, iterations = study.training.batch_size, itertools.count()
     weights = network.initial_weights(generator(SEED, "weights"))
     for rule in study.learning_rules:
-        trainer = Trainer(network, rule, study.training.learning_rate, weights)
+        trainer = Trainer(network, rule, study.training, weights)
         times = in_turn(
             {
                 "floor": floor.Floor(getattr(floor, rule), network, batch),
@@ -301,14 +300,14 @@ def list_schedule(chains, cores):
     return max(free)
 
 
-def measure_all(study, network, folder, data):
+def measure_all(study, network, folder):
     """Return all figures, the comparisons with the published method, and the runs they are of."""
     figures = measure_training(study, network)
     log("training measured")
     hessian = default_hessian(study, network)
     figures.update(measure_products(study, network, hessian))
     log("Hessian-vector products measured")
-    jobs = Jobs(folder, study.tensorflow, data)
+    jobs = Jobs(folder, study.tensorflow, study.data)
     comparisons, runs = [], []
     for rule, schedule in study.learning_rules.items():
         source = checkpoint_file(rule, schedule, jobs)
@@ -338,11 +337,12 @@ def main():
     started, load = time.time(), os.getloadavg()[0]
     version = backend.tf.VERSION
     log("TensorFlow {}; load average {:.1f}".format(version, load))
-    study = parse_study({"tensorflow": "1.12" if version.startswith("1.12.") else "2"})
     data = os.path.abspath(arguments.data)
-    network = Network(study.network, new_task(study.task, data), study.training.l2)
+    tensorflow = "1.12" if version.startswith("1.12.") else "2"
+    study = parse_study({"tensorflow": tensorflow, "data": data})
+    network = network_of(study)
     with tempfile.TemporaryDirectory() as folder:
-        result = measure_all(study, network, folder, data)
+        result = measure_all(study, network, folder)
     result["tensorflow"] = version
     result["load"] = [load, os.getloadavg()[0]]
     result["seconds"] = time.time() - started

@@ -71,6 +71,28 @@ def require(version):
         )
 
 
+def standard_normal(shape, seed):
+    """Return normal numbers that depend on nothing but ``seed``, int32 (2)."""
+    # TensorFlow 1.12 has the operation, without a public name.
+    from tensorflow.python.ops import gen_stateless_random_ops
+
+    return gen_stateless_random_ops.stateless_random_normal(shape, seed)
+
+
+def flatten(structure):
+    """Return the leaves of nested tuples as a list."""
+    from tensorflow.python.util import nest
+
+    return nest.flatten(structure)
+
+
+def pack(structure, leaves):
+    """Return leaves in the structure of nested tuples, the inverse of :func:`flatten`."""
+    from tensorflow.python.util import nest
+
+    return nest.pack_sequence_as(structure, leaves)
+
+
 def _options(threads):
     """Return session options: that many threads, and on a GPU only the memory that is needed."""
     options = tf.ConfigProto(

@@ -124,9 +124,11 @@ class Study(NamedTuple):
                 "tensorflow": self.tensorflow,
                 "task": self.task,
                 "network": self.network,
-                "l2": self.training.l2,
-                "rate_cost": self.training.rate_cost,
-                "target_rate": self.training.target_rate,
+                "loss": {
+                    "l2": self.training.l2,
+                    "rate_cost": self.training.rate_cost,
+                    "target_rate": self.training.target_rate,
+                },
                 "curvature": self.curvature,
             }
         )
@@ -195,7 +197,7 @@ def resolve(values: dict) -> dict:
 
 
 def schema_for(values: dict) -> dict:
-    """Return the schema with the keys of the task, and of curvature or none, that values ask for."""
+    """Return the schema with the keys of the task and of the curvature that values ask for."""
     with open(SCHEMA_FILE, encoding="utf-8") as stream:
         schema = yaml.safe_load(stream)
     parts = schema["properties"]

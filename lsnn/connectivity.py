@@ -7,16 +7,16 @@ import numpy as np
 from lsnn.backend import tf
 
 
-def initial_weights(n_in, n_units, n_out, generator):
+def initial_weights(n_in, n_units, n_out, variance, generator):
     """Return the weights before training: w_in, w_rec, w_out, b_out as float32 arrays by name.
 
-    w_in (n_in, n_units) and w_rec (n_units, n_units), both [pre, post], are normal with variance
-    2 / fan-in; w_out (n_units, n_out) is Glorot uniform; b_out (n_out) is zero.
+    w_in (n_in, n_units) and w_rec (n_units, n_units), both [pre, post], are normal with the given
+    variance / fan-in; w_out (n_units, n_out) is Glorot uniform; b_out (n_out) is zero.
     """
     limit = np.sqrt(6.0 / (n_units + n_out))
     weights = OrderedDict()
-    weights["w_in"] = generator.randn(n_in, n_units) / np.sqrt(n_in / 2.0)
-    weights["w_rec"] = generator.randn(n_units, n_units) / np.sqrt(n_units / 2.0)
+    weights["w_in"] = generator.randn(n_in, n_units) / np.sqrt(n_in / variance)
+    weights["w_rec"] = generator.randn(n_units, n_units) / np.sqrt(n_units / variance)
     weights["w_out"] = generator.uniform(-limit, limit, (n_units, n_out))
     weights["b_out"] = np.zeros(n_out)
     return OrderedDict((name, value.astype(np.float32)) for name, value in weights.items())
@@ -31,3 +31,21 @@ def without_autapses(w_rec):
 def half_squared_norm(weights):
     """Return 1/2 (|w_in|^2 + |w_rec|^2 + |w_out|^2); the bias is not regularised."""
     return sum(tf.nn.l2_loss(weights[name]) for name in ("w_in", "w_rec", "w_out"))
+
+
+def synaptic_delays(n_in, n_units, n_delays, generator):
+    """Return the delays of the synapses of w_in and w_rec, in steps, as integer arrays by name.
+
+    They are drawn uniformly from 0 .. n_delays - 1. A spike of delay 0 acts in the step that
+    follows it, an input of delay 0 in the step in which it comes.
+    """
+    delays = OrderedDict()
+    delays["w_in"] = generator.randint(n_delays, size=(n_in, n_units))
+    delays["w_rec"] = generator.randint(n_delays, size=(n_units, n_units))
+    return delays
+
+
+def by_delay(weights, delays, n_delays):
+    """Return weights (n_pre, n_post) side by side for each delay: (n_pre, n_delays n_post)."""
+    masks = [(delays == delay).astype(np.float32) for delay in range(n_delays)]
+    return tf.concat([weights * mask for mask in masks], axis=1)

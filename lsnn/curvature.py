@@ -29,9 +29,9 @@ class Eigenvalue(NamedTuple):
 class Hessian(object):
     """Products of vectors with the Hessian of a network's loss on fixed examples.
 
-    The loss is that of training (the task's plus the L2 term) with its exact gradient. A product is
-    exact: the gradient of (gradient . v), Pearlmutter (1994). The graph is built once; weights are
-    moved into it.
+    The loss is that of training, its regularising terms included, with its exact gradient. A
+    product is exact: the gradient of (gradient . v), Pearlmutter (1994). The graph is built once;
+    weights are moved into it.
 
     Args:
         network: :class:`lsnn.network.Network`.
@@ -51,8 +51,8 @@ class Hessian(object):
                 tf.get_variable("examples_{}".format(i), value.shape, value.dtype, trainable=False)
                 for i, value in enumerate([inputs, targets])
             ]
-            logits = network.respond(self._weights, examples[0]).logits
-            loss = network.task.loss(logits, examples[1]) + network.l2_loss(self._weights)
+            response = network.respond(self._weights, examples[0], unrolled=True)
+            loss = network.loss(self._weights, response, examples[1])
             by = [self._weights[name] for name in parameters]
             gradient = tf.gradients(loss, by)
             directions = [

@@ -1,7 +1,7 @@
 """One time step of a population of neurons. The time step dt is 1 ms.
 
-To add a neuron model, write a class with the methods of :class:`RateNeurons` and enter it in
-:data:`NEURONS`.
+To add a neuron model, write a class with the attributes and methods of :class:`RateNeurons` and
+enter it in :data:`NEURONS`.
 """
 
 from typing import Any, NamedTuple
@@ -44,6 +44,9 @@ class RateNeurons(object):
     """
 
     spiking = False
+    state_type = RateState
+    adapts = True  # n_adaptive of the units, the last ones
+    weight_variance = 2.0  # of a weight before training, times its fan-in
 
     def __init__(self, settings):
         self.n_units = settings.n_units
@@ -54,17 +57,16 @@ class RateNeurons(object):
         self.beta[settings.n_units - settings.n_adaptive :] = settings.beta
 
     def zero_state(self, batch_size):
-        """Return the state before the first step."""
-        zeros = tf.zeros(tf.stack([batch_size, self.n_units]))
-        return RateState(v=zeros, a=zeros, z=zeros)
+        """Return the state before the first step: a tensor for each part, so that it can be fed."""
+        shape = tf.stack([batch_size, self.n_units])
+        return RateState(*(tf.zeros(shape) for _ in RateState._fields))
 
     def step(self, state, current):
         """Return the state one step later, under the input current (batch, units)."""
         a, v = state.a, current
-        threshold = self.threshold
         if self.beta.any():
             a = self.rho * state.a + (1.0 - self.rho) * state.z
-            threshold = threshold + self.beta * a
+        threshold = self.threshold_at(a)
         if self.alpha > 0.0:
             v = self.alpha * state.v + (1.0 - self.alpha) * current
         if self.beta.any() or self.threshold > 0.0:
@@ -72,5 +74,110 @@ class RateNeurons(object):
             return RateState(v=v, a=a, z=tf.nn.relu(v - threshold) / DT)
         return RateState(v=v, a=a, z=tf.nn.relu(v) / DT)
 
+    def threshold_at(self, a):
+        """Return the threshold A (batch, units), or one for all, at an adaptation."""
+        return self.threshold + self.beta * a if self.beta.any() else self.threshold
 
-NEURONS = {"rate": RateNeurons}
+
+class SpikingState(NamedTuple):
+    """State of spiking units after a step; each (batch, units)."""
+
+    v: Any  # membrane
+    a: Any  # adaptation
+    z: Any  # output: 1 / dt where the unit spikes, else 0
+    refractory: Any  # int32: steps for which the unit cannot spike
+
+
+class LIF(object):
+    """Spiking leaky integrate-and-fire units with a soft reset (Bellec et al. 2018).
+
+    With input current I_t, all states starting at zero:
+
+        v_t = alpha v_{t-1} + (1 - alpha) I_t - z_{t-1} A dt,   alpha = exp(-dt / tau_m)
+        u_t = (v_{t-1} - A) / A
+        z_t = 1[u_t > 0] / dt, but 0 within `refractory_steps` after a spike
+
+    The derivative of a spike by u_t is replaced by a pseudo-derivative, see :func:`spike`; where
+    the refractory period forces z to 0, it is 0.
+    """
+
+    spiking = True
+    state_type = SpikingState
+    adapts = False
+    weight_variance = 1.0
+
+    def __init__(self, settings):
+        self.n_units = settings.n_units
+        self.threshold = settings.threshold
+        self.alpha = decay(settings.tau_m)
+        self.refractory_steps = settings.refractory_steps
+        self.dampening = settings.dampening
+
+    def zero_state(self, batch_size):
+        """Return the state before the first step: a tensor for each part, so that it can be fed."""
+        shape = tf.stack([batch_size, self.n_units])
+        v, a, z = (tf.zeros(shape) for _ in range(3))
+        return SpikingState(v=v, a=a, z=z, refractory=tf.zeros(shape, tf.int32))
+
+    def step(self, state, current):
+        """Return the state one step later, under the input current (batch, units)."""
+        a = self.adaptation(state)
+        threshold = self.threshold_at(a)
+        leaked = self.alpha * state.v + (1.0 - self.alpha) * current
+        z = spike((state.v - threshold) / threshold, self.dampening) / DT
+        refractory = state.refractory
+        if self.refractory_steps:
+            z = tf.where(refractory > 0, tf.zeros_like(z), z)
+            pause = tf.fill(tf.shape(z), self.refractory_steps)
+            refractory = tf.where(z > 0.0, pause, tf.maximum(refractory - 1, 0))
+        v = leaked - state.z * threshold * DT
+        return SpikingState(v=v, a=a, z=z, refractory=refractory)
+
+    def adaptation(self, state):
+        """Return the adaptation one step after a state."""
+        return state.a
+
+    def threshold_at(self, a):
+        """Return the threshold A, one for all."""
+        return self.threshold
+
+
+class ALIF(LIF):
+    """LIF units of which the last `n_adaptive` have an adaptive threshold (Bellec et al. 2018).
+
+    With beta = 0 on the other units:
+
+        a_t = rho a_{t-1} + (1 - rho) z_{t-1},         rho = exp(-dt / tau_adaptation)
+        A_t = threshold + beta a_t
+    """
+
+    adapts = True
+
+    def __init__(self, settings):
+        super(ALIF, self).__init__(settings)
+        self.rho = decay(settings.tau_adaptation)
+        self.beta = np.zeros(settings.n_units, np.float32)
+        self.beta[settings.n_units - settings.n_adaptive :] = settings.beta
+
+    def adaptation(self, state):
+        return self.rho * state.a + (1.0 - self.rho) * state.z
+
+    def threshold_at(self, a):
+        """Return the threshold A (batch, units) at an adaptation."""
+        return self.threshold + self.beta * a
+
+
+def spike(u, dampening):
+    """Return 1 where u > 0, else 0, with the pseudo-derivative dampening max(0, 1 - |u|)."""
+
+    @tf.custom_gradient
+    def step_function(u):
+        def gradient(dz):
+            return dz * dampening * tf.maximum(0.0, 1.0 - tf.abs(u))
+
+        return tf.cast(u > 0.0, tf.float32), gradient
+
+    return step_function(u)
+
+
+NEURONS = {"rate": RateNeurons, "lif": LIF, "alif": ALIF}

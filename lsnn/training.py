@@ -1,4 +1,4 @@
-"""Gradient descent under a learning rule, with a checkpoint every so many iterations."""
+"""Training by a learning rule, with a checkpoint every so many iterations."""
 
 import os
 import time
@@ -7,11 +7,13 @@ from collections import OrderedDict
 import numpy as np
 
 from lsnn import checkpoints
-from lsnn.backend import new_session, tf
+from lsnn.backend import flatten, new_session, pack, tf
+from lsnn.config import TrainingSettings
 from lsnn.errors import DivergenceError, ResultError
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.network import PARAMETERS
 from lsnn.randomness import generator
+from lsnn.rewiring import REWIRED, Rewiring, is_rewired, magnitudes
 
 # What is recorded at a checkpoint, over the evaluation set of each split. A loss is the task's, in
 # nats, without the L2 term, which stands in a column of its own; activity is that on `validation`.
@@ -20,7 +22,13 @@ LEARNING_CURVE = (
     tuple("{}_{}".format(split, what) for split in SPLITS for what in ("loss", "accuracy"))
 ) + ("l2_loss", "mean_activity")
 
-EVALUATION_BATCH = 1000  # examples; large enough that overheads vanish, small enough for any memory
+OPTIMISERS = {
+    "sgd": lambda learning_rate: tf.train.GradientDescentOptimizer(learning_rate),
+    "adam": lambda learning_rate: tf.train.AdamOptimizer(learning_rate),
+}
+
+# Arrays of a state file with this prefix are what :meth:`Trainer.memory` tells.
+MEMORY = "memory/"
 
 
 class Progress(object):
@@ -38,6 +46,7 @@ class Progress(object):
         self.iterations = []
         self.weights = OrderedDict((name, []) for name in PARAMETERS)
         self.learning_curve = []
+        self.memory = {}
         if os.path.exists(path):
             self._load(log)
 
@@ -55,14 +64,18 @@ class Progress(object):
         self.iterations = list(arrays["iteration"])
         self.learning_curve = list(arrays["learning_curve"])
         self.weights = OrderedDict((name, list(arrays[name])) for name in PARAMETERS)
+        self.memory = {
+            name[len(MEMORY) :]: array for name, array in arrays.items() if name.startswith(MEMORY)
+        }
 
-    def add(self, iteration, weights, measures):
-        """Append a checkpoint and write the file."""
+    def add(self, iteration, weights, measures, memory):
+        """Append a checkpoint and write the file, with what training needs besides to go on."""
         self.iterations.append(iteration)
         self.learning_curve.append([measures[name] for name in LEARNING_CURVE])
         for name in PARAMETERS:
             self.weights[name].append(weights[name])
         arrays = dict(self.arrays(), learning_curve=np.array(self.learning_curve))
+        arrays.update((MEMORY + name, array) for name, array in memory.items())
         checkpoints.write(self.path, arrays, self.metadata)
 
     def arrays(self):
@@ -85,42 +98,118 @@ class Trainer(object):
     Args:
         network: :class:`lsnn.network.Network`.
         learning_rule: a name of :data:`lsnn.learning_rules.LEARNING_RULES`.
-        learning_rate: step size of gradient descent.
+        training: :class:`lsnn.config.TrainingSettings`.
         weights: arrays by name to start from.
+        seed: of the run; what is drawn in it is drawn from this.
+        iteration: number of the next step.
+        rewiring: :class:`lsnn.rewiring.Rewiring` of the run, if its network is rewired.
         threads: most threads to compute with.
     """
 
-    def __init__(self, network, learning_rule, learning_rate, weights, threads=1):
+    def __init__(
+        self,
+        network,
+        learning_rule,
+        training,
+        weights,
+        seed=0,
+        iteration=0,
+        rewiring=None,
+        threads=1,
+    ):
         self.task = network.task
+        self.training = training
+        self.seed = seed
+        self.iteration = iteration
+        self.rewiring = rewiring
         with tf.Graph().as_default() as graph:
             self.inputs, self.targets = self.task.placeholders()
-            self.weights = network.variables()
+            self.noise_seed = tf.placeholder_with_default(0, [], "noise_seed")
+            self.learning_rate = tf.placeholder_with_default(training.learning_rate, [])
+            self.variables = network.variables()
+            self.weights = self._signed(self.variables)
             rule = LEARNING_RULES[learning_rule]()
-            response = network.respond(self.weights, self.inputs, rule)
+            response = network.respond(self.weights, self.inputs, rule, self.noise_seed)
+            self.initial_state, self.final_state = response.initial_state, response.final_state
             self.task_loss = self.task.loss(response.logits, self.targets)
             self.l2_loss = network.l2_loss(self.weights)
-            self.loss = self.task_loss + self.l2_loss
+            self.loss = network.loss(self.weights, response, self.targets)
             self.accuracy = self.task.accuracy(response.logits, self.targets)
             self.mean_activity = response.mean_activity
-            parameters = list(self.weights.values())
+            parameters = [self.variables[name] for name in network.trained]
             gradients = tf.gradients(self.loss, parameters)
-            self.gradients = OrderedDict(zip(PARAMETERS, gradients))
-            optimiser = tf.train.GradientDescentOptimizer(learning_rate)
+            self.gradients = OrderedDict(zip(network.trained, gradients))
+            optimiser = OPTIMISERS[training.optimiser](self.learning_rate)
             # Else a weight could be updated before the gradient of another has read it.
             with tf.control_dependencies(gradients + [self.loss]):
                 self.descend = optimiser.apply_gradients(zip(gradients, parameters))
+            self._of_optimiser = optimiser.variables()
+            initialise = tf.variables_initializer(self._of_optimiser)
         self.session = new_session(graph, threads)
-        for name, variable in self.weights.items():
+        self.session.run(initialise)
+        self._carried = None  # state in which the last batch has ended
+        self._thetas = magnitudes(weights) if rewiring else {}
+        weights = dict(weights, **self._thetas)
+        for name, variable in self.variables.items():
             variable.load(weights[name], self.session)
 
+    def _signed(self, variables):
+        """Return the weights that the variables stand for."""
+        if not self.rewiring:
+            return variables
+        weights = OrderedDict(variables)
+        for name, signs in self.rewiring.signs.items():
+            weights[name] = signs * tf.nn.relu(variables[name])
+        return weights
+
     def step(self, inputs, targets):
-        """Take one step of gradient descent; return the loss before it."""
-        feed = {self.inputs: inputs, self.targets: targets}
-        return self.session.run([self.loss, self.descend], feed)[0]
+        """Take one step of the optimiser; return the loss before it."""
+        learning_rate = self.training.learning_rate * self.training.decay_factor ** (
+            self.iteration // self.training.decay_every
+        )
+        feed = {self.inputs: inputs, self.targets: targets, self.learning_rate: learning_rate}
+        feed[self.noise_seed] = self.iteration + 1  # 0 is that of evaluation
+        fetches = [self.loss, self.descend]
+        if self.task.carries_state:
+            fetches.append(self.final_state)
+            if self._carried is not None:
+                feed[self.initial_state] = self._carried
+        loss, _, *states = self.session.run(fetches, feed)
+        if states:
+            self._carried = states[0]
+        if self.rewiring:
+            self._rewire(learning_rate)
+        self.iteration += 1
+        return loss
+
+    def _rewire(self, learning_rate):
+        after = self.session.run({name: self.variables[name] for name in self._thetas})
+        for name, before in self._thetas.items():
+            theta = self.rewiring.step(name, before, after[name], learning_rate, self.iteration)
+            self._thetas[name] = theta
+            self.variables[name].load(theta, self.session)
 
     def current_weights(self):
         """Return the weights as arrays by name."""
         return self.session.run(self.weights)
+
+    def memory(self):
+        """Return what the next step depends on beside weights and iteration, as arrays by name."""
+        of_optimiser = self.session.run(self._of_optimiser)
+        memory = {"optimiser_{}".format(i): value for i, value in enumerate(of_optimiser)}
+        if self._carried is not None:
+            carried = enumerate(flatten(self._carried))
+            memory.update(("state_{}".format(i), value) for i, value in carried)
+        return memory
+
+    def remember(self, memory):
+        """Take up what :meth:`memory` has told."""
+        for i, variable in enumerate(self._of_optimiser):
+            variable.load(memory["optimiser_{}".format(i)], self.session)
+        if "state_0" in memory:
+            n_parts = len(flatten(self.initial_state))
+            parts = [memory["state_{}".format(i)] for i in range(n_parts)]
+            self._carried = pack(self.initial_state, parts)
 
     def evaluate(self):
         """Return the measures of :data:`LEARNING_CURVE` at the current weights, by name."""
@@ -137,8 +226,8 @@ class Trainer(object):
         """Return task loss, accuracy and mean activity over the evaluation set of a split."""
         size = self.task.evaluation_sizes[split]
         totals = np.zeros(3)
-        for start in range(0, size, EVALUATION_BATCH):
-            indices = np.arange(start, min(start + EVALUATION_BATCH, size))
+        for start in range(0, size, self.task.evaluation_batch):
+            indices = np.arange(start, min(start + self.task.evaluation_batch, size))
             inputs, targets = self.task.examples(split, indices)
             feed = {self.inputs: inputs, self.targets: targets}
             measures = [self.task_loss, self.accuracy, self.mean_activity]
@@ -150,7 +239,8 @@ def train(network, settings, state_file, log=print, threads=1):
     """Train one network by one learning rule, going on from ``state_file`` if there is one.
 
     A checkpoint is taken before the training step of its iteration: at 0, at every multiple of the
-    spacing, and of the final state. Each checkpoint is written to ``state_file`` at once.
+    spacing, and of the final state. Each checkpoint is written to ``state_file`` at once. Training
+    ends before its last iteration at a checkpoint whose validation accuracy is high enough.
 
     Args:
         network: :class:`lsnn.network.Network`.
@@ -166,37 +256,57 @@ def train(network, settings, state_file, log=print, threads=1):
     Raises:
         DivergenceError: the loss is not finite; the checkpoints before stay in ``state_file``.
     """
-    seed, batch_size = settings["seed"], settings["training"]["batch_size"]
+    seed = settings["seed"]
+    training = TrainingSettings(**settings["training"])
     n_iterations = settings["schedule"]["iterations"]
     checkpoint_every = settings["schedule"]["checkpoint_every"]
     progress = Progress(state_file, {"settings": settings}, log)
+    network.draw_delays(generator(seed, "delays"))
+    weights = network.initial_weights(generator(seed, "weights"))
+    rewiring = None
+    if is_rewired(network.settings.connectivity, network.settings.excitatory):
+        rewiring = Rewiring(
+            weights,
+            seed,
+            network.settings.connectivity,
+            network.settings.excitatory,
+            training.l1,
+            training.temperature,
+        )
+        weights.update((name, rewiring.signs[name] * rewiring.start[name]) for name in REWIRED)
+    first = 0
     if progress.iterations:
         first = int(progress.iterations[-1])
         weights = {name: progress.weights[name][-1] for name in PARAMETERS}
         log("going on from iteration {} kept in {}".format(first, state_file))
-    else:
-        first = 0
-        weights = network.initial_weights(generator(seed, "weights"))
 
     trainer = Trainer(
-        network, settings["learning_rule"], settings["training"]["learning_rate"], weights, threads
+        network, settings["learning_rule"], training, weights, seed, first, rewiring, threads
     )
+    if progress.iterations:
+        trainer.remember(progress.memory)
     seconds = 0.0
     started = time.time()
     for iteration in range(first, n_iterations + 1):
         if iteration % checkpoint_every == 0 and iteration not in progress.iterations[-1:]:
             measures = trainer.evaluate()
             _require_finite(sum(measures.values()), iteration, settings, state_file)
-            progress.add(iteration, trainer.current_weights(), measures)
+            weights, memory = trainer.current_weights(), trainer.memory()
+            progress.add(iteration, weights, measures, memory)
             log(_line(iteration, n_iterations, measures, first, seconds, time.time() - started))
-        if iteration == n_iterations:
+        if iteration == n_iterations or _is_good_enough(progress, training.stop_accuracy):
             break
         before = time.time()
-        loss = trainer.step(*network.task.batch(seed, iteration, batch_size))
+        loss = trainer.step(*network.task.batch(seed, iteration, training.batch_size))
         seconds += time.time() - before
         _require_finite(loss, iteration, settings, state_file)
-    done = n_iterations - first
+    done = iteration - first
     return progress, (1000.0 * seconds / done if done else None)
+
+
+def _is_good_enough(progress, accuracy):
+    """Tell whether the validation accuracy of the last checkpoint exceeds ``accuracy``."""
+    return progress.learning_curve[-1][LEARNING_CURVE.index("validation_accuracy")] > accuracy
 
 
 def _require_finite(loss, iteration, settings, state_file):

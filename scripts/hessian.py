@@ -22,9 +22,8 @@ from lsnn.config import differences, read_study
 from lsnn.curvature import Hessian, extreme_eigenvalues, larger_in_magnitude
 from lsnn.errors import ResultError, run
 from lsnn.files import exclusive, remove_temporaries, sha256_of_file, write_record, write_table
-from lsnn.network import Network
+from lsnn.network import network_of
 from lsnn.randomness import generator
-from lsnn.tasks import new_task
 
 EIGENVALUES = ("lambda_max", "lambda_min", "lambda_abs_max")
 COLUMNS = (
@@ -46,16 +45,14 @@ def read_checkpoints(path, study, network):
         ResultError: the file is damaged, or of another network, task or loss than the study's.
     """
     arrays, metadata = checkpoints.read(path)
-    there = metadata.get("settings", {})
-    wanted = study.curvature_settings()
+    there, wanted = metadata.get("settings", {}), study.curvature_settings()
     lines = differences(
-        {
-            "task": there.get("task"),
-            "network": there.get("network"),
-            "training": {"l2": there.get("training", {}).get("l2")},
-        },
-        {"task": wanted["task"], "network": wanted["network"], "training": {"l2": wanted["l2"]}},
+        {part: there.get(part) for part in ("task", "network")},
+        {part: wanted[part] for part in ("task", "network")},
     )
+    training = there.get("training", {})
+    terms = {term: training.get(term) for term in wanted["loss"]}
+    lines += differences(terms, wanted["loss"], "training")
     if lines:
         raise ResultError(
             "{}: of another configuration than the study:\n{}".format(path, "\n".join(lines))
@@ -110,7 +107,7 @@ def main():
 
     study = read_study(arguments.config)
     backend.require(study.tensorflow)
-    network = Network(study.network, new_task(study.task, study.data), study.training.l2)
+    network = network_of(study)
     record, state, table = [
         os.path.join(arguments.output, name)
         for name in ("curvature.json", "curvature_state.npz", "curvature.csv")
@@ -147,6 +144,7 @@ def compute_and_write(network, study, checkpoints_file, threads, record, state, 
     started = time.time()
     task = network.task
     arrays, rule, seed = read_checkpoints(checkpoints_file, study, network)
+    network.draw_delays(generator(seed, "delays"))
     settings = study.curvature_settings()
     split, samples = study.curvature.split, study.curvature.samples
     drawn = generator(seed, "curvature examples").permutation(task.split_sizes[split])[:samples]

@@ -18,8 +18,7 @@ from lsnn import backend, checkpoints, provenance
 from lsnn.config import read_study
 from lsnn.errors import ConfigError, run
 from lsnn.files import exclusive, remove_temporaries, write_record, write_table
-from lsnn.network import Network
-from lsnn.tasks import new_task
+from lsnn.network import network_of
 from lsnn.training import LEARNING_CURVE, train
 
 
@@ -48,7 +47,7 @@ def main():
             )
         )
     backend.require(study.tensorflow)
-    network = Network(study.network, new_task(study.task, study.data), study.training.l2)
+    network = network_of(study)
     settings = study.training_settings(rule, seed)
     record, state, *files = [
         os.path.join(arguments.output, name)

@@ -1,17 +1,41 @@
-"""A network small enough for dense and hand-written oracles, and a task of its size."""
+"""Networks small enough for dense and hand-written oracles, and a task of their size."""
 
 import numpy as np
 
-from lsnn.config import NetworkSettings
+from lsnn.config import parse_study
 from lsnn.network import PARAMETERS, Network
 from lsnn.tasks.sequential_mnist import SequentialMnist
 
+
+def network_settings(**settings):
+    """Return the settings of a network of 9 units, or as many as are wanted."""
+    return parse_study({"network": dict({"n_units": 9}, **settings), "curvature": "none"}).network
+
+
+def training_settings(**settings):
+    return parse_study({"training": settings}).training
+
+
 # Every path of the rate neuron at work: leak, readout trace, threshold and reset, adaptation.
 NETWORKS = {
-    "plain": NetworkSettings("rate", 9, 0, 0.01, 0.01, 0.0, 30.0, 1.8),
-    "leaky": NetworkSettings("rate", 9, 0, 3.0, 5.0, 0.0, 30.0, 1.8),
-    "thresholded": NetworkSettings("rate", 9, 0, 3.0, 0.01, 0.1, 30.0, 1.8),
-    "adaptive": NetworkSettings("rate", 9, 4, 2.0, 4.0, 0.05, 6.0, 1.8),
+    "plain": network_settings(),
+    "leaky": network_settings(tau_m=3.0, tau_out=5.0),
+    "thresholded": network_settings(tau_m=3.0, threshold=0.1),
+    "adaptive": network_settings(
+        tau_m=2.0, tau_out=4.0, threshold=0.05, n_adaptive=4, tau_adaptation=6.0
+    ),
+}
+
+_SPIKING = {"tau_m": 4.0, "tau_out": 5.0, "threshold": 0.1}
+_ADAPTIVE = dict(_SPIKING, neurons="alif", n_adaptive=4, tau_adaptation=6.0)
+
+# The same for spiking neurons: refractory period, adaptation, delays, and all of it.
+SPIKING_NETWORKS = {
+    "lif": network_settings(neurons="lif", **dict(_SPIKING, threshold=0.3)),
+    "refractory": network_settings(neurons="lif", refractory_steps=2, **_SPIKING),
+    "alif": network_settings(**_ADAPTIVE),
+    "delays": network_settings(neurons="lif", n_delays=3, **dict(_SPIKING, threshold=0.3)),
+    "all": network_settings(refractory_steps=1, n_delays=2, dampening=0.5, **_ADAPTIVE),
 }
 
 
@@ -36,11 +60,27 @@ class SmallTask(SequentialMnist):
         self._epoch = (None, None)
 
 
+class LongerTask(SmallTask):
+    """The same with 12 rows, and the output averaged over the last 3 steps."""
+
+    n_steps = 12
+    window_steps = 3
+
+
 def small_network(name="plain", l2=0.01):
     """Return a network of :data:`NETWORKS`, and weights that keep it active."""
     network = Network(NETWORKS[name], SmallTask(), l2)
     weights = network.initial_weights(np.random.RandomState(3))
     weights["b_out"] = np.array([0.1, -0.2, 0.3, 0.0], np.float32)
+    return network, weights
+
+
+def small_spiking_network(name, **terms_of_loss):
+    """Return one of :data:`SPIKING_NETWORKS` with its delays, and weights that make it spike."""
+    network = Network(SPIKING_NETWORKS[name], LongerTask(), **dict({"l2": 0.01}, **terms_of_loss))
+    network.draw_delays(np.random.RandomState(4))
+    weights = network.initial_weights(np.random.RandomState(3))
+    weights["w_in"] = np.abs(weights["w_in"])
     return network, weights
 
 

@@ -12,7 +12,7 @@ from lsnn.config import parse_study
 from lsnn.curvature import Hessian, extreme_eigenvalues
 from lsnn.network import Network
 from lsnn.training import Trainer
-from small import relative_error
+from small import relative_error, training_settings
 
 
 def published_weights(scale):
@@ -41,7 +41,7 @@ def examples(mnist):
 @pytest.mark.parametrize("rule", ["bptt", "three_factor"])
 @pytest.mark.parametrize("scale", [1, 0.5])
 def test_losses_activity_and_gradients(published, network, examples, scale, rule):
-    trainer = Trainer(network, rule, 0.01, published_weights(scale))
+    trainer = Trainer(network, rule, training_settings(), published_weights(scale))
     measures = [trainer.task_loss, trainer.l2_loss, trainer.mean_activity, trainer.gradients]
     feed = {trainer.inputs: examples[0], trainer.targets: examples[1]}
     loss, l2_loss, activity, gradients = trainer.session.run(measures, feed)

@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 
 from lsnn import checkpoints
+from lsnn.backend import flatten, new_session, tf
 from lsnn.config import parse_study
 from lsnn.errors import DivergenceError
+from lsnn.network import Network
 from lsnn.training import Trainer, train
-from small import small_network
+from small import (
+    SPIKING_NETWORKS,
+    LongerTask,
+    SmallTask,
+    network_settings,
+    small_network,
+    training_settings,
+)
 
 SCHEDULE = {"iterations": 12, "checkpoint_every": 4}
 
@@ -33,7 +42,9 @@ def test_checkpoints_are_taken_before_the_step_and_of_the_final_state(tmpdir):
     progress, _ = run(tmpdir)
     assert progress.iterations == [0, 4, 8, 12]
     network, _ = small_network()
-    trainer = Trainer(network, "bptt", 0.01, {p: w[0] for p, w in progress.weights.items()})
+    trainer = Trainer(
+        network, "bptt", training_settings(), {p: w[0] for p, w in progress.weights.items()}
+    )
     for iteration in range(4):
         trainer.step(*network.task.batch(1, iteration, 10))
     for name, weights in trainer.current_weights().items():
@@ -42,7 +53,7 @@ def test_checkpoints_are_taken_before_the_step_and_of_the_final_state(tmpdir):
 
 def test_a_step_is_plain_gradient_descent():
     network, weights = small_network("adaptive")
-    trainer = Trainer(network, "three_factor", 0.25, weights)
+    trainer = Trainer(network, "three_factor", training_settings(learning_rate=0.25), weights)
     inputs, targets = network.task.batch(1, 0, 10)
     feed = {trainer.inputs: inputs, trainer.targets: targets}
     gradients = trainer.session.run(trainer.gradients, feed)
@@ -125,3 +136,136 @@ def test_weights_that_diverge_in_the_last_step_are_no_result(tmpdir, monkeypatch
     monkeypatch.setattr(Trainer, "evaluate", diverged_at_the_end)
     with pytest.raises(DivergenceError, match="at iteration 12 is nan"):
         run(tmpdir)
+
+
+class CarryingTask(LongerTask):
+    """A task whose batches go on from the state in which the one before has ended."""
+
+    carries_state = True
+
+
+SPARSE = {"connectivity": 0.5, "excitatory": 0.75}
+VARIANTS = {
+    "adam": (network_settings(), SmallTask, {"optimiser": "adam", "decay_factor": 0.5}),
+    "deep_r": (network_settings(**SPARSE), SmallTask, {"l1": 0.1, "temperature": 0.1}),
+    "deep_r_adam": (network_settings(**SPARSE), SmallTask, {"l1": 0.1, "optimiser": "adam"}),
+    "carried": (SPIKING_NETWORKS["all"], CarryingTask, {}),
+    "noise": (SPIKING_NETWORKS["alif"]._replace(input_noise=0.2), LongerTask, {}),
+}
+
+
+def run_variant(folder, name, log=lambda line: None):
+    """Train a network of :data:`VARIANTS` and return its progress."""
+    settings_of_network, task, training = VARIANTS[name]
+    training = dict({"batch_size": 10, "learning_rate": 0.05, "decay_every": 6}, **training)
+    study = parse_study({"learning_rules": {"bptt": SCHEDULE}, "training": training})
+    network = Network(settings_of_network, task(), l2=0.01, rate_cost=1.0, target_rate=100.0)
+    state = os.path.join(str(folder), "state.npz")
+    return train(network, study.training_settings("bptt", 1), state, log)[0]
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_whatever_a_run_depends_on_is_kept_when_it_is_stopped(tmpdir, name):
+    seen = []
+
+    def log(line):
+        seen.append(line)
+        if len(seen) == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        run_variant(tmpdir.mkdir("stopped"), name, log)
+    stopped = run_variant(tmpdir.join("stopped"), name, seen.append)
+    assert "going on from iteration 4" in seen[2]
+    whole = run_variant(tmpdir.mkdir("whole"), name)
+    for weight, array in whole.arrays().items():
+        assert np.array_equal(array, stopped.arrays()[weight])
+    assert stopped.rows() == whole.rows()
+
+
+@pytest.mark.parametrize("name", ["deep_r", "deep_r_adam"])
+def test_the_number_of_connections_is_constant_and_signs_are_kept(tmpdir, name):
+    progress = run_variant(tmpdir, name)
+    for weight in ("w_in", "w_rec", "w_out"):
+        stacked = np.array(progress.weights[weight])
+        counts = np.count_nonzero(stacked, axis=(1, 2))
+        n_units = stacked.shape[1]
+        possible = stacked[0].size - (n_units if weight == "w_rec" else 0)
+        assert set(counts) == {int(round(0.5 * possible))}
+        assert np.any((stacked[0] != 0) != (stacked[-1] != 0))  # some were rewired
+        signs = np.sign(stacked).sum(axis=(0, 2))
+        assert np.array_equal(np.abs(signs), np.abs(np.sign(stacked)).sum(axis=(0, 2)))
+
+
+def test_the_learning_rate_decays():
+    network, weights = small_network()
+    settings = training_settings(learning_rate=0.5, decay_factor=0.1, decay_every=1)
+    trainer = Trainer(network, "bptt", settings, weights, iteration=2)
+    inputs, targets = network.task.batch(1, 0, 10)
+    feed = {trainer.inputs: inputs, trainer.targets: targets}
+    gradients = trainer.session.run(trainer.gradients, feed)
+    trainer.step(inputs, targets)
+    after = trainer.current_weights()["w_out"]
+    assert after == pytest.approx(weights["w_out"] - 0.005 * gradients["w_out"], abs=1e-7)
+
+
+def test_adam_is_adam():
+    """The first two steps against the equations of Kingma and Ba (2015), algorithm 1."""
+    network, weights = small_network()
+    settings = training_settings(learning_rate=0.01, optimiser="adam")
+    trainer = Trainer(network, "bptt", settings, weights)
+    expected, m, v = weights["w_rec"].astype(np.float64), 0.0, 0.0
+    for t in (1, 2):
+        batch = network.task.batch(1, t, 10)
+        feed = {trainer.inputs: batch[0], trainer.targets: batch[1]}
+        gradient = trainer.session.run(trainer.gradients["w_rec"], feed).astype(np.float64)
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        rate = 0.01 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        expected = expected - rate * m / (np.sqrt(v) + 1e-8)
+        trainer.step(*batch)
+    assert trainer.current_weights()["w_rec"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_bias_that_the_task_does_not_have_stays_zero():
+    class WithoutBias(SmallTask):
+        readout_bias = False
+
+    network = Network(network_settings(), WithoutBias(), 0.01)
+    weights = network.initial_weights(np.random.RandomState(3))
+    trainer = Trainer(network, "bptt", training_settings(), weights)
+    trainer.step(*network.task.batch(1, 0, 10))
+    after = trainer.current_weights()
+    assert not after["b_out"].any()
+    assert not np.array_equal(after["w_out"], weights["w_out"])
+
+
+def test_the_state_is_carried_from_batch_to_batch():
+    """Two batches of a half are one of the whole, in value."""
+    network = Network(SPIKING_NETWORKS["all"], CarryingTask(), 0.0)
+    network.draw_delays(np.random.RandomState(4))
+    weights = network.initial_weights(np.random.RandomState(3))
+    trainer = Trainer(network, "bptt", training_settings(learning_rate=1e-12), weights)
+    inputs, targets = network.task.examples("train", np.arange(8))
+    trainer.step(inputs, targets)
+    first = trainer.memory()
+    trainer.step(inputs, targets)
+    second = trainer.memory()
+    network.task.n_steps = 24
+    with tf.Graph().as_default() as graph:
+        tensors = {key: tf.constant(value) for key, value in weights.items()}
+        state = network.respond(tensors, tf.constant(np.concatenate([inputs, inputs]))).final_state
+        whole = flatten(new_session(graph).run(state))
+    assert len(whole) == len([name for name in second if name.startswith("state_")])
+    for i, part in enumerate(whole):
+        assert second["state_{}".format(i)] == pytest.approx(part, abs=1e-6)
+    assert not np.array_equal(first["state_0"], second["state_0"])
+
+
+def test_training_ends_when_the_accuracy_is_good_enough(tmpdir):
+    training = {"batch_size": 10, "stop_accuracy": 0.01}
+    study = parse_study({"learning_rules": {"bptt": SCHEDULE}, "training": training})
+    network, _ = small_network()
+    state = os.path.join(str(tmpdir), "state.npz")
+    settings = study.training_settings("bptt", 1)
+    for _ in range(2):  # also when it goes on from a state that says so
+        assert train(network, settings, state)[0].iterations == [0]

@@ -11,15 +11,15 @@ from conftest import PYTHONS
 LOSSES = """
 import json, sys
 from lsnn.config import parse_study
-from lsnn.network import Network
+from lsnn.network import network_of
 from lsnn.randomness import generator
-from lsnn.tasks import new_task
 from lsnn.training import Trainer
 
-study, rule, seed, learning_rate = parse_study({}), sys.argv[1], int(sys.argv[2]), sys.argv[3]
-network = Network(study.network, new_task(study.task, "data"), study.training.l2)
+rule, seed, learning_rate = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+study = parse_study({"training": {"learning_rate": learning_rate}})
+network = network_of(study)
 weights = network.initial_weights(generator(seed, "weights"))
-trainer = Trainer(network, rule, float(learning_rate), weights)
+trainer = Trainer(network, rule, study.training, weights)
 losses = [float(trainer.step(*network.task.batch(seed, i, 256))) for i in range(50)]
 print(json.dumps({"losses": losses, "w_rec": weights["w_rec"].tolist()}))
 """

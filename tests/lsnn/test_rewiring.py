@@ -143,6 +143,7 @@ def test_temperature_adds_noise_of_variance_two_rates_times_temperature():
     below = np.mean(noise < -deviation)
     assert below == pytest.approx(0.1587, abs=0.011)  # of a normal distribution
     assert not np.array_equal(theta, rewiring.step("w_in", start, start, 0.01, 8))
+    assert not np.array_equal(theta, rewiring.step("w_out", start, start, 0.01, 7))
 
 
 def test_those_woken_are_uniform_over_all_that_are_dormant():

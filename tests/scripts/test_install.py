@@ -46,7 +46,7 @@ def installed(request, source, tmp_path_factory):
     What it needs is borrowed from the TensorFlow environment, so that nothing is downloaded.
     """
     python = os.path.join(REPOSITORY, ".environments", request.param, "bin", "python")
-    folder = str(tmp_path_factory.mktemp("installed"))
+    folder = str(tmp_path_factory.mktemp("checkout_of_another") / "site-packages")
     uv = [os.path.join(os.path.dirname(sys.executable), "uv"), "pip", "install", "--quiet"]
     options = ["--python", python, "--target", folder, "--no-deps", "--no-build-isolation"]
     subprocess.run([*uv, *options, "--no-cache", source], check=True)
@@ -71,6 +71,22 @@ def test_the_library_works_outside_the_checkout(installed, tmp_path):
     assert file == os.path.join(folder, "lsnn", "__init__.py")
     assert name == "sequential_mnist"
     assert "sequential_mnist" in tasks.split()
+
+
+def test_its_commit_is_not_that_of_the_checkout_around_it(installed):
+    python, folder = installed
+    around = os.path.dirname(folder)
+    author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "init", "--quiet"], cwd=around, check=True)
+    commit = ["git", *author, "commit", "--quiet", "--allow-empty", "--message", "another"]
+    subprocess.run(commit, cwd=around, check=True)
+    program = "import os, lsnn.provenance as p; print(os.path.dirname(p.__file__), p._commit())"
+    environment = dict(os.environ, PYTHONPATH=folder)
+    result = subprocess.run(
+        [python, "-c", program],
+        cwd=around, env=environment, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.stdout.split() == [os.path.join(folder, "lsnn"), "None"]
 
 
 def test_nothing_but_the_library_is_installed(installed):

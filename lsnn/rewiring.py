@@ -1,9 +1,13 @@
-"""Weights of fixed sign, of which a fixed number exists: DEEP R and Dale's law, in numpy.
+"""Weights of constant sign, of which a constant number exists: DEEP R and Dale's law, in numpy.
 
 A weight is sign * max(theta, 0). Where theta > 0 a connection is active; elsewhere it is dormant,
-which is to say absent. Signs are constant; theta is what the optimiser moves. After each of its
-steps, :meth:`Rewiring.step` puts connections to sleep and wakes as many others at random places:
-algorithm 1 of Bellec, Kappel, Maass, Legenstein, *Deep Rewiring*, ICLR 2018, arXiv:1711.05136.
+which is to say absent. Signs are constant. The optimiser moves weights, and after each of its steps
+:meth:`Rewiring.step` puts connections to sleep and wakes as many others at random places: algorithm
+1 of Bellec, Kappel, Maass, Legenstein, *Deep Rewiring*, ICLR 2018, arXiv:1711.05136.
+
+There is no variable theta: theta of a dormant connection is kept at 0, so that it is sign * weight,
+and a step of gradient descent or of Adam on theta is one on the weight, for both change their sign
+with the gradient. So the weights of a checkpoint are all that a run needs to go on.
 
 All matrices are [pre, post]: a row holds the outgoing weights of one input or unit.
 """
@@ -19,7 +23,7 @@ REWIRED = ("w_in", "w_rec", "w_out")
 
 FREE_SIGNS = "none"  # network.excitatory without Dale's law
 
-# Theta of a woken connection: no weight to speak of, but active, so that it has a gradient.
+# Theta of a connection that is woken: next to nothing, but not dormant.
 WOKEN = np.float32(1e-12)
 
 
@@ -30,14 +34,6 @@ def is_rewired(connectivity, excitatory):
     the place where it fell asleep, for no other is free.
     """
     return connectivity < 1.0 or excitatory != FREE_SIGNS
-
-
-def magnitudes(weights):
-    """Return theta of the weights of a checkpoint, by name.
-
-    Theta of a dormant connection is always 0, so that the weights are all there is to know.
-    """
-    return OrderedDict((name, np.abs(weights[name])) for name in REWIRED)
 
 
 class Rewiring(object):
@@ -58,7 +54,7 @@ class Rewiring(object):
 
     Attributes:
         signs: float32 arrays of 1 and -1 by name.
-        start: theta before training, float32 arrays by name; >= 0, and 0 where dormant.
+        start: weights before training, float32 arrays by name; 0 where dormant.
     """
 
     def __init__(self, weights, seed, connectivity, excitatory, l1, temperature):
@@ -66,24 +62,24 @@ class Rewiring(object):
         self._l1 = l1
         self._temperature = temperature
         self.signs = _signs(weights, excitatory, generator(seed, "signs"))
-        self.start = _start(weights, connectivity, generator(seed, "connections"))
+        theta = _start(weights, connectivity, generator(seed, "connections"))
+        self.start = OrderedDict((name, self._weight(name, theta[name])) for name in REWIRED)
 
     def step(self, name, before, after, learning_rate, iteration):
-        """Return theta of one weight for the next iteration.
+        """Return a weight for the next iteration, float32 [pre, post].
 
         Args:
             name: of the weight.
-            before: theta before the optimiser's step of this iteration, as this method or
-                :attr:`start` has it.
-            after: theta after the optimiser's step.
+            before: the weight before the optimiser's step, as this method or :attr:`start` has it.
+            after: the weight after the optimiser's step.
             learning_rate: of this iteration.
             iteration: its number, which names the random numbers.
         """
         random = generator(self._seed, "rewiring", iteration, name)
-        active = before > 0.0
+        active = before != 0.0
         n_active = np.count_nonzero(active)
-        # Momentum moves dormant connections, too: their gradient is 0, but it once was not.
-        theta = np.where(active, after, np.float32(0.0))
+        # The optimiser moves dormant connections, too, by their gradient or by momentum.
+        theta = np.where(active, self.signs[name] * after, np.float32(0.0))
         theta[active] -= learning_rate * self._l1
         if self._temperature > 0.0:
             noise = random.standard_normal(n_active)
@@ -92,7 +88,10 @@ class Rewiring(object):
         dormant = np.flatnonzero((theta == 0.0) & _possible(name, theta.shape))
         missing = n_active - np.count_nonzero(theta)
         theta.flat[random.choice(dormant, missing, replace=False)] = WOKEN
-        return theta
+        return self._weight(name, theta)
+
+    def _weight(self, name, theta):
+        return self.signs[name] * theta + np.float32(0.0)  # 0 rather than -0
 
 
 def _signs(weights, excitatory, random):

@@ -7,7 +7,7 @@ which is to say absent. Signs are constant. The optimiser moves weights, and aft
 
 There is no variable theta: theta of a dormant connection is kept at 0, so that it is sign * weight,
 and a step of gradient descent or of Adam on theta is one on the weight, for both change their sign
-with the gradient. So the weights of a checkpoint are all that a run needs to go on.
+with the gradient. So rewiring needs nothing of a checkpoint but the weights.
 
 All matrices are [pre, post]: a row holds the outgoing weights of one input or unit.
 """
@@ -108,8 +108,10 @@ def _signs(weights, excitatory, random):
 
 
 def _presynaptic_signs(n, excitatory, random):
-    """Return the signs of n inputs or units, in random order: the last units are the adaptive ones,
-    and shall be of both signs."""
+    """Return the signs of n inputs or units.
+
+    Their order is random, so that the adaptive units, which are the last ones, are of both signs.
+    """
     signs = np.full(n, -1.0)
     signs[: int(round(excitatory * n))] = 1.0
     return random.permutation(signs)

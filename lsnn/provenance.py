@@ -52,11 +52,15 @@ def is_complete(path, outputs, **wanted):
 
 def _commit():
     """Return the commit of this checkout, or None where there is no checkout or no git."""
-    command = "git describe --always --dirty --abbrev=40".split()
-    here = os.path.dirname(os.path.abspath(__file__))
+    here, name = os.path.split(os.path.abspath(__file__))
+
+    def git(*arguments):
+        command = ("git",) + arguments
+        return subprocess.check_output(command, cwd=here, stderr=subprocess.DEVNULL).decode()
+
     try:
-        return (
-            subprocess.check_output(command, cwd=here, stderr=subprocess.DEVNULL).decode().strip()
-        )
+        # An installed copy may lie in the folder of a checkout, of whatever, and be no part of it.
+        git("ls-files", "--error-unmatch", name)
+        return git("describe", "--always", "--dirty", "--abbrev=40").strip()
     except (OSError, subprocess.CalledProcessError):
         return None

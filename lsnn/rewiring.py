@@ -1,0 +1,138 @@
+"""Weights of constant sign, of which a constant number exists: DEEP R and Dale's law, in numpy.
+
+A weight is sign * max(theta, 0). Where theta > 0 a connection is active; elsewhere it is dormant,
+which is to say absent. Signs are constant. The optimiser moves weights, and after each of its steps
+:meth:`Rewiring.step` puts connections to sleep and wakes as many others at random places: algorithm
+1 of Bellec, Kappel, Maass, Legenstein, *Deep Rewiring*, ICLR 2018, arXiv:1711.05136.
+
+There is no variable theta: theta of a dormant connection is kept at 0, so that it is sign * weight,
+and a step of gradient descent or of Adam on theta is one on the weight, for both change their sign
+with the gradient. So rewiring needs nothing of a checkpoint but the weights.
+
+All matrices are [pre, post]: a row holds the outgoing weights of one input or unit.
+"""
+
+from collections import OrderedDict
+
+import numpy as np
+
+from lsnn.randomness import generator
+
+# The weights that are rewired, each with a constant number of connections of its own.
+REWIRED = ("w_in", "w_rec", "w_out")
+
+FREE_SIGNS = "none"  # network.excitatory without Dale's law
+
+# Theta of a connection that is woken: next to nothing, but not dormant.
+WOKEN = np.float32(1e-12)
+
+
+def is_rewired(connectivity, excitatory):
+    """Tell whether a network with these settings needs :class:`Rewiring`.
+
+    A full network under Dale's law does: a weight that would change its sign is woken at once, at
+    the place where it fell asleep, for no other is free.
+    """
+    return connectivity < 1.0 or excitatory != FREE_SIGNS
+
+
+class Rewiring(object):
+    """The signs of the weights of a run, the connections at its start, and how they change.
+
+    It has no state: what it does depends on its arguments, so that a run can go on from any
+    checkpoint.
+
+    Args:
+        weights: the network's initial weights by name, before they are thinned out: w_in
+            (n_in, n_units), w_rec (n_units, n_units), w_out (n_units, n_out).
+        seed: of the run.
+        connectivity: fraction of the possible connections that exist, the same for each weight.
+        excitatory: fraction of the inputs, and of the units, whose outgoing weights are all
+            positive, or "none" for signs as in ``weights``.
+        l1: pull on theta, learning_rate * l1 a step (alpha in the paper).
+        temperature: noise on theta, of variance 2 learning_rate * temperature a step (T there).
+
+    Attributes:
+        signs: float32 arrays of 1 and -1 by name.
+        start: weights before training, float32 arrays by name; 0 where dormant.
+    """
+
+    def __init__(self, weights, seed, connectivity, excitatory, l1, temperature):
+        self._seed = seed
+        self._l1 = l1
+        self._temperature = temperature
+        self.signs = _signs(weights, excitatory, generator(seed, "signs"))
+        theta = _start(weights, connectivity, generator(seed, "connections"))
+        self.start = OrderedDict((name, self._weight(name, theta[name])) for name in REWIRED)
+
+    def step(self, name, before, after, learning_rate, iteration):
+        """Return a weight for the next iteration, float32 [pre, post].
+
+        Args:
+            name: of the weight.
+            before: the weight before the optimiser's step, as this method or :attr:`start` has it.
+            after: the weight after the optimiser's step.
+            learning_rate: of this iteration.
+            iteration: its number, which names the random numbers.
+        """
+        random = generator(self._seed, "rewiring", iteration, name)
+        active = before != 0.0
+        n_active = np.count_nonzero(active)
+        # The optimiser moves dormant connections, too, by their gradient or by momentum.
+        theta = np.where(active, self.signs[name] * after, np.float32(0.0))
+        theta[active] -= learning_rate * self._l1
+        if self._temperature > 0.0:
+            noise = random.standard_normal(n_active)
+            theta[active] += np.sqrt(2.0 * learning_rate * self._temperature) * noise
+        theta[theta <= 0.0] = 0.0  # leaves nan alone: a run that diverges must be seen to
+        dormant = np.flatnonzero((theta == 0.0) & _possible(name, theta.shape))
+        missing = n_active - np.count_nonzero(theta)
+        theta.flat[random.choice(dormant, missing, replace=False)] = WOKEN
+        return self._weight(name, theta)
+
+    def _weight(self, name, theta):
+        return self.signs[name] * theta + np.float32(0.0)  # 0 rather than -0
+
+
+def _signs(weights, excitatory, random):
+    """Return the sign of every weight: 1 or -1, by name."""
+    if excitatory == FREE_SIGNS:
+        signs = [np.where(weights[name] < 0.0, -1.0, 1.0) for name in REWIRED]
+    else:
+        n_in, n_units = weights["w_in"].shape
+        of_inputs = _presynaptic_signs(n_in, excitatory, random)
+        of_units = _presynaptic_signs(n_units, excitatory, random)
+        rows = {"w_in": of_inputs, "w_rec": of_units, "w_out": of_units}
+        signs = [rows[name][:, np.newaxis] * np.ones(weights[name].shape) for name in REWIRED]
+    return OrderedDict((name, sign.astype(np.float32)) for name, sign in zip(REWIRED, signs))
+
+
+def _presynaptic_signs(n, excitatory, random):
+    """Return the signs of n inputs or units.
+
+    Their order is random, so that the adaptive units, which are the last ones, are of both signs.
+    """
+    signs = np.full(n, -1.0)
+    signs[: int(round(excitatory * n))] = 1.0
+    return random.permutation(signs)
+
+
+def _start(weights, connectivity, random):
+    """Return theta before training by name: the weight's magnitude where there is a connection."""
+    start = OrderedDict()
+    for name in REWIRED:
+        magnitude = np.abs(weights[name]).ravel()
+        possible = np.flatnonzero(_possible(name, weights[name].shape))
+        n_active = max(1, int(round(connectivity * len(possible))))
+        active = random.choice(possible, n_active, replace=False)
+        theta = np.zeros(magnitude.shape, np.float32)
+        theta[active] = np.maximum(magnitude[active], WOKEN)  # an initial weight may be 0
+        start[name] = theta.reshape(weights[name].shape)
+    return start
+
+
+def _possible(name, shape):
+    """Return where a weight can have connections, as booleans: no unit is its own input."""
+    if name == "w_rec":
+        return ~np.eye(shape[0], dtype=bool)
+    return np.ones(shape, bool)

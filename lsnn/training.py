@@ -13,7 +13,7 @@ from lsnn.errors import DivergenceError, ResultError
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.network import PARAMETERS
 from lsnn.randomness import generator
-from lsnn.rewiring import REWIRED, Rewiring, is_rewired, magnitudes
+from lsnn.rewiring import REWIRED, Rewiring, is_rewired
 
 # What is recorded at a checkpoint, over the evaluation set of each split. A loss is the task's, in
 # nats, without the L2 term, which stands in a column of its own; activity is that on `validation`.
@@ -126,8 +126,7 @@ class Trainer(object):
             self.inputs, self.targets = self.task.placeholders()
             self.noise_seed = tf.placeholder_with_default(0, [], "noise_seed")
             self.learning_rate = tf.placeholder_with_default(training.learning_rate, [])
-            self.variables = network.variables()
-            self.weights = self._signed(self.variables)
+            self.weights = network.variables()
             rule = LEARNING_RULES[learning_rule]()
             response = network.respond(self.weights, self.inputs, rule, self.noise_seed)
             self.initial_state, self.final_state = response.initial_state, response.final_state
@@ -136,7 +135,7 @@ class Trainer(object):
             self.loss = network.loss(self.weights, response, self.targets)
             self.accuracy = self.task.accuracy(response.logits, self.targets)
             self.mean_activity = response.mean_activity
-            parameters = [self.variables[name] for name in network.trained]
+            parameters = [self.weights[name] for name in network.trained]
             gradients = tf.gradients(self.loss, parameters)
             self.gradients = OrderedDict(zip(network.trained, gradients))
             optimiser = OPTIMISERS[training.optimiser](self.learning_rate)
@@ -148,19 +147,9 @@ class Trainer(object):
         self.session = new_session(graph, threads)
         self.session.run(initialise)
         self._carried = None  # state in which the last batch has ended
-        self._thetas = magnitudes(weights) if rewiring else {}
-        weights = dict(weights, **self._thetas)
-        for name, variable in self.variables.items():
+        self._rewired = {name: weights[name] for name in REWIRED} if rewiring else {}
+        for name, variable in self.weights.items():
             variable.load(weights[name], self.session)
-
-    def _signed(self, variables):
-        """Return the weights that the variables stand for."""
-        if not self.rewiring:
-            return variables
-        weights = OrderedDict(variables)
-        for name, signs in self.rewiring.signs.items():
-            weights[name] = signs * tf.nn.relu(variables[name])
-        return weights
 
     def step(self, inputs, targets):
         """Take one step of the optimiser; return the loss before it."""
@@ -183,11 +172,11 @@ class Trainer(object):
         return loss
 
     def _rewire(self, learning_rate):
-        after = self.session.run({name: self.variables[name] for name in self._thetas})
-        for name, before in self._thetas.items():
-            theta = self.rewiring.step(name, before, after[name], learning_rate, self.iteration)
-            self._thetas[name] = theta
-            self.variables[name].load(theta, self.session)
+        after = self.session.run({name: self.weights[name] for name in self._rewired})
+        for name, before in self._rewired.items():
+            rewired = self.rewiring.step(name, before, after[name], learning_rate, self.iteration)
+            self._rewired[name] = rewired
+            self.weights[name].load(rewired, self.session)
 
     def current_weights(self):
         """Return the weights as arrays by name."""
@@ -273,7 +262,7 @@ def train(network, settings, state_file, log=print, threads=1):
             training.l1,
             training.temperature,
         )
-        weights.update((name, rewiring.signs[name] * rewiring.start[name]) for name in REWIRED)
+        weights.update(rewiring.start)
     first = 0
     if progress.iterations:
         first = int(progress.iterations[-1])

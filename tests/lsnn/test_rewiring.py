@@ -11,7 +11,7 @@ POSSIBLE = {"w_in": N_IN * N_UNITS, "w_rec": N_UNITS * (N_UNITS - 1), "w_out": N
 
 
 def dense(seed=1):
-    return initial_weights(N_IN, N_UNITS, N_OUT, np.random.RandomState(seed))
+    return initial_weights(N_IN, N_UNITS, N_OUT, 2.0, np.random.RandomState(seed))
 
 
 def new(seed=1, connectivity=0.2, excitatory="none", l1=0.0, temperature=0.0):

@@ -8,7 +8,7 @@ import numpy as np
 from lsnn.backend import standard_normal, tf
 from lsnn.cell import Cell
 from lsnn.connectivity import half_squared_norm, initial_weights, synaptic_delays
-from lsnn.neurons import NEURONS, decay
+from lsnn.neurons import NEURONS, decay, low_pass
 from lsnn.scan import scan
 from lsnn.tasks import new_task
 
@@ -173,7 +173,7 @@ class Network(object):
         z, cell_state = cell(x, state.cell, noise=noise)
         trace = z
         if self.kappa > 0.0:
-            trace = self.kappa * state.trace + (1.0 - self.kappa) * z
+            trace = low_pass(self.kappa, state.trace, z)
         return State(cell_state, trace)
 
     def _output(self, weights, state):

@@ -22,6 +22,23 @@ def decay(tau):
     return float(kept) if kept >= np.finfo(np.float32).tiny else 0.0
 
 
+def low_pass(kept, before, now):
+    """Return kept before + (1 - kept) now.
+
+    The gradient is written out, because TensorFlow's own of a number times a tensor keeps the
+    tensor of every step of a loop.
+    """
+
+    @tf.custom_gradient
+    def filtered(before, now):
+        def gradient(d):
+            return kept * d, (1.0 - kept) * d
+
+        return kept * before + (1.0 - kept) * now, gradient
+
+    return filtered(before, now)
+
+
 class RateState(NamedTuple):
     """State of rate units after a step; each (batch, units)."""
 
@@ -65,10 +82,10 @@ class RateNeurons(object):
         """Return the state one step later, under the input current (batch, units)."""
         a, v = state.a, current
         if self.beta.any():
-            a = self.rho * state.a + (1.0 - self.rho) * state.z
+            a = low_pass(self.rho, state.a, state.z)
         threshold = self.threshold_at(a)
         if self.alpha > 0.0:
-            v = self.alpha * state.v + (1.0 - self.alpha) * current
+            v = low_pass(self.alpha, state.v, current)
         if self.beta.any() or self.threshold > 0.0:
             v = v - state.z * threshold * DT
             return RateState(v=v, a=a, z=tf.nn.relu(v - threshold) / DT)
@@ -84,18 +101,18 @@ class SpikingState(NamedTuple):
 
     v: Any  # membrane
     a: Any  # adaptation
-    z: Any  # output: 1 / dt where the unit spikes, else 0
+    z: Any  # output: 1 where the unit spikes, else 0
     refractory: Any  # int32: steps for which the unit cannot spike
 
 
 class LIF(object):
     """Spiking leaky integrate-and-fire units with a soft reset (Bellec et al. 2018).
 
-    With input current I_t, all states starting at zero:
+    With input current I_t, all states starting at zero, and dt = 1 ms left out:
 
-        v_t = alpha v_{t-1} + (1 - alpha) I_t - z_{t-1} A dt,   alpha = exp(-dt / tau_m)
+        v_t = alpha v_{t-1} + (1 - alpha) I_t - z_{t-1} A,   alpha = exp(-1 / tau_m)
         u_t = (v_{t-1} - A) / A
-        z_t = 1[u_t > 0] / dt, but 0 within `refractory_steps` after a spike
+        z_t = 1[u_t > 0], but 0 within `refractory_steps` after a spike
 
     The derivative of a spike by u_t is replaced by a pseudo-derivative, see :func:`spike`; where
     the refractory period forces z to 0, it is 0.
@@ -123,14 +140,15 @@ class LIF(object):
         """Return the state one step later, under the input current (batch, units)."""
         a = self.adaptation(state)
         threshold = self.threshold_at(a)
-        leaked = self.alpha * state.v + (1.0 - self.alpha) * current
-        z = spike((state.v - threshold) / threshold, self.dampening) / DT
+        u = (state.v - threshold) / threshold
         refractory = state.refractory
         if self.refractory_steps:
-            z = tf.where(refractory > 0, tf.zeros_like(z), z)
+            z = spike(u, self.dampening, free=tf.equal(refractory, 0))
             pause = tf.fill(tf.shape(z), self.refractory_steps)
             refractory = tf.where(z > 0.0, pause, tf.maximum(refractory - 1, 0))
-        v = leaked - state.z * threshold * DT
+        else:
+            z = spike(u, self.dampening)
+        v = low_pass(self.alpha, state.v, current) - state.z * threshold
         return SpikingState(v=v, a=a, z=z, refractory=refractory)
 
     def adaptation(self, state):
@@ -160,22 +178,26 @@ class ALIF(LIF):
         self.beta[settings.n_units - settings.n_adaptive :] = settings.beta
 
     def adaptation(self, state):
-        return self.rho * state.a + (1.0 - self.rho) * state.z
+        return low_pass(self.rho, state.a, state.z)
 
     def threshold_at(self, a):
         """Return the threshold A (batch, units) at an adaptation."""
         return self.threshold + self.beta * a
 
 
-def spike(u, dampening):
-    """Return 1 where u > 0, else 0, with the pseudo-derivative dampening max(0, 1 - |u|)."""
+def spike(u, dampening, free=None):
+    """Return 1 where u > 0, else 0, with the pseudo-derivative dampening max(0, 1 - |u|).
+
+    Where ``free`` is given and false, both are 0.
+    """
 
     @tf.custom_gradient
     def step_function(u):
-        def gradient(dz):
-            return dz * dampening * tf.maximum(0.0, 1.0 - tf.abs(u))
-
-        return tf.cast(u > 0.0, tf.float32), gradient
+        spikes = u > 0.0 if free is None else tf.logical_and(u > 0.0, free)
+        slope = dampening * tf.maximum(0.0, 1.0 - tf.abs(u))
+        if free is not None:
+            slope *= tf.cast(free, tf.float32)
+        return tf.cast(spikes, tf.float32), lambda dz: dz * slope
 
     return step_function(u)
 

@@ -51,7 +51,7 @@ def test_batches_depend_on_seed_and_iteration_alone(mnist):
 
 def test_loss_and_accuracy():
     task = SmallTask()
-    logits = np.array([[2.0, 0.0, 0.0, -1.0], [80.0, -90.0, 0.0, 1.0]], np.float32)
+    logits = np.array([[[2.0, 0.0, 0.0, -1.0], [80.0, -90.0, 0.0, 1.0]]], np.float32)  # one window
     targets = np.array([0, 1], np.int32)
     with tf.Graph().as_default() as graph:
         loss = task.loss(tf.constant(logits), tf.constant(targets))

@@ -19,9 +19,13 @@ and to training and workflow
 - ``data_files``: names of the files below the data folder that it reads.
 """
 
+from lsnn.tasks.pixelwise_mnist import PixelwiseMnist
 from lsnn.tasks.sequential_mnist import SequentialMnist
 
-TASKS = {"sequential_mnist": SequentialMnist}
+TASKS = {
+    "sequential_mnist": SequentialMnist,
+    "pixelwise_mnist": PixelwiseMnist,
+}
 
 
 def new_task(settings, data):

@@ -21,10 +21,12 @@ and to training and workflow
 
 from lsnn.tasks.pixelwise_mnist import PixelwiseMnist
 from lsnn.tasks.sequential_mnist import SequentialMnist
+from lsnn.tasks.store_recall import StoreRecall
 
 TASKS = {
     "sequential_mnist": SequentialMnist,
     "pixelwise_mnist": PixelwiseMnist,
+    "store_recall": StoreRecall,
 }
 
 

@@ -34,7 +34,7 @@ WRONG_VALUES = [
     ("data", "", "a text matching"),
     ("data", ["a"], "a text"),
     ("task", "sequential_mnist", "a mapping"),
-    ("task.name", "sequential_cifar", "one of pixelwise_mnist, sequential_mnist"),
+    ("task.name", "sequential_cifar", "one of pixelwise_mnist, sequential_mnist, store_recall"),
     ("task.name", 3, "a text"),
     ("network", [], "a mapping"),
     ("network.neurons", "spiking", "one of rate"),

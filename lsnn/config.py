@@ -313,6 +313,8 @@ def _allowed(schema) -> str:
             ("exclusiveMinimum", ">"),
             ("minimum", ">="),
             ("maximum", "<="),
+            ("exclusiveMaximum", "<"),
+            ("multipleOf", "a multiple of"),
             ("pattern", "matching"),
             ("minLength", "of a length >="),
             ("maxLength", "of a length <="),

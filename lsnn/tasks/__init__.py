@@ -19,9 +19,15 @@ and to training and workflow
 - ``data_files``: names of the files below the data folder that it reads.
 """
 
+from lsnn.tasks.pixelwise_mnist import PixelwiseMnist
 from lsnn.tasks.sequential_mnist import SequentialMnist
+from lsnn.tasks.store_recall import StoreRecall
 
-TASKS = {"sequential_mnist": SequentialMnist}
+TASKS = {
+    "sequential_mnist": SequentialMnist,
+    "pixelwise_mnist": PixelwiseMnist,
+    "store_recall": StoreRecall,
+}
 
 
 def new_task(settings, data):

@@ -34,7 +34,7 @@ WRONG_VALUES = [
     ("data", "", "a text matching"),
     ("data", ["a"], "a text"),
     ("task", "sequential_mnist", "a mapping"),
-    ("task.name", "sequential_cifar", "one of sequential_mnist"),
+    ("task.name", "sequential_cifar", "one of pixelwise_mnist, sequential_mnist, store_recall"),
     ("task.name", 3, "a text"),
     ("network", [], "a mapping"),
     ("network.neurons", "spiking", "one of rate"),
@@ -85,6 +85,38 @@ UNKNOWN_KEYS = [
     ("training.learning_rates", "did you mean learning_rate?"),
     ("learning_rules.bptt.iteration", "did you mean iterations?"),
     ("curvature.rule", "allowed: parameters, samples, split, tolerance"),
+    ("task.n_symbols", "allowed: name"),
+]
+
+# task, option, wrong value, what the message says is allowed
+WRONG_OPTIONS = [
+    ("pixelwise_mnist", "encoding", "spikes", 'one of "analog", "threshold"'),
+    ("pixelwise_mnist", "n_inputs", 81, "a whole number >= 4 and <= 1000 and a multiple of 2"),
+    ("pixelwise_mnist", "n_inputs", 2, "a whole number >= 4"),
+    ("pixelwise_mnist", "n_inputs", "80", "a whole number >= 4"),
+    ("pixelwise_mnist", "repeat", 0, "a whole number >= 1"),
+    ("pixelwise_mnist", "downsample", 4, "one of 1, 2"),
+    ("pixelwise_mnist", "test_noise", -0.2, "a number >= 0"),
+    ("pixelwise_mnist", "test_noise", NAN, "a finite number"),
+    ("store_recall", "n_symbols", 2, "a whole number >= 3"),
+    ("store_recall", "symbol_steps", 0, "a whole number >= 1"),
+    ("store_recall", "group_size", 2.5, "a whole number >= 1"),
+    ("store_recall", "input_rate", 0, "a number > 0"),
+    ("store_recall", "input_rate", 1001, "<= 1000"),
+    ("store_recall", "cue_probability", 0, "a number >= 1e-06"),
+    ("store_recall", "cue_probability", 1, "< 1"),
+    ("store_recall", "cue_probability", "1/7", "a number >= 1e-06"),
+]
+
+# task, option of another task, its own options
+OPTIONS_OF_OTHERS = [
+    ("pixelwise_mnist", "n_symbols", "downsample, encoding, n_inputs, name, repeat, test_noise"),
+    (
+        "store_recall",
+        "n_inputs",
+        "cue_probability, group_size, input_rate, n_symbols, name, symbol_steps",
+    ),
+    ("sequential_mnist", "encoding", "name"),
 ]
 
 
@@ -112,6 +144,50 @@ def test_an_unknown_key_is_refused_in_one_line(key, hint):
     message = refusal(at(key, 1))
     assert message.startswith(key + ": unknown key")
     assert message.count("\n") == 0 and hint in message
+
+
+@pytest.mark.parametrize("task, option, value, allowed", WRONG_OPTIONS)
+def test_an_impossible_option_of_a_task_is_refused_in_one_line(task, option, value, allowed):
+    message = refusal({"task": {"name": task, option: value}})
+    assert message.startswith("task.{}: ".format(option)) and message.count("\n") == 0
+    assert " is not possible; allowed: " in message and allowed in message
+
+
+@pytest.mark.parametrize("task, option, own", OPTIONS_OF_OTHERS)
+def test_an_option_of_another_task_is_unknown(task, option, own):
+    message = refusal({"task": {"name": task, option: 1}})
+    assert message.startswith("task.{}: unknown key".format(option))
+    assert message.endswith("allowed: " + own) and message.count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    "task, options",
+    [
+        ("sequential_mnist", {}),
+        (
+            "pixelwise_mnist",
+            {
+                "encoding": "threshold",
+                "n_inputs": 80,
+                "repeat": 1,
+                "downsample": 1,
+                "test_noise": 0.0,
+            },
+        ),
+        (
+            "store_recall",
+            {
+                "n_symbols": 12,
+                "symbol_steps": 200,
+                "group_size": 25,
+                "input_rate": 50.0,
+                "cue_probability": 1 / 7,
+            },
+        ),
+    ],
+)
+def test_the_options_of_a_task_have_the_published_values_as_defaults(task, options):
+    assert parse_study({"task": {"name": task}}).task == dict(options, name=task)
 
 
 def test_every_mistake_has_its_own_line():

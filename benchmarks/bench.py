@@ -23,11 +23,11 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 import floor
 from hessian import measure, read_checkpoints
 from lsnn import backend, checkpoints
-from lsnn.config import parse_study
+from lsnn.config import parse_study, read_study
 from lsnn.curvature import Hessian
 from lsnn.network import network_of
 from lsnn.randomness import generator
-from lsnn.training import Trainer
+from lsnn.training import Trainer, start_of_run
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RUNS = os.path.join("results", "sequential_mnist", "runs")  # of the default study, if it was run
@@ -36,6 +36,7 @@ SEED = 1
 ROUNDS = 30
 CALLS_PER_ROUND = 3
 ROUNDS_OF_PASSES = 7  # of what takes a second
+ROUNDS_OF_LONG_ONES = 5  # of what takes ten
 EVALUATION_PRODUCTS = 20  # parts of the evaluation set in the floor of an evaluation pass
 SHORTER = 10  # a run that stands in for the study's has as many times fewer iterations
 FEW_CHECKPOINTS, MORE_CHECKPOINTS = 2, 12  # of jobs that show whether memory grows
@@ -100,6 +101,26 @@ def measure_training(study, network):
     figures["evaluation pass"] = spread(times["pass"])
     figures["evaluation ratio"] = spread(times["pass"] / floors)
     return figures
+
+
+def measure_long_sequences(study):
+    """Return the figures of iterations of pixel-wise MNIST, after the first, which is slow."""
+    network = network_of(study)
+    network.draw_delays(generator(SEED, "delays"))
+    weights, rewiring = start_of_run(network, study.training, SEED)
+    trainer = Trainer(network, "bptt", study.training, weights, SEED, rewiring=rewiring)
+    batch, iterations = study.training.batch_size, itertools.count()
+    calls = {
+        "floor": floor.Floor(floor.delayed_step, network, batch),
+        "iteration": lambda: trainer.step(*network.task.batch(SEED, next(iterations), batch)),
+    }
+    times = in_turn(calls, rounds=ROUNDS_OF_LONG_ONES, calls_per_round=1)
+    floors = network.task.n_steps * times["floor"]
+    return {
+        "pixel-wise floor": spread(1e-3 * floors),
+        "pixel-wise iteration": spread(1e-3 * times["iteration"]),
+        "pixel-wise ratio": spread(times["iteration"] / floors),
+    }
 
 
 def default_hessian(study, network):
@@ -307,6 +328,9 @@ def measure_all(study, network, folder):
     hessian = default_hessian(study, network)
     figures.update(measure_products(study, network, hessian))
     log("Hessian-vector products measured")
+    long_one = read_study(os.path.join(REPOSITORY, "studies", "pixelwise_mnist.yaml"))
+    figures.update(measure_long_sequences(long_one._replace(data=study.data)))
+    log("pixel-wise MNIST measured")
     jobs = Jobs(folder, study.tensorflow, study.data)
     comparisons, runs = [], []
     for rule, schedule in study.learning_rules.items():

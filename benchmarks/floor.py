@@ -39,6 +39,7 @@ class Arrays(object):
         self.n_in, self.n_units = network.shapes["w_in"]
         self.n_out = network.task.n_out
         self.n_steps = network.task.n_steps
+        self.n_delays = network.settings.n_delays
         self.batch = batch
         self._generator = np.random.RandomState(1)
 
@@ -90,6 +91,20 @@ def three_factor(arrays):
     error, of_readout = _readout_gradient(arrays, states[-1])
     inputs = arrays.matrix(arrays.batch, arrays.n_in)
     return used + [of_readout] + _gradients([states[-2], inputs], [error, error])
+
+
+def delayed_step(arrays):
+    """One step of BPTT where synapses have delays: weights (n_pre, n_delays n_post).
+
+    Forward x w_in and z w_rec; back d w_rec^T; for the weights x^T d and z^T d.
+    """
+    arriving = arrays.n_delays * arrays.n_units
+    inputs, state = arrays.matrix(arrays.batch, arrays.n_in), arrays.state()
+    error = arrays.matrix(arrays.batch, arriving)
+    w_in, w_rec = arrays.matrix(arrays.n_in, arriving), arrays.matrix(arrays.n_units, arriving)
+    currents = [tf.matmul(inputs, w_in), tf.matmul(state, w_rec)]
+    back = tf.matmul(error, w_rec, transpose_b=True)
+    return currents + [back] + _gradients([inputs, state], [error, error])
 
 
 def hessian_product(arrays):

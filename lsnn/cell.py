@@ -56,7 +56,7 @@ class Cell(object):
         sizes = [n_units] * len(self.neurons.state_type._fields)
         return CellState(self.neurons.state_type(*sizes), (n_units,) * (self.n_delays - 1))
 
-    def zero_state(self, batch_size, dtype=tf.float32):
+    def zero_state(self, batch_size, dtype=None):
         """Return the state before the first step."""
         shape = tf.stack([batch_size, self.neurons.n_units])
         underway = tuple(tf.zeros(shape) for _ in range(self.n_delays - 1))
@@ -68,7 +68,7 @@ class Cell(object):
         Args:
             inputs: x_t (batch, n_in); numbers of any type.
             state: :class:`CellState` after the step before.
-            scope: of no effect; TensorFlow's recurrent cells have it.
+            scope: of no effect, as ``dtype`` of :meth:`zero_state`: TensorFlow calls cells with them.
             noise: current that is added (batch, units), if any.
         """
         recurrent = tf.matmul(self._rule.recurrent_input(state.neurons.z), self._w_rec)

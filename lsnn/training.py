@@ -251,18 +251,7 @@ def train(network, settings, state_file, log=print, threads=1):
     checkpoint_every = settings["schedule"]["checkpoint_every"]
     progress = Progress(state_file, {"settings": settings}, log)
     network.draw_delays(generator(seed, "delays"))
-    weights = network.initial_weights(generator(seed, "weights"))
-    rewiring = None
-    if is_rewired(network.settings.connectivity, network.settings.excitatory):
-        rewiring = Rewiring(
-            weights,
-            seed,
-            network.settings.connectivity,
-            network.settings.excitatory,
-            training.l1,
-            training.temperature,
-        )
-        weights.update(rewiring.start)
+    weights, rewiring = start_of_run(network, training, seed)
     first = 0
     if progress.iterations:
         first = int(progress.iterations[-1])
@@ -291,6 +280,24 @@ def train(network, settings, state_file, log=print, threads=1):
         _require_finite(loss, iteration, settings, state_file)
     done = iteration - first
     return progress, (1000.0 * seconds / done if done else None)
+
+
+def start_of_run(network, training, seed):
+    """Return the weights before training, arrays by name, and the run's rewiring, if any."""
+    weights = network.initial_weights(generator(seed, "weights"))
+    settings = network.settings
+    if not is_rewired(settings.connectivity, settings.excitatory):
+        return weights, None
+    rewiring = Rewiring(
+        weights,
+        seed,
+        settings.connectivity,
+        settings.excitatory,
+        training.l1,
+        training.temperature,
+    )
+    weights.update(rewiring.start)
+    return weights, rewiring
 
 
 def _is_good_enough(progress, accuracy):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from conftest import REPOSITORY
-from lsnn.config import as_mapping, read_study
+from lsnn.config import parse_study, read_study
 from lsnn.files import read_record, sha256_of_file
 from report_tables import in_words
 
@@ -18,7 +18,7 @@ COMMITTED = sorted(path for path in (REPOSITORY / "results/committed").iterdir()
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 def test_tables_are_those_that_the_metadata_tell_of(folder):
     metadata = read_record(folder / "metadata.json")
-    assert metadata["study"] == as_mapping(read_study(folder / "config.yaml"))
+    assert parse_study(metadata["study"]) == read_study(folder / "config.yaml")
     for name, sha256 in metadata["outputs"].items():
         assert sha256_of_file(folder / name) == sha256
 
@@ -34,15 +34,20 @@ def test_the_full_study_is_complete():
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 def test_figures_are_redrawn_to_the_same_bytes(folder, tmp_path):
     """With neither TensorFlow nor MNIST: this Python has none, and no data folder is given."""
-    subprocess.run(
-        [sys.executable, "scripts/plot.py", "--config", folder / "config.yaml"]
-        + ["--trajectories", folder / "trajectories.csv", "--output", tmp_path],
-        cwd=REPOSITORY,
-        check=True,
-    )
+    commands = [
+        ["scripts/plot.py", "--config", folder / "config.yaml"]
+        + ["--trajectories", folder / "trajectories.csv"]
+    ]
+    commands += [
+        ["scripts/plot_raster.py", "--trial", trial]
+        for trial in sorted((folder / "trials").glob("*.npz"))
+    ]
+    for command in commands:
+        subprocess.run([sys.executable, *command, "--output", tmp_path], cwd=REPOSITORY, check=True)
     for path in sorted((folder / "figures").glob("*.svg")):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
-    assert len(list(tmp_path.iterdir())) == len(list((folder / "figures").iterdir())) == 15
+    redrawn = {path.name for path in tmp_path.iterdir()}
+    assert redrawn == {path.name for path in (folder / "figures").iterdir()}
 
 
 def test_the_numbers_in_the_readme_are_those_of_the_summary():

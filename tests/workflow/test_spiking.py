@@ -113,7 +113,7 @@ def test_it_is_all_in_the_report(checkout, config, results, tmp_path):
     done = checkout.snakemake("--configfile", config, "--report", tmp_path / "report.html")
     assert done.returncode == 0, done.stdout
     text = (tmp_path / "report.html").read_text()
-    for part in ("raster bptt", "raster three_factor", "loss and accuracy", "trained from seed"):
+    for part in ("raster bptt", "raster three factor", "loss and accuracy", "trained from seed"):
         assert part in text
 
 

@@ -46,7 +46,9 @@ rule plot_raster:
             f"{RESULTS}/figures/raster_{{learning_rule}}.svg",
             caption="../report/raster.rst",
             category="Figures",
-            labels={"figure": "raster {learning_rule}"},
+            labels=lambda wildcards: {
+                "figure": f"raster {wildcards.learning_rule.replace('_', ' ')}"
+            },
         ),
         f"{RESULTS}/figures/raster_{{learning_rule}}.pdf",
         f"{RESULTS}/figures/raster_{{learning_rule}}.png",

@@ -18,10 +18,14 @@ demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in minutes
 	$(SNAKEMAKE) --configfile studies/demo.yaml
 	$(call report,studies/demo.yaml)
 
-figures: .venv/workflow ## redraw the figures of the committed results from their tables
+figures: .venv/workflow ## redraw the figures of the committed results from their tables and trials
 	@for study in results/committed/*; do \
 	    .venv/bin/python scripts/plot.py --config $$study/config.yaml \
 	        --trajectories $$study/trajectories.csv --output $$study/figures || exit 1; \
+	    for trial in $$study/trials/*.npz; do \
+	        [ ! -e $$trial ] || .venv/bin/python scripts/plot_raster.py --trial $$trial \
+	            --output $$study/figures || exit 1; \
+	    done; \
 	    echo "figures: $$study/figures"; \
 	done
 

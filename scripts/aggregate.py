@@ -1,6 +1,7 @@
 """Put all runs of a study together: trajectories.csv, summary.csv and metadata.json.
 
-Runs of another configuration, and tables that were altered, are refused, never mixed in.
+Runs of another configuration, and tables that were altered, are refused, never mixed in. A study
+without curvature has no eigenvalues in the three.
 """
 
 import argparse
@@ -23,8 +24,8 @@ from tables import (
     CURVATURE,
     LEARNING_CURVE,
     RUN_KEYS,
-    TRAJECTORIES,
     read_recorded_table,
+    trajectories_columns,
     write_table,
 )
 
@@ -38,13 +39,8 @@ CURVATURE_KEYS = (
     "products",
     "checkpoints",
 )
-COSTS = (
-    "training_wall_seconds",
-    "ms_per_iteration",
-    "curvature_wall_seconds",
-    "seconds_per_product",
-    "products_per_checkpoint",
-)
+TRAINING_COSTS = ("training_wall_seconds", "ms_per_iteration")
+CURVATURE_COSTS = ("curvature_wall_seconds", "seconds_per_product", "products_per_checkpoint")
 
 
 class Run(NamedTuple):
@@ -63,33 +59,48 @@ def read_run(folder, study, rule, seed):
     training = read_result(
         os.path.join(folder, "training.json"), TRAINING_KEYS, study.training_settings(rule, seed)
     )
-    curvature = read_result(
-        os.path.join(folder, "curvature.json"), CURVATURE_KEYS, study.curvature_settings()
-    )
-    if curvature["checkpoints"]["sha256"] != training["outputs"].get("checkpoints.npz"):
-        raise ResultError(
-            f"{os.path.join(folder, 'curvature.json')}: not of the checkpoints that training.json "
-            "tells of; run the job that writes it again"
+    tables = {
+        "learning_curve.csv": read_recorded_table(
+            os.path.join(folder, "learning_curve.csv"), LEARNING_CURVE, training
         )
-    learning_curve = read_recorded_table(
-        os.path.join(folder, "learning_curve.csv"), LEARNING_CURVE, training
-    )
-    eigenvalues = read_recorded_table(os.path.join(folder, "curvature.csv"), CURVATURE, curvature)
-    table = join(learning_curve, eigenvalues, folder, rule, seed)
+    }
     metadata = {
         "learning_rule": rule,
         "seed": seed,
-        "checkpoints": len(table),
         "training_environment": training["environment"],
         "training_wall_seconds": training["wall_seconds"],
         "ms_per_iteration": training["ms_per_iteration"],
+    }
+    if study.curvature:
+        tables["curvature.csv"], of_curvature = read_curvature(folder, study, training)
+        metadata.update(of_curvature)
+    table = join(tables, folder, rule, seed)
+    return Run(table[list(trajectories_columns(study))], {**metadata, "checkpoints": len(table)})
+
+
+def read_curvature(folder, study, training):
+    """Return the table of eigenvalues of a run, and what they cost as entries of metadata.json.
+
+    Raises:
+        ResultError: as :func:`read_run`, or they are not of the checkpoints of ``training``, the
+            record in training.json.
+    """
+    path = os.path.join(folder, "curvature.json")
+    curvature = read_result(path, CURVATURE_KEYS, study.curvature_settings())
+    if curvature["checkpoints"]["sha256"] != training["outputs"].get("checkpoints.npz"):
+        raise ResultError(
+            f"{path}: not of the checkpoints that training.json tells of; run the job that writes "
+            "it again"
+        )
+    table = read_recorded_table(os.path.join(folder, "curvature.csv"), CURVATURE, curvature)
+    metadata = {
         "curvature_environment": curvature["environment"],
         "curvature_wall_seconds": curvature["wall_seconds"],
         "seconds_per_product": curvature["seconds_per_product"],
         "products": curvature["products"],
         "products_per_checkpoint": curvature["products"] / len(table),
     }
-    return Run(table, metadata)
+    return table, metadata
 
 
 def read_result(path, keys, settings):
@@ -114,53 +125,68 @@ def read_result(path, keys, settings):
     return record
 
 
-def join(learning_curve, eigenvalues, folder, rule, seed):
-    """Return the rows of both tables of a run side by side, with the generalization gaps.
+def join(tables, folder, rule, seed):
+    """Return the rows of a run's tables (by file name) side by side, with the generalization gaps.
 
     Raises:
-        ResultError: the tables have rows of another run, or not the same iterations.
+        ResultError: a table has rows of another run or an iteration twice, or the tables do not
+            have the same iterations.
     """
-    tables = {"learning_curve.csv": learning_curve, "curvature.csv": eigenvalues}
     for name, table in tables.items():
+        path = os.path.join(folder, name)
         foreign = table[(table["learning_rule"] != rule) | (table["seed"] != seed)]
         if len(foreign):
             row = foreign.iloc[0]
             raise ResultError(
-                f"{os.path.join(folder, name)}: a row of rule {row['learning_rule']}, seed "
-                f"{row['seed']} among those of rule {rule}, seed {seed}; run the job that writes "
-                "it again"
+                f"{path}: a row of rule {row['learning_rule']}, seed {row['seed']} among those of "
+                f"rule {rule}, seed {seed}; run the job that writes it again"
             )
-    iterations = [sorted(table["iteration"]) for table in tables.values()]
-    if iterations[0] != iterations[1] or len(set(iterations[0])) < len(iterations[0]):
-        unmatched = sorted(set(iterations[0]) ^ set(iterations[1]))
+        repeated = table["iteration"][table["iteration"].duplicated()]
+        if len(repeated):
+            raise ResultError(
+                f"{path}: iteration {repeated.iloc[0]} more than once; run the job that writes it "
+                "again"
+            )
+    joined = tables["learning_curve.csv"]
+    if "curvature.csv" in tables:
+        joined = with_eigenvalues(joined, tables["curvature.csv"], folder)
+    joined = joined.sort_values("iteration")
+    joined["generalization_gap"] = joined["train_accuracy"] - joined["test_accuracy"]
+    joined["generalization_gap_loss"] = joined["test_loss"] - joined["train_loss"]
+    return joined
+
+
+def with_eigenvalues(learning_curve, eigenvalues, folder):
+    """Return the rows of the learning curve with the eigenvalues at the same iterations."""
+    unmatched = sorted(set(learning_curve["iteration"]) ^ set(eigenvalues["iteration"]))
+    if unmatched:
         raise ResultError(
-            f"{folder}: learning_curve.csv and curvature.csv do not have the same iterations, "
-            f"each once: {len(iterations[0])} and {len(iterations[1])} rows, in one of them alone: "
-            f"{', '.join(map(str, unmatched[:5])) or 'none'}; run the job that writes "
-            "curvature.csv again"
+            f"{folder}: learning_curve.csv and curvature.csv do not have the same iterations: "
+            f"{len(learning_curve)} and {len(eigenvalues)} rows, in one of them alone: "
+            f"{', '.join(map(str, unmatched[:5]))}; run the job that writes curvature.csv again"
         )
-    table = learning_curve.merge(eigenvalues, on=list(RUN_KEYS)).sort_values("iteration")
-    table["generalization_gap"] = table["train_accuracy"] - table["test_accuracy"]
-    table["generalization_gap_loss"] = table["test_loss"] - table["train_loss"]
-    return table[list(TRAJECTORIES)]
+    return learning_curve.merge(eigenvalues, on=list(RUN_KEYS))
 
 
 def describe(study, runs):
     """Return the content of metadata.json but for the hashes of the tables."""
     entries = pd.DataFrame([one.metadata for one in runs])
-    entries = entries.astype(dict.fromkeys(COSTS, float))
-    medians = entries.groupby("learning_rule", sort=False)[list(COSTS)].median()
+    costs = list(TRAINING_COSTS + (CURVATURE_COSTS if study.curvature else ()))
+    entries = entries.astype(dict.fromkeys(costs, float))
+    medians = entries.groupby("learning_rule", sort=False)[costs].median()
     medians = medians.astype(object).where(medians.notna(), None)
+    totals = {
+        "runs": len(runs),
+        "training_wall_seconds": float(entries["training_wall_seconds"].sum()),
+    }
+    if study.curvature:
+        totals["curvature_wall_seconds"] = float(entries["curvature_wall_seconds"].sum())
+        totals["products"] = int(entries["products"].sum())
     return {
         "study": as_mapping(study),
         "runs": [one.metadata for one in runs],
         "medians": medians.to_dict("index"),
-        "totals": {
-            "runs": len(runs),
-            "training_wall_seconds": float(entries["training_wall_seconds"].sum()),
-            "curvature_wall_seconds": float(entries["curvature_wall_seconds"].sum()),
-            "products": int(entries["products"].sum()),
-        },
+        "totals": totals,
         "aggregation_environment": {
             "python": platform.python_version(),
             "numpy": np.__version__,

@@ -1,7 +1,8 @@
 """Draw the figures of a study from its trajectories.csv, each as svg, pdf and png.
 
 Thin lines are runs; thick lines and bands are the mean over seeds and its 95 % bootstrap interval,
-computed as in summary.csv. A cross marks an eigenvalue that did not converge.
+computed as in summary.csv. A run that stopped early keeps its weights: in means it counts with its
+last value at later fractions of training. A cross marks an eigenvalue that did not converge.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from lsnn.errors import run
 from lsnn.files import atomic_write, read_record
 from lsnn.learning_rules import LEARNING_RULES
 from study_statistics import common_levels, log_eigenvalue_at_levels, mean_and_interval
-from tables import TRAJECTORIES, read_recorded_table, read_table
+from tables import read_recorded_table, read_table, trajectories_columns
 
 LABELS = {"bptt": "BPTT", "three_factor": "three-factor"}
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
@@ -77,11 +78,11 @@ def styles(rules):
 def plot_leading_eigenvalue(trajectories, learning_rate):
     """Return the figure of lambda_max along training."""
     figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
-    draw_curves(axes, positive(trajectories, "lambda_max"), "fraction", "lambda_max")
+    draw_curves(axes, trajectories, "lambda_max", drawn=positive)
     draw_threshold(axes, learning_rate)
     axes.set(yscale="log", xlabel=FRACTION, ylabel=LAMBDA_MAX)
     add_legend(figure, trajectories, "lambda_max", learning_rate=learning_rate)
-    tell_left_out(figure, trajectories, "lambda_max")
+    tell_below(figure, left_out(trajectories, "lambda_max"), stopped_early(trajectories))
     return figure
 
 
@@ -89,11 +90,12 @@ def plot_smallest_eigenvalue(trajectories, learning_rate):
     """Return the figure of lambda_min along training."""
     figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
     axes.axhline(0, color="0.4", linewidth=0.8)
-    draw_curves(axes, trajectories, "fraction", "lambda_min")
+    draw_curves(axes, trajectories, "lambda_min")
     axes.set_yscale("symlog", linthresh=1)
     axes.set(xlabel=FRACTION, ylabel=r"smallest eigenvalue $\lambda_{\min}$")
     add_legend(figure, trajectories, "lambda_min")
-    tell_left_out(figure, trajectories, "lambda_min", also_not_positive=False)
+    missing = left_out(trajectories, "lambda_min", also_not_positive=False)
+    tell_below(figure, missing, stopped_early(trajectories))
     return figure
 
 
@@ -106,13 +108,14 @@ def plot_loss_and_accuracy(trajectories, learning_rate):
         "test_accuracy": "test accuracy",
     }
     for axes, (column, text) in zip(panels, columns.items(), strict=True):
-        draw_curves(axes, trajectories, "fraction", column)
+        draw_curves(axes, trajectories, column)
         axes.set(xlabel=FRACTION, ylabel=text)
     panels[0].set_yscale("log")
     label_losses(panels[0].yaxis)
     for axes in panels[1:]:
         axes.set_ylim(0, 1)
     add_legend(figure, trajectories)
+    tell_below(figure, stopped_early(trajectories))
     return figure
 
 
@@ -127,7 +130,7 @@ def plot_eigenvalue_against_loss(trajectories, learning_rate):
     axes.invert_xaxis()
     label_losses(axes.xaxis)
     add_legend(figure, trajectories, "lambda_max", learning_rate=learning_rate)
-    tell_left_out(figure, trajectories, "lambda_max")
+    tell_below(figure, left_out(trajectories, "lambda_max"))
     return figure
 
 
@@ -144,14 +147,14 @@ def plot_generalization_gap(trajectories, learning_rate):
         draw_points(axes, rows, "lambda_max", column)
         axes.set(xscale="log", xlabel=LAMBDA_MAX, ylabel=text)
     add_legend(figure, trajectories, "lambda_max", points=True)
-    tell_left_out(figure, trajectories, "lambda_max")
+    tell_below(figure, left_out(trajectories, "lambda_max"))
     return figure
 
 
-FIGURES = {
+FIGURES = {"loss_and_accuracy": plot_loss_and_accuracy}
+FIGURES_OF_CURVATURE = {
     "leading_eigenvalue": plot_leading_eigenvalue,
     "smallest_eigenvalue": plot_smallest_eigenvalue,
-    "loss_and_accuracy": plot_loss_and_accuracy,
     "eigenvalue_against_loss": plot_eigenvalue_against_loss,
     "generalization_gap": plot_generalization_gap,
 }
@@ -160,6 +163,20 @@ FIGURES = {
 def positive(trajectories, column):
     """Return the rows that a logarithmic axis can show."""
     return trajectories[trajectories[column] > 0]
+
+
+def carried_on(trajectories):
+    """Return the rows with the last one of every stopped run repeated at later fractions.
+
+    Those are the fractions at which another run of its rule has a checkpoint.
+    """
+    pieces = []
+    for _, of_rule in trajectories.groupby("learning_rule", sort=False):
+        fractions = of_rule["fraction"].unique()
+        for _, one in of_rule.groupby("seed", sort=False):
+            later = np.sort(fractions[fractions > one["fraction"].max()])
+            pieces += [one, *(one.tail(1).assign(fraction=fraction) for fraction in later)]
+    return pd.concat(pieces)
 
 
 def eigenvalue_at_losses(trajectories):
@@ -175,10 +192,10 @@ def eigenvalue_at_losses(trajectories):
     return pd.DataFrame(rows, columns=["learning_rule", "seed", "train_loss", "lambda_max"])
 
 
-def draw_curves(axes, rows, x, y):
-    """Draw runs and means of ``y`` against ``x``, which all runs of a rule have in common."""
-    draw_runs(axes, rows, x, y)
-    draw_means(axes, rows, x, y)
+def draw_curves(axes, trajectories, y, drawn=lambda rows, column: rows):
+    """Draw runs and means of ``y`` along training; ``drawn`` returns the rows that can be drawn."""
+    draw_runs(axes, drawn(trajectories, y), "fraction", y)
+    draw_means(axes, drawn(carried_on(trajectories), y), "fraction", y)
 
 
 def draw_runs(axes, rows, x, y):
@@ -211,7 +228,7 @@ def draw_points(axes, rows, x, y):
     """Draw a point a checkpoint, and a large one at the final state of every run."""
     for rule, (colour, _, marker) in styles(rows["learning_rule"].unique()).items():
         of_rule = rows[rows["learning_rule"] == rule]
-        final = of_rule[of_rule["fraction"] == 1]
+        final = of_rule.groupby("seed").tail(1)
         axes.plot(of_rule[x], of_rule[y], marker, color=colour, markersize=2.5, alpha=0.4, mew=0)
         axes.plot(final[x], final[y], marker, color=colour, markersize=7, mec="black", mew=0.8)
         crosses = unconverged(of_rule, x)
@@ -259,8 +276,8 @@ def add_legend(figure, trajectories, column=None, points=False, learning_rate=No
     figure.legend(handles=entries, loc="outside upper center", ncols=3)
 
 
-def tell_left_out(figure, trajectories, column, also_not_positive=True):
-    """Say below the axes how many values of a column could not be drawn, if any."""
+def left_out(trajectories, column, also_not_positive=True):
+    """Return in words how many values of a column could not be drawn; empty if all could."""
     missing = int(trajectories[column].isna().sum())
     not_positive = int((trajectories[column] <= 0).sum()) if also_not_positive else 0
     parts = [
@@ -268,9 +285,22 @@ def tell_left_out(figure, trajectories, column, also_not_positive=True):
         for number, what in [(not_positive, "not positive"), (missing, "missing")]
         if number
     ]
-    if parts:
-        text = f"left out, of {len(trajectories)} eigenvalues: {', '.join(parts)}"
-        figure.supxlabel(text, fontsize=8)
+    return f"left out, of {len(trajectories)} eigenvalues: {', '.join(parts)}" if parts else ""
+
+
+def stopped_early(trajectories):
+    """Return in words how many runs ended before their last iteration; empty if none did."""
+    ends = trajectories.groupby(["learning_rule", "seed"])["fraction"].max()
+    n_stopped = int((ends < 1).sum())
+    if n_stopped == 0:
+        return ""
+    return f"{n_stopped} of {len(ends)} runs stopped early; means go on with their last values"
+
+
+def tell_below(figure, *notes):
+    """Say below the axes what the notes say that are not empty."""
+    if any(notes):
+        figure.supxlabel("\n".join(filter(None, notes)), fontsize=8)
 
 
 def save(figure, folder, name):
@@ -282,16 +312,21 @@ def save(figure, folder, name):
             stream.write(buffer.getvalue())
 
 
-def read_trajectories(path):
-    """Return a table of trajectories, of whatever origin.
+def figures_of(study):
+    """Return the functions that draw the figures of a study, by name."""
+    return {**FIGURES, **FIGURES_OF_CURVATURE} if study.curvature else FIGURES
+
+
+def read_trajectories(path, study):
+    """Return a study's table of trajectories, of whatever origin.
 
     Raises:
         ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
     """
     metadata = os.path.join(os.path.dirname(path), "metadata.json")
     if os.path.exists(metadata):
-        return read_recorded_table(path, TRAJECTORIES, read_record(metadata))
-    return read_table(path, TRAJECTORIES)
+        return read_recorded_table(path, trajectories_columns(study), read_record(metadata))
+    return read_table(path, trajectories_columns(study))
 
 
 def main():
@@ -301,12 +336,12 @@ def main():
     parser.add_argument("--output", required=True, help="folder of the figures")
     arguments = parser.parse_args()
 
-    learning_rate = read_study(arguments.config).training.learning_rate
-    trajectories = read_trajectories(arguments.trajectories)
+    study = read_study(arguments.config)
+    trajectories = read_trajectories(arguments.trajectories, study)
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
-    for name, plot in FIGURES.items():
-        figure = plot(trajectories, learning_rate)
+    for name, plot in figures_of(study).items():
+        figure = plot(trajectories, study.training.learning_rate)
         save(figure, arguments.output, name)
         plt.close(figure)
 

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import numpy as np
 import pandas as pd
 
-from lsnn.config import as_mapping, read_study, schema_for
+from lsnn.config import NO_CURVATURE, as_mapping, read_study, schema_for
 from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write, read_record
 from plot import label
@@ -65,10 +65,11 @@ tbody tr {{ border-bottom: 1px solid #ccc; }}
 def summary_page(summary, study):
     """Return the page of summary.csv: a column a learning rule, then the ratios of rules."""
     n_seeds = len(study.seeds)
+    unconverged = ", and how many of the eigenvalues that did had not converged"
     body = [
         "<p>Mean over seeds, in brackets its 95 % bootstrap interval. Each rule has "
-        f"{counted(n_seeds, 'seed')}; a cell tells where fewer went into a number, and how many of "
-        "the eigenvalues that did had not converged.</p>",
+        f"{counted(n_seeds, 'seed')}; a cell tells where fewer went into a number"
+        f"{unconverged if study.curvature else ''}.</p>",
         table_of(summary, QUANTITIES, n_seeds),
     ]
     if summary["quantity"].isin(RATIOS).any():
@@ -136,12 +137,15 @@ def run_page(metadata):
     costs = [costs_of(one, f"{label(one['learning_rule'])}, seed {one['seed']}") for one in runs]
     costs += [costs_of(median, f"{label(rule)}, median") for rule, median in medians.items()]
     totals = metadata["totals"]
+    work = f"{duration(totals['training_wall_seconds'])} of training"
+    if has_curvature(metadata):
+        work += (
+            f" and {duration(totals['curvature_wall_seconds'])} of curvature "
+            f"({totals['products']} Hessian-vector products)"
+        )
     body = [
-        f"<p>{counted(totals['runs'], 'run')}, in sum "
-        f"{duration(totals['training_wall_seconds'])} of training and "
-        f"{duration(totals['curvature_wall_seconds'])} of curvature "
-        f"({totals['products']} Hessian-vector products). Runs can share a machine and run side by "
-        "side: these are sums of wall time, not the time that the study took.</p>",
+        f"<p>{counted(totals['runs'], 'run')}, in sum {work}. Runs can share a machine and run "
+        "side by side: these are sums of wall time, not the time that the study took.</p>",
         as_html(pd.DataFrame(costs).set_index("run")),
         "<h2>Environments</h2>",
         as_html(environments(metadata)),
@@ -149,16 +153,23 @@ def run_page(metadata):
     return page("Runs", body)
 
 
+def has_curvature(metadata):
+    """Tell whether the study that metadata.json tells of has eigenvalues."""
+    return metadata["study"]["curvature"] != NO_CURVATURE
+
+
 def costs_of(entry, name):
     """Return a row of the table of costs."""
-    return {
+    row = {
         "run": name,
         "training": duration(entry["training_wall_seconds"]),
         "ms per iteration": milliseconds(entry["ms_per_iteration"]),
-        "curvature": duration(entry["curvature_wall_seconds"]),
-        "ms per product": milliseconds(entry["seconds_per_product"], 1000),
-        "products per checkpoint": digits(entry["products_per_checkpoint"]),
     }
+    if "curvature_wall_seconds" in entry:
+        row["curvature"] = duration(entry["curvature_wall_seconds"])
+        row["ms per product"] = milliseconds(entry["seconds_per_product"], 1000)
+        row["products per checkpoint"] = digits(entry["products_per_checkpoint"])
+    return row
 
 
 def milliseconds(value, factor=1):
@@ -169,7 +180,7 @@ def milliseconds(value, factor=1):
 def environments(metadata):
     """Return a table of the different environments: a row an environment, what ran in it first."""
     used = {}
-    for stage in ("training", "curvature"):
+    for stage in ("training", "curvature") if has_curvature(metadata) else ("training",):
         for one in metadata["runs"]:
             name = f"{label(one['learning_rule'])} {one['seed']}"
             environment = tuple(sorted(one[f"{stage}_environment"].items()))

@@ -17,6 +17,10 @@ averaged over seeds as a geometric mean. It answers two questions:
   :data:`LEVELS` losses, evenly spaced in log loss from the initial loss down to that lowest one.
   The lambda_max of a run at a loss is that of its first crossing of it, log lambda_max being
   interpolated linearly in log loss between the checkpoints before and after.
+
+A run that stopped early (``training.stop_accuracy``) ends with the checkpoint at which it did: that
+is its final state, and averages are over the checkpoints that it has. A study without curvature has
+no number of eigenvalues.
 """
 
 from typing import NamedTuple
@@ -65,12 +69,13 @@ def summarise(trajectories):
         for rule, of_rule in trajectories.groupby("learning_rule", sort=False)
     }
     rows = []
-    for quantity, (column, which) in QUANTITIES.items():
+    there = {name: of for name, of in QUANTITIES.items() if of[0] in trajectories}
+    for quantity, (column, which) in there.items():
         for rule, of_rule in runs.items():
             numbers = [number_of_run(run, column, which) for run in of_rule.values()]
             rows.append(_row(quantity, rule, numbers, lambda mean: mean))
     others = [rule for rule in runs if rule != BASELINE and BASELINE in runs]
-    for quantity, log_ratio in RATIOS.items():
+    for quantity, log_ratio in RATIOS.items() if "lambda_max" in trajectories else ():
         for rule in others:
             pairs = [(runs[rule][s], runs[BASELINE][s]) for s in runs[rule] if s in runs[BASELINE]]
             numbers = [log_ratio(run, baseline) for run, baseline in pairs]

@@ -30,12 +30,12 @@ for _name in EIGENVALUES:
     CURVATURE[_name + "_residual"] = "estimate"  # |Hv - lambda v| / |lambda|
     CURVATURE[_name + "_converged"] = "flag"
 CURVATURE["products"] = "integer"  # Hessian-vector products, of all eigenvalues together
-TRAJECTORIES = {
-    **LEARNING_CURVE,
-    **CURVATURE,
+GAPS = {
     "generalization_gap": "number",  # train_accuracy - test_accuracy
     "generalization_gap_loss": "number",  # test_loss - train_loss, nats
 }
+TRAJECTORIES = {**LEARNING_CURVE, **CURVATURE, **GAPS}
+TRAJECTORIES_WITHOUT_CURVATURE = {**LEARNING_CURVE, **GAPS}
 SUMMARY = {
     "quantity": "text",
     "learning_rule": "text",
@@ -53,6 +53,11 @@ _MEANING = {
     "number": "numbers",
     "estimate": "numbers",
 }
+
+
+def trajectories_columns(study):
+    """Return the columns of a study's trajectories.csv (name: kind)."""
+    return TRAJECTORIES if study.curvature else TRAJECTORIES_WITHOUT_CURVATURE
 
 
 def read_table(path, columns):

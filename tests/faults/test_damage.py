@@ -213,10 +213,12 @@ def test_results_of_a_run(study_folder, tell, name):
 
 @pytest.mark.parametrize("name", ["trajectories.csv", "summary.csv", "metadata.json"])
 def test_tables_of_a_study(study_folder, tell, name):
+    study = read_study(str(study_folder / "config.yaml"))
+
     def read():
         record = read_record(study_folder / "metadata.json")
         summary = read_recorded_table(study_folder / "summary.csv", SUMMARY, record)
-        trajectories = plot.read_trajectories(str(study_folder / "trajectories.csv"))
+        trajectories = plot.read_trajectories(str(study_folder / "trajectories.csv"), study)
         return summary.to_csv(), trajectories.to_csv(), record
 
     refused_or_the_same(study_folder / name, read, tell)

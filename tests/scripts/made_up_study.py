@@ -7,7 +7,12 @@ import yaml
 
 from lsnn.config import read_study
 from lsnn.files import sha256_of_file, write_record, write_table
-from tables import CURVATURE, LEARNING_CURVE, TRAJECTORIES
+from tables import (
+    CURVATURE,
+    LEARNING_CURVE,
+    TRAJECTORIES,
+    TRAJECTORIES_WITHOUT_CURVATURE,
+)
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = {
@@ -18,6 +23,7 @@ CONFIG = {
     },
     "seeds": [2, 1],
 }
+WITHOUT_CURVATURE = {**CONFIG, "curvature": "none"}
 CHECKPOINTS = 6
 
 
@@ -77,13 +83,29 @@ def trajectories(rules=("bptt", "three_factor"), seeds=(1, 2)):
     return table[list(TRAJECTORIES)]
 
 
-def write_study(folder):
+def without_curvature():
+    """The same as :func:`trajectories`, of a study without curvature."""
+    return trajectories()[list(TRAJECTORIES_WITHOUT_CURVATURE)]
+
+
+def stopped_early(table=None, rule="bptt", seed=1, fraction=0.4):
+    """The trajectories of a study in which one run stopped at a fraction of its training."""
+    table = trajectories() if table is None else table
+    run = (table["learning_rule"] == rule) & (table["seed"] == seed)
+    return table[~run | (table["fraction"] <= fraction)].reset_index(drop=True)
+
+
+def write_config(path, config):
+    """Write a configuration, and return the study that it describes."""
+    with open(path, "w") as stream:
+        yaml.safe_dump(config, stream)
+    return read_study(path)
+
+
+def write_study(folder, config=CONFIG):
     """Write the configuration and all runs of the study to ``folder``."""
     os.makedirs(folder, exist_ok=True)
-    config = os.path.join(folder, "config.yaml")
-    with open(config, "w") as stream:
-        yaml.safe_dump(CONFIG, stream)
-    study = read_study(config)
+    study = write_config(os.path.join(folder, "config.yaml"), config)
     for rule in study.learning_rules:
         for seed in study.seeds:
             write_run(run_folder(folder, rule, seed), study, rule, seed)
@@ -96,11 +118,8 @@ def run_folder(folder, rule, seed):
 def write_run(folder, study, rule, seed, rows=None, eigenvalues=None):
     """Write one run, with other rows than the made-up ones where they are given."""
     rows = rows or learning_curve(rule, seed)
-    eigenvalues = eigenvalues or curvature(rule, seed)
     curve_file = os.path.join(folder, "learning_curve.csv")
-    curvature_file = os.path.join(folder, "curvature.csv")
     write_table(curve_file, [name for name in LEARNING_CURVE if name in rows[0]], rows)
-    write_table(curvature_file, [name for name in CURVATURE if name in eigenvalues[0]], eigenvalues)
     environment = {
         "python": "3.6.15",
         "numpy": "1.16.6",
@@ -123,6 +142,11 @@ def write_run(folder, study, rule, seed, rows=None, eigenvalues=None):
             "ms_per_iteration": 1.5 * seed,
         },
     )
+    if not study.curvature:
+        return
+    eigenvalues = eigenvalues or curvature(rule, seed)
+    curvature_file = os.path.join(folder, "curvature.csv")
+    write_table(curvature_file, [name for name in CURVATURE if name in eigenvalues[0]], eigenvalues)
     write_record(
         os.path.join(folder, "curvature.json"),
         {

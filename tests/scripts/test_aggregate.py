@@ -11,7 +11,7 @@ from lsnn.config import read_study
 from lsnn.errors import ResultError
 from lsnn.files import read_record, sha256_of_file, write_record
 from study_statistics import summarise
-from tables import SUMMARY, TRAJECTORIES, read_table
+from tables import SUMMARY, TRAJECTORIES, TRAJECTORIES_WITHOUT_CURVATURE, read_table
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_missing_key_of_a_record_is_refused(run, run_folder):
     [
         (
             "training.json",
-            {"training": {"learning_rate": 0.02, "batch_size": 256, "l2": 0.01}},
+            {"training": {"learning_rate": 0.02}},
             "training.learning_rate: 0.02 there, 0.01 wanted",
         ),
         ("training.json", {"seed": 2}, "seed: 2 there, 1 wanted"),
@@ -184,7 +184,9 @@ def test_missing_key_of_a_record_is_refused(run, run_folder):
 def test_other_settings_are_refused(run, run_folder, name, change, message):
     path = os.path.join(run_folder, name)
     record = read_record(path)
-    record["settings"].update(change)
+    for key, value in change.items():
+        there = record["settings"].get(key)
+        record["settings"][key] = {**there, **value} if isinstance(there, dict) else value
     write_record(path, record)
     refused(run, path, f"of another configuration: {message}.")
 
@@ -217,12 +219,55 @@ def test_rows_that_repeat_are_refused(run, run_folder):
     rows = made_up_study.learning_curve("bptt", 1)
     eigenvalues = made_up_study.curvature("bptt", 1)
     write_again(run_folder, rows=rows + rows[-1:], eigenvalues=eigenvalues + eigenvalues[-1:])
-    refused(run, run_folder, "do not have the same iterations", "7 and 7 rows", "none;")
+    refused(run, os.path.join(run_folder, "learning_curve.csv"), "iteration 100 more than once")
+    write_again(run_folder, eigenvalues=eigenvalues + eigenvalues[-1:])
+    refused(run, os.path.join(run_folder, "curvature.csv"), "iteration 100 more than once")
 
 
 def test_rows_of_another_run_are_refused(run, run_folder):
     write_again(run_folder, eigenvalues=made_up_study.curvature("bptt", 2))
     refused(run, "curvature.csv", "a row of rule bptt, seed 2 among those of rule bptt, seed 1")
+
+
+def test_a_study_without_curvature_needs_none_and_has_none(folder, run):
+    made_up_study.write_study(folder, made_up_study.WITHOUT_CURVATURE)
+    for path in folder.rglob("curvature.*"):
+        path.unlink()
+    run()
+    found = pd.read_csv(folder / "trajectories.csv")
+    assert list(found) == list(TRAJECTORIES_WITHOUT_CURVATURE)
+    found = read_table(folder / "trajectories.csv", TRAJECTORIES_WITHOUT_CURVATURE)
+    expected = made_up_study.without_curvature()
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+    summary = read_table(folder / "summary.csv", SUMMARY)
+    pd.testing.assert_frame_equal(summary, summarise(expected), check_exact=True)
+    text = (folder / "metadata.json").read_text()
+    assert "products" not in text and "curvature_" not in text
+    metadata = read_record(folder / "metadata.json")
+    assert metadata["study"]["curvature"] == "none"
+    assert metadata["totals"] == {"runs": 4, "training_wall_seconds": 600}
+    assert metadata["medians"]["bptt"] == {"training_wall_seconds": 150, "ms_per_iteration": 2.25}
+    assert metadata["runs"][0]["checkpoints"] == 6
+
+
+def test_without_curvature_rows_are_checked_as_ever(folder, run, run_folder):
+    made_up_study.write_study(folder, made_up_study.WITHOUT_CURVATURE)
+    rows = made_up_study.learning_curve("bptt", 1)
+    write_again(run_folder, rows=rows + rows[-1:])
+    refused(run, run_folder, "iteration 100 more than once")
+    write_again(run_folder, rows=made_up_study.learning_curve("bptt", 2))
+    refused(run, "a row of rule bptt, seed 2 among those of rule bptt, seed 1")
+
+
+def test_a_run_that_stopped_early_ends_where_it_did(folder, run, run_folder):
+    rows = made_up_study.learning_curve("bptt", 1)[:3]
+    write_again(run_folder, rows=rows, eigenvalues=made_up_study.curvature("bptt", 1)[:3])
+    run()
+    found = read_table(folder / "trajectories.csv", TRAJECTORIES)
+    expected = made_up_study.stopped_early()
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert read_record(folder / "metadata.json")["runs"][0]["checkpoints"] == 3
 
 
 def test_command_line_ends_with_one_message(folder, run_folder):

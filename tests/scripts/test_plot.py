@@ -10,6 +10,8 @@ import plot
 from lsnn.errors import ResultError
 from tables import write_table
 
+FIGURES = {**plot.FIGURES, **plot.FIGURES_OF_CURVATURE}
+
 
 def with_cells(column, values):
     """The made-up trajectories with other values in the first rows of a column."""
@@ -36,6 +38,7 @@ VARIANTS = {
     "negative": lambda: with_cells("lambda_max", [-5.0, 0.0]),
     "nothing to draw": lambda: with_cells("lambda_max", [-5.0] * 24),
     "loss of zero": lambda: with_cells("train_loss", [0.0] * 6),
+    "stopped early": made_up_study.stopped_early,
 }
 
 
@@ -60,8 +63,8 @@ def line_of(axes, colour, width):
     ]
 
 
-def run(monkeypatch, trajectories, folder):
-    config = os.path.join(made_up_study.REPOSITORY, "config.yaml")
+def run(monkeypatch, trajectories, folder, config=None):
+    config = str(config or os.path.join(made_up_study.REPOSITORY, "config.yaml"))
     monkeypatch.setattr(
         sys,
         "argv",
@@ -72,10 +75,10 @@ def run(monkeypatch, trajectories, folder):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", plot.FIGURES)
+@pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.filterwarnings("error")
 def test_every_figure_can_be_drawn(name, variant):
-    figure = plot.FIGURES[name](VARIANTS[variant](), 0.01)
+    figure = FIGURES[name](VARIANTS[variant](), 0.01)
     figure.canvas.draw()
     width, _ = figure.get_size_inches()
     assert 3.5 <= width <= 7
@@ -89,7 +92,7 @@ def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
     for folder in ("first", "second"):
         run(monkeypatch, tmp_path / "trajectories.csv", tmp_path / folder)
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert names == sorted(f"{name}.{s}" for name in plot.FIGURES for s in ("svg", "pdf", "png"))
+    assert names == sorted(f"{name}.{s}" for name in FIGURES for s in ("svg", "pdf", "png"))
     starts = {".svg": b"<?xml", ".pdf": b"%PDF", ".png": b"\x89PNG"}
     for name in names:
         content = (tmp_path / "first" / name).read_bytes()
@@ -136,6 +139,86 @@ def test_values_that_cannot_be_drawn_are_counted():
     for draw in (plot.plot_leading_eigenvalue, plot.plot_generalization_gap):
         assert expected in texts(draw(table, 0.01))
     assert not plot.plot_smallest_eigenvalue(table, 0.01).get_supxlabel()
+
+
+def test_without_curvature_the_other_figures_are_drawn(tmp_path, monkeypatch):
+    config = tmp_path / "config.yaml"
+    made_up_study.write_config(config, made_up_study.WITHOUT_CURVATURE)
+    for name, table in [
+        ("with", made_up_study.trajectories()),
+        ("without", made_up_study.without_curvature()),
+    ]:
+        write_table(tmp_path / f"{name}.csv", table, missing="nan")
+        run(monkeypatch, tmp_path / f"{name}.csv", tmp_path / name, config)
+    names = sorted(path.name for path in (tmp_path / "without").iterdir())
+    assert names == [f"loss_and_accuracy.{suffix}" for suffix in ("pdf", "png", "svg")]
+    for name in names:
+        drawn = [(tmp_path / folder / name).read_bytes() for folder in ("with", "without")]
+        assert drawn[0] == drawn[1]
+
+
+def test_with_curvature_a_table_without_eigenvalues_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "trajectories.csv"
+    write_table(path, made_up_study.without_curvature(), missing="nan")
+    with pytest.raises(ResultError, match="column lambda_max, .* is missing"):
+        run(monkeypatch, path, tmp_path / "figures")
+    assert not (tmp_path / "figures").exists()
+
+
+def test_a_stopped_run_counts_in_means_with_its_last_value():
+    figure = plot.plot_leading_eigenvalue(made_up_study.stopped_early(fraction=0.4), 0.01)
+    colour = plot.styles(["bptt"])["bptt"][0]
+    [(x, y)] = line_of(figure.axes[0], colour, 1.6)
+    assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    seed_1 = 1000 * 2.0 ** -np.array([0, 1, 2, 2, 2, 2])
+    assert y == pytest.approx((seed_1 + 2000 * 2.0 ** -np.arange(6)) / 2)
+    runs = line_of(figure.axes[0], colour, 0.5)
+    assert [len(x) for x, _ in runs] == [3, 6]  # the run itself ends where it stopped
+    assert "1 of 4 runs stopped early; means go on with their last values" in texts(figure)
+
+
+def test_means_end_where_the_last_run_of_a_rule_stops():
+    table = made_up_study.trajectories()
+    for seed, fraction in [(1, 0.4), (2, 0.6)]:
+        table = made_up_study.stopped_early(table, "bptt", seed, fraction)
+    carried = plot.carried_on(table)
+    ends = carried.groupby(["learning_rule", "seed"])["fraction"].max()
+    assert list(ends["bptt"]) == [0.6, 0.6] and list(ends["three_factor"]) == [1, 1]
+    figure = plot.plot_loss_and_accuracy(table, 0.01)
+    assert "2 of 4 runs stopped early; means go on with their last values" in texts(figure)
+
+
+def test_a_value_that_cannot_be_drawn_is_not_replaced_by_the_one_before():
+    table = made_up_study.trajectories()
+    last = (table["seed"] == 1) & (table["fraction"] == 1)
+    table.loc[last, "lambda_max"] = -5.0
+    figure = plot.plot_leading_eigenvalue(table, 0.01)
+    [(_, y)] = line_of(figure.axes[0], plot.styles(["bptt"])["bptt"][0], 1.6)
+    assert y[-1] == pytest.approx(2000 / 32)
+    assert texts(figure)[-1] == "left out, of 24 eigenvalues: 2 not positive"
+
+
+def test_both_notes_stand_below_a_figure():
+    table = made_up_study.stopped_early()
+    table.loc[0, "lambda_max"] = np.nan
+    note = plot.plot_leading_eigenvalue(table, 0.01).get_supxlabel()
+    assert note.split("\n") == [
+        "left out, of 21 eigenvalues: 1 missing",
+        "1 of 4 runs stopped early; means go on with their last values",
+    ]
+
+
+def test_nothing_is_carried_on_where_no_run_stopped():
+    table = made_up_study.trajectories()
+    assert plot.carried_on(table).equals(table)
+
+
+def test_the_final_state_of_a_stopped_run_is_a_large_point():
+    figure = plot.plot_generalization_gap(made_up_study.stopped_early(), 0.01)
+    colour = plot.styles(["bptt"])["bptt"][0]
+    lines = [line for line in figure.axes[0].lines if line.get_color() == colour]
+    [final] = [line for line in lines if line.get_markersize() == 7]
+    assert list(final.get_xdata()) == [1000 / 4, 2000 / 32]
 
 
 def test_one_seed_has_no_interval():

@@ -58,9 +58,8 @@ def write_pages(monkeypatch, folder, config="config.yaml"):
     )
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    made_up_study.write_study(tmp_path)
+def write_tables(monkeypatch, tmp_path, config=made_up_study.CONFIG):
+    made_up_study.write_study(tmp_path, config)
     run_script(
         monkeypatch,
         aggregate,
@@ -68,11 +67,20 @@ def folder(tmp_path, monkeypatch):
         runs=tmp_path / "runs",
         output=tmp_path,
     )
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    write_tables(monkeypatch, tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def rows(folder, monkeypatch):
+    return rows_of_pages(monkeypatch, folder)
+
+
+def rows_of_pages(monkeypatch, folder):
     """The rows of each page."""
     write_pages(monkeypatch, folder)
     return {
@@ -135,7 +143,7 @@ def test_one_rule_has_no_table_of_ratios():
 
 def test_configuration_tells_value_unit_and_meaning(rows):
     found = {row[0]: row for row in rows["configuration"]}
-    assert found["training.learning_rate"][1:] == ["0.01", "", "Step size of gradient descent."]
+    assert found["training.learning_rate"][1:] == ["0.01", "", "Step size of the optimiser."]
     assert found["network.tau_m"][1:3] == ["0.01", "ms"]
     assert found["learning_rules.three_factor.iterations"][1:3] == ["160", "iterations"]
     assert found["seeds"][1] == "2, 1"
@@ -151,10 +159,27 @@ def test_run_tells_costs_and_environments(rows):
 
 
 def test_unknown_time_per_product_is_left_empty():
-    entry = dict.fromkeys(aggregate.COSTS, 2.0)
+    entry = dict.fromkeys(aggregate.TRAINING_COSTS + aggregate.CURVATURE_COSTS, 2.0)
     row = report_tables.costs_of({**entry, "seconds_per_product": None}, "one")
     assert row["ms per product"] == ""
     assert row["products per checkpoint"] == "2"
+
+
+def test_pages_of_a_study_without_curvature_tell_of_none(tmp_path, monkeypatch):
+    write_tables(monkeypatch, tmp_path, made_up_study.WITHOUT_CURVATURE)
+    rows = rows_of_pages(monkeypatch, tmp_path)
+    assert rows["summary"][0] == ["quantity", "BPTT", "three-factor"]
+    assert rows["summary"][1][0] == "Training cross entropy (nats): final state"
+    assert len(rows["summary"]) == 1 + 8
+    assert rows["run"][:2] == [
+        ["run", "training", "ms per iteration"],
+        ["BPTT, seed 1", "1.67 min", "1.5"],
+    ]
+    assert [row[1] for row in rows["configuration"] if row[0] == "curvature"] == ["none"]
+    for name in ("summary", "run"):
+        text = (tmp_path / "report" / f"{name}.html").read_text(encoding="utf-8")
+        for word in ("λ", "eigenvalue", "urvature", "Hessian", "product", "converged"):
+            assert word not in text
 
 
 def test_metadata_of_another_configuration_is_refused(folder, monkeypatch):

@@ -197,3 +197,29 @@ def test_every_other_rule_is_divided_by_bptt():
 def test_no_ratio_without_bptt():
     table = made_up_study.trajectories(rules=("three_factor",))
     assert set(summarise(table)["learning_rule"]) == {"three_factor"}
+
+
+def test_a_study_without_curvature_has_no_number_of_eigenvalues():
+    expected = summarise(made_up_study.trajectories())
+    of_eigenvalues = expected["quantity"].str.startswith("lambda_")
+    found = summarise(made_up_study.without_curvature())
+    expected = expected[~of_eigenvalues].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_the_final_state_of_a_run_that_stopped_early_is_its_last_one():
+    summary = summarise(made_up_study.stopped_early(seed=1, fraction=0.4))
+    assert row(summary, "train_loss_final", "bptt")["mean"] == pytest.approx((2 / 4 + 2 / 32) / 2)
+    assert row(summary, "test_accuracy_final", "bptt")["mean"] == pytest.approx((0.4 + 0.85) / 2)
+    # Of seed 1, 1000 has halved twice; of seed 2, 2000 five times.
+    assert row(summary, "lambda_max_final", "bptt")["mean"] == pytest.approx((250 + 62.5) / 2)
+    assert row(summary, "train_loss_final", "bptt")["n_seeds"] == 2
+
+
+def test_a_run_that_stopped_early_counts_in_averages_with_the_checkpoints_that_it_has():
+    table = made_up_study.stopped_early(made_up_study.trajectories(seeds=[1]), fraction=0.4)
+    found = row(summarise(table), "lambda_max_mean", "bptt")
+    assert found["mean"] == pytest.approx((1000 + 500 + 250) / 3)
+    # Halvings of bptt at the fractions that both have: 0, 1 and 2; of the final states 2.
+    assert ratio(table, "lambda_max_ratio_mean")["mean"] == pytest.approx(2)
+    assert ratio(table, "lambda_max_ratio_final")["mean"] == pytest.approx(4)

@@ -34,15 +34,20 @@ def test_the_full_study_is_complete():
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 def test_figures_are_redrawn_to_the_same_bytes(folder, tmp_path):
     """With neither TensorFlow nor MNIST: this Python has none, and no data folder is given."""
-    subprocess.run(
-        [sys.executable, "scripts/plot.py", "--config", folder / "config.yaml"]
-        + ["--trajectories", folder / "trajectories.csv", "--output", tmp_path],
-        cwd=REPOSITORY,
-        check=True,
-    )
+    commands = [
+        ["scripts/plot.py", "--config", folder / "config.yaml"]
+        + ["--trajectories", folder / "trajectories.csv"]
+    ]
+    commands += [
+        ["scripts/plot_raster.py", "--trial", trial]
+        for trial in sorted((folder / "trials").glob("*.npz"))
+    ]
+    for command in commands:
+        subprocess.run([sys.executable, *command, "--output", tmp_path], cwd=REPOSITORY, check=True)
     for path in sorted((folder / "figures").glob("*.svg")):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
-    assert len(list(tmp_path.iterdir())) == len(list((folder / "figures").iterdir())) == 15
+    redrawn = {path.name for path in tmp_path.iterdir()}
+    assert redrawn == {path.name for path in (folder / "figures").iterdir()}
 
 
 def cells_of(name):

@@ -2,6 +2,9 @@
 TRAJECTORIES = f"{RESULTS}/trajectories.csv"
 SUMMARY = f"{RESULTS}/summary.csv"
 METADATA = f"{RESULTS}/metadata.json"
+RESULTS_OF_RUN = ["learning_curve.csv", "training.json"]
+if STUDY.curvature:
+    RESULTS_OF_RUN += ["curvature.csv", "curvature.json"]
 
 
 localrules:
@@ -10,10 +13,7 @@ localrules:
 
 rule aggregate:
     input:
-        of_all_runs(f"{RUN}/learning_curve.csv"),
-        of_all_runs(f"{RUN}/training.json"),
-        of_all_runs(f"{RUN}/curvature.csv"),
-        of_all_runs(f"{RUN}/curvature.json"),
+        [of_all_runs(f"{RUN}/{name}") for name in RESULTS_OF_RUN],
     output:
         trajectories=report(
             TRAJECTORIES,

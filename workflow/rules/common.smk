@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir).parent))
 from lsnn.config import as_mapping, parse_study, resolve
 from lsnn.errors import ConfigError
 from lsnn.files import atomic_write
+from lsnn.tasks import TASKS
 
 try:
     STUDY = parse_study(config)

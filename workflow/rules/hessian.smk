@@ -1,7 +1,7 @@
 # One process a run. It is told weights and a configuration, and no learning rule.
 rule hessian:
     input:
-        data=ancient(MNIST),  # verified by every job; its date says nothing
+        data=ancient(DATA),  # verified by every job; its date says nothing
         environment=MODEL_ENVIRONMENT,
         checkpoints=f"{RUN}/checkpoints.npz",
     output:

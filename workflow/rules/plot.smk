@@ -1,11 +1,12 @@
 # Figures from trajectories.csv alone, and tables for the report.
-FIGURE_NAMES = [
-    "leading_eigenvalue",
-    "smallest_eigenvalue",
-    "loss_and_accuracy",
-    "eigenvalue_against_loss",
-    "generalization_gap",
-]
+FIGURE_NAMES = ["loss_and_accuracy"]
+if STUDY.curvature:
+    FIGURE_NAMES += [
+        "leading_eigenvalue",
+        "smallest_eigenvalue",
+        "eigenvalue_against_loss",
+        "generalization_gap",
+    ]
 FIGURES = expand(
     f"{RESULTS}/figures/{{name}}.{{suffix}}",
     name=FIGURE_NAMES,

@@ -8,6 +8,8 @@ MNIST = [
         "t10k-labels-idx1-ubyte",
     ]
 ]
+# What jobs that compute read; nothing for a task that makes its own data.
+DATA = [f"{STUDY.data}/{name}" for name in TASKS[STUDY.task["name"]].data_files]
 MODEL_ENVIRONMENT = [] if CONDA else [f"{ENVIRONMENT}/environment.json"]
 
 

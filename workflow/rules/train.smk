@@ -2,7 +2,7 @@
 # does not delete: a run that was stopped goes on.
 rule train:
     input:
-        data=ancient(MNIST),  # verified by every job; its date says nothing
+        data=ancient(DATA),  # verified by every job; its date says nothing
         environment=MODEL_ENVIRONMENT,
     output:
         checkpoints=f"{RUN}/checkpoints.npz",

@@ -1,0 +1,215 @@
+"""Draw what one trial of a spiking network recorded (scripts/trial.py) as svg, pdf and png.
+
+From above: inputs, spikes of the units, adaptive thresholds, and the softmax of the output, against
+time. The output is asked for in shaded windows, above which stands the class that is wanted.
+"""
+
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.ticker import MaxNLocator
+from scipy.special import softmax
+
+from lsnn import checkpoints
+from lsnn.errors import ResultError, run
+from lsnn.neurons import DT
+from plot import STYLE, label, save
+
+ARRAYS = ("inputs", "spikes", "thresholds", "outputs")
+METADATA = ("learning_rule", "seed", "iteration", "example", "network", "n_windows")
+METADATA += ("window_steps", "target", "prediction")
+
+REGULAR, ADAPTIVE = "0.25", sns.color_palette("colorblind")[3]
+MOST_LINES = 20  # of thresholds; of more than that mean and range are drawn
+MOST_ANALOG_LINES = 4  # of inputs; more than that are an image
+MOST_IN_COLUMN = 6  # of classes in the legend
+BORDER = {"color": "0.85", "linewidth": 0.6, "zorder": 0}
+SHADE = {"color": "0.92", "linewidth": 0, "zorder": 0}
+
+
+def read_trial(path):
+    """Return arrays and metadata of a trial.
+
+    Raises:
+        ResultError: the file is missing, damaged, altered, or not a trial.
+    """
+    arrays, metadata = checkpoints.read(path, names=ARRAYS)
+    missing = [name for name in METADATA if name not in metadata]
+    if missing:
+        raise ResultError(
+            f"{path}: not a trial: {', '.join(missing)} is missing; run scripts/trial.py again"
+        )
+    return arrays, metadata
+
+
+def plot_trial(arrays, metadata):
+    """Return the figure of a trial."""
+    n_adaptive = metadata["network"]["n_adaptive"]
+    heights = {"inputs": 2, "units": 3, "thresholds": 1.5, "output": 1.5}
+    if n_adaptive == 0:
+        del heights["thresholds"]
+    figure, axes = plt.subplot_mosaic(
+        [[name] for name in heights],
+        figsize=(7, 0.8 + 0.7 * sum(heights.values())),
+        height_ratios=list(heights.values()),
+        sharex=True,
+        layout="constrained",
+    )
+    draw_inputs(axes["inputs"], arrays["inputs"])
+    draw_units(axes["units"], arrays["spikes"], n_adaptive)
+    if n_adaptive:
+        draw_thresholds(axes["thresholds"], arrays["thresholds"][:, -n_adaptive:])
+    draw_output(axes["output"], arrays["outputs"])
+    draw_windows(list(axes.values()), metadata, len(arrays["outputs"]))
+    for panel in axes.values():
+        panel.label_outer()
+    axes["output"].set(xlabel="time (ms)", xlim=(0, DT * len(arrays["outputs"])))
+    figure.align_ylabels()
+    figure.suptitle(title(metadata), fontsize=9)
+    return figure
+
+
+def title(metadata):
+    """Return which trial this is, in words."""
+    example = metadata["example"]
+    return (
+        f"{label(metadata['learning_rule'])}, seed {metadata['seed']}, "
+        f"iteration {metadata['iteration']}: {example['split']} example {example['index']}"
+    )
+
+
+def times(n_steps):
+    """Return the middle of every step, in ms."""
+    return DT * (np.arange(n_steps) + 0.5)
+
+
+def draw_inputs(axes, inputs):
+    """Draw inputs (T, n_in): spikes if all are 0 or 1, else lines or, of many, an image."""
+    n_steps, n_in = inputs.shape
+    axes.set_ylabel("input")
+    if np.isin(inputs, (0, 1)).all():
+        draw_spikes(axes, inputs, range(n_in), REGULAR)
+        axes.set_ylim(-0.5, n_in - 0.5)
+    elif n_in <= MOST_ANALOG_LINES:
+        for number, values in enumerate(inputs.T):
+            axes.plot(times(n_steps), values, linewidth=0.8, label=f"input {number}")
+        add_legend(axes)
+    else:
+        extent = (0, DT * n_steps, -0.5, n_in - 0.5)
+        look = {"cmap": "Greys", "interpolation": "nearest", "aspect": "auto", "zorder": 0.5}
+        axes.imshow(inputs.T, origin="lower", extent=extent, **look)
+
+
+def draw_units(axes, spikes, n_adaptive):
+    """Draw the spikes (T, N) of regular units and, above them, of the last ones, which adapt."""
+    n_units = spikes.shape[1]
+    n_regular = n_units - n_adaptive
+    groups = {
+        "adaptive": (range(n_regular, n_units), ADAPTIVE),
+        "regular": (range(n_regular), REGULAR),
+    }
+    for name, (units, colour) in groups.items():
+        if len(units):
+            draw_spikes(axes, spikes, units, colour, label=name)
+    axes.set(ylabel="unit", ylim=(-0.5, n_units - 0.5))
+    add_legend(axes)
+
+
+def draw_spikes(axes, spikes, rows, colour, **look):
+    """Draw a short vertical line for every spike (T, units) of the units ``rows``.
+
+    All are one line with gaps, which makes a small file.
+    """
+    steps, places = np.nonzero(spikes[:, rows.start : rows.stop])
+    gaps = np.full(len(steps), np.nan)
+    x = times(len(spikes))[steps]
+    y = rows.start + places
+    half = max(0.4, spikes.shape[1] / 150)  # of many units the lines overlap, but can be seen
+    xs = np.column_stack([x, x, gaps]).ravel()
+    ys = np.column_stack([y - half, y + half, gaps]).ravel()
+    axes.plot(xs, ys, color=colour, linewidth=0.7, solid_capstyle="butt", **look)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def draw_thresholds(axes, thresholds):
+    """Draw the thresholds (T, n_adaptive): a line each or, of many, mean and range."""
+    n_steps, n_adaptive = thresholds.shape
+    axes.set_ylabel("threshold")
+    if n_adaptive <= MOST_LINES:
+        axes.plot(times(n_steps), thresholds, color=ADAPTIVE, linewidth=0.6, alpha=0.8)
+        return
+    low, high = thresholds.min(axis=1), thresholds.max(axis=1)
+    axes.fill_between(
+        times(n_steps), low, high, color=ADAPTIVE, alpha=0.25, linewidth=0, label="range"
+    )
+    axes.plot(times(n_steps), thresholds.mean(axis=1), color=ADAPTIVE, linewidth=1.2, label="mean")
+    add_legend(axes)
+
+
+def draw_output(axes, outputs):
+    """Draw the softmax of the outputs (T, n_out), a line a class."""
+    n_steps, n_out = outputs.shape
+    colours = sns.color_palette("colorblind", n_out)
+    for number, probabilities in enumerate(softmax(outputs, axis=1).T):
+        look = {"color": colours[number], "linewidth": 1, "label": f"class {number}"}
+        axes.plot(times(n_steps), probabilities, **look)
+    axes.set(ylabel="softmax of output", ylim=(-0.02, 1.02))
+    add_legend(axes)
+
+
+def draw_windows(panels, metadata, n_steps):
+    """Draw borders of windows in all panels; shade those that are asked for in the last panel.
+
+    Above them stands the class that is wanted and, if it is another one, in brackets the answer.
+    """
+    n_windows, width = metadata["n_windows"], DT * metadata["window_steps"]
+    starts = DT * n_steps - width * np.arange(n_windows, 0, -1)
+    for panel in panels:
+        for border in starts[starts > 0]:
+            panel.axvline(border, **BORDER)
+    *_, last = panels
+    answers = zip(starts, metadata["target"], metadata["prediction"], strict=True)
+    for start, target, prediction in answers:
+        if target >= 0:
+            last.axvspan(start, start + width, **SHADE)
+            text = f"{target}" if prediction == target else f"{target} ({prediction})"
+            write_above(last, start + width / 2, text, ha="center")
+    write_above(last, DT * n_steps, "  target (answer)", ha="left")
+
+
+def write_above(axes, time, text, **look):
+    """Write a text above a panel at a time (ms)."""
+    place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    axes.annotate(text, (time, 1), (0, 1), fontsize=8, va="bottom", **place, **look)
+
+
+def add_legend(axes):
+    """Add a legend to the right of a panel."""
+    n_columns = 1 + (len(axes.get_legend_handles_labels()[0]) - 1) // MOST_IN_COLUMN
+    axes.legend(
+        loc="center left", bbox_to_anchor=(1, 0.5), ncols=n_columns,
+        handlelength=1, columnspacing=1,
+    )  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trial", required=True, metavar="FILE", help="what trial.py has written")
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="folder of the figure")
+    arguments = parser.parse_args()
+
+    arrays, metadata = read_trial(arguments.trial)
+    sns.set_theme(context="paper", style="ticks", rc=STYLE)
+    figure = plot_trial(arrays, metadata)
+    save(figure, arguments.output, f"raster_{metadata['learning_rule']}")
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,104 @@
+"""Record one trial of a spiking network: test example 0, step by step, at the final checkpoint.
+
+Writes one file in the format of checkpoint files (lsnn/checkpoints.py), a plain npz, with the
+arrays (T steps, N units)
+
+    inputs      (T, n_in)           what the network is shown
+    spikes      (T, N)     uint8    1 where a unit spikes
+    thresholds  (T, N)     float32  of the units
+    outputs     (T, n_out) float32  of the readout, before the softmax
+
+and as metadata where they come from, and what was asked and answered: of each of the last
+`n_windows` windows of `window_steps` steps the class that is wanted (`target`, negative where none
+is) and the class whose mean output is the largest (`prediction`).
+"""
+
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import numpy as np
+
+from hessian import describe_file, read_checkpoints
+from lsnn import backend, checkpoints
+from lsnn.backend import tf
+from lsnn.config import as_mapping, read_study
+from lsnn.errors import ConfigError, run
+from lsnn.network import network_of
+from lsnn.randomness import generator
+
+SPLIT, EXAMPLE = "test", 0
+
+
+def record(network, weights, inputs):
+    """Return what goes on in a network: its `Recording` of inputs (T, 1, n_in), as arrays."""
+    with tf.Graph().as_default() as graph:
+        tensors = {name: tf.constant(value) for name, value in weights.items()}
+        recording = network.record(tensors, tf.constant(inputs))
+    with backend.new_session(graph) as session:
+        return session.run(recording)
+
+
+def predictions(outputs, n_windows, window_steps):
+    """Return the class whose mean output (T, n_out) is the largest, of each of the last windows."""
+    asked = outputs[len(outputs) - n_windows * window_steps :]
+    windows = asked.reshape(n_windows, window_steps, -1)
+    return [int(answer) for answer in windows.mean(axis=1).argmax(axis=1)]
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", required=True, help="configuration of the study (YAML)")
+    parser.add_argument("--checkpoints", required=True, metavar="FILE", help="checkpoint file")
+    parser.add_argument("--output", required=True, metavar="FILE", help="file to write (npz)")
+    arguments = parser.parse_args()
+
+    study = read_study(arguments.config)
+    if not study.spiking:
+        raise ConfigError(
+            "configuration {}: network.neurons: {} units do not spike; there is nothing to "
+            "record".format(arguments.config, study.network.neurons)
+        )
+    backend.require(study.tensorflow)
+    network = network_of(study)
+    arrays, rule, seed = read_checkpoints(arguments.checkpoints, study, network)
+    network.draw_delays(generator(seed, "delays"))
+
+    task = network.task
+    inputs, targets = task.examples(SPLIT, np.array([EXAMPLE]))
+    recording = record(network, checkpoints.weights_at(arrays, -1), inputs)
+    outputs = recording.outputs[:, 0]
+    metadata = {
+        "learning_rule": rule,
+        "seed": seed,
+        "iteration": int(arrays["iteration"][-1]),
+        "checkpoints": describe_file(arguments.checkpoints),
+        "task": study.task,
+        "network": as_mapping(study.network),
+        "example": {"split": SPLIT, "index": EXAMPLE},
+        "n_windows": task.n_windows,
+        "window_steps": task.window_steps,
+        "target": [int(target) for target in np.ravel(targets)],
+        "prediction": predictions(outputs, task.n_windows, task.window_steps),
+        "environment": backend.describe(),
+    }
+    trial = {
+        "inputs": inputs[:, 0],
+        "spikes": (recording.spikes[:, 0] > 0).astype(np.uint8),
+        "thresholds": recording.thresholds[:, 0],
+        "outputs": outputs,
+    }
+    checkpoints.write(arguments.output, trial, metadata)
+    print(
+        "{}: wanted {}, answered {}".format(
+            arguments.output, metadata["target"], metadata["prediction"]
+        )
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,121 @@
+"""A small study of spiking units, by the real `snakemake`, from start to figures and report."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from conftest import PYTHONS
+from lsnn import checkpoints
+
+STUDY = {
+    "name": "spiking",
+    "task": {"name": "store_recall", "n_symbols": 4, "symbol_steps": 40, "group_size": 5},
+    "network": {
+        "neurons": "alif",
+        "n_units": 12,
+        "n_adaptive": 5,
+        "tau_m": 20,
+        "tau_out": 20,
+        "threshold": 0.01,
+        "tau_adaptation": 200,
+        "n_delays": 3,
+        "refractory_steps": 3,
+    },
+    # Half of the answers of an untrained network are right: this one stops at once, or nearly so.
+    "training": {"optimiser": "adam", "batch_size": 8, "l2": 0.0, "stop_accuracy": 0.4},
+    "learning_rules": {
+        "bptt": {"iterations": 4, "checkpoint_every": 2},
+        "three_factor": {"iterations": 4, "checkpoint_every": 2},
+    },
+    "seeds": [2, 1],
+    "curvature": "none",
+}
+TRIAL = ["scripts/trial.py", "--config"]
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("spiking") / "study.yaml"
+    path.write_text(yaml.safe_dump(STUDY))
+    return path
+
+
+@pytest.fixture(scope="module")
+def results(checkout, config):
+    """Return the folder of the study's results, after `snakemake` has run it."""
+    done = checkout.snakemake("--cores", "2", "--configfile", config)
+    assert done.returncode == 0, done.stdout
+    return checkout.folder / "results/spiking"
+
+
+def test_tables_and_figures_without_curvature(results):
+    trajectories = pd.read_csv(results / "trajectories.csv")
+    assert not [name for name in trajectories if "lambda" in name or name == "products"]
+    assert trajectories.groupby(["learning_rule", "seed"]).ngroups == 4
+    assert trajectories["fraction"].max() < 1  # all have stopped early
+    assert not list(results.rglob("curvature*"))
+    figures = {path.name for path in (results / "figures").iterdir()}
+    names = ("loss_and_accuracy", "raster_bptt", "raster_three_factor")
+    assert figures == {f"{name}.{suffix}" for name in names for suffix in ("svg", "pdf", "png")}
+
+
+@pytest.mark.parametrize("rule", ["bptt", "three_factor"])
+def test_a_trial_is_that_of_the_first_seed_at_its_final_checkpoint(results, rule):
+    arrays, metadata = checkpoints.read(str(results / f"trials/{rule}.npz"), names=())
+    weights, _ = checkpoints.read(str(results / f"runs/{rule}/seed_2/checkpoints.npz"))
+    assert (metadata["learning_rule"], metadata["seed"]) == (rule, 2)
+    assert metadata["iteration"] == weights["iteration"][-1]
+    shapes = {name: (array.shape, array.dtype.name) for name, array in arrays.items()}
+    assert shapes == {
+        "inputs": ((160, 20), "uint8"),
+        "spikes": ((160, 12), "uint8"),
+        "thresholds": ((160, 12), "float32"),
+        "outputs": ((160, 2), "float32"),
+    }
+    assert set(np.unique(arrays["spikes"])) == {0, 1}
+    regular, adaptive = np.split(arrays["thresholds"], [7], axis=1)
+    assert (regular == np.float32(0.01)).all() and adaptive.max() > 0.01
+    means = arrays["outputs"].reshape(4, 40, 2).mean(axis=1)
+    assert metadata["prediction"] == list(means.argmax(axis=1))
+    assert len(metadata["target"]) == 4 and set(metadata["target"]) <= {-1, 0, 1}
+
+
+def test_the_same_checkpoints_give_the_same_trial(checkout, config, results, tmp_path):
+    done = checkout.run(
+        PYTHONS["1.12"], *TRIAL, config, "--output", tmp_path / "trial.npz",
+        "--checkpoints", results / "runs/bptt/seed_2/checkpoints.npz",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "trial.npz").read_bytes() == (results / "trials/bptt.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"network": {**STUDY["network"], "beta": 1.0}}, "network.beta: 1.8 there, 1.0 wanted"),
+        ({"network": {"neurons": "rate"}}, "rate units do not spike"),
+    ],
+)
+def test_a_network_of_another_kind_is_refused(checkout, results, tmp_path, change, message):
+    other = tmp_path / "other.yaml"
+    other.write_text(yaml.safe_dump({**STUDY, **change}))
+    done = checkout.run(
+        PYTHONS["1.12"], *TRIAL, other, "--output", tmp_path / "trial.npz",
+        "--checkpoints", results / "runs/bptt/seed_2/checkpoints.npz",
+    )  # fmt: skip
+    assert done.returncode == 1 and "Traceback" not in done.stdout
+    assert message in done.stdout
+    assert not (tmp_path / "trial.npz").exists()
+
+
+def test_it_is_all_in_the_report(checkout, config, results, tmp_path):
+    done = checkout.snakemake("--configfile", config, "--report", tmp_path / "report.html")
+    assert done.returncode == 0, done.stdout
+    text = (tmp_path / "report.html").read_text()
+    for part in ("raster bptt", "raster three factor", "loss and accuracy", "trained from seed"):
+        assert part in text
+
+
+def test_a_second_run_does_nothing(checkout, config, results):
+    assert checkout.planned("--configfile", config) == set()

@@ -1,0 +1,102 @@
+"""Which jobs a study needs, as a dry run tells, and what its report says of it."""
+
+import re
+import subprocess
+import sys
+import types
+
+import jinja2
+import pytest
+import yaml
+from docutils.core import publish_parts
+
+from conftest import REPOSITORY
+from lsnn.config import resolve
+
+SPIKING = {
+    "task": {"name": "store_recall"},
+    "network": {"neurons": "alif", "n_adaptive": 10, "tau_m": 20, "threshold": 0.01},
+    "curvature": "none",
+}
+
+
+def planned(tmp_path, study):
+    """Return the number of jobs of each rule, for a study whose data are not there."""
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump({"name": "of_a_test", "data": str(tmp_path / "data"), **study}))
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--configfile", str(path)]
+    done = subprocess.run(
+        [*command, "--workflow-profile", "none"], capture_output=True, text=True, cwd=REPOSITORY
+    )
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0, printed
+    table = printed[printed.index("Job stats:") :].partition("\n\n")[0]
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+
+
+def test_a_study_with_curvature(tmp_path):
+    jobs = planned(tmp_path, {})
+    assert (jobs["data"], jobs["train"], jobs["hessian"]) == (1, 10, 10)
+    assert not {"trial", "plot_raster"} & set(jobs)
+
+
+def test_a_study_without_curvature_plans_no_hessian_jobs(tmp_path):
+    jobs = planned(tmp_path, {"curvature": "none"})
+    assert (jobs["data"], jobs["train"], jobs["aggregate"]) == (1, 10, 1)
+    assert not {"hessian", "trial", "plot_raster"} & set(jobs)
+
+
+def test_a_task_that_makes_its_own_data_plans_no_data_job(tmp_path):
+    jobs = planned(tmp_path, {"task": {"name": "store_recall"}, "curvature": "none"})
+    assert "data" not in jobs and jobs["train"] == 10
+
+
+def test_a_study_of_spiking_units_plans_a_trial_a_learning_rule(tmp_path):
+    jobs = planned(tmp_path, SPIKING)
+    assert (jobs["train"], jobs["trial"], jobs["plot_raster"]) == (10, 2, 2)
+    assert not {"data", "hessian"} & set(jobs)
+
+
+CAPTIONS = sorted(path.name for path in (REPOSITORY / "workflow/report").glob("*.rst"))
+OF_CURVATURE = {
+    "leading_eigenvalue.rst",
+    "smallest_eigenvalue.rst",
+    "eigenvalue_against_loss.rst",
+    "generalization_gap.rst",
+}
+
+
+def caption(name, config):
+    """Return a caption of the report, as text, for a configuration; complain of flaws in it."""
+    wildcards = types.SimpleNamespace(learning_rule="three_factor")
+    snakemake = types.SimpleNamespace(config=resolve(config), wildcards=wildcards)
+    template = (REPOSITORY / "workflow/report" / name).read_text(encoding="utf-8")
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    text = environment.from_string(template).render(snakemake=snakemake)
+    publish_parts(text, writer="html", settings_overrides={"halt_level": 2})
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", CAPTIONS)
+def test_captions_hold_with_curvature(name):
+    text = caption(name, {})
+    assert len(text) > 80
+    assert "stop" not in text
+
+
+@pytest.mark.parametrize("name", [name for name in CAPTIONS if name not in OF_CURVATURE])
+@pytest.mark.parametrize("study", [{"curvature": "none"}, SPIKING], ids=["rate", "spiking"])
+def test_captions_of_studies_without_curvature_tell_of_none(name, study):
+    text = caption(name, study)
+    assert len(text) > 80
+    for word in ("lambda", "Hessian", "igenvalue", "Lanczos", "products"):
+        assert word not in text
+
+
+@pytest.mark.parametrize(
+    "name", ["loss_and_accuracy.rst", "leading_eigenvalue.rst", "smallest_eigenvalue.rst"]
+)
+def test_captions_tell_of_runs_that_stop_early(name):
+    text = caption(name, {"training": {"stop_accuracy": 0.95}})
+    assert "validation accuracy exceeds 0.95" in text
+    assert "counts with its last value in means" in text

@@ -1,0 +1,64 @@
+# One test example in one network a learning rule: its spikes are recorded, and drawn.
+TRIAL = f"{RESULTS}/trials/{{learning_rule}}.npz"
+FIGURES += expand(
+    f"{RESULTS}/figures/raster_{{learning_rule}}.{{suffix}}",
+    learning_rule=STUDY.learning_rules,
+    suffix=["svg", "pdf", "png"],
+)
+
+
+localrules:
+    plot_raster,
+
+
+rule trial:
+    input:
+        data=ancient(DATA),  # verified by every job; its date says nothing
+        environment=MODEL_ENVIRONMENT,
+        checkpoints=f"{RESULTS}/runs/{{learning_rule}}/seed_{STUDY.seeds[0]}/checkpoints.npz",
+    output:
+        TRIAL,
+    log:
+        f"{RESULTS}/logs/trial/{{learning_rule}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/trial/{{learning_rule}}.tsv"
+    conda:
+        f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
+    threads: 1
+    resources:
+        **GPU,
+        mem_mb=lambda wildcards, attempt: attempt * MEM_MB,
+        runtime=lambda wildcards, attempt: attempt * 240,
+    params:
+        python=MODEL_PYTHON,
+        config=CONFIG,
+        settings=as_mapping({"task": STUDY.task, "network": STUDY.network}),
+    shell:
+        "{params.python} scripts/trial.py --config {params.config}"
+        " --checkpoints {input.checkpoints} --output {output} > {log} 2>&1"
+
+
+rule plot_raster:
+    input:
+        TRIAL,
+    output:
+        report(
+            f"{RESULTS}/figures/raster_{{learning_rule}}.svg",
+            caption="../report/raster.rst",
+            category="Figures",
+            labels=lambda wildcards: {
+                "figure": f"raster {wildcards.learning_rule.replace('_', ' ')}"
+            },
+        ),
+        f"{RESULTS}/figures/raster_{{learning_rule}}.pdf",
+        f"{RESULTS}/figures/raster_{{learning_rule}}.png",
+    log:
+        f"{RESULTS}/logs/plot_raster/{{learning_rule}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_raster/{{learning_rule}}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        folder=subpath(output[0], parent=True),
+    shell:
+        "python scripts/plot_raster.py --trial {input} --output {params.folder} > {log} 2>&1"

@@ -68,7 +68,7 @@ class Cell(object):
         Args:
             inputs: x_t (batch, n_in); numbers of any type.
             state: :class:`CellState` after the step before.
-            scope: of no effect, as ``dtype`` of :meth:`zero_state`: TensorFlow calls cells with them.
+            scope: of no effect, like the dtype of :meth:`zero_state`; TensorFlow gives both.
             noise: current that is added (batch, units), if any.
         """
         recurrent = tf.matmul(self._rule.recurrent_input(state.neurons.z), self._w_rec)

@@ -85,7 +85,7 @@ def weights():
 def write_progress(path, metadata):
     progress = training.Progress(str(path), metadata, log=pytest.fail)
     for iteration in (0, 250, 500):
-        progress.add(iteration, weights(), dict.fromkeys(training.LEARNING_CURVE, 1 / 3))
+        progress.add(iteration, weights(), dict.fromkeys(training.LEARNING_CURVE, 1 / 3), {})
     return progress
 
 

@@ -180,6 +180,15 @@ def parse_study(values: dict) -> Study:
     )
 
 
+def network_settings(**values) -> NetworkSettings:
+    """Return the settings of a network, for use without a study, with defaults filled in.
+
+    Raises:
+        ConfigError: as :func:`parse_study`.
+    """
+    return parse_study({"network": values, "curvature": NO_CURVATURE}).network
+
+
 def resolve(values: dict) -> dict:
     """Return the mapping with every default filled in, after checking it as :func:`parse_study`."""
     schema = schema_for(values)

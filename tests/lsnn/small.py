@@ -2,14 +2,9 @@
 
 import numpy as np
 
-from lsnn.config import parse_study
+from lsnn.config import network_settings, parse_study
 from lsnn.network import PARAMETERS, Network
 from lsnn.tasks.sequential_mnist import SequentialMnist
-
-
-def network_settings(**settings):
-    """Return the settings of a network of 9 units, or as many as are wanted."""
-    return parse_study({"network": dict({"n_units": 9}, **settings), "curvature": "none"}).network
 
 
 def training_settings(**settings):
@@ -18,15 +13,15 @@ def training_settings(**settings):
 
 # Every path of the rate neuron at work: leak, readout trace, threshold and reset, adaptation.
 NETWORKS = {
-    "plain": network_settings(),
-    "leaky": network_settings(tau_m=3.0, tau_out=5.0),
-    "thresholded": network_settings(tau_m=3.0, threshold=0.1),
+    "plain": network_settings(n_units=9),
+    "leaky": network_settings(n_units=9, tau_m=3.0, tau_out=5.0),
+    "thresholded": network_settings(n_units=9, tau_m=3.0, threshold=0.1),
     "adaptive": network_settings(
-        tau_m=2.0, tau_out=4.0, threshold=0.05, n_adaptive=4, tau_adaptation=6.0
+        n_units=9, tau_m=2.0, tau_out=4.0, threshold=0.05, n_adaptive=4, tau_adaptation=6.0
     ),
 }
 
-_SPIKING = {"tau_m": 4.0, "tau_out": 5.0, "threshold": 0.1}
+_SPIKING = {"n_units": 9, "tau_m": 4.0, "tau_out": 5.0, "threshold": 0.1}
 _ADAPTIVE = dict(_SPIKING, neurons="alif", n_adaptive=4, tau_adaptation=6.0)
 
 # The same for spiking neurons: refractory period, adaptation, delays, and all of it.

@@ -37,7 +37,7 @@ WRONG_VALUES = [
     ("task.name", "sequential_cifar", "one of pixelwise_mnist, sequential_mnist, store_recall"),
     ("task.name", 3, "a text"),
     ("network", [], "a mapping"),
-    ("network.neurons", "spiking", "one of rate"),
+    ("network.neurons", "spiking", "one of alif, lif, rate"),
     ("network.n_units", 0, "a whole number >= 2"),
     ("network.n_units", 12.5, "a whole number >= 2"),
     ("network.n_units", "128", "a whole number >= 2"),
@@ -59,6 +59,14 @@ WRONG_VALUES = [
     ("training.batch_size", 0, "a whole number >= 1"),
     ("training.batch_size", 60000, "at most the 55000 examples of split train"),
     ("training.l2", -0.01, "a number >= 0"),
+    ("training.optimiser", "rmsprop", 'one of "sgd", "adam"'),
+    ("training.decay_factor", 1.5, "<= 1"),
+    ("training.decay_every", 0, "a whole number >= 1"),
+    ("training.rate_cost", -1, "a number >= 0"),
+    ("training.l1", -1, "a number >= 0"),
+    ("training.temperature", -1, "a number >= 0"),
+    ("training.stop_accuracy", 0, "a number > 0"),
+    ("curvature", "off", "a mapping"),
     ("learning_rules", {}, "a mapping with at least one key"),
     ("learning_rules", ["bptt"], "a mapping with at least one key"),
     ("learning_rules.backprop", {"iterations": 10, "checkpoint_every": 5}, "one of bptt"),
@@ -188,6 +196,38 @@ def test_an_option_of_another_task_is_unknown(task, option, own):
 )
 def test_the_options_of_a_task_have_the_published_values_as_defaults(task, options):
     assert parse_study({"task": {"name": task}}).task == dict(options, name=task)
+
+
+SPIKING = {"neurons": "alif", "threshold": 0.01}
+
+
+def test_curvature_of_spiking_units_is_refused_with_the_reason():
+    for curvature in ({}, {"samples": 10}):
+        message = refusal({"network": SPIKING, "curvature": curvature})
+        assert message.count("\n") == 0 and message.startswith("curvature: ")
+        for part in ('"none" for spiking units', "gradient of no loss", "Hessian is not defined"):
+            assert part in message
+    assert parse_study({"network": SPIKING, "curvature": "none"}).curvature is None
+
+
+@pytest.mark.parametrize(
+    "network, message",
+    [
+        ({"neurons": "lif"}, "network.threshold: 0.0 is not possible; allowed: > 0"),
+        (
+            {"neurons": "lif", "threshold": 0.1, "n_adaptive": 3},
+            "network.n_adaptive: 3 is not possible; allowed: 0 for lif",
+        ),
+        ({"refractory_steps": 2}, "network.refractory_steps: 2 is not possible; allowed: 0: "),
+        ({"input_noise": 0.5}, "network.input_noise: 0.5 is not possible; allowed: 0: "),
+        ({"n_delays": 0}, "network.n_delays: 0 is not possible; allowed: a whole number >= 1"),
+        ({"connectivity": 0}, "network.connectivity: 0 is not possible; allowed: a number > 0"),
+        ({"excitatory": 1.5}, "network.excitatory: 1.5 is not possible; allowed: "),
+    ],
+)
+def test_settings_of_neurons_that_do_not_have_them_are_refused(network, message):
+    found = refusal({"network": network, "curvature": "none"})
+    assert found.startswith(message) and found.count("\n") == 0
 
 
 def test_every_mistake_has_its_own_line():

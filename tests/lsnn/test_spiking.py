@@ -5,11 +5,11 @@ import pytest
 
 from lsnn import network as network_module
 from lsnn.backend import new_session, tf
+from lsnn.config import network_settings
 from lsnn.neurons import decay, spike
 from lsnn.training import Trainer
 from small import (
     SPIKING_NETWORKS,
-    network_settings,
     relative_error,
     small_spiking_network,
     training_settings,
@@ -179,7 +179,7 @@ def test_noise_depends_on_its_seed_alone_and_has_the_given_size():
 def test_a_network_without_refractory_period_and_delays_does_not_pay_for_them():
     def operations(**settings):
         network, weights = small_spiking_network("lif")
-        network.settings = network_settings(neurons="lif", threshold=0.1, **settings)
+        network.settings = network_settings(n_units=9, neurons="lif", threshold=0.1, **settings)
         network.neurons.refractory_steps = network.settings.refractory_steps
         network.draw_delays(np.random.RandomState(4))
         with tf.Graph().as_default() as graph:

@@ -5,15 +5,15 @@ import pytest
 
 from lsnn import checkpoints
 from lsnn.backend import flatten, new_session, tf
-from lsnn.config import parse_study
+from lsnn.config import network_settings, parse_study
 from lsnn.errors import DivergenceError
 from lsnn.network import Network
-from lsnn.training import Trainer, train
+from lsnn.rewiring import REWIRED
+from lsnn.training import Trainer, start_of_run, train
 from small import (
     SPIKING_NETWORKS,
     LongerTask,
     SmallTask,
-    network_settings,
     small_network,
     training_settings,
 )
@@ -146,9 +146,13 @@ class CarryingTask(LongerTask):
 
 SPARSE = {"connectivity": 0.5, "excitatory": 0.75}
 VARIANTS = {
-    "adam": (network_settings(), SmallTask, {"optimiser": "adam", "decay_factor": 0.5}),
-    "deep_r": (network_settings(**SPARSE), SmallTask, {"l1": 0.1, "temperature": 0.1}),
-    "deep_r_adam": (network_settings(**SPARSE), SmallTask, {"l1": 0.1, "optimiser": "adam"}),
+    "adam": (network_settings(n_units=9), SmallTask, {"optimiser": "adam", "decay_factor": 0.5}),
+    "deep_r": (network_settings(n_units=9, **SPARSE), SmallTask, {"l1": 0.1, "temperature": 0.1}),
+    "deep_r_adam": (
+        network_settings(n_units=9, **SPARSE),
+        SmallTask,
+        {"l1": 0.1, "optimiser": "adam"},
+    ),
     "carried": (SPIKING_NETWORKS["all"], CarryingTask, {}),
     "noise": (SPIKING_NETWORKS["alif"]._replace(input_noise=0.2), LongerTask, {}),
 }
@@ -197,6 +201,24 @@ def test_the_number_of_connections_is_constant_and_signs_are_kept(tmpdir, name):
         assert np.array_equal(np.abs(signs), np.abs(np.sign(stacked)).sum(axis=(0, 2)))
 
 
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_connections_and_signs_at_every_one_of_1000_steps(optimiser):
+    network = Network(network_settings(n_units=9, **SPARSE), SmallTask(), 0.0)
+    settings = training_settings(optimiser=optimiser, learning_rate=0.02, l1=0.05)
+    weights, rewiring = start_of_run(network, settings, seed=1)
+    trainer = Trainer(network, "bptt", settings, weights, seed=1, rewiring=rewiring)
+    seen = {name: weights[name] != 0.0 for name in REWIRED}
+    for iteration in range(1000):
+        trainer.step(*network.task.batch(1, iteration, 10))
+        for name, weight in trainer.current_weights().items():
+            if name in REWIRED:
+                assert np.count_nonzero(weight) == np.count_nonzero(weights[name])
+                assert np.all(weight * rewiring.signs[name] >= 0.0)
+                seen[name] |= weight != 0.0
+    for name in REWIRED:
+        assert np.count_nonzero(seen[name]) > np.count_nonzero(weights[name])
+
+
 def test_the_learning_rate_decays():
     network, weights = small_network()
     settings = training_settings(learning_rate=0.5, decay_factor=0.1, decay_every=1)
@@ -230,7 +252,7 @@ def test_a_bias_that_the_task_does_not_have_stays_zero():
     class WithoutBias(SmallTask):
         readout_bias = False
 
-    network = Network(network_settings(), WithoutBias(), 0.01)
+    network = Network(network_settings(n_units=9), WithoutBias(), 0.01)
     weights = network.initial_weights(np.random.RandomState(3))
     trainer = Trainer(network, "bptt", training_settings(), weights)
     trainer.step(*network.task.batch(1, 0, 10))

@@ -103,6 +103,14 @@ class Study(NamedTuple):
         """Whether the units emit spikes."""
         return NEURONS[self.network.neurons].spiking
 
+    @property
+    def plain_descent(self) -> bool:
+        """Whether the optimiser is gradient descent at one learning rate.
+
+        Then 2 / learning rate is the curvature above which it diverges on a quadratic.
+        """
+        return self.training.optimiser == "sgd" and self.training.decay_factor == 1.0
+
     def training_settings(self, learning_rule: str, seed: int) -> dict:
         """Return all that the result of one training run depends on, as JSON-able values."""
         return as_mapping(

@@ -242,8 +242,9 @@ def unconverged(rows, column):
 
 
 def draw_threshold(axes, learning_rate):
-    """Draw the line above which gradient descent on a quadratic diverges."""
-    axes.axhline(2 / learning_rate, zorder=1, **THRESHOLD)
+    """Draw the line above which plain gradient descent on a quadratic diverges."""
+    if learning_rate:
+        axes.axhline(2 / learning_rate, zorder=1, **THRESHOLD)
 
 
 def label_losses(axis):
@@ -339,9 +340,10 @@ def main():
     study = read_study(arguments.config)
     trajectories = read_trajectories(arguments.trajectories, study)
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
+    learning_rate = study.training.learning_rate if study.plain_descent else None
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
     for name, plot in figures_of(study).items():
-        figure = plot(trajectories, study.training.learning_rate)
+        figure = plot(trajectories, learning_rate)
         save(figure, arguments.output, name)
         plt.close(figure)
 

@@ -84,7 +84,7 @@ def train_and_write(network, settings, threads, record, state, files):
         files,
         time.time() - started,
         threads,
-        iterations=iterations,
+        iterations=int(progress.iterations[-1]),
         ms_per_iteration=ms_per_iteration,
     )
     write_record(record, content)

@@ -48,6 +48,7 @@ rule plot:
     params:
         config=CONFIG,
         learning_rate=STUDY.training.learning_rate,
+        plain_descent=STUDY.plain_descent,
         folder=subpath(output[0], parent=True),
     shell:
         "python scripts/plot.py --config {params.config}"

@@ -263,6 +263,10 @@ def differences(found: dict, wanted: dict, path: str = "") -> List[str]:
 
 def _fill(schema, value):
     """Return ``value`` with defaults for missing keys, and numbers of the type the schema names."""
+    if "anyOf" in schema:
+        (schema, *_) = [
+            part for part in schema["anyOf"] if jsonschema.Draft7Validator(part).is_valid(value)
+        ]
     if isinstance(value, dict):
         parts = schema.get("properties", {})
         others = schema.get("additionalProperties")

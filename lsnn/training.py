@@ -100,7 +100,7 @@ class Trainer(object):
         learning_rule: a name of :data:`lsnn.learning_rules.LEARNING_RULES`.
         training: :class:`lsnn.config.TrainingSettings`.
         weights: arrays by name to start from.
-        seed: of the run; what is drawn in it is drawn from this.
+        seed: of the run; the noise in the input current is drawn from it.
         iteration: number of the next step.
         rewiring: :class:`lsnn.rewiring.Rewiring` of the run, if its network is rewired.
         threads: most threads to compute with.
@@ -118,6 +118,7 @@ class Trainer(object):
         threads=1,
     ):
         self.task = network.task
+        self.noisy = network.settings.input_noise > 0.0
         self.training = training
         self.seed = seed
         self.iteration = iteration
@@ -157,7 +158,9 @@ class Trainer(object):
             self.iteration // self.training.decay_every
         )
         feed = {self.inputs: inputs, self.targets: targets, self.learning_rate: learning_rate}
-        feed[self.noise_seed] = self.iteration + 1  # 0 is that of evaluation
+        if self.noisy:
+            of_iteration = generator(self.seed, "input noise", self.iteration)
+            feed[self.noise_seed] = of_iteration.randint(1, 2**31 - 1)  # 0 is that of evaluation
         fetches = [self.loss, self.descend]
         if self.task.carries_state:
             fetches.append(self.final_state)

@@ -270,3 +270,14 @@ def test_what_is_left_out_has_its_default_and_a_whole_number_may_be_written_with
     assert study._replace(network=None, seeds=None) == parse_study({})._replace(
         network=None, seeds=None
     )
+
+
+@pytest.mark.parametrize("value, meant", [(0.75, 0.75), (1, 1.0), ("none", "none")])
+def test_of_a_key_with_several_types_a_value_keeps_its_own(value, meant):
+    found = parse_study({"network": {"excitatory": value}}).network.excitatory
+    assert found == meant and type(found) is type(meant)
+
+
+def test_seeds_may_be_written_with_a_point():
+    assert parse_study({"seeds": 2.0}).seeds == (1, 2)
+    assert parse_study({"seeds": [2.0, 7]}).seeds == (2, 7)

@@ -66,3 +66,18 @@ def test_the_numbers_in_the_readme_are_those_of_the_summaries():
     assert len(rows) == 10 + 8  # of the study, and of both TensorFlows
     for quantity, row in rows:
         assert row in (cells[quantity], cells[quantity] + of_2[quantity]), quantity
+
+
+@pytest.mark.parametrize("name", ["store_recall", "spiking_mnist", "spiking_mnist_deep_r"])
+def test_the_accuracies_of_spiking_networks_in_the_readme_are_those_of_the_summaries(name):
+    row = re.search(rf"^\| `{name}`[^|]*\| (.*) \|$", (REPOSITORY / "README.md").read_text(), re.M)
+    told = [cell.strip() for cell in row[1].split("|") if cell.strip()]
+    assert told == cells_of(name)["test_accuracy_final"]
+
+
+def test_store_recall_is_solved_by_bptt_in_as_many_iterations_as_the_readme_says():
+    rows = pd.read_csv(REPOSITORY / "results/committed/store_recall/trajectories.csv")
+    last = rows.groupby(["learning_rule", "seed"]).tail(1).set_index("learning_rule")
+    solved = last[last["validation_accuracy"] > 0.95]["iteration"]
+    assert sorted(solved["bptt"]) == [20, 30, 90, 100, 100]
+    assert sorted(solved["three_factor"]) == [40, 110]

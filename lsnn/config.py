@@ -15,6 +15,7 @@ import yaml
 from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
+from lsnn.rewiring import is_rewired
 from lsnn.tasks import TASKS
 
 SCHEMA_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "config.schema.yaml")
@@ -408,6 +409,11 @@ def _contradictions(values) -> List[str]:
     elif neurons:
         for key in ("refractory_steps", "input_noise"):
             require(network[key] == 0, "network." + key, network[key], "0: units do not spike")
+    if not is_rewired(network["connectivity"], network["excitatory"]):
+        for key in ("l1", "temperature"):
+            of_deep_r = "0, for only DEEP R (network.connectivity below 1) has it"
+            value = values["training"][key]
+            require(value == 0.0, "training." + key, value, of_deep_r)
     task = TASKS.get(values["task"]["name"])
     if task:
         used = [("training", "batch_size", "train")]

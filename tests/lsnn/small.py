@@ -8,7 +8,8 @@ from lsnn.tasks.sequential_mnist import SequentialMnist
 
 
 def training_settings(**settings):
-    return parse_study({"training": settings}).training
+    """Return settings of training for a network that may be rewired, so that l1 may be given."""
+    return parse_study({"training": settings, "network": {"excitatory": 0.5}}).training
 
 
 # Every path of the rate neuron at work: leak, readout trace, threshold and reset, adaptation.

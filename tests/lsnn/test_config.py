@@ -66,6 +66,8 @@ WRONG_VALUES = [
     ("training.l1", -1, "a number >= 0"),
     ("training.temperature", -1, "a number >= 0"),
     ("training.stop_accuracy", 0, "a number > 0"),
+    ("training.l1", 0.1, "0, for only DEEP R"),
+    ("training.temperature", 0.1, "0, for only DEEP R"),
     ("curvature", "off", "a mapping"),
     ("learning_rules", {}, "a mapping with at least one key"),
     ("learning_rules", ["bptt"], "a mapping with at least one key"),

@@ -162,7 +162,8 @@ def run_variant(folder, name, log=lambda line: None):
     """Train a network of :data:`VARIANTS` and return its progress."""
     settings_of_network, task, training = VARIANTS[name]
     training = dict({"batch_size": 10, "learning_rate": 0.05, "decay_every": 6}, **training)
-    study = parse_study({"learning_rules": {"bptt": SCHEDULE}, "training": training})
+    values = {"learning_rules": {"bptt": SCHEDULE}, "training": training, "network": SPARSE}
+    study = parse_study(values)
     network = Network(settings_of_network, task(), l2=0.01, rate_cost=1.0, target_rate=100.0)
     state = os.path.join(str(folder), "state.npz")
     return train(network, study.training_settings("bptt", 1), state, log)[0]

@@ -50,11 +50,11 @@ def test_figures_are_redrawn_to_the_same_bytes(folder, tmp_path):
     assert redrawn == {path.name for path in (folder / "figures").iterdir()}
 
 
-def cells_of(name):
+def cells_of(name, n_seeds=5):
     """Return what the README says of a study: a list of cells for every quantity of its summary."""
     summary = pd.read_csv(REPOSITORY / "results/committed" / name / "summary.csv")
     return {
-        quantity: [in_words(row, n_seeds=5) for row in rows.itertuples()]
+        quantity: [in_words(row, n_seeds) for row in rows.itertuples()]
         for quantity, rows in summary.groupby("quantity")
     }
 
@@ -73,6 +73,15 @@ def test_the_accuracies_of_spiking_networks_in_the_readme_are_those_of_the_summa
     row = re.search(rf"^\| `{name}`[^|]*\| (.*) \|$", (REPOSITORY / "README.md").read_text(), re.M)
     told = [cell.strip() for cell in row[1].split("|") if cell.strip()]
     assert told == cells_of(name)["test_accuracy_final"]
+
+
+def test_the_numbers_of_adaptive_rate_units_in_the_readme_are_those_of_the_summary():
+    readme = " ".join((REPOSITORY / "README.md").read_text().split())
+    told = readme[readme.index("*Adaptive rate units*") : readme.index("*Pixel-wise MNIST* with")]
+    cells = cells_of("adaptive_rate", n_seeds=3)
+    for quantity in ("test_accuracy_final", "lambda_max_final", "lambda_max_ratio_final"):
+        for cell in cells[quantity]:
+            assert cell in told, quantity
 
 
 def test_store_recall_is_solved_by_bptt_in_as_many_iterations_as_the_readme_says():

@@ -54,7 +54,7 @@ def test_the_example_in_the_readme_trains_a_network(capsys):
     with open(README, encoding="utf-8") as stream:
         blocks = re.findall(r"```python\n(.*?)```", stream.read(), re.S)
     (example,) = [block for block in blocks if "from lsnn" in block]
-    assert len([line for line in example.splitlines() if line.strip()]) <= 20
+    assert len([line for line in example.splitlines() if line.strip()]) <= 18
     with tf.Graph().as_default():
         tf.set_random_seed(1)
         np.random.seed(1)

@@ -323,7 +323,18 @@ def list_schedule(chains, cores):
 
 def measure_all(study, network, folder):
     """Return all figures, the comparisons with the published method, and the runs they are of."""
-    figures = measure_training(study, network)
+    jobs = Jobs(folder, study.tensorflow, study.data)
+    sources = {
+        rule: checkpoint_file(rule, schedule, jobs)
+        for rule, schedule in study.learning_rules.items()
+    }
+    # First, while this process is smaller than a job: to Linux the peak memory of a process counts
+    # that of the one which started it.
+    figures = measure_jobs("training job", lambda n: jobs.train("bptt", n - 1, 1)[1])
+    source = sources["bptt"]
+    figures.update(measure_jobs("curvature job", lambda n: jobs.hessian(source, n)))
+    log("jobs measured")
+    figures.update(measure_training(study, network))
     log("training measured")
     hessian = default_hessian(study, network)
     figures.update(measure_products(study, network, hessian))
@@ -331,10 +342,8 @@ def measure_all(study, network, folder):
     long_one = read_study(os.path.join(REPOSITORY, "studies", "pixelwise_mnist.yaml"))
     figures.update(measure_long_sequences(long_one._replace(data=study.data)))
     log("pixel-wise MNIST measured")
-    jobs = Jobs(folder, study.tensorflow, study.data)
     comparisons, runs = [], []
-    for rule, schedule in study.learning_rules.items():
-        source = checkpoint_file(rule, schedule, jobs)
+    for rule, source in sources.items():
         arrays = read_checkpoints(source, study, network)[0]
         seconds, products, compared = follow(hessian, arrays, study.curvature.tolerance)
         figures[rule + " eigenvalues"] = spread(seconds)
@@ -344,8 +353,6 @@ def measure_all(study, network, folder):
         log("followed a run: " + runs[-1])
     for name in ("speedup", "speedup_to_cap"):
         figures[name] = spread([comparison[name] for comparison in comparisons])
-    figures.update(measure_jobs("training job", lambda n: jobs.train("bptt", n - 1, 1)[1]))
-    figures.update(measure_jobs("curvature job", lambda n: jobs.hessian(source, n)))
     figures.update(projections(study, figures))
     return {"figures": figures, "comparisons": comparisons, "runs": runs}
 

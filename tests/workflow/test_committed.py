@@ -90,3 +90,15 @@ def test_store_recall_is_solved_by_bptt_in_as_many_iterations_as_the_readme_says
     solved = last[last["validation_accuracy"] > 0.95]["iteration"]
     assert sorted(solved["bptt"]) == [20, 30, 90, 100, 100]
     assert sorted(solved["three_factor"]) == [40, 110]
+
+
+def test_the_speeds_in_the_readme_are_those_of_the_benchmark():
+    readme = (REPOSITORY / "README.md").read_text()
+    section = readme[readme.index("## Speed") : readme.index("## Architecture")]
+    figures = pd.read_csv(REPOSITORY / "benchmarks/results.csv").set_index("figure")
+    rows = re.findall(r"^\| `([^`]+)`[^|]* \| (.*) \| (.*) \|$", section, re.M)
+    assert len(rows) == 12
+    for figure, *told in rows:
+        medians = figures.loc[figure].sort_values("tensorflow", ascending=False)["median"]
+        decimals = len(told[0].partition(".")[2])
+        assert told == [f"{median:.{decimals}f}" for median in medians], figure

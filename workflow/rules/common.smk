@@ -36,7 +36,7 @@ MODEL_PYTHON = "python" if CONDA else f"{ENVIRONMENT}/bin/python"
 if not CONDA:
     shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
 
-# What train and hessian jobs are given. The libraries of CUDA want more memory, and so do spiking
+# What train, hessian and trial jobs are given. The libraries of CUDA want more memory, and so do spiking
 # networks, whose states of all steps are kept for the gradient. Snakemake's --retries give a job more
 # time and memory with every attempt.
 GPU = {"gpu": 1} if STUDY.on_gpu else {}

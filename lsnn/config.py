@@ -219,10 +219,11 @@ def schema_for(values: dict) -> dict:
     with open(SCHEMA_FILE, encoding="utf-8") as stream:
         schema = yaml.safe_load(stream)
     parts = schema["properties"]
-    without, with_curvature = parts["curvature"].pop("anyOf")
     asked = values if isinstance(values, dict) else {}
-    chosen = without if asked.get("curvature") == NO_CURVATURE else with_curvature
-    parts["curvature"].update(chosen)
+    curvature = asked.get("curvature", {})
+    if curvature == NO_CURVATURE or isinstance(curvature, dict):
+        without, with_curvature = parts["curvature"].pop("anyOf")
+        parts["curvature"].update(without if curvature == NO_CURVATURE else with_curvature)
     task = asked.get("task", {})
     name = (
         task.get("name", _default(parts["task"]["properties"]["name"]))

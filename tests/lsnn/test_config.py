@@ -68,7 +68,7 @@ WRONG_VALUES = [
     ("training.stop_accuracy", 0, "a number > 0"),
     ("training.l1", 0.1, "0, for only DEEP R"),
     ("training.temperature", 0.1, "0, for only DEEP R"),
-    ("curvature", "off", "a mapping"),
+    ("curvature", None, 'one of "none", or a mapping'),
     ("learning_rules", {}, "a mapping with at least one key"),
     ("learning_rules", ["bptt"], "a mapping with at least one key"),
     ("learning_rules.backprop", {"iterations": 10, "checkpoint_every": 5}, "one of bptt"),

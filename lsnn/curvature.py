@@ -7,12 +7,13 @@ is needed, and there is no argument through which a rule's truncated gradient co
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from lsnn.backend import new_session, tf
 from lsnn.network import PARAMETERS
+from lsnn.randomness import generator
 
-LANCZOS_VECTORS = 20  # size of ARPACK's Krylov space: fewest products along real runs
+LANCZOS_VECTORS = 36  # size of ARPACK's Krylov space: along real runs it seldom has to restart
 MAX_RESTARTS = 100
 ROUGH_TOLERANCE = 0.1  # of the estimate that is made where the wanted tolerance was not reached
 
@@ -82,6 +83,14 @@ class Hessian(object):
         return self._session.run(self._product, {self._vector: vector}).astype(np.float64)
 
 
+def hessian_of(network, study, seed, threads=1):
+    """Return the :class:`Hessian` of a study's loss on the examples that a seed draws."""
+    split, samples = study.curvature.split, study.curvature.samples
+    order = generator(seed, "curvature examples").permutation(network.task.split_sizes[split])
+    examples = network.task.examples(split, order[:samples])
+    return Hessian(network, *examples, study.curvature.parameters, threads)
+
+
 def _flat(tensors):
     return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
 
@@ -101,14 +110,17 @@ def extreme_eigenvalues(hessian, tolerance, start):
         estimate, or nan if not even that was to be had; its ``converged`` is False.
     """
     vectors = _arpack(hessian, tolerance, start)
-    if vectors is None:
-        vectors = _arpack(hessian, ROUGH_TOLERANCE, start)
-    if vectors is None:
-        unknown = Eigenvalue(np.nan, np.nan, False, None)
-        return unknown, unknown
-    pairs = [_rayleigh(hessian, vector, tolerance) for vector in vectors]
-    smallest, largest = sorted(pairs, key=lambda pair: pair.value)
-    return largest, smallest
+    if len(vectors) < 2:
+        rough = _arpack(hessian, ROUGH_TOLERANCE, start)
+        if len(rough) < 2:
+            unknown = Eigenvalue(np.nan, np.nan, False, None)
+            return unknown, unknown
+        vectors = np.concatenate([vectors, rough])
+    # Of two estimates of one end the outer one is the better.
+    pairs = sorted(
+        (_rayleigh(hessian, vector, tolerance) for vector in vectors), key=lambda pair: pair.value
+    )
+    return pairs[-1], pairs[0]
 
 
 def larger_in_magnitude(largest, smallest):
@@ -117,7 +129,7 @@ def larger_in_magnitude(largest, smallest):
 
 
 def _arpack(hessian, tolerance, start):
-    """Return the two eigenvectors that ARPACK finds, or None if it does not converge."""
+    """Return the eigenvectors (n, size) that ARPACK finds: of both ends, or of fewer."""
     operator = LinearOperator((hessian.size, hessian.size), hessian.product, dtype=np.float64)
     try:
         return eigsh(
@@ -129,8 +141,10 @@ def _arpack(hessian, tolerance, start):
             v0=start,
             maxiter=MAX_RESTARTS,
         )[1].T
-    except ArpackError:  # no convergence, or nothing to converge to, as in a Hessian of zeros
-        return None
+    except ArpackNoConvergence as error:
+        return error.eigenvectors.T
+    except ArpackError:  # nothing to converge to, as in a Hessian of zeros
+        return np.empty((0, hessian.size))
 
 
 def _rayleigh(hessian, vector, tolerance):

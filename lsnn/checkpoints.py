@@ -14,6 +14,7 @@ import zipfile
 
 import numpy as np
 
+from lsnn.config import differences
 from lsnn.errors import ResultError
 from lsnn.files import atomic_write, canonical_json
 from lsnn.network import PARAMETERS
@@ -61,6 +62,34 @@ def read(path, names=("iteration",) + PARAMETERS):
     if missing:
         raise ResultError("{}: has no array {}".format(path, ", ".join(missing)))
     return content, metadata
+
+
+def read_run(path, study, network):
+    """Return the arrays of a checkpoint file, its learning rule and its seed.
+
+    Args:
+        path: the file.
+        study: :class:`lsnn.config.Study` that it has to belong to.
+        network: that of the study.
+
+    Raises:
+        ResultError: the file is damaged, or of another network, task or loss than the study's.
+    """
+    arrays, metadata = read(path)
+    there, wanted = metadata.get("settings", {}), study.curvature_settings()
+    lines = differences(
+        {part: there.get(part) for part in ("task", "network")},
+        {part: wanted[part] for part in ("task", "network")},
+    )
+    training = there.get("training", {})
+    terms = {term: training.get(term) for term in wanted["loss"]}
+    lines += differences(terms, wanted["loss"], "training")
+    if lines:
+        raise ResultError(
+            "{}: of another configuration than the study:\n{}".format(path, "\n".join(lines))
+        )
+    check_shapes(path, arrays, network.shapes)
+    return arrays, there["learning_rule"], there["seed"]
 
 
 def check_shapes(path, arrays, shapes):

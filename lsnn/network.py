@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lsnn.backend import standard_normal, tf
+from lsnn.backend import new_session, standard_normal, tf
 from lsnn.cell import Cell
 from lsnn.connectivity import half_squared_norm, initial_weights, synaptic_delays
 from lsnn.neurons import NEURONS, decay, low_pass
@@ -183,6 +183,21 @@ class Network(object):
 def _zero_state(cell, batch_size):
     trace = tf.zeros(tf.stack([batch_size, cell.output_size]))
     return State(cell.zero_state(batch_size), trace)
+
+
+def recorded(network, weights, inputs):
+    """Return the :class:`Recording` of a network's answer as arrays.
+
+    Args:
+        network: :class:`Network`.
+        weights: arrays by name.
+        inputs: array (steps, batch, n_in).
+    """
+    with tf.Graph().as_default() as graph:
+        tensors = {name: tf.constant(value) for name, value in weights.items()}
+        recording = network.record(tensors, tf.constant(inputs))
+    with new_session(graph) as session:
+        return session.run(recording)
 
 
 def network_of(study):

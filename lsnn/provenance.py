@@ -19,16 +19,25 @@ def record(settings, outputs, wall_seconds, threads, **measures):
         threads: most threads that the job computed with.
         measures: further JSON-able values by name.
     """
-    environment = dict(backend.describe(threads), threads=threads, lsnn=__version__)
-    environment["commit"] = _commit()
     return dict(
         measures,
         settings=settings,
         settings_sha256=hashlib.sha256(canonical_json(settings).encode()).hexdigest(),
         outputs={os.path.basename(path): sha256_of_file(path) for path in outputs},
-        environment=environment,
+        environment=environment(threads),
         wall_seconds=wall_seconds,
     )
+
+
+def environment(threads=1):
+    """Return versions, device, threads and commit by name."""
+    versions = backend.describe(threads)
+    return dict(versions, threads=threads, lsnn=__version__, commit=_commit())
+
+
+def describe_file(path):
+    """Return name and content of a file as a record tells of them."""
+    return {"file": os.path.basename(path), "sha256": sha256_of_file(path)}
 
 
 def is_complete(path, outputs, **wanted):

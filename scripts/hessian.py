@@ -18,9 +18,9 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from lsnn import backend, checkpoints, provenance
-from lsnn.config import differences, read_study
-from lsnn.curvature import Hessian, extreme_eigenvalues, larger_in_magnitude
-from lsnn.errors import ResultError, run
+from lsnn.config import read_study
+from lsnn.curvature import extreme_eigenvalues, hessian_of, larger_in_magnitude
+from lsnn.errors import ConfigError, ResultError, run
 from lsnn.files import exclusive, remove_temporaries, sha256_of_file, write_record, write_table
 from lsnn.network import network_of
 from lsnn.randomness import generator
@@ -36,29 +36,6 @@ COLUMNS = (
 def log(line):
     """Print a line at once: whoever follows the log sees the job move."""
     print(line, flush=True)
-
-
-def read_checkpoints(path, study, network):
-    """Return the arrays of a checkpoint file, its learning rule and its seed.
-
-    Raises:
-        ResultError: the file is damaged, or of another network, task or loss than the study's.
-    """
-    arrays, metadata = checkpoints.read(path)
-    there, wanted = metadata.get("settings", {}), study.curvature_settings()
-    lines = differences(
-        {part: there.get(part) for part in ("task", "network")},
-        {part: wanted[part] for part in ("task", "network")},
-    )
-    training = there.get("training", {})
-    terms = {term: training.get(term) for term in wanted["loss"]}
-    lines += differences(terms, wanted["loss"], "training")
-    if lines:
-        raise ResultError(
-            "{}: of another configuration than the study:\n{}".format(path, "\n".join(lines))
-        )
-    checkpoints.check_shapes(path, arrays, network.shapes)
-    return arrays, there["learning_rule"], there["seed"]
 
 
 def read_state(path, made_from):
@@ -106,6 +83,12 @@ def main():
     arguments = parser.parse_args()
 
     study = read_study(arguments.config)
+    if not study.curvature:
+        raise ConfigError(
+            "configuration {}: curvature: none; there are no eigenvalues to compute".format(
+                arguments.config
+            )
+        )
     backend.require(study.tensorflow)
     network = network_of(study)
     record, state, table = [
@@ -130,25 +113,17 @@ def is_complete(record, table, study, checkpoints_file):
         record,
         [table],
         settings=study.curvature_settings(),
-        checkpoints=describe_file(checkpoints_file),
+        checkpoints=provenance.describe_file(checkpoints_file),
     )
-
-
-def describe_file(path):
-    """Return name and content of a file as the record tells of them."""
-    return {"file": os.path.basename(path), "sha256": sha256_of_file(path)}
 
 
 def compute_and_write(network, study, checkpoints_file, threads, record, state, table):
     """Compute the eigenvalues, and write table and record to these paths; ``state`` stays."""
     started = time.time()
-    task = network.task
-    arrays, rule, seed = read_checkpoints(checkpoints_file, study, network)
+    arrays, rule, seed = checkpoints.read_run(checkpoints_file, study, network)
     network.draw_delays(generator(seed, "delays"))
     settings = study.curvature_settings()
-    split, samples = study.curvature.split, study.curvature.samples
-    drawn = generator(seed, "curvature examples").permutation(task.split_sizes[split])[:samples]
-    hessian = Hessian(network, *task.examples(split, drawn), study.curvature.parameters, threads)
+    hessian = hessian_of(network, study, seed, threads)
 
     made_from = {"settings": settings, "checkpoints": sha256_of_file(checkpoints_file)}
     rows, start = read_state(state, made_from)
@@ -172,7 +147,7 @@ def compute_and_write(network, study, checkpoints_file, threads, record, state, 
         [table],
         time.time() - started,
         threads,
-        checkpoints=describe_file(checkpoints_file),
+        checkpoints=provenance.describe_file(checkpoints_file),
         products=sum(row["products"] for row in rows),
         seconds_per_product=seconds / hessian.products if hessian.products else None,
     )

@@ -21,24 +21,13 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import numpy as np
 
-from hessian import describe_file, read_checkpoints
-from lsnn import backend, checkpoints
-from lsnn.backend import tf
+from lsnn import backend, checkpoints, provenance
 from lsnn.config import as_mapping, read_study
 from lsnn.errors import ConfigError, run
-from lsnn.network import network_of
+from lsnn.network import network_of, recorded
 from lsnn.randomness import generator
 
 SPLIT, EXAMPLE = "test", 0
-
-
-def record(network, weights, inputs):
-    """Return what goes on in a network: its `Recording` of inputs (T, 1, n_in), as arrays."""
-    with tf.Graph().as_default() as graph:
-        tensors = {name: tf.constant(value) for name, value in weights.items()}
-        recording = network.record(tensors, tf.constant(inputs))
-    with backend.new_session(graph) as session:
-        return session.run(recording)
 
 
 def predictions(outputs, n_windows, window_steps):
@@ -65,18 +54,18 @@ def main():
         )
     backend.require(study.tensorflow)
     network = network_of(study)
-    arrays, rule, seed = read_checkpoints(arguments.checkpoints, study, network)
+    arrays, rule, seed = checkpoints.read_run(arguments.checkpoints, study, network)
     network.draw_delays(generator(seed, "delays"))
 
     task = network.task
     inputs, targets = task.examples(SPLIT, np.array([EXAMPLE]))
-    recording = record(network, checkpoints.weights_at(arrays, -1), inputs)
+    recording = recorded(network, checkpoints.weights_at(arrays, -1), inputs)
     outputs = recording.outputs[:, 0]
     metadata = {
         "learning_rule": rule,
         "seed": seed,
         "iteration": int(arrays["iteration"][-1]),
-        "checkpoints": describe_file(arguments.checkpoints),
+        "checkpoints": provenance.describe_file(arguments.checkpoints),
         "task": study.task,
         "network": as_mapping(study.network),
         "example": {"split": SPLIT, "index": EXAMPLE},
@@ -84,7 +73,7 @@ def main():
         "window_steps": task.window_steps,
         "target": [int(target) for target in np.ravel(targets)],
         "prediction": predictions(outputs, task.n_windows, task.window_steps),
-        "environment": backend.describe(),
+        "environment": provenance.environment(),
     }
     trial = {
         "inputs": inputs[:, 0],

@@ -100,7 +100,7 @@ def test_checkpoints(tmp_path, tell):
     write_checkpoints(path)
 
     def read():
-        arrays, rule, seed = hessian.read_checkpoints(str(path), STUDY, NETWORK)
+        arrays, rule, seed = checkpoints.read_run(str(path), STUDY, NETWORK)
         return content(arrays), rule, seed
 
     refused_or_the_same(path, read, tell)
@@ -260,7 +260,7 @@ def test_results_of_an_older_format_are_refused_with_what_to_do(
     path = tmp_path / "checkpoints.npz"
     older(monkeypatch, checkpoints, "FORMAT_VERSION", lambda: write_checkpoints(path))
     with pytest.raises(ResultError, match="checkpoints.npz: checkpoint format 0.*train again"):
-        hessian.read_checkpoints(str(path), STUDY, NETWORK)
+        checkpoints.read_run(str(path), STUDY, NETWORK)
 
     state = tmp_path / "training_state.npz"
     metadata = {"settings": SETTINGS}
@@ -296,5 +296,5 @@ def test_a_state_of_another_configuration_is_set_aside(tmp_path, tell):
     with pytest.raises(ResultError, match="l2: 0.01 there, 0.5 wanted"):
         path = tmp_path / "checkpoints.npz"
         write_checkpoints(path)
-        hessian.read_checkpoints(str(path), other, NETWORK)
+        checkpoints.read_run(str(path), other, NETWORK)
     tell("state and checkpoints of another configuration", "set aside; refused")

@@ -6,6 +6,7 @@ import pytest
 from lsnn import network as network_module
 from lsnn.backend import new_session, tf
 from lsnn.config import network_settings
+from lsnn.network import recorded
 from lsnn.neurons import decay, spike
 from lsnn.training import Trainer
 from small import (
@@ -136,11 +137,10 @@ def test_the_rules_differ_in_the_recurrent_weights():
 def test_what_is_recorded_is_what_the_oracle_computes(name):
     network, weights = small_spiking_network(name)
     inputs, targets = network.task.examples("test", np.arange(4))
+    recording = recorded(network, weights, inputs)
     with tf.Graph().as_default() as graph:
         tensors = {key: tf.constant(value) for key, value in weights.items()}
-        recording = network.record(tensors, tf.constant(inputs))
-        logits = network.respond(tensors, tf.constant(inputs)).logits
-        recording, logits = new_session(graph).run([recording, logits])
+        logits = new_session(graph).run(network.respond(tensors, tf.constant(inputs)).logits)
     spikes = forward_in_time(network, weights, inputs, targets, False)[2]
     assert np.array_equal(recording.spikes, spikes)
     assert recording.thresholds.shape == spikes.shape
@@ -167,13 +167,30 @@ def noisy_network():
     return network, weights
 
 
-def test_noise_depends_on_its_seed_alone_and_has_the_given_size():
+def test_noise_depends_on_its_seed_alone():
     network, weights = noisy_network()
     trainer, feed = trainer_and_feed(network, weights, "bptt")
     losses = [
         trainer.session.run(trainer.loss, {**feed, trainer.noise_seed: seed}) for seed in (5, 5, 6)
     ]
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_noise_in_the_input_current_has_the_given_size():
+    """Without other input and without spikes the membrane sums the noise of every step."""
+    network, weights = noisy_network()
+    network.neurons.threshold = 1e3
+    n_steps = network.task.n_steps
+    with tf.Graph().as_default() as graph:
+        silent = {key: tf.zeros(value.shape) for key, value in weights.items()}
+        inputs = tf.zeros([n_steps, 2000, network.task.n_in])
+        response = network.respond(silent, inputs, noise_seed=5)
+        v = new_session(graph).run(response.final_state.cell.neurons.v)
+    alpha = decay(network.settings.tau_m)
+    kept = np.sqrt(sum(alpha ** (2 * step) for step in range(n_steps)))
+    expected = network.settings.input_noise * (1 - alpha) * kept
+    assert np.std(v) == pytest.approx(expected, rel=0.03)
+    assert abs(np.mean(v)) < 0.03 * expected
 
 
 def test_a_network_without_refractory_period_and_delays_does_not_pay_for_them():

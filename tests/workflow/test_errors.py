@@ -1,5 +1,6 @@
 """What a user gets wrong ends in a message that names it, and in an exit status that is not 0."""
 
+import hashlib
 import shutil
 
 import pytest
@@ -35,7 +36,7 @@ def test_wrong_configuration_is_refused_before_any_job(checkout, tmp_path, chang
     assert not (checkout.folder / "results/sequential_mnist").exists()
 
 
-def test_altered_data_are_refused_with_both_sums_and_fetched_again_by_hand(checkout, tmp_path):
+def test_altered_data_are_refused_with_both_sums(checkout, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(checkout.folder / "data", data)
     path = data / "mnist/t10k-labels-idx1-ubyte"
@@ -49,7 +50,7 @@ def test_altered_data_are_refused_with_both_sums_and_fetched_again_by_hand(check
         "--seed", "1", "--output", tmp_path / "run",
     )  # fmt: skip
     expected = "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
-    refused(done, str(path), expected)
+    refused(done, str(path), expected, hashlib.sha256(content).hexdigest())
     assert not (tmp_path / "run").exists()
 
 
@@ -76,6 +77,16 @@ def test_checkpoints_of_another_network_or_cut_off_are_refused(checkout, demo, t
     done = checkout.run(*hessian, "--config", demo / "config.yaml", "--checkpoints", cut_off)
     refused(done, str(cut_off), "damaged or not a checkpoint file")
     assert not (tmp_path / "curvature.csv").exists()
+
+
+def test_eigenvalues_of_a_study_without_curvature_are_refused(checkout, demo, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("curvature: none\n")
+    done = checkout.run(
+        PYTHONS["1.12"], "scripts/hessian.py", "--config", config,
+        "--checkpoints", demo / "runs/bptt/seed_1/checkpoints.npz", "--output", tmp_path,
+    )  # fmt: skip
+    refused(done, str(config), "curvature: none")
 
 
 def test_a_failed_job_shows_the_end_of_its_log_and_keeps_what_was_recorded(checkout, tmp_path):

@@ -1,0 +1,45 @@
+"""The study kept in the repository and the code beside it belong together.
+
+Both rules start from the same weights, so that the first checkpoint tells of initial weights, task,
+evaluation, the Hessian and its examples at once. Later ones differ between processors in more than
+rounding, because training amplifies it.
+"""
+
+import csv
+import os
+
+import pytest
+
+from hessian import EIGENVALUES, measure
+from lsnn.config import parse_study
+from lsnn.curvature import hessian_of
+from lsnn.network import Network
+from lsnn.randomness import generator
+from lsnn.training import LEARNING_CURVE, Trainer
+
+REPOSITORY = os.path.join(os.path.dirname(__file__), "..", "..")
+TRAJECTORIES = os.path.join(REPOSITORY, "results/committed/sequential_mnist/trajectories.csv")
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
+    study = parse_study({})
+    network = Network(study.network, mnist, study.training.l2)
+    weights = network.initial_weights(generator(seed, "weights"))
+    found = Trainer(network, "bptt", study.training, weights).evaluate()
+    hessian = hessian_of(network, study, seed)
+    hessian.move_to(weights)
+    start = generator(seed, "Lanczos").randn(hessian.size)
+    found.update(measure(hessian, study.curvature.tolerance, start)[0])
+    with open(TRAJECTORIES, newline="") as stream:
+        rows = [
+            row
+            for row in csv.DictReader(stream)
+            if (row["seed"], row["iteration"]) == (str(seed), "0")
+        ]
+    assert [row["learning_rule"] for row in rows] == list(study.learning_rules)
+    for row in rows:
+        for name in LEARNING_CURVE:
+            assert found[name] == pytest.approx(float(row[name]), rel=1e-4), name
+        for name in EIGENVALUES:
+            assert found[name] == pytest.approx(float(row[name]), rel=1e-3), name

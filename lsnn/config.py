@@ -412,11 +412,20 @@ def _contradictions(values) -> List[str]:
             require(network[key] == 0, "network." + key, network[key], "0: units do not spike")
     if not is_rewired(network["connectivity"], network["excitatory"]):
         for key in ("l1", "temperature"):
-            of_deep_r = "0, for only DEEP R (network.connectivity below 1) has it"
+            of_deep_r = (
+                "0, for only rewired weights have it (network.connectivity below 1, or "
+                "network.excitatory)"
+            )
             value = values["training"][key]
             require(value == 0.0, "training." + key, value, of_deep_r)
     task = TASKS.get(values["task"]["name"])
     if task:
+        if curvature != NO_CURVATURE and not task.readout_bias:
+            parameters = curvature["parameters"]
+            without = "without b_out: the readout of task {} has no bias".format(
+                values["task"]["name"]
+            )
+            require("b_out" not in parameters, "curvature.parameters", parameters, without)
         used = [("training", "batch_size", "train")]
         if curvature != NO_CURVATURE:
             used.append(("curvature", "samples", curvature["split"]))

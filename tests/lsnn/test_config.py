@@ -66,8 +66,8 @@ WRONG_VALUES = [
     ("training.l1", -1, "a number >= 0"),
     ("training.temperature", -1, "a number >= 0"),
     ("training.stop_accuracy", 0, "a number > 0"),
-    ("training.l1", 0.1, "0, for only DEEP R"),
-    ("training.temperature", 0.1, "0, for only DEEP R"),
+    ("training.l1", 0.1, "0, for only rewired weights"),
+    ("training.temperature", 0.1, "0, for only rewired weights"),
     ("curvature", None, 'one of "none", or a mapping'),
     ("learning_rules", {}, "a mapping with at least one key"),
     ("learning_rules", ["bptt"], "a mapping with at least one key"),
@@ -210,6 +210,14 @@ def test_curvature_of_spiking_units_is_refused_with_the_reason():
         for part in ('"none" for spiking units', "gradient of no loss", "Hessian is not defined"):
             assert part in message
     assert parse_study({"network": SPIKING, "curvature": "none"}).curvature is None
+
+
+def test_curvature_by_a_bias_that_the_task_does_not_have_is_refused():
+    task = {"name": "store_recall"}
+    message = refusal({"task": task, "curvature": {"parameters": ["w_rec", "b_out"]}})
+    assert message.count("\n") == 0
+    assert message.startswith('curvature.parameters: ["w_rec", "b_out"] is not possible; allowed: ')
+    assert parse_study({"task": task}).curvature.parameters == ("w_rec",)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
+from lsnn import mnist
 from lsnn.config import as_mapping, parse_study, resolve
 from lsnn.errors import ConfigError
 from lsnn.files import atomic_write

@@ -1,13 +1,5 @@
 # What the runs stand on: the data, and the TensorFlow environment.
-MNIST = [
-    f"{STUDY.data}/mnist/{part}"
-    for part in [
-        "train-images-idx3-ubyte",
-        "train-labels-idx1-ubyte",
-        "t10k-images-idx3-ubyte",
-        "t10k-labels-idx1-ubyte",
-    ]
-]
+MNIST = [f"{STUDY.data}/mnist/{name}" for name in mnist.FILES]
 # What jobs that compute read; nothing for a task that makes its own data.
 DATA = [f"{STUDY.data}/{name}" for name in TASKS[STUDY.task["name"]].data_files]
 MODEL_ENVIRONMENT = [] if CONDA else [f"{ENVIRONMENT}/environment.json"]

@@ -11,7 +11,7 @@ import yaml
 from docutils.core import publish_parts
 
 from conftest import REPOSITORY
-from lsnn.config import resolve
+from lsnn.config import read_study, resolve
 
 SPIKING = {
     "task": {"name": "store_recall"},
@@ -55,6 +55,24 @@ def test_a_study_of_spiking_units_plans_a_trial_a_learning_rule(tmp_path):
     jobs = planned(tmp_path, SPIKING)
     assert (jobs["train"], jobs["trial"], jobs["plot_raster"]) == (10, 2, 2)
     assert not {"data", "hessian"} & set(jobs)
+
+
+@pytest.mark.parametrize("path", sorted(REPOSITORY.glob("studies/*.yaml")), ids=lambda p: p.stem)
+def test_a_ready_study_is_possible_and_plans_a_training_a_run(tmp_path, path):
+    study = read_study(path)
+    jobs = planned(tmp_path, yaml.safe_load(path.read_text()))
+    assert jobs["train"] == len(study.learning_rules) * len(study.seeds)
+    assert jobs.get("hessian", 0) == (jobs["train"] if study.curvature else 0)
+
+
+def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():
+    long_one, short = (
+        read_study(REPOSITORY / f"studies/pixelwise_mnist{suffix}.yaml")
+        for suffix in ("", "_short")
+    )
+    assert short.learning_rules["bptt"].iterations < long_one.learning_rules["bptt"].iterations
+    same = {"name": long_one.name, "learning_rules": long_one.learning_rules}
+    assert short._replace(**same) == long_one
 
 
 CAPTIONS = sorted(path.name for path in (REPOSITORY / "workflow/report").glob("*.rst"))

@@ -1,4 +1,4 @@
-# `make help` lists the targets. PYTHON: Python 3.11 or later; CORES: jobs at a time.
+# `make help` lists the targets. PYTHON: Python 3.11, 3.12 or 3.13; CORES: jobs at a time.
 PYTHON ?= python3
 CORES ?= $(shell nproc)
 
@@ -54,10 +54,11 @@ bench: data/mnist $(TENSORFLOWS) ## speed with both TensorFlows, on a quiet mach
 	    .environments/tensorflow-$$version/bin/python benchmarks/bench.py \
 	        --output build/bench-$$version.json || exit 1; \
 	done
-	.venv/bin/python benchmarks/table.py build/bench-2.json build/bench-1.12.json
+	.venv/bin/python benchmarks/table.py --output build build/bench-2.json build/bench-1.12.json
 
 bench-dag: .venv/workflow ## what Snakemake itself costs at 10, 100 and 1,000 runs
-	.venv/bin/python benchmarks/dag.py
+	mkdir -p build
+	.venv/bin/python benchmarks/dag.py --output build/dag.csv
 
 # Writes the report of the study that a configuration describes, and says where it is.
 define report
@@ -66,8 +67,8 @@ define report
 endef
 
 .venv/workflow: envs/workflow.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo "error: $(PYTHON) is not Python 3.11 or later; name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	    { echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet -r envs/workflow.txt
 	touch $@

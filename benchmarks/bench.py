@@ -21,10 +21,10 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 import floor
-from hessian import measure, read_checkpoints
+from hessian import measure
 from lsnn import backend, checkpoints
 from lsnn.config import parse_study, read_study
-from lsnn.curvature import Hessian
+from lsnn.curvature import hessian_of
 from lsnn.network import network_of
 from lsnn.randomness import generator
 from lsnn.training import Trainer, start_of_run
@@ -121,15 +121,6 @@ def measure_long_sequences(study):
         "pixel-wise iteration": spread(1e-3 * times["iteration"]),
         "pixel-wise ratio": spread(times["iteration"] / floors),
     }
-
-
-def default_hessian(study, network):
-    """Return the Hessian of the study's first run, at its first weights."""
-    split, samples = study.curvature.split, study.curvature.samples
-    order = generator(SEED, "curvature examples").permutation(network.task.split_sizes[split])
-    hessian = Hessian(network, *network.task.examples(split, order[:samples]))
-    hessian.move_to(network.initial_weights(generator(SEED, "weights")))
-    return hessian
 
 
 def measure_products(study, network, hessian):
@@ -275,13 +266,22 @@ def measure_jobs(name, run):
     }
 
 
-def checkpoint_file(rule, schedule, jobs):
+def checkpoint_file(rule, study, jobs):
     """Return the checkpoints of the study's first run of a rule, or else of a shorter one."""
     path = os.path.join(REPOSITORY, RUNS, rule, "seed_{}".format(SEED), "checkpoints.npz")
-    if os.path.exists(path):
+    if os.path.exists(path) and is_of_study(path, rule, study):
         return path
-    log("no {}: training a shorter run by {}".format(RUNS, rule))
+    log("no default study in {}: training a shorter run by {}".format(RUNS, rule))
+    schedule = study.learning_rules[rule]
     return jobs.train(rule, *[value // SHORTER for value in schedule])[0]
+
+
+def is_of_study(path, rule, study):
+    """Return whether checkpoints are those of the study's first run, by either TensorFlow."""
+    found = checkpoints.read(path)[1]["settings"]
+    return dict(found, tensorflow=None) == dict(
+        study.training_settings(rule, SEED), tensorflow=None
+    )
 
 
 def projections(study, figures):
@@ -324,10 +324,7 @@ def list_schedule(chains, cores):
 def measure_all(study, network, folder):
     """Return all figures, the comparisons with the published method, and the runs they are of."""
     jobs = Jobs(folder, study.tensorflow, study.data)
-    sources = {
-        rule: checkpoint_file(rule, schedule, jobs)
-        for rule, schedule in study.learning_rules.items()
-    }
+    sources = {rule: checkpoint_file(rule, study, jobs) for rule in study.learning_rules}
     # First, while this process is smaller than a job: to Linux the peak memory of a process counts
     # that of the one which started it.
     figures = measure_jobs("training job", lambda n: jobs.train("bptt", n - 1, 1)[1])
@@ -336,7 +333,8 @@ def measure_all(study, network, folder):
     log("jobs measured")
     figures.update(measure_training(study, network))
     log("training measured")
-    hessian = default_hessian(study, network)
+    hessian = hessian_of(network, study, SEED)
+    hessian.move_to(network.initial_weights(generator(SEED, "weights")))
     figures.update(measure_products(study, network, hessian))
     log("Hessian-vector products measured")
     long_one = read_study(os.path.join(REPOSITORY, "studies", "pixelwise_mnist.yaml"))
@@ -344,7 +342,7 @@ def measure_all(study, network, folder):
     log("pixel-wise MNIST measured")
     comparisons, runs = [], []
     for rule, source in sources.items():
-        arrays = read_checkpoints(source, study, network)[0]
+        arrays = checkpoints.read_run(source, study, network)[0]
         seconds, products, compared = follow(hessian, arrays, study.curvature.tolerance)
         figures[rule + " eigenvalues"] = spread(seconds)
         figures[rule + " products"] = spread(products)

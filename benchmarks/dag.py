@@ -1,10 +1,11 @@
 """Measure what Snakemake itself costs at 10, 100 and 1,000 runs.
 
 A copy of the workflow, in a temporary folder, has jobs that only `touch` their outputs. Prints and
-writes to dag.csv: the jobs; seconds of a dry run before them, of all of them, and of a dry run when
+writes as a table: the jobs; seconds of a dry run before them, of all of them, and of a dry run when
 all is done; and the milliseconds a job, which is the second less the first, over the jobs.
 """
 
+import argparse
 import csv
 import os
 import re
@@ -15,8 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-BENCHMARKS = Path(__file__).resolve().parent
-REPOSITORY = BENCHMARKS.parent
+REPOSITORY = Path(__file__).resolve().parents[1]
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 
 RUNS = (10, 100, 1000)
@@ -60,8 +60,13 @@ def measure(runs):
 
 
 def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", required=True, metavar="FILE", help="where the table goes")
+    arguments = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
-    with open(BENCHMARKS / "dag.csv", "w", encoding="utf-8", newline="") as stream:
+    with open(arguments.output, "w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
         for runs in RUNS:

@@ -1,4 +1,7 @@
-"""Put the figures of both TensorFlows in one table: results.csv, results.md, and on the screen."""
+"""Put the figures of both TensorFlows in one table, as files and on the screen.
+
+Writes results.md, results.csv and comparisons.csv.
+"""
 
 import argparse
 import csv
@@ -7,8 +10,7 @@ import json
 import os
 import platform
 
-BENCHMARKS = os.path.dirname(os.path.abspath(__file__))
-REPOSITORY = os.path.dirname(BENCHMARKS)
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 LINES = [  # name of the figure, unit, digits, target with TensorFlow 2, and with 1.12
     ("bptt floor", "ms", 2, None, None),
@@ -202,19 +204,20 @@ def write_rows(path, columns, rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("figures", nargs="+", help="files that bench.py wrote")
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="where the tables go")
     arguments = parser.parse_args()
     results = [read(path) for path in arguments.figures]
     rows = figure_rows(results)
-    write_rows(os.path.join(BENCHMARKS, "results.csv"), list(rows[0]), rows)
+    write_rows(os.path.join(arguments.output, "results.csv"), list(rows[0]), rows)
     comparisons = [
         {"tensorflow": result["tensorflow"], **row}
         for result in results
         for row in result["comparisons"]
     ]
     columns = ("tensorflow", *COMPARISON)
-    write_rows(os.path.join(BENCHMARKS, "comparisons.csv"), columns, comparisons)
+    write_rows(os.path.join(arguments.output, "comparisons.csv"), columns, comparisons)
     text = document(results)
-    with open(os.path.join(BENCHMARKS, "results.md"), "w", encoding="utf-8") as stream:
+    with open(os.path.join(arguments.output, "results.md"), "w", encoding="utf-8") as stream:
         stream.write(text)
     print(text)
 

@@ -47,6 +47,8 @@ LINES = [  # name of the figure, unit, digits, target with TensorFlow 2, and wit
     ("study, cores: 2", "min", 1, None, None),
     ("study, cores: 10", "min", 1, None, None),
 ]
+# Of those that are unavoidable, so many more: the 56 of the primal pass on top of 168.
+PRIMAL_PRODUCTS = 56 / 168
 AT_LEAST = {"speedup"}  # the other targets are upper bounds
 COMPARISON = (
     "learning_rule",
@@ -117,6 +119,40 @@ def figure_table(results):
     return lines
 
 
+def shares(figures):
+    """Return where the time goes: {what: {part: share}}."""
+    ms = {name: figure["median"] for name, figure in figures.items()}
+    found = {}
+    for rule in ("bptt", "three_factor"):
+        found[f"{rule} iteration"] = {
+            "unavoidable products": ms[f"{rule} floor"] / ms[f"{rule} iteration"],
+            "assembly of the batch": ms[f"{rule} batch"] / ms[f"{rule} iteration"],
+        }
+    found["product"] = {
+        "unavoidable products": ms["product floor"] / ms["product"],
+        "products of the primal pass": PRIMAL_PRODUCTS * ms["product floor"] / ms["product"],
+    }
+    for rule in ("bptt", "three_factor"):
+        seconds = 1e-3 * ms["product"] * figures[f"{rule} products"]["mean"]
+        share = seconds / figures[f"{rule} eigenvalues"]["mean"]
+        found[f"{rule} eigenvalues"] = {"Hessian-vector products": share}
+    return found
+
+
+def share_table(results):
+    """Return the lines of the table that says where the time goes, a column a TensorFlow."""
+    of_results = [shares(result["figures"]) for result in results]
+    versions = " | ".join(f"TensorFlow {result['tensorflow']}" for result in results)
+    lines = [f"| of | part | {versions} |", "|---|---|" + "---|" * len(results)]
+    for what, parts in of_results[0].items():
+        for part in parts:
+            cells = [f"{100 * found[what][part]:.0f} %" for found in of_results]
+            lines.append(f"| {what} | {part} | {' | '.join(cells)} |")
+        rest = [f"{100 * (1 - sum(found[what].values())):.0f} %" for found in of_results]
+        lines.append(f"| {what} | the rest | {' | '.join(rest)} |")
+    return lines
+
+
 def comparison_table(result):
     """Return the lines of the table that compares this project's method with the published one."""
     lines = [
@@ -184,6 +220,7 @@ def document(results):
             f"runs followed: {', '.join(result['runs'])}"
         )
     lines += ["", *figure_table(results)]
+    lines += ["", "## Where the time goes", "", *share_table(results)]
     for result in results:
         heading = f"## Against the published method, TensorFlow {result['tensorflow']}"
         lines += ["", heading, "", *comparison_table(result)]

@@ -35,6 +35,9 @@ class StoreRecall(object):
     their inputs are Poisson spike trains, those of the others are silent. The output is the mean
     over the steps of a symbol.
 
+    Training never shows a sequence twice, and none of the examples: those of the split "train" are
+    as new to a network as the others.
+
     Args:
         data: folder of the data sets; not used, sequences are drawn.
         n_symbols: symbols in a sequence.

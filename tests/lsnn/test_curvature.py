@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from lsnn import curvature
+from lsnn import network as network_module
+from lsnn.cell import Cell
 from lsnn.curvature import Hessian, extreme_eigenvalues, larger_in_magnitude
 from lsnn.learning_rules import LearningRule
 from lsnn.network import PARAMETERS
@@ -103,11 +105,21 @@ def test_larger_in_magnitude_keeps_the_sign():
     assert larger_in_magnitude(largest, largest) is largest
 
 
-def test_a_learning_rule_cannot_reach_the_hessian():
+def test_a_learning_rule_cannot_reach_the_hessian(monkeypatch):
     for function in (Hessian.__init__, Hessian.move_to, Hessian.product, extreme_eigenvalues):
         assert not [name for name in inspect.signature(function).parameters if "rule" in name]
     used = [value for value in vars(curvature).values() if inspect.isclass(value)]
     assert not [value for value in used if issubclass(value, LearningRule)]
+    rules = []
+
+    def seen(*arguments):
+        cell = Cell(*arguments)
+        rules.append(type(cell._rule))
+        return cell
+
+    monkeypatch.setattr(network_module, "Cell", seen)
+    small_hessian()
+    assert rules == [LearningRule]  # the exact gradient
 
 
 def test_a_hessian_of_zeros_has_no_eigenvalue_to_report():

@@ -57,7 +57,8 @@ def checkout(tmp_path_factory):
     ).stdout.splitlines()  # fmt: skip
     for name in filter(lambda name: (REPOSITORY / name).exists(), listed):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / name, folder / name)
+        # With its date: requirements newer than an environment have it built anew.
+        shutil.copy2(REPOSITORY / name, folder / name)
     shutil.copytree(REPOSITORY / "data", folder / "data")
     (folder / ".environments").symlink_to(REPOSITORY / ".environments")
     return Checkout(folder)

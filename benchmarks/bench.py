@@ -25,6 +25,7 @@ from hessian import measure
 from lsnn import backend, checkpoints
 from lsnn.config import parse_study, read_study
 from lsnn.curvature import hessian_of
+from lsnn.learning_rules import BPTT, new_rule
 from lsnn.network import network_of
 from lsnn.randomness import generator
 from lsnn.training import Trainer, start_of_run
@@ -80,8 +81,8 @@ def measure_training(study, network):
     figures = {}
     batch, iterations = study.training.batch_size, itertools.count()
     weights = network.initial_weights(generator(SEED, "weights"))
-    for rule in study.learning_rules:
-        trainer = Trainer(network, rule, study.training, weights)
+    for rule in study.conditions:
+        trainer = Trainer(network, new_rule({"name": rule}), study.training, weights)
         times = in_turn(
             {
                 "floor": floor.Floor(getattr(floor, rule), network, batch),
@@ -108,7 +109,7 @@ def measure_long_sequences(study):
     network = network_of(study)
     network.draw_delays(generator(SEED, "delays"))
     weights, rewiring = start_of_run(network, study.training, SEED)
-    trainer = Trainer(network, "bptt", study.training, weights, SEED, rewiring=rewiring)
+    trainer = Trainer(network, BPTT(), study.training, weights, SEED, rewiring=rewiring)
     batch, iterations = study.training.batch_size, itertools.count()
     calls = {
         "floor": floor.Floor(floor.delayed_step, network, batch),
@@ -218,8 +219,8 @@ class Jobs(object):
         """Train; return the checkpoint file, and what :meth:`_run` returns."""
         schedule = {"iterations": iterations, "checkpoint_every": checkpoint_every}
         output = tempfile.mkdtemp(dir=self.folder)  # where no job was before
-        arguments = ["--learning-rule", rule, "--seed", str(SEED), "--output", output]
-        measured = self._run("train.py", arguments, learning_rules={rule: schedule})
+        arguments = ["--condition", rule, "--seed", str(SEED), "--output", output]
+        measured = self._run("train.py", arguments, conditions={rule: schedule})
         return os.path.join(output, "checkpoints.npz"), measured
 
     def hessian(self, source, n_checkpoints):
@@ -272,8 +273,8 @@ def checkpoint_file(rule, study, jobs):
     if os.path.exists(path) and is_of_study(path, rule, study):
         return path
     log("no default study in {}: training a shorter run by {}".format(RUNS, rule))
-    schedule = study.learning_rules[rule]
-    return jobs.train(rule, *[value // SHORTER for value in schedule])[0]
+    whole = study.conditions[rule]
+    return jobs.train(rule, whole.iterations // SHORTER, whole.checkpoint_every // SHORTER)[0]
 
 
 def is_of_study(path, rule, study):
@@ -287,10 +288,10 @@ def is_of_study(path, rule, study):
 def projections(study, figures):
     """Return minutes of the whole study on 1, 2 and 10 cores, from the figures."""
     chains = []
-    for rule, schedule in study.learning_rules.items():
-        passes = schedule.iterations // schedule.checkpoint_every  # behind the first checkpoint
+    for rule, condition in study.conditions.items():
+        passes = condition.iterations // condition.checkpoint_every  # behind the first checkpoint
         train = figures["training job start"]["median"]
-        train += 1e-3 * schedule.iterations * figures[rule + " iteration"]["median"]
+        train += 1e-3 * condition.iterations * figures[rule + " iteration"]["median"]
         train += 1e-3 * passes * figures["evaluation pass"]["median"]
         hessian = figures["curvature job start"]["median"]
         hessian += passes * figures[rule + " eigenvalues"]["mean"]
@@ -324,7 +325,7 @@ def list_schedule(chains, cores):
 def measure_all(study, network, folder):
     """Return all figures, the comparisons with the published method, and the runs they are of."""
     jobs = Jobs(folder, study.tensorflow, study.data)
-    sources = {rule: checkpoint_file(rule, study, jobs) for rule in study.learning_rules}
+    sources = {rule: checkpoint_file(rule, study, jobs) for rule in study.conditions}
     # First, while this process is smaller than a job: to Linux the peak memory of a process counts
     # that of the one which started it.
     figures = measure_jobs("training job", lambda n: jobs.train("bptt", n - 1, 1)[1])

@@ -65,7 +65,7 @@ def read(path, names=("iteration",) + PARAMETERS):
 
 
 def read_run(path, study, network):
-    """Return the arrays of a checkpoint file, its learning rule and its seed.
+    """Return the arrays of a checkpoint file, its condition and its seed.
 
     Args:
         path: the file.
@@ -76,20 +76,17 @@ def read_run(path, study, network):
         ResultError: the file is damaged, or of another network, task or loss than the study's.
     """
     arrays, metadata = read(path)
+    parts = ("task", "network", "loss")
     there, wanted = metadata.get("settings", {}), study.curvature_settings()
     lines = differences(
-        {part: there.get(part) for part in ("task", "network")},
-        {part: wanted[part] for part in ("task", "network")},
+        {part: there.get(part) for part in parts}, {part: wanted[part] for part in parts}
     )
-    training = there.get("training", {})
-    terms = {term: training.get(term) for term in wanted["loss"]}
-    lines += differences(terms, wanted["loss"], "training")
     if lines:
         raise ResultError(
             "{}: of another configuration than the study:\n{}".format(path, "\n".join(lines))
         )
     check_shapes(path, arrays, network.shapes)
-    return arrays, there["learning_rule"], there["seed"]
+    return arrays, there["condition"], there["seed"]
 
 
 def check_shapes(path, arrays, shapes):

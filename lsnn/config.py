@@ -1,24 +1,22 @@
 """The study as typed, immutable values, read from a configuration file and checked key by key.
 
-The meaning, unit, default and bounds of every key stand in ``lsnn/config.schema.yaml``.
+Meaning, unit, default and bounds of every key are declared here or, for what is chosen by name, in
+the class that has the name; ``docs/configuration.md`` lists them all.
 """
 
-import difflib
 import json
-import math
-import os
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+from collections import OrderedDict, namedtuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-import jsonschema
 import yaml
 
+from lsnn import options
 from lsnn.errors import ConfigError
-from lsnn.learning_rules import LEARNING_RULES
+from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.neurons import NEURONS
+from lsnn.options import choice, impossible, integer, number, section, suggestion, text
 from lsnn.rewiring import is_rewired
 from lsnn.tasks import TASKS
-
-SCHEMA_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "config.schema.yaml")
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
 COMMITTED = "committed"
@@ -29,56 +27,204 @@ NO_CURVATURE_OF_SPIKES = (
     "Hessian is not defined"
 )
 
+# What names files and folders.
+NAME = {"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": 100}
 
-class NetworkSettings(NamedTuple):
-    """The recurrent network; time constants in ms."""
+NETWORK = OrderedDict(
+    neurons=text(
+        "Name of the neuron model. rate - leaky rectified-linear units; lif - spiking leaky "
+        "integrate-and-fire units; alif - the same, `n_adaptive` of them with adaptive thresholds.",
+        "rate",
+        enum=list(NEURONS),
+    ),
+    n_units=integer("Number N of recurrent units.", 128, "units", minimum=2, maximum=100000),
+    n_adaptive=integer(
+        "How many of the units, the last ones, have an adaptive threshold.",
+        0,
+        "units",
+        minimum=0,
+        maximum=100000,
+    ),
+    tau_m=number(
+        "Membrane time constant. The membrane keeps exp(-dt / tau_m) of its value from step to "
+        "step, which is 0 in float32 for the default.",
+        0.01,
+        "ms",
+        exclusiveMinimum=0,
+        maximum=1000000,
+    ),
+    tau_out=number(
+        "Time constant of the readout trace.", 0.01, "ms", exclusiveMinimum=0, maximum=1000000
+    ),
+    threshold=number("Threshold of a unit without adaptation.", 0.0, minimum=0, maximum=1000000),
+    tau_adaptation=number(
+        "Time constant of the adaptive threshold.", 30.0, "ms", exclusiveMinimum=0, maximum=1000000
+    ),
+    beta=number(
+        "Strength of the adaptation of the adaptive units.", 1.8, minimum=0, maximum=1000000
+    ),
+    refractory_steps=integer(
+        "Steps after a spike in which a spiking unit cannot spike again.",
+        0,
+        "steps",
+        minimum=0,
+        maximum=1000,
+    ),
+    dampening=number(
+        "Height of the pseudo-derivative of a spiking unit.", 0.3, exclusiveMinimum=0, maximum=1000
+    ),
+    input_noise=number(
+        "Standard deviation of the noise in the input current of a spiking unit.",
+        0.0,
+        minimum=0,
+        maximum=1000,
+    ),
+    n_delays=integer(
+        "How many synaptic delays there are: each input and recurrent synapse has one of 0 to "
+        "`n_delays` - 1 steps, drawn uniformly, beside the one step that a spike always takes from "
+        "unit to unit.",
+        1,
+        "steps",
+        minimum=1,
+        maximum=1000,
+    ),
+    connectivity=number(
+        "Fraction of the synapses of w_in, w_rec and w_out that exist. Below 1 they are rewired "
+        "along training by DEEP R, their number being constant.",
+        1.0,
+        exclusiveMinimum=0,
+        maximum=1,
+    ),
+    excitatory={
+        "description": "Dale's law: fraction of the inputs and of the units whose outgoing weights "
+        'are all positive, those of the others being negative; "none" - signs are free.',
+        "unit": "1",
+        "anyOf": [{"enum": ["none"]}, {"type": "number", "minimum": 0, "maximum": 1}],
+        "default": "none",
+    },
+)
 
-    neurons: str
-    n_units: int
-    n_adaptive: int
-    tau_m: float
-    tau_out: float
-    threshold: float
-    tau_adaptation: float
-    beta: float
-    refractory_steps: int
-    dampening: float
-    input_noise: float
-    n_delays: int
-    connectivity: float
-    excitatory: Union[float, str]
+LOSS = OrderedDict(
+    l2=number(
+        "Coefficient of the L2 term l2 / 2 (|w_in|^2 + |w_rec|^2 + |w_out|^2).",
+        0.01,
+        minimum=0,
+        maximum=1000,
+    ),
+    rate_cost=number(
+        "Coefficient c of the firing-rate term c sum_j (r_j - target_rate)^2, r_j being the mean "
+        "output of unit j over batch and steps, in 1 / ms.",
+        0.0,
+        "ms^2",
+        minimum=0,
+        maximum=1000000,
+    ),
+    target_rate=number(
+        "Firing rate that the firing-rate term pulls every unit to.",
+        10.0,
+        "Hz",
+        minimum=0,
+        maximum=1000,
+    ),
+)
+
+TRAINING = OrderedDict(
+    optimiser=choice(
+        "sgd - plain gradient descent; adam - Adam with its usual constants.",
+        ["sgd", "adam"],
+        "sgd",
+    ),
+    learning_rate=number("Step size of the optimiser.", 0.01, exclusiveMinimum=0, maximum=1000),
+    decay_factor=number(
+        "What the learning rate is multiplied by every `decay_every` iterations.",
+        1.0,
+        exclusiveMinimum=0,
+        maximum=1,
+    ),
+    decay_every=integer(
+        "Iterations between two decays of the learning rate.",
+        50000,
+        "iterations",
+        minimum=1,
+        maximum=100000000,
+    ),
+    batch_size=integer(
+        "Examples in a training batch.", 256, "examples", minimum=1, maximum=1000000
+    ),
+    l1=number(
+        "DEEP R's pull on the magnitude of every weight, learning_rate x l1 an iteration.",
+        0.0,
+        minimum=0,
+        maximum=1000,
+    ),
+    temperature=number(
+        "DEEP R's temperature: every weight moves by sqrt(2 learning_rate temperature) times a "
+        "standard normal number an iteration.",
+        0.0,
+        minimum=0,
+        maximum=1000,
+    ),
+    stop_accuracy=number(
+        "Training ends at the first checkpoint whose validation accuracy exceeds this; 1 - never "
+        "before its last iteration.",
+        1.0,
+        exclusiveMinimum=0,
+        maximum=1,
+    ),
+)
+
+CURVATURE = OrderedDict(
+    split=choice(
+        "Part of the data whose loss is differentiated.",
+        ["train", "validation", "test"],
+        "validation",
+    ),
+    samples=integer(
+        "Examples of the split, drawn once a seed, over which the loss is averaged.",
+        256,
+        "examples",
+        minimum=1,
+        maximum=1000000,
+    ),
+    tolerance=number(
+        "Relative tolerance of an eigenvalue: it has converged when |Hv - lambda v| / |lambda|, "
+        "with |v| = 1, is at most this.",
+        1.0e-3,
+        minimum=1.0e-5,
+        maximum=0.1,
+    ),
+    parameters={
+        "description": "Parameters with respect to which the loss is differentiated: all their "
+        "entries, absent synapses included.",
+        "unit": "-",
+        "type": "array",
+        "minItems": 1,
+        "uniqueItems": True,
+        "items": {"enum": ["w_in", "w_rec", "w_out", "b_out"]},
+        "default": ["w_rec"],
+    },
+)
+
+ITERATIONS = {"unit": "iterations", "minimum": 1, "maximum": 100000000}
+
+# Keys of earlier versions, and where their values stand now.
+MOVED = {"training." + key: "loss." + key for key in LOSS}
+
+# The sections of a study as immutable values, with the options above as fields.
+NetworkSettings = namedtuple("NetworkSettings", NETWORK)
+LossSettings = namedtuple("LossSettings", LOSS)
+TrainingSettings = namedtuple("TrainingSettings", TRAINING)
+CurvatureSettings = namedtuple("CurvatureSettings", CURVATURE)
 
 
-class TrainingSettings(NamedTuple):
-    """The optimiser, and the terms of the loss beside that of the task."""
+class Condition(NamedTuple):
+    """What the runs of a condition have in common; they differ in the seed."""
 
-    optimiser: str
-    learning_rate: float
-    decay_factor: float
-    decay_every: int
-    batch_size: int
-    l2: float
-    rate_cost: float
-    target_rate: float
-    l1: float
-    temperature: float
-    stop_accuracy: float
-
-
-class Schedule(NamedTuple):
-    """How long a learning rule trains, and how often it is looked at; both in iterations."""
-
+    learning_rule: Dict[str, Any]  # its name and options
+    training: Dict[str, Any]  # what it has in place of the study's settings of training
     iterations: int
     checkpoint_every: int
-
-
-class CurvatureSettings(NamedTuple):
-    """The Hessian that is computed at every checkpoint."""
-
-    split: str
-    samples: int
-    tolerance: float
-    parameters: Tuple[str, ...]
+    label: str  # in figures and tables
 
 
 class Study(NamedTuple):
@@ -89,8 +235,10 @@ class Study(NamedTuple):
     data: str
     task: Dict[str, Any]  # its name and options
     network: NetworkSettings
+    loss: LossSettings
     training: TrainingSettings
-    learning_rules: Dict[str, Schedule]
+    conditions: Dict[str, Condition]
+    baseline: str  # the condition that ratios are taken against
     seeds: Tuple[int, ...]
     curvature: Optional[CurvatureSettings]  # None: no curvature
 
@@ -104,25 +252,50 @@ class Study(NamedTuple):
         """Whether the units emit spikes."""
         return NEURONS[self.network.neurons].spiking
 
-    @property
-    def plain_descent(self) -> bool:
-        """Whether the optimiser is gradient descent at one learning rate.
+    def training_of(self, condition: str) -> TrainingSettings:
+        """Return the settings of training of a condition."""
+        return self.training._replace(**self.conditions[condition].training)
 
-        Then 2 / learning rate is the curvature above which it diverges on a quadratic.
+    def threshold_of(self, condition: str) -> Optional[float]:
+        """Return the curvature above which gradient descent diverges on a quadratic.
+
+        That is 2 / learning rate (Cohen et al. 2021). None: the optimiser is another one, or its
+        learning rate decays.
         """
-        return self.training.optimiser == "sgd" and self.training.decay_factor == 1.0
+        training = self.training_of(condition)
+        if training.optimiser != "sgd" or training.decay_factor != 1.0:
+            return None
+        return 2.0 / training.learning_rate
 
-    def training_settings(self, learning_rule: str, seed: int) -> dict:
+    @property
+    def sweeps(self) -> List[List[str]]:
+        """Groups of conditions that differ in learning rate and length alone.
+
+        Each has at least two learning rates, and of conditions with the same one the first.
+        """
+        groups = OrderedDict()
+        for name, condition in self.conditions.items():
+            training = self.training_of(name)
+            alike = [condition.learning_rule, training._replace(learning_rate=None)]
+            by_rate = groups.setdefault(json.dumps(alike, sort_keys=True), OrderedDict())
+            by_rate.setdefault(training.learning_rate, name)
+        return [list(by_rate.values()) for by_rate in groups.values() if len(by_rate) > 1]
+
+    def training_settings(self, condition: str, seed: int) -> dict:
         """Return all that the result of one training run depends on, as JSON-able values."""
+        of_condition = self.conditions[condition]
         return as_mapping(
             {
-                "learning_rule": learning_rule,
+                "condition": condition,
                 "seed": seed,
-                "schedule": self.learning_rules[learning_rule],
+                "learning_rule": of_condition.learning_rule,
+                "iterations": of_condition.iterations,
+                "checkpoint_every": of_condition.checkpoint_every,
                 "tensorflow": self.tensorflow,
                 "task": self.task,
                 "network": self.network,
-                "training": self.training,
+                "loss": self.loss,
+                "training": self.training_of(condition),
             }
         )
 
@@ -133,11 +306,7 @@ class Study(NamedTuple):
                 "tensorflow": self.tensorflow,
                 "task": self.task,
                 "network": self.network,
-                "loss": {
-                    "l2": self.training.l2,
-                    "rate_cost": self.training.rate_cost,
-                    "target_rate": self.training.target_rate,
-                },
+                "loss": self.loss,
                 "curvature": self.curvature,
             }
         )
@@ -149,17 +318,42 @@ def read_study(path: str) -> Study:
     Raises:
         ConfigError: the file cannot be read, or :func:`parse_study` refuses what it holds.
     """
+    values = read_values(path)
+    try:
+        return parse_study(values)
+    except ConfigError as error:
+        raise ConfigError("configuration {}:\n{}".format(path, error)) from None
+
+
+def read_values(path: str) -> dict:
+    """Return what a configuration file holds, unchecked.
+
+    Raises:
+        ConfigError: it cannot be read, is not valid YAML, or has a key twice.
+    """
     try:
         with open(path, encoding="utf-8") as stream:
-            values = yaml.safe_load(stream)
+            values = yaml.load(stream, _Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("configuration {}: cannot be read: {}".format(path, error)) from None
     except yaml.YAMLError as error:
         raise ConfigError("configuration {}: not valid YAML: {}".format(path, error)) from None
-    try:
-        return parse_study({} if values is None else values)
-    except ConfigError as error:
-        raise ConfigError("configuration {}:\n{}".format(path, error)) from None
+    return {} if values is None else values
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is written twice, of which YAML would take the second."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, "key {} is there twice".format(key.value), key.start_mark
+                    )
+                seen.add(key.value)
+        return super(_Loader, self).construct_mapping(node, deep)
 
 
 def parse_study(values: dict) -> Study:
@@ -178,10 +372,12 @@ def parse_study(values: dict) -> Study:
         data=values["data"],
         task=values["task"],
         network=NetworkSettings(**values["network"]),
+        loss=LossSettings(**values["loss"]),
         training=TrainingSettings(**values["training"]),
-        learning_rules={
-            name: Schedule(**schedule) for name, schedule in values["learning_rules"].items()
+        conditions={
+            name: Condition(**condition) for name, condition in values["conditions"].items()
         },
+        baseline=values["baseline"],
         seeds=tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds),
         curvature=None
         if curvature == NO_CURVATURE
@@ -200,41 +396,233 @@ def network_settings(**values) -> NetworkSettings:
 
 def resolve(values: dict) -> dict:
     """Return the mapping with every default filled in, after checking it as :func:`parse_study`."""
-    schema = schema_for(values)
-    errors = jsonschema.Draft7Validator(schema).iter_errors(values)
-    lines = [_describe(error) for error in sorted(errors, key=lambda e: str(e.absolute_path))]
-    lines += _not_finite(values, "")
-    # A value can break several rules of the schema; the first line about a key says enough.
-    problems = list({line.partition(": ")[0]: line for line in reversed(lines)}.values())[::-1]
-    if not problems:
-        values = _fill(schema, values)
-        problems = _contradictions(values)
+    if not isinstance(values, dict):
+        raise ConfigError("the configuration: " + impossible(values, "a mapping"))
+    outdated = _outdated(values)
+    if outdated:
+        raise ConfigError("\n".join(outdated))
+    values = _spelt_out(values)
+    problems, values = options.check(schema_for(values), values)
+    for condition in values["conditions"].values():
+        if "label" not in condition and "name" in condition["learning_rule"]:
+            condition["label"] = default_label(condition)
+    values.setdefault("baseline", next(iter(values["conditions"]), None))
+    _add_contradictions(problems, values)
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError("\n".join(": ".join(line) for line in sorted(problems.items())))
     return values
 
 
 def schema_for(values: dict) -> dict:
-    """Return the schema with the keys of the task and of the curvature that values ask for."""
-    with open(SCHEMA_FILE, encoding="utf-8") as stream:
-        schema = yaml.safe_load(stream)
-    parts = schema["properties"]
-    asked = values if isinstance(values, dict) else {}
-    curvature = asked.get("curvature", {})
-    if curvature == NO_CURVATURE or isinstance(curvature, dict):
-        without, with_curvature = parts["curvature"].pop("anyOf")
-        parts["curvature"].update(without if curvature == NO_CURVATURE else with_curvature)
-    task = asked.get("task", {})
-    name = (
-        task.get("name", _default(parts["task"]["properties"]["name"]))
-        if isinstance(task, dict)
-        else None
+    """Return the schema with the keys of the task, rules and curvature that values ask for."""
+    values = _spelt_out(values)
+    curvature = section("The Hessian of the loss, at every checkpoint.", CURVATURE)
+    if not isinstance(values.get("curvature", {}), dict):
+        curvature = {
+            "description": curvature["description"],
+            "unit": "-",
+            "anyOf": [{"enum": [NO_CURVATURE]}, curvature],
+            "default": NO_CURVATURE,
+        }
+    curvature["description"] += (
+        ' "none" - no curvature. Spiking units need "none": their pseudo-gradient is the gradient '
+        "of no loss, so that there is no Hessian."
     )
-    of_task = schema["definitions"]["tasks"].get(name if isinstance(name, str) else None)
-    if of_task:
-        options = dict(of_task["properties"], name=parts["task"]["properties"]["name"])
-        parts["task"].update(of_task, properties=options)
-    return schema
+    conditions = values["conditions"] if isinstance(values["conditions"], dict) else {}
+    return section(
+        "A study of learning rules and curvature.",
+        OrderedDict(
+            name=text(
+                'Name of the study; its results are written to results/<name>. "committed" is '
+                "taken.",
+                "sequential_mnist",
+                **NAME,
+            ),
+            tensorflow=choice(
+                'TensorFlow that trains and that computes the Hessian: "1.12" is that of the '
+                'published study, "2" the current release; with "-gpu" it computes on an NVIDIA '
+                "GPU.",
+                ["1.12", "2", "1.12-gpu", "2-gpu"],
+                "1.12",
+            ),
+            data=text(
+                "Folder of the data sets, relative to the repository or absolute, without ~; MNIST "
+                "goes to <data>/mnist.",
+                "data",
+                pattern="^[^~]",
+            ),
+            task=options.named(
+                "What the network learns. " + _meanings(TASKS),
+                TASKS,
+                values.get("task", {}),
+                "sequential_mnist",
+            ),
+            network=section("The recurrent network.", NETWORK),
+            loss=section("The terms of the loss beside that of the task.", LOSS),
+            training=section("Stochastic gradient descent.", TRAINING),
+            conditions={
+                "type": "object",
+                "description": "What is compared, each under a name that names its folder.",
+                "minProperties": 1,
+                "propertyNames": dict(NAME, type="string"),
+                "properties": {name: _condition(one) for name, one in conditions.items()},
+                "additionalProperties": False,
+            },
+            baseline=text(
+                "The condition that ratios are taken against; if left out, the first one.",
+            ),
+            seeds={
+                "description": "Runs of each condition: a count n (seeds 1 to n), or a list of "
+                "seeds. Runs of different conditions with one seed share initial weights and "
+                "batches.",
+                "unit": "-",
+                "anyOf": [
+                    {"type": "integer", "minimum": 1, "maximum": 10000},
+                    {
+                        "type": "array",
+                        "minItems": 1,
+                        "uniqueItems": True,
+                        "items": {"type": "integer", "minimum": 0, "maximum": 4294967295},
+                    },
+                ],
+                "default": 5,
+            },
+            curvature=curvature,
+        ),
+    )
+
+
+def _condition(value):
+    """Return the schema of a condition, with the options of the rule that it has."""
+    rule = value.get("learning_rule", {}) if isinstance(value, dict) else {}
+    return section(
+        "A condition.",
+        OrderedDict(
+            learning_rule=options.named(
+                "Learning rule; if left out, that of the condition's name. "
+                + _meanings(LEARNING_RULES),
+                LEARNING_RULES,
+                rule,
+            ),
+            training={
+                "type": "object",
+                "description": "What it has in place of the study's settings of training.",
+                "properties": {
+                    key: {part: said for part, said in option.items() if part != "default"}
+                    for key, option in TRAINING.items()
+                },
+                "additionalProperties": False,
+            },
+            iterations=integer("Training iterations of a run.", 10000, **ITERATIONS),
+            checkpoint_every=integer(
+                "Iterations between checkpoints; divides `iterations`. The first checkpoint is the "
+                "initial state, the last one the final state.",
+                250,
+                **ITERATIONS,
+            ),
+            label=text(
+                "What it is called in figures and tables; if left out, its rule with options, and "
+                "its settings of training.",
+                minLength=1,
+                maxLength=100,
+            ),
+        ),
+    )
+
+
+def _meanings(registry):
+    """Return names of a registry with the first sentences of their classes' documentation."""
+    meanings = [
+        "{} - {}".format(name, one.__doc__.splitlines()[0].rstrip("."))
+        for name, one in registry.items()
+    ]
+    return "; ".join(meanings) + "."
+
+
+def _spelt_out(values):
+    """Return values with the default conditions, and with rules and task as mappings."""
+    values = dict(values)
+    if "task" in values:
+        values["task"] = options.by_name(values["task"])
+    conditions = values.setdefault("conditions", DEFAULT_CONDITIONS)
+    if isinstance(conditions, dict):
+        values["conditions"] = {
+            name: dict(one, learning_rule=_rule_of(str(name), one))
+            if isinstance(one, dict)
+            else one
+            for name, one in conditions.items()
+        }
+    return values
+
+
+def _rule_of(name, condition):
+    """Return the learning rule of a condition as a mapping; where none is named, by its name."""
+    rule = options.by_name(condition.get("learning_rule", name))
+    return dict({"name": name}, **rule) if isinstance(rule, dict) else rule
+
+
+DEFAULT_CONDITIONS = {
+    "bptt": {"iterations": 10000, "checkpoint_every": 250},
+    "three_factor": {"iterations": 16000, "checkpoint_every": 400},
+}
+
+
+def _outdated(values):
+    """Return a line for every key of an earlier version, with what to write in its place."""
+    lines = []
+    if "learning_rules" in values:
+        conditions = yaml.safe_dump({"conditions": values["learning_rules"]}, sort_keys=False)
+        lines.append("learning_rules: is now called conditions; write\n" + conditions.rstrip())
+    for old, new in MOVED.items():
+        (part, key), (new_part, _) = old.split("."), new.split(".")
+        if isinstance(values.get(part), dict) and key in values[part]:
+            value = json.dumps(values[part][key], default=str)
+            lines.append("{}: has moved; write {}: {{{}: {}}}".format(old, new_part, key, value))
+    return lines
+
+
+def default_label(condition: dict) -> str:
+    """Return what a condition is called that has no label: its rule, and what it trains with."""
+    parts = [new_rule(condition["learning_rule"]).label]
+    for key, value in condition["training"].items():
+        value = value if isinstance(value, str) else "{:g}".format(value)
+        parts.append("{} {}".format(key.replace("_", " "), value))
+    return ", ".join(parts)
+
+
+def documentation() -> str:
+    """Return ``docs/configuration.md``: every key with its default, unit, bounds and meaning."""
+    lines = [
+        "# Configuration",
+        "",
+        "Generated by `python -m lsnn.config` from the declarations in the code. A key that is "
+        "left out has its default. A task or a learning rule without options can be written as "
+        "its name alone.",
+    ]
+    schema = schema_for({"conditions": {"NAME": {"learning_rule": "bptt"}}})
+    lines += _table("A study", schema)
+    for kind, registry in [("Task", TASKS), ("Learning rule", LEARNING_RULES)]:
+        for name, one in registry.items():
+            if one.options:
+                lines += _table("{} `{}`".format(kind, name), section("", one.options))
+    return "\n".join(lines) + "\n"
+
+
+def _table(title, schema):
+    """Return the lines of a table of the options of a schema."""
+    lines = ["", "## " + title, "", "| key | default | unit | allowed | meaning |"]
+    lines.append("|---|---|---|---|---|")
+    for key, option in options.rows(schema):
+        default = options.default_of(option)
+        cells = (
+            "`{}`".format(key),
+            "" if default is None else "`{}`".format(json.dumps(default)),
+            option["unit"],
+            options.allowed(option),
+            option["description"],
+        )
+        lines.append("| {} |".format(" | ".join(cell.replace("|", "\\|") for cell in cells)))
+    return lines
 
 
 def as_mapping(value):
@@ -263,174 +651,90 @@ def differences(found: dict, wanted: dict, path: str = "") -> List[str]:
     return lines
 
 
-def _fill(schema, value):
-    """Return ``value`` with defaults for missing keys, and numbers of the type the schema names."""
-    if "anyOf" in schema:
-        (schema, *_) = [
-            part for part in schema["anyOf"] if jsonschema.Draft7Validator(part).is_valid(value)
-        ]
-    if isinstance(value, dict):
-        parts = schema.get("properties", {})
-        others = schema.get("additionalProperties")
-        filled = {key: _fill(part, value.get(key, _default(part))) for key, part in parts.items()}
-        filled.update((key, _fill(others, value[key])) for key in value if key not in parts)
-        return filled
-    if isinstance(value, list):
-        return [_fill(schema.get("items", {}), item) for item in value]
-    if schema.get("type") == "number":
-        return float(value)
-    if isinstance(value, float):  # YAML's 5.0 where a whole number is meant
-        return int(value)
-    return value
+def _add_contradictions(problems, values):
+    """Add a line for every value that only another value makes impossible.
 
+    What is said of a key already, or depends on a key of which something is said, is left out.
+    """
+    said = [key + "." for key in problems]
 
-def _default(schema):
-    return schema["default"] if "default" in schema else {}
-
-
-def _describe(error) -> str:
-    """Return one line for an error of the schema: key, value, and what is allowed."""
-    path = ".".join(str(part) for part in error.absolute_path)
-    if error.validator == "additionalProperties":
-        known = sorted(error.schema["properties"])
-        unknown = sorted(str(key) for key in error.instance if key not in known)
-        return "; ".join(
-            "{}: unknown key{}; allowed: {}".format(
-                ".".join(filter(None, [path, key])), _suggestion(key, known), ", ".join(known)
-            )
-            for key in unknown
+    def require(condition, key, value, what, *others):
+        depends = [name + "." for name in (key,) + others]
+        known = any(
+            name.startswith(one) or one.startswith(name) for name in depends for one in said
         )
-    hint = ""
-    if isinstance(error.instance, str) and "number" in str(error.schema.get("type")):
-        hint = " (in YAML a number with an exponent has a point and a sign: 1.0e-3)"
-    return "{}: {} is not possible; allowed: {}{}".format(
-        path or "the configuration",
-        json.dumps(error.instance, default=str),
-        _allowed(error.schema),
-        hint,
-    )
+        if not condition and not known:
+            problems.setdefault(key, impossible(value, what))
 
-
-def _suggestion(key, known) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    return " (did you mean {}?)".format(near[0]) if near else ""
-
-
-def _allowed(schema) -> str:
-    """Return in words what a part of the schema allows."""
-    if "anyOf" in schema:
-        return ", or ".join(_allowed(part) for part in schema["anyOf"])
-    if "enum" in schema:
-        return "one of " + ", ".join(json.dumps(value) for value in schema["enum"])
-    if schema["type"] == "array":
-        return "a list of at least one, all different, each " + _allowed(schema["items"])
-    words = {
-        "number": "a number",
-        "integer": "a whole number",
-        "string": "a text",
-        "object": "a mapping with at least one key" if "minProperties" in schema else "a mapping",
-    }[schema["type"]]
-    bounds = [
-        "{} {}".format(sign, schema[bound])
-        for bound, sign in [
-            ("exclusiveMinimum", ">"),
-            ("minimum", ">="),
-            ("maximum", "<="),
-            ("exclusiveMaximum", "<"),
-            ("multipleOf", "a multiple of"),
-            ("pattern", "matching"),
-            ("minLength", "of a length >="),
-            ("maxLength", "of a length <="),
-        ]
-        if bound in schema
-    ]
-    return " ".join([words, " and ".join(bounds)]).strip()
-
-
-def _not_finite(value, path) -> List[str]:
-    """Return a line for every .nan and .inf, which bounds alone do not all refuse."""
-    if isinstance(value, dict):
-        parts = value.items()
-    elif isinstance(value, list):
-        parts = enumerate(value)
-    elif isinstance(value, float) and not math.isfinite(value):
-        return ["{}: {} is not possible; allowed: a finite number".format(path, value)]
-    else:
-        return []
-    return [
-        line
-        for key, part in parts
-        for line in _not_finite(part, ".".join(filter(None, [path, str(key)])))
-    ]
-
-
-def _contradictions(values) -> List[str]:
-    """Return a line for every value that only another value, or a registry, makes impossible."""
-    problems = []
-
-    def require(condition, key, value, allowed):
-        if not condition:
-            problems.append(
-                "{}: {} is not possible; allowed: {}".format(key, json.dumps(value), allowed)
-            )
-
-    def require_name(registry, key, name):
-        require(name in registry, key, name, "one of " + ", ".join(sorted(registry)))
+    network, curvature, training = values["network"], values["curvature"], values["training"]
+    neurons = NEURONS[network["neurons"]]
+    task = TASKS[values["task"]["name"]]
+    conditions = values["conditions"]
+    kind = "network.neurons"
 
     require(values["name"] != COMMITTED, "name", values["name"], "any other name")
-    require_name(NEURONS, "network.neurons", values["network"]["neurons"])
-    require_name(TASKS, "task.name", values["task"]["name"])
-    for rule, schedule in values["learning_rules"].items():
-        require_name(LEARNING_RULES, "learning_rules", rule)
+    if values["baseline"] not in conditions:
+        known = "one of the conditions " + ", ".join(conditions)
+        known += suggestion(values["baseline"], conditions)
+        require(False, "baseline", values["baseline"], known, "conditions")
+    labels = [condition.get("label") for condition in conditions.values()]
+    for name, condition in conditions.items():
+        path = "conditions.{}.".format(name)
         require(
-            schedule["iterations"] % schedule["checkpoint_every"] == 0,
-            "learning_rules.{}.checkpoint_every".format(rule),
-            schedule["checkpoint_every"],
-            "a divisor of iterations = {}".format(schedule["iterations"]),
+            condition["iterations"] % condition["checkpoint_every"] == 0,
+            path + "checkpoint_every",
+            condition["checkpoint_every"],
+            "a divisor of iterations = {}".format(condition["iterations"]),
+            path + "iterations",
         )
-    network, curvature = values["network"], values["curvature"]
+        label = condition.get("label")
+        own = "a label of its own, which no other condition has"
+        require(labels.count(label) < 2, path + "label", label, own, "conditions")
+
     n_units, n_adaptive = network["n_units"], network["n_adaptive"]
-    require(
-        n_adaptive <= n_units,
-        "network.n_adaptive",
-        n_adaptive,
-        "at most network.n_units = {}".format(n_units),
-    )
-    neurons = NEURONS.get(network["neurons"])
-    if neurons and neurons.spiking:
-        require(
-            network["threshold"] > 0.0,
-            "network.threshold",
-            network["threshold"],
-            "> 0 for spiking units",
-        )
-        require(curvature == NO_CURVATURE, "curvature", curvature, NO_CURVATURE_OF_SPIKES)
+    at_most = "at most network.n_units = {}".format(n_units)
+    require(n_adaptive <= n_units, "network.n_adaptive", n_adaptive, at_most, "network.n_units")
+    if neurons.spiking:
+        value = network["threshold"]
+        require(value > 0.0, "network.threshold", value, "> 0 for spiking units", kind)
+        none = curvature == NO_CURVATURE
+        require(none, "curvature", curvature, NO_CURVATURE_OF_SPIKES, kind)
         n_allowed = "0 for lif, whose units do not adapt; choose alif"
-        require(neurons.adapts or n_adaptive == 0, "network.n_adaptive", n_adaptive, n_allowed)
-    elif neurons:
+        require(neurons.adapts or not n_adaptive, "network.n_adaptive", n_adaptive, n_allowed, kind)
+    else:
         for key in ("refractory_steps", "input_noise"):
-            require(network[key] == 0, "network." + key, network[key], "0: units do not spike")
-    if not is_rewired(network["connectivity"], network["excitatory"]):
-        for key in ("l1", "temperature"):
+            require(
+                network[key] == 0, "network." + key, network[key], "0: units do not spike", kind
+            )
+
+    settings = {"training.": training}
+    for name, condition in conditions.items():
+        settings["conditions.{}.training.".format(name)] = condition["training"]
+    for path, given in settings.items():
+        if not is_rewired(network["connectivity"], network["excitatory"]):
             of_deep_r = (
                 "0, for only rewired weights have it (network.connectivity below 1, or "
                 "network.excitatory)"
             )
-            value = values["training"][key]
-            require(value == 0.0, "training." + key, value, of_deep_r)
-    task = TASKS.get(values["task"]["name"])
-    if task:
-        if curvature != NO_CURVATURE and not task.readout_bias:
-            parameters = curvature["parameters"]
-            without = "without b_out: the readout of task {} has no bias".format(
-                values["task"]["name"]
-            )
-            require("b_out" not in parameters, "curvature.parameters", parameters, without)
-        used = [("training", "batch_size", "train")]
-        if curvature != NO_CURVATURE:
-            used.append(("curvature", "samples", curvature["split"]))
-        for part, key, split in used:
-            value, size = values[part][key], task.split_sizes[split]
-            allowed = "at most the {} examples of split {}".format(size, split)
-            require(value <= size, "{}.{}".format(part, key), value, allowed)
-    return problems
+            for key in ("l1", "temperature"):
+                value = given.get(key, 0.0)
+                require(value == 0.0, path + key, value, of_deep_r, "network")
+        _require_examples(require, task, path + "batch_size", given.get("batch_size", 1), "train")
+    if curvature != NO_CURVATURE:
+        parameters = curvature["parameters"]
+        without = "without b_out: the readout of task {} has no bias".format(values["task"]["name"])
+        key = "curvature.parameters"
+        require(task.readout_bias or "b_out" not in parameters, key, parameters, without, "task")
+        _require_examples(
+            require, task, "curvature.samples", curvature["samples"], curvature["split"]
+        )
+
+
+def _require_examples(require, task, key, value, split):
+    size = task.split_sizes[split]
+    what = "at most the {} examples of split {}".format(size, split)
+    require(value <= size, key, value, what, "task", "curvature.split")
+
+
+if __name__ == "__main__":
+    print(documentation(), end="")

@@ -5,10 +5,22 @@ add one, write a subclass of :class:`LearningRule` and enter it in :data:`LEARNI
 """
 
 from lsnn.backend import tf
+from lsnn.options import build
 
 
 class LearningRule(object):
-    """The exact gradient; a base for rules that cut some of its paths."""
+    """The exact gradient; a base for rules that cut some of its paths.
+
+    A rule with options declares them in ``options`` (:mod:`lsnn.options`), and is made with their
+    values as keyword arguments.
+    """
+
+    options = {}
+
+    @property
+    def label(self):
+        """What the rule is called in figures and tables, its options included."""
+        raise NotImplementedError
 
     def recurrent_input(self, z):
         """Return the units' output ``z`` (batch, units) as it enters the recurrent input."""
@@ -17,6 +29,8 @@ class LearningRule(object):
 
 class BPTT(LearningRule):
     """Backpropagation through time: every path is open."""
+
+    label = "BPTT"
 
 
 class ThreeFactor(LearningRule):
@@ -30,8 +44,15 @@ class ThreeFactor(LearningRule):
     check it against traces computed forward in time.
     """
 
+    label = "three-factor"
+
     def recurrent_input(self, z):
         return tf.stop_gradient(z)
 
 
 LEARNING_RULES = {"bptt": BPTT, "three_factor": ThreeFactor}
+
+
+def new_rule(settings):
+    """Return the learning rule that a ``name`` and options describe."""
+    return build(LEARNING_RULES, settings)

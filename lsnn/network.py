@@ -202,6 +202,4 @@ def recorded(network, weights, inputs):
 
 def network_of(study):
     """Return the :class:`Network` of a study, with its task."""
-    training = study.training
-    task = new_task(study.task, study.data)
-    return Network(study.network, task, training.l2, training.rate_cost, training.target_rate)
+    return Network(study.network, new_task(study.task, study.data), **study.loss._asdict())

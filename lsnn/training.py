@@ -10,7 +10,7 @@ from lsnn import checkpoints
 from lsnn.backend import flatten, new_session, pack, tf
 from lsnn.config import TrainingSettings
 from lsnn.errors import DivergenceError, ResultError
-from lsnn.learning_rules import LEARNING_RULES
+from lsnn.learning_rules import new_rule
 from lsnn.network import PARAMETERS
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, Rewiring, is_rewired
@@ -97,7 +97,7 @@ class Trainer(object):
 
     Args:
         network: :class:`lsnn.network.Network`.
-        learning_rule: a name of :data:`lsnn.learning_rules.LEARNING_RULES`.
+        learning_rule: :class:`lsnn.learning_rules.LearningRule`.
         training: :class:`lsnn.config.TrainingSettings`.
         weights: arrays by name to start from.
         seed: of the run; the noise in the input current is drawn from it.
@@ -128,8 +128,7 @@ class Trainer(object):
             self.noise_seed = tf.placeholder_with_default(0, [], "noise_seed")
             self.learning_rate = tf.placeholder_with_default(training.learning_rate, [])
             self.weights = network.variables()
-            rule = LEARNING_RULES[learning_rule]()
-            response = network.respond(self.weights, self.inputs, rule, self.noise_seed)
+            response = network.respond(self.weights, self.inputs, learning_rule, self.noise_seed)
             self.initial_state, self.final_state = response.initial_state, response.final_state
             self.task_loss = self.task.loss(response.logits, self.targets)
             self.l2_loss = network.l2_loss(self.weights)
@@ -250,8 +249,8 @@ def train(network, settings, state_file, log=print, threads=1):
     """
     seed = settings["seed"]
     training = TrainingSettings(**settings["training"])
-    n_iterations = settings["schedule"]["iterations"]
-    checkpoint_every = settings["schedule"]["checkpoint_every"]
+    rule = new_rule(settings["learning_rule"])
+    n_iterations, checkpoint_every = settings["iterations"], settings["checkpoint_every"]
     progress = Progress(state_file, {"settings": settings}, log)
     network.draw_delays(generator(seed, "delays"))
     weights, rewiring = start_of_run(network, training, seed)
@@ -261,9 +260,7 @@ def train(network, settings, state_file, log=print, threads=1):
         weights = {name: progress.weights[name][-1] for name in PARAMETERS}
         log("going on from iteration {} kept in {}".format(first, state_file))
 
-    trainer = Trainer(
-        network, settings["learning_rule"], training, weights, seed, first, rewiring, threads
-    )
+    trainer = Trainer(network, rule, training, weights, seed, first, rewiring, threads)
     if progress.iterations:
         trainer.remember(progress.memory)
     seconds = 0.0
@@ -313,7 +310,7 @@ def _require_finite(loss, iteration, settings, state_file):
         raise DivergenceError(
             "{}, seed {}: the training loss at iteration {} is {}. Lower training.learning_rate "
             "({}). The checkpoints so far are kept in {}".format(
-                settings["learning_rule"],
+                settings["condition"],
                 settings["seed"],
                 iteration,
                 loss,

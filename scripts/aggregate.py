@@ -50,22 +50,21 @@ class Run(NamedTuple):
     metadata: dict
 
 
-def read_run(folder, study, rule, seed):
+def read_run(folder, study, condition, seed):
     """Return the :class:`Run` in a folder.
 
     Raises:
-        ResultError: a file is missing, altered, incomplete, or not of this study, rule and seed.
+        ResultError: a file is missing, altered, incomplete, or not of this study, condition, seed.
     """
-    training = read_result(
-        os.path.join(folder, "training.json"), TRAINING_KEYS, study.training_settings(rule, seed)
-    )
+    settings = study.training_settings(condition, seed)
+    training = read_result(os.path.join(folder, "training.json"), TRAINING_KEYS, settings)
     tables = {
         "learning_curve.csv": read_recorded_table(
             os.path.join(folder, "learning_curve.csv"), LEARNING_CURVE, training
         )
     }
     metadata = {
-        "learning_rule": rule,
+        "condition": condition,
         "seed": seed,
         "training_environment": training["environment"],
         "training_wall_seconds": training["wall_seconds"],
@@ -74,7 +73,9 @@ def read_run(folder, study, rule, seed):
     if study.curvature:
         tables["curvature.csv"], of_curvature = read_curvature(folder, study, training)
         metadata.update(of_curvature)
-    table = join(tables, folder, rule, seed)
+    table = join(tables, folder, condition, seed)
+    table["learning_rule"] = settings["learning_rule"]["name"]
+    table["learning_rate"] = settings["training"]["learning_rate"]
     return Run(table[list(trajectories_columns(study))], {**metadata, "checkpoints": len(table)})
 
 
@@ -125,7 +126,7 @@ def read_result(path, keys, settings):
     return record
 
 
-def join(tables, folder, rule, seed):
+def join(tables, folder, condition, seed):
     """Return the rows of a run's tables (by file name) side by side, with the generalization gaps.
 
     Raises:
@@ -134,12 +135,12 @@ def join(tables, folder, rule, seed):
     """
     for name, table in tables.items():
         path = os.path.join(folder, name)
-        foreign = table[(table["learning_rule"] != rule) | (table["seed"] != seed)]
+        foreign = table[(table["condition"] != condition) | (table["seed"] != seed)]
         if len(foreign):
             row = foreign.iloc[0]
             raise ResultError(
-                f"{path}: a row of rule {row['learning_rule']}, seed {row['seed']} among those of "
-                f"rule {rule}, seed {seed}; run the job that writes it again"
+                f"{path}: a row of condition {row['condition']}, seed {row['seed']} among those "
+                f"of condition {condition}, seed {seed}; run the job that writes it again"
             )
         repeated = table["iteration"][table["iteration"].duplicated()]
         if len(repeated):
@@ -173,7 +174,7 @@ def describe(study, runs):
     entries = pd.DataFrame([one.metadata for one in runs])
     costs = list(TRAINING_COSTS + (CURVATURE_COSTS if study.curvature else ()))
     entries = entries.astype(dict.fromkeys(costs, float))
-    medians = entries.groupby("learning_rule", sort=False)[costs].median()
+    medians = entries.groupby("condition", sort=False)[costs].median()
     medians = medians.astype(object).where(medians.notna(), None)
     totals = {
         "runs": len(runs),
@@ -200,15 +201,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="configuration of the study")
     parser.add_argument(
-        "--runs", required=True, help="folder with <learning_rule>/seed_<seed>/ for every run"
+        "--runs", required=True, help="folder with <condition>/seed_<seed>/ for every run"
     )
     parser.add_argument("--output", required=True, help="folder of the three files")
     arguments = parser.parse_args()
 
     study = read_study(arguments.config)
     runs = [
-        read_run(os.path.join(arguments.runs, rule, f"seed_{seed}"), study, rule, seed)
-        for rule in study.learning_rules
+        read_run(os.path.join(arguments.runs, condition, f"seed_{seed}"), study, condition, seed)
+        for condition in study.conditions
         for seed in sorted(study.seeds)
     ]
     trajectories = pd.concat([one.table for one in runs], ignore_index=True)
@@ -216,7 +217,7 @@ def main():
     trajectories_file = os.path.join(arguments.output, "trajectories.csv")
     summary_file = os.path.join(arguments.output, "summary.csv")
     write_table(trajectories_file, trajectories, missing="nan")
-    write_table(summary_file, summarise(trajectories), missing="")
+    write_table(summary_file, summarise(trajectories, study.baseline), missing="")
     outputs = {
         "trajectories.csv": sha256_of_file(trajectories_file),
         "summary.csv": sha256_of_file(summary_file),

@@ -6,8 +6,8 @@ converged; and the number of Hessian-vector products) and curvature.json (what m
 computed so far are kept in curvature_state.npz there: stopped and started again, the program goes
 on behind the last of them.
 
-The columns learning_rule and seed are copied from the checkpoint file. The seed also draws the
-examples; the learning rule means nothing here: the loss is the true one.
+The columns condition and seed are copied from the checkpoint file. The seed also draws the
+examples; the condition means nothing here: the loss is the true one.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from lsnn.randomness import generator
 
 EIGENVALUES = ("lambda_max", "lambda_min", "lambda_abs_max")
 COLUMNS = (
-    ("learning_rule", "seed", "iteration")
+    ("condition", "seed", "iteration")
     + tuple(name + part for name in EIGENVALUES for part in ("", "_residual", "_converged"))
     + ("products",)
 )
@@ -120,7 +120,7 @@ def is_complete(record, table, study, checkpoints_file):
 def compute_and_write(network, study, checkpoints_file, threads, record, state, table):
     """Compute the eigenvalues, and write table and record to these paths; ``state`` stays."""
     started = time.time()
-    arrays, rule, seed = checkpoints.read_run(checkpoints_file, study, network)
+    arrays, condition, seed = checkpoints.read_run(checkpoints_file, study, network)
     network.draw_delays(generator(seed, "delays"))
     settings = study.curvature_settings()
     hessian = hessian_of(network, study, seed, threads)
@@ -135,7 +135,7 @@ def compute_and_write(network, study, checkpoints_file, threads, record, state, 
         iteration = int(arrays["iteration"][i])
         hessian.move_to(checkpoints.weights_at(arrays, i))
         row, start = measure(hessian, study.curvature.tolerance, start)
-        rows.append(dict(row, learning_rule=rule, seed=seed, iteration=iteration))
+        rows.append(dict(row, condition=condition, seed=seed, iteration=iteration))
         checkpoints.write(state, {"start": start}, {"made_from": made_from, "rows": rows})
         per_checkpoint = (time.time() - loop_started) / (i + 1 - n_before)
         log(describe(row, iteration, per_checkpoint, n_checkpoints - 1 - i))

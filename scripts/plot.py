@@ -9,6 +9,7 @@ import argparse
 import io
 import os
 import sys
+from typing import Any, NamedTuple
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -24,14 +25,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from lsnn.config import read_study
+from lsnn.config import default_label, read_study
 from lsnn.errors import run
 from lsnn.files import atomic_write, read_record
 from lsnn.learning_rules import LEARNING_RULES
 from study_statistics import common_levels, log_eigenvalue_at_levels, mean_and_interval
 from tables import read_recorded_table, read_table, trajectories_columns
 
-LABELS = {"bptt": "BPTT", "three_factor": "three-factor"}
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
@@ -54,52 +54,83 @@ STYLE = {
     "svg.hashsalt": "lsnn",  # the same file for the same data
 }
 THRESHOLD = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
+CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
+CROSS["label"] = "not converged"
 # Without a date, the same data give the same file.
 METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
-def label(rule):
-    """Return what a learning rule is called in figures and tables."""
-    return LABELS.get(rule, rule.replace("_", " "))
+class Look(NamedTuple):
+    """How a condition is drawn: its colour tells the rule, the rest its setting."""
+
+    colour: Any
+    line: Any
+    marker: str
 
 
-def styles(rules):
-    """Return {rule: (colour, line style, marker)}; a rule of lsnn has the same in every study."""
+def looks(study):
+    """Return the :class:`Look` of every condition by name.
+
+    The conditions of a rule go from dark to light. A rule of lsnn has its hue in every study.
+    """
+    rules = [condition.learning_rule["name"] for condition in study.conditions.values()]
     known = list(LEARNING_RULES)
-    order = known + [rule for rule in rules if rule not in known]
-    palette = sns.color_palette("colorblind", len(order))
-    return {
-        rule: (palette[place], LINES[place % len(LINES)], MARKERS[place % len(MARKERS)])
-        for place, rule in enumerate(order)
-        if rule in set(rules)
-    }
+    hues = sns.color_palette("colorblind", len(known))
+    found = {}
+    for place, (name, rule) in enumerate(zip(study.conditions, rules, strict=True)):
+        of_rule, before = rules.count(rule), rules[:place].count(rule)
+        colour = hues[known.index(rule)]
+        if of_rule > 1:
+            shades = sns.blend_palette([dark(colour), colour, light(colour)], of_rule)
+            colour = shades[before]
+        number = known.index(rule) + before
+        found[name] = Look(colour, LINES[number % len(LINES)], MARKERS[number % len(MARKERS)])
+    return found
 
 
-def plot_leading_eigenvalue(trajectories, learning_rate):
+def dark(colour):
+    """Return a colour mixed with black."""
+    return tuple(0.55 * np.array(colour))
+
+
+def light(colour):
+    """Return a colour mixed with white."""
+    return tuple(0.45 + 0.55 * np.array(colour))
+
+
+def of_each(rows, study):
+    """Yield the rows of every condition that has any, and its :class:`Look`."""
+    for name, look in looks(study).items():
+        of_condition = rows[rows["condition"] == name]
+        if len(of_condition):
+            yield of_condition, look
+
+
+def plot_leading_eigenvalue(trajectories, study):
     """Return the figure of lambda_max along training."""
     figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
-    draw_curves(axes, trajectories, "lambda_max", drawn=positive)
-    draw_threshold(axes, learning_rate)
+    draw_curves(axes, trajectories, study, "lambda_max", drawn=positive)
+    draw_threshold(axes, study)
     axes.set(yscale="log", xlabel=FRACTION, ylabel=LAMBDA_MAX)
-    add_legend(figure, trajectories, "lambda_max", learning_rate=learning_rate)
+    add_legend(figure, trajectories, study, "lambda_max", threshold=True)
     tell_below(figure, left_out(trajectories, "lambda_max"), stopped_early(trajectories))
     return figure
 
 
-def plot_smallest_eigenvalue(trajectories, learning_rate):
+def plot_smallest_eigenvalue(trajectories, study):
     """Return the figure of lambda_min along training."""
     figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
     axes.axhline(0, color="0.4", linewidth=0.8)
-    draw_curves(axes, trajectories, "lambda_min")
+    draw_curves(axes, trajectories, study, "lambda_min")
     axes.set_yscale("symlog", linthresh=1)
     axes.set(xlabel=FRACTION, ylabel=r"smallest eigenvalue $\lambda_{\min}$")
-    add_legend(figure, trajectories, "lambda_min")
+    add_legend(figure, trajectories, study, "lambda_min")
     missing = left_out(trajectories, "lambda_min", also_not_positive=False)
     tell_below(figure, missing, stopped_early(trajectories))
     return figure
 
 
-def plot_loss_and_accuracy(trajectories, learning_rate):
+def plot_loss_and_accuracy(trajectories, study):
     """Return the figure of training loss, validation accuracy and test accuracy along training."""
     figure, panels = plt.subplots(1, 3, figsize=(7, 2.8), layout="constrained")
     columns = {
@@ -108,33 +139,33 @@ def plot_loss_and_accuracy(trajectories, learning_rate):
         "test_accuracy": "test accuracy",
     }
     for axes, (column, text) in zip(panels, columns.items(), strict=True):
-        draw_curves(axes, trajectories, column)
+        draw_curves(axes, trajectories, study, column)
         axes.set(xlabel=FRACTION, ylabel=text)
     panels[0].set_yscale("log")
     label_losses(panels[0].yaxis)
     for axes in panels[1:]:
         axes.set_ylim(0, 1)
-    add_legend(figure, trajectories)
+    add_legend(figure, trajectories, study)
     tell_below(figure, stopped_early(trajectories))
     return figure
 
 
-def plot_eigenvalue_against_loss(trajectories, learning_rate):
+def plot_eigenvalue_against_loss(trajectories, study):
     """Return the figure of lambda_max against the training loss, which falls to the right."""
     figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
     rows = positive(positive(trajectories, "lambda_max"), "train_loss")
-    draw_runs(axes, rows, "train_loss", "lambda_max")
-    draw_means(axes, eigenvalue_at_losses(trajectories), "train_loss", "lambda_max")
-    draw_threshold(axes, learning_rate)
+    draw_runs(axes, rows, study, "train_loss", "lambda_max")
+    draw_means(axes, eigenvalue_at_losses(trajectories), study, "train_loss", "lambda_max")
+    draw_threshold(axes, study)
     axes.set(xscale="log", yscale="log", xlabel=TRAIN_LOSS, ylabel=LAMBDA_MAX)
     axes.invert_xaxis()
     label_losses(axes.xaxis)
-    add_legend(figure, trajectories, "lambda_max", learning_rate=learning_rate)
+    add_legend(figure, trajectories, study, "lambda_max", threshold=True)
     tell_below(figure, left_out(trajectories, "lambda_max"))
     return figure
 
 
-def plot_generalization_gap(trajectories, learning_rate):
+def plot_generalization_gap(trajectories, study):
     """Return the figure of the generalization gaps against lambda_max."""
     figure, panels = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained")
     columns = {
@@ -144,11 +175,74 @@ def plot_generalization_gap(trajectories, learning_rate):
     rows = positive(trajectories, "lambda_max")
     for axes, (column, text) in zip(panels, columns.items(), strict=True):
         axes.axhline(0, color="0.4", linewidth=0.8)
-        draw_points(axes, rows, "lambda_max", column)
+        draw_points(axes, rows, study, "lambda_max", column)
         axes.set(xscale="log", xlabel=LAMBDA_MAX, ylabel=text)
-    add_legend(figure, trajectories, "lambda_max", points=True)
+    add_legend(figure, trajectories, study, "lambda_max", points=True)
     tell_below(figure, left_out(trajectories, "lambda_max"))
     return figure
+
+
+def plot_learning_rate_sweep(trajectories, study):
+    """Return the figure of final states against the learning rate, a line a rule."""
+    columns = {"lambda_max": LAMBDA_MAX} if study.curvature else {}
+    columns.update(train_loss=TRAIN_LOSS, test_accuracy="test accuracy")
+    width = 1 + 2 * len(columns)
+    figure, panels = plt.subplots(1, len(columns), figsize=(width, 3), layout="constrained")
+    final = trajectories.groupby(["condition", "seed"], sort=False).tail(1)
+    for axes, (column, text) in zip(panels, columns.items(), strict=True):
+        is_log = column != "test_accuracy"
+        drawn = positive(final, column) if is_log else final.dropna(subset=[column])
+        for number, names in enumerate(study.sweeps):
+            rows = drawn[drawn["condition"].isin(names)]
+            if rows.empty:
+                continue
+            look = look_of_sweep(study, number)
+            axes.plot(
+                rows["learning_rate"], rows[column], look.marker,
+                color=look.colour, markersize=2.5, alpha=0.5, mew=0,
+            )  # fmt: skip
+            draw_mean(axes, rows, look, "learning_rate", column)
+            draw_crosses(axes, rows, look, "learning_rate", column, of=column)
+        axes.set(xscale="log", xlabel="learning rate", ylabel=text)
+        if is_log:
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(0, 1)
+        if column == "train_loss":
+            label_losses(axes.yaxis)
+    handles = [
+        Line2D([], [], color=look.colour, linestyle=look.line, marker=look.marker, label=text)
+        for look, text in [
+            (look_of_sweep(study, number), label_of_sweep(study, names))
+            for number, names in enumerate(study.sweeps)
+        ]
+    ]
+    if study.curvature:
+        values = np.array(sorted(set(thresholds(study)[0].values()), reverse=True))
+        if len(values):
+            line = {"label": "2 / learning rate", **THRESHOLD}
+            handles += panels[0].plot(2 / values, values, zorder=1, **line)
+        if len(unconverged(final, "lambda_max").dropna(subset=["lambda_max"])):
+            handles.append(Line2D([], [], **CROSS))
+        tell_below(figure, left_out(final, "lambda_max"))
+    place_legend(figure, handles)
+    return figure
+
+
+def look_of_sweep(study, number):
+    """Return the :class:`Look` of a line of the sweep: the hue of its rule."""
+    rule = study.conditions[study.sweeps[number][0]].learning_rule["name"]
+    place = list(LEARNING_RULES).index(rule)
+    colour = sns.color_palette("colorblind", len(LEARNING_RULES))[place]
+    return Look(colour, LINES[number % len(LINES)], MARKERS[number % len(MARKERS)])
+
+
+def label_of_sweep(study, names):
+    """Return what the conditions of a sweep have in common."""
+    condition = study.conditions[names[0]]._asdict()
+    training = dict(condition["training"])
+    training.pop("learning_rate", None)
+    return default_label({**condition, "training": training})
 
 
 FIGURES = {"loss_and_accuracy": plot_loss_and_accuracy}
@@ -168,71 +262,79 @@ def positive(trajectories, column):
 def carried_on(trajectories):
     """Return the rows with the last one of every stopped run repeated at later fractions.
 
-    Those are the fractions at which another run of its rule has a checkpoint.
+    Those are the fractions at which another run of its condition has a checkpoint.
     """
     pieces = []
-    for _, of_rule in trajectories.groupby("learning_rule", sort=False):
-        fractions = of_rule["fraction"].unique()
-        for _, one in of_rule.groupby("seed", sort=False):
+    for _, of_condition in trajectories.groupby("condition", sort=False):
+        fractions = of_condition["fraction"].unique()
+        for _, one in of_condition.groupby("seed", sort=False):
             later = np.sort(fractions[fractions > one["fraction"].max()])
             pieces += [one, *(one.tail(1).assign(fraction=fraction) for fraction in later)]
     return pd.concat(pieces)
 
 
 def eigenvalue_at_losses(trajectories):
-    """Return lambda_max of every run at training losses that all runs of its rule pass through."""
+    """Return lambda_max of every run at losses that all runs of its condition pass through."""
     rows = []
-    for rule, of_rule in trajectories.groupby("learning_rule", sort=False):
-        runs = dict(iter(of_rule.groupby("seed")))
+    for condition, of_condition in trajectories.groupby("condition", sort=False):
+        runs = dict(iter(of_condition.groupby("seed")))
         levels = common_levels(list(runs.values()))
         for seed, one in runs.items():
             log_lambda, _ = log_eigenvalue_at_levels(one, levels)
             pairs = zip(np.exp(levels), np.exp(log_lambda), strict=True)
-            rows += [(rule, seed, *pair) for pair in pairs]
-    return pd.DataFrame(rows, columns=["learning_rule", "seed", "train_loss", "lambda_max"])
+            rows += [(condition, seed, *pair) for pair in pairs]
+    return pd.DataFrame(rows, columns=["condition", "seed", "train_loss", "lambda_max"])
 
 
-def draw_curves(axes, trajectories, y, drawn=lambda rows, column: rows):
+def draw_curves(axes, trajectories, study, y, drawn=lambda rows, column: rows):
     """Draw runs and means of ``y`` along training; ``drawn`` returns the rows that can be drawn."""
-    draw_runs(axes, drawn(trajectories, y), "fraction", y)
-    draw_means(axes, drawn(carried_on(trajectories), y), "fraction", y)
+    draw_runs(axes, drawn(trajectories, y), study, "fraction", y)
+    draw_means(axes, drawn(carried_on(trajectories), y), study, "fraction", y)
 
 
-def draw_runs(axes, rows, x, y):
+def draw_runs(axes, rows, study, x, y):
     """Draw a thin line a run, and a cross at every eigenvalue that did not converge."""
-    for rule, (colour, line, _) in styles(rows["learning_rule"].unique()).items():
-        of_rule = rows[rows["learning_rule"] == rule]
+    for of_condition, look in of_each(rows, study):
         sns.lineplot(
-            of_rule, x=x, y=y, units="seed", estimator=None, sort=False, ax=axes,
-            color=colour, linestyle=line, linewidth=0.5, alpha=0.6,
+            of_condition, x=x, y=y, units="seed", estimator=None, sort=False, ax=axes,
+            color=look.colour, linestyle=look.line, linewidth=0.5, alpha=0.6,
         )  # fmt: skip
-        crosses = unconverged(of_rule, y)
-        axes.plot(crosses[x], crosses[y], "x", color=colour, markersize=4, markeredgewidth=0.8)
+        draw_crosses(axes, of_condition, look, x, y, of=y)
 
 
-def draw_means(axes, rows, x, y):
-    """Draw the mean over seeds of each rule, and its interval, at every ``x``."""
-    rows = rows.dropna(subset=[y])
-    for rule, (colour, line, marker) in styles(rows["learning_rule"].unique()).items():
-        at_x = rows[rows["learning_rule"] == rule].groupby(x)[y]
-        places = np.array(list(at_x.groups))
-        mean, low, high = np.array([mean_and_interval(values) for _, values in at_x]).T
-        axes.fill_between(places, low, high, color=colour, alpha=0.25, linewidth=0)
-        axes.plot(
-            places, mean, color=colour, linestyle=line, linewidth=1.6,
-            marker=marker, markersize=4, markevery=0.12,
-        )  # fmt: skip
+def draw_means(axes, rows, study, x, y):
+    """Draw the mean over seeds of each condition, and its interval, at every ``x``."""
+    for of_condition, look in of_each(rows.dropna(subset=[y]), study):
+        draw_mean(axes, of_condition, look, x, y)
 
 
-def draw_points(axes, rows, x, y):
+def draw_mean(axes, rows, look, x, y):
+    """Draw the mean of rows at every ``x``, and its interval."""
+    at_x = rows.groupby(x)[y]
+    places = np.array(list(at_x.groups))
+    mean, low, high = np.array([mean_and_interval(values) for _, values in at_x]).T
+    axes.fill_between(places, low, high, color=look.colour, alpha=0.25, linewidth=0)
+    axes.plot(
+        places, mean, color=look.colour, linestyle=look.line, linewidth=1.6,
+        marker=look.marker, markersize=4, markevery=0.12,
+    )  # fmt: skip
+
+
+def draw_points(axes, rows, study, x, y):
     """Draw a point a checkpoint, and a large one at the final state of every run."""
-    for rule, (colour, _, marker) in styles(rows["learning_rule"].unique()).items():
-        of_rule = rows[rows["learning_rule"] == rule]
-        final = of_rule.groupby("seed").tail(1)
-        axes.plot(of_rule[x], of_rule[y], marker, color=colour, markersize=2.5, alpha=0.4, mew=0)
-        axes.plot(final[x], final[y], marker, color=colour, markersize=7, mec="black", mew=0.8)
-        crosses = unconverged(of_rule, x)
-        axes.plot(crosses[x], crosses[y], "x", color=colour, markersize=4, markeredgewidth=0.8)
+    for of_condition, look in of_each(rows, study):
+        final = of_condition.groupby("seed").tail(1)
+        small = {"markersize": 2.5, "alpha": 0.4, "mew": 0}
+        axes.plot(of_condition[x], of_condition[y], look.marker, color=look.colour, **small)
+        large = {"markersize": 7, "mec": "black", "mew": 0.8}
+        axes.plot(final[x], final[y], look.marker, color=look.colour, **large)
+        draw_crosses(axes, of_condition, look, x, y, of=x)
+
+
+def draw_crosses(axes, rows, look, x, y, of):
+    """Draw a cross at every eigenvalue of the column ``of`` that did not converge."""
+    crosses = unconverged(rows, of)
+    axes.plot(crosses[x], crosses[y], "x", color=look.colour, markersize=4, markeredgewidth=0.8)
 
 
 def unconverged(rows, column):
@@ -241,10 +343,19 @@ def unconverged(rows, column):
     return rows[~rows[converged]] if converged in rows else rows[:0]
 
 
-def draw_threshold(axes, learning_rate):
-    """Draw the line above which plain gradient descent on a quadratic diverges."""
-    if learning_rate:
-        axes.axhline(2 / learning_rate, zorder=1, **THRESHOLD)
+def thresholds(study):
+    """Return 2 / learning rate by condition, and whether it is one number for all."""
+    values = {name: study.threshold_of(name) for name in study.conditions}
+    found = {name: value for name, value in values.items() if value}
+    return found, len(found) == len(values) and len(set(found.values())) == 1
+
+
+def draw_threshold(axes, study):
+    """Draw the lines above which plain gradient descent on a quadratic diverges."""
+    found, is_one = thresholds(study)
+    for name, value in list(found.items())[: 1 if is_one else None]:
+        colour = THRESHOLD["color"] if is_one else looks(study)[name].colour
+        axes.axhline(value, zorder=1, **{**THRESHOLD, "color": colour})
 
 
 def label_losses(axis):
@@ -254,27 +365,40 @@ def label_losses(axis):
     axis.set_minor_formatter(NullFormatter())
 
 
-def add_legend(figure, trajectories, column=None, points=False, learning_rate=None):
-    """Add a legend above the axes: the rules, and what else is to be seen."""
+def add_legend(figure, trajectories, study, column=None, points=False, threshold=False):
+    """Add a legend above the axes: the conditions, and what else is to be seen."""
     entries = []
-    for rule, (colour, line, marker) in styles(trajectories["learning_rule"].unique()).items():
-        look = {"linestyle": "none"} if points else {"linestyle": line, "linewidth": 1.6}
+    for rows, look in of_each(trajectories, study):
+        line = {"linestyle": "none"} if points else {"linestyle": look.line, "linewidth": 1.6}
+        text = study.conditions[rows["condition"].iloc[0]].label
         entries.append(
-            Line2D([], [], color=colour, marker=marker, markersize=4, label=label(rule), **look)
+            Line2D([], [], color=look.colour, marker=look.marker, markersize=4, label=text, **line)
         )
     if points:
         large = {"marker": "o", "markersize": 7, "color": "0.7", "mec": "black", "mew": 0.8}
         entries.append(Line2D([], [], linestyle="none", label="final state", **large))
-    elif trajectories.groupby("learning_rule")["seed"].nunique().max() > 1:
+    elif trajectories.groupby("condition")["seed"].nunique().max() > 1:
         entries.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
         entries.append(Patch(color="0.4", alpha=0.25, linewidth=0, label="95 % interval of mean"))
-    if learning_rate:
-        text = f"2 / learning rate = {2 / learning_rate:.4g}"
-        entries.append(Line2D([], [], label=text, **THRESHOLD))
+    found, is_one = thresholds(study)
+    if threshold and found:
+        value = next(iter(found.values()))
+        text = f" = {value:.4g}" if is_one else " of each colour"
+        entries.append(Line2D([], [], label=f"2 / learning rate{text}", **THRESHOLD))
     if column and len(unconverged(trajectories, column).dropna(subset=[column])):
-        cross = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
-        entries.append(Line2D([], [], label="not converged", **cross))
-    figure.legend(handles=entries, loc="outside upper center", ncols=3)
+        entries.append(Line2D([], [], **CROSS))
+    place_legend(figure, entries)
+
+
+def place_legend(figure, entries):
+    """Place a legend above the axes, in up to three columns; a high one makes the figure higher."""
+    for columns in (3, 2, 1):
+        legend = figure.legend(handles=entries, loc="outside upper center", ncols=columns)
+        if legend.get_window_extent().width <= figure.bbox.width or columns == 1:
+            break
+        legend.remove()
+    rows = -(-len(entries) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.17 * max(rows - 2, 0))
 
 
 def left_out(trajectories, column, also_not_positive=True):
@@ -291,7 +415,7 @@ def left_out(trajectories, column, also_not_positive=True):
 
 def stopped_early(trajectories):
     """Return in words how many runs ended before their last iteration; empty if none did."""
-    ends = trajectories.groupby(["learning_rule", "seed"])["fraction"].max()
+    ends = trajectories.groupby(["condition", "seed"])["fraction"].max()
     n_stopped = int((ends < 1).sum())
     if n_stopped == 0:
         return ""
@@ -315,7 +439,10 @@ def save(figure, folder, name):
 
 def figures_of(study):
     """Return the functions that draw the figures of a study, by name."""
-    return {**FIGURES, **FIGURES_OF_CURVATURE} if study.curvature else FIGURES
+    figures = {**FIGURES, **FIGURES_OF_CURVATURE} if study.curvature else dict(FIGURES)
+    if study.sweeps:
+        figures["learning_rate_sweep"] = plot_learning_rate_sweep
+    return figures
 
 
 def read_trajectories(path, study):
@@ -340,10 +467,9 @@ def main():
     study = read_study(arguments.config)
     trajectories = read_trajectories(arguments.trajectories, study)
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
-    learning_rate = study.training.learning_rate if study.plain_descent else None
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
     for name, plot in figures_of(study).items():
-        figure = plot(trajectories, learning_rate)
+        figure = plot(trajectories, study)
         save(figure, arguments.output, name)
         plt.close(figure)
 

@@ -19,10 +19,10 @@ from scipy.special import softmax
 from lsnn import checkpoints
 from lsnn.errors import ResultError, run
 from lsnn.neurons import DT
-from plot import STYLE, label, save
+from plot import STYLE, save
 
 ARRAYS = ("inputs", "spikes", "thresholds", "outputs")
-METADATA = ("learning_rule", "seed", "iteration", "example", "network", "n_windows")
+METADATA = ("condition", "label", "seed", "iteration", "example", "network", "n_windows")
 METADATA += ("window_steps", "target", "prediction")
 
 REGULAR, ADAPTIVE = "0.25", sns.color_palette("colorblind")[3]
@@ -79,7 +79,7 @@ def title(metadata):
     """Return which trial this is, in words."""
     example = metadata["example"]
     return (
-        f"{label(metadata['learning_rule'])}, seed {metadata['seed']}, "
+        f"{metadata['label']}, seed {metadata['seed']}, "
         f"iteration {metadata['iteration']}: {example['split']} example {example['index']}"
     )
 
@@ -207,7 +207,7 @@ def main():
     arrays, metadata = read_trial(arguments.trial)
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
     figure = plot_trial(arrays, metadata)
-    save(figure, arguments.output, f"raster_{metadata['learning_rule']}")
+    save(figure, arguments.output, f"raster_{metadata['condition']}")
     plt.close(figure)
 
 

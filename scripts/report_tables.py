@@ -13,7 +13,6 @@ import pandas as pd
 from lsnn.config import NO_CURVATURE, as_mapping, read_study, schema_for
 from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write, read_record
-from plot import label
 from study_statistics import LEVELS, QUANTITIES, RATIOS
 from tables import SUMMARY, read_recorded_table
 
@@ -63,41 +62,41 @@ tbody tr {{ border-bottom: 1px solid #ccc; }}
 
 
 def summary_page(summary, study):
-    """Return the page of summary.csv: a column a learning rule, then the ratios of rules."""
+    """Return the page of summary.csv: a column a condition, then the ratios."""
     n_seeds = len(study.seeds)
     unconverged = ", and how many of the eigenvalues that did had not converged"
     body = [
-        "<p>Mean over seeds, in brackets its 95 % bootstrap interval. Each rule has "
+        "<p>Mean over seeds, in brackets its 95 % bootstrap interval. Each condition has "
         f"{counted(n_seeds, 'seed')}; a cell tells where fewer went into a number"
         f"{unconverged if study.curvature else ''}.</p>",
-        table_of(summary, QUANTITIES, n_seeds),
+        table_of(summary, QUANTITIES, study),
     ]
     if summary["quantity"].isin(RATIOS).any():
         body += [
-            "<h2>Ratio of λ_max between learning rules</h2>",
+            "<h2>Ratio of λ_max between conditions</h2>",
             "<p>Paired by seed; geometric mean over seeds, in brackets its 95 % bootstrap "
             "interval.</p>",
-            table_of(summary, RATIOS, n_seeds),
+            table_of(summary, RATIOS, study),
         ]
     return page("Summary", body)
 
 
-def table_of(summary, quantities, n_seeds):
-    """Return the rows of some quantities as an html table with a column a learning rule."""
+def table_of(summary, quantities, study):
+    """Return the rows of some quantities as an html table with a column a condition."""
     rows = summary[summary["quantity"].isin(quantities)]
     cells = pd.DataFrame(
         {
             "quantity": rows["quantity"].map(QUANTITY_LABELS),
-            "rule": rows["learning_rule"].map(label_of_ratio),
-            "text": [in_words(row, n_seeds) for row in rows.itertuples()],
+            "condition": [label_of_ratio(names, study) for names in rows["condition"]],
+            "text": [in_words(row, len(study.seeds)) for row in rows.itertuples()],
         }
     )
-    table = cells.pivot(index="quantity", columns="rule", values="text")
-    return as_html(table.loc[cells["quantity"].unique(), cells["rule"].unique()])
+    table = cells.pivot(index="quantity", columns="condition", values="text")
+    return as_html(table.loc[cells["quantity"].unique(), cells["condition"].unique()])
 
 
-def label_of_ratio(rules):
-    return " / ".join(label(rule) for rule in rules.split(" / "))
+def label_of_ratio(names, study):
+    return " / ".join(study.conditions[name].label for name in names.split(" / "))
 
 
 def in_words(row, n_seeds):
@@ -130,12 +129,13 @@ def configuration_rows(value, schema, path):
         yield from configuration_rows(part, of_key or {}, f"{path}.{key}".lstrip("."))
 
 
-def run_page(metadata):
+def run_page(metadata, study):
     """Return the page of what the runs cost and what they ran on."""
+    labels = {name: condition.label for name, condition in study.conditions.items()}
     runs = metadata["runs"]
     medians = metadata["medians"]
-    costs = [costs_of(one, f"{label(one['learning_rule'])}, seed {one['seed']}") for one in runs]
-    costs += [costs_of(median, f"{label(rule)}, median") for rule, median in medians.items()]
+    costs = [costs_of(one, f"{labels[one['condition']]}, seed {one['seed']}") for one in runs]
+    costs += [costs_of(medians[name], f"{labels[name]}, median") for name in study.conditions]
     totals = metadata["totals"]
     work = f"{duration(totals['training_wall_seconds'])} of training"
     if has_curvature(metadata):
@@ -148,7 +148,7 @@ def run_page(metadata):
         "side by side: these are sums of wall time, not the time that the study took.</p>",
         as_html(pd.DataFrame(costs).set_index("run")),
         "<h2>Environments</h2>",
-        as_html(environments(metadata)),
+        as_html(environments(metadata, labels)),
     ]
     return page("Runs", body)
 
@@ -177,12 +177,12 @@ def milliseconds(value, factor=1):
     return "" if value is None else digits(factor * value)
 
 
-def environments(metadata):
+def environments(metadata, labels):
     """Return a table of the different environments: a row an environment, what ran in it first."""
     used = {}
     for stage in ("training", "curvature") if has_curvature(metadata) else ("training",):
         for one in metadata["runs"]:
-            name = f"{label(one['learning_rule'])} {one['seed']}"
+            name = f"{labels[one['condition']]} {one['seed']}"
             environment = tuple(sorted(one[f"{stage}_environment"].items()))
             used.setdefault((stage, environment), []).append(name)
     rows = [
@@ -251,7 +251,7 @@ def main():
     pages = {
         "summary": summary_page(summary, study),
         "configuration": configuration_page(study),
-        "run": run_page(metadata),
+        "run": run_page(metadata, study),
     }
     for name, text in pages.items():
         with atomic_write(os.path.join(arguments.output, f"{name}.html")) as stream:

@@ -1,4 +1,4 @@
-"""Numbers of a whole study: means over seeds, and ratios between learning rules, with intervals.
+"""Numbers of a whole study: means over seeds, and ratios between conditions, with intervals.
 
 Every number of ``summary.csv`` is first computed for each seed, then averaged over seeds. A seed
 whose own number does not exist (an eigenvalue is nan; an eigenvalue in a ratio is not positive) is
@@ -31,7 +31,6 @@ from scipy.stats import bootstrap
 
 from tables import EIGENVALUES, SUMMARY
 
-BASELINE = "bptt"  # the rule that the others are divided by
 LEVELS = 20
 
 # quantity: (column, rows of a run that are averaged)
@@ -59,36 +58,39 @@ class SeedNumber(NamedTuple):
     n_unconverged: int
 
 
-def summarise(trajectories):
-    """Return ``summary.csv``: a row for every quantity and learning rule, or pair of rules.
+def summarise(trajectories, baseline):
+    """Return ``summary.csv``: a row for every quantity and condition, or condition and baseline.
 
-    ``trajectories`` has the rows of a run in the order of its iterations.
+    ``trajectories`` has the rows of a run in the order of its iterations; ``baseline`` is the
+    condition that the others are divided by.
     """
     runs = {
-        rule: dict(iter(of_rule.groupby("seed")))
-        for rule, of_rule in trajectories.groupby("learning_rule", sort=False)
+        condition: dict(iter(of_condition.groupby("seed")))
+        for condition, of_condition in trajectories.groupby("condition", sort=False)
     }
     rows = []
     there = {name: of for name, of in QUANTITIES.items() if of[0] in trajectories}
     for quantity, (column, which) in there.items():
-        for rule, of_rule in runs.items():
-            numbers = [number_of_run(run, column, which) for run in of_rule.values()]
-            rows.append(_row(quantity, rule, numbers, lambda mean: mean))
-    others = [rule for rule in runs if rule != BASELINE and BASELINE in runs]
+        for condition, of_seeds in runs.items():
+            numbers = [number_of_run(run, column, which) for run in of_seeds.values()]
+            rows.append(_row(quantity, condition, numbers, lambda mean: mean))
+    of_baseline = runs.get(baseline, {})
+    others = [condition for condition in runs if condition != baseline and of_baseline]
     for quantity, log_ratio in RATIOS.items() if "lambda_max" in trajectories else ():
-        for rule in others:
-            pairs = [(runs[rule][s], runs[BASELINE][s]) for s in runs[rule] if s in runs[BASELINE]]
-            numbers = [log_ratio(run, baseline) for run, baseline in pairs]
-            rows.append(_row(quantity, f"{rule} / {BASELINE}", numbers, np.exp))
+        for condition in others:
+            of_seeds = runs[condition]
+            pairs = [(of_seeds[s], of_baseline[s]) for s in of_seeds if s in of_baseline]
+            numbers = [log_ratio(run, divisor) for run, divisor in pairs]
+            rows.append(_row(quantity, f"{condition} / {baseline}", numbers, np.exp))
     return pd.DataFrame(rows, columns=list(SUMMARY))
 
 
-def _row(quantity, rule, numbers, back):
+def _row(quantity, condition, numbers, back):
     """Return a row of the summary; ``back`` undoes the logarithm of the numbers, if any."""
     kept = [number for number in numbers if np.isfinite(number.value)]
     mean, low, high = mean_and_interval([number.value for number in kept])
     n_unconverged = sum(number.n_unconverged for number in kept)
-    return (quantity, rule, back(mean), back(low), back(high), len(kept), n_unconverged)
+    return (quantity, condition, back(mean), back(low), back(high), len(kept), n_unconverged)
 
 
 def mean_and_interval(values):

@@ -11,10 +11,10 @@ EIGENVALUES = ("lambda_max", "lambda_min", "lambda_abs_max")
 
 # What a cell may hold: "text", "integer", "flag" (True or False), "number", or "estimate", a number
 # that may be missing (nan or empty).
-RUN_KEYS = {"learning_rule": "text", "seed": "integer", "iteration": "integer"}
+RUN_KEYS = {"condition": "text", "seed": "integer", "iteration": "integer"}
 LEARNING_CURVE = {
     **RUN_KEYS,
-    "fraction": "number",  # of the rule's iterations, 0 to 1
+    "fraction": "number",  # of the condition's iterations, 0 to 1
     "train_loss": "number",  # mean softmax cross entropy without the L2 term, nats
     "train_accuracy": "number",  # 0 to 1
     "validation_loss": "number",
@@ -34,11 +34,16 @@ GAPS = {
     "generalization_gap": "number",  # train_accuracy - test_accuracy
     "generalization_gap_loss": "number",  # test_loss - train_loss, nats
 }
-TRAJECTORIES = {**LEARNING_CURVE, **CURVATURE, **GAPS}
-TRAJECTORIES_WITHOUT_CURVATURE = {**LEARNING_CURVE, **GAPS}
+CONDITION = {
+    "condition": "text",
+    "learning_rule": "text",  # its name, without options
+    "learning_rate": "number",
+}
+TRAJECTORIES_WITHOUT_CURVATURE = {**CONDITION, **LEARNING_CURVE, **GAPS}
+TRAJECTORIES = {**CONDITION, **LEARNING_CURVE, **CURVATURE, **GAPS}
 SUMMARY = {
     "quantity": "text",
-    "learning_rule": "text",
+    "condition": "text",  # or "condition / baseline"
     "mean": "estimate",
     "ci_low": "estimate",
     "ci_high": "estimate",

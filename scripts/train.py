@@ -1,4 +1,4 @@
-"""Train one network by one learning rule from one seed.
+"""Train one network: one condition of a study, from one seed.
 
 Writes to the output folder, when training is complete: checkpoints.npz (the weights at every
 checkpoint; format in lsnn/checkpoints.py), learning_curve.csv (a row a checkpoint: losses in nats,
@@ -32,23 +32,24 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", required=True, help="configuration of the study (YAML)")
-    parser.add_argument("--learning-rule", required=True, help="one of the study's learning rules")
+    parser.add_argument("--condition", required=True, help="one of the study's conditions")
     parser.add_argument("--seed", required=True, type=int, help="one of the study's seeds")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where results go")
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
     arguments = parser.parse_args()
 
     study = read_study(arguments.config)
-    rule, seed = arguments.learning_rule, arguments.seed
-    if rule not in study.learning_rules or seed not in study.seeds:
+    condition, seed = arguments.condition, arguments.seed
+    if condition not in study.conditions or seed not in study.seeds:
         raise ConfigError(
-            "configuration {}: has no run of rule {} with seed {}; rules: {}; seeds: {}".format(
-                arguments.config, rule, seed, ", ".join(study.learning_rules), list(study.seeds)
+            "configuration {}: has no run of condition {} with seed {}; conditions: {}; seeds: "
+            "{}".format(
+                arguments.config, condition, seed, ", ".join(study.conditions), list(study.seeds)
             )
         )
     backend.require(study.tensorflow)
     network = network_of(study)
-    settings = study.training_settings(rule, seed)
+    settings = study.training_settings(condition, seed)
     record, state, *files = [
         os.path.join(arguments.output, name)
         for name in ("training.json", "training_state.npz", "checkpoints.npz", "learning_curve.csv")
@@ -67,15 +68,16 @@ def main():
 def train_and_write(network, settings, threads, record, state, files):
     """Train, and write checkpoints, learning curve and record to these paths; ``state`` stays."""
     started = time.time()
-    rule, seed = settings["learning_rule"], settings["seed"]
-    iterations = settings["schedule"]["iterations"]
-    log("training by {}, seed {}, TensorFlow {}".format(rule, seed, backend.tf.VERSION))
+    condition, seed = settings["condition"], settings["seed"]
+    log("training {}, seed {}, TensorFlow {}".format(condition, seed, backend.tf.VERSION))
     progress, ms_per_iteration = train(network, settings, state, log, threads)
 
     checkpoints.write(files[0], progress.arrays(), {"settings": settings})
-    columns = ("learning_rule", "seed", "iteration", "fraction") + LEARNING_CURVE
+    columns = ("condition", "seed", "iteration", "fraction") + LEARNING_CURVE
     rows = [
-        dict(row, learning_rule=rule, seed=seed, fraction=row["iteration"] / iterations)
+        dict(
+            row, condition=condition, seed=seed, fraction=row["iteration"] / settings["iterations"]
+        )
         for row in progress.rows()
     ]
     write_table(files[1], columns, rows)

@@ -54,7 +54,7 @@ def main():
         )
     backend.require(study.tensorflow)
     network = network_of(study)
-    arrays, rule, seed = checkpoints.read_run(arguments.checkpoints, study, network)
+    arrays, condition, seed = checkpoints.read_run(arguments.checkpoints, study, network)
     network.draw_delays(generator(seed, "delays"))
 
     task = network.task
@@ -62,7 +62,8 @@ def main():
     recording = recorded(network, checkpoints.weights_at(arrays, -1), inputs)
     outputs = recording.outputs[:, 0]
     metadata = {
-        "learning_rule": rule,
+        "condition": condition,
+        "label": study.conditions[condition].label,
         "seed": seed,
         "iteration": int(arrays["iteration"][-1]),
         "checkpoints": provenance.describe_file(arguments.checkpoints),

@@ -1,8 +1,9 @@
 """Tasks: what goes into a network, and what is wanted of it.
 
 To add one, write a module here with a class like
-:class:`lsnn.tasks.sequential_mnist.SequentialMnist`, enter it in :data:`TASKS`, and describe its
-options in ``lsnn/config.schema.yaml``. Nothing else knows of tasks; to the network a task is
+:class:`lsnn.tasks.sequential_mnist.SequentialMnist`, and enter it in :data:`TASKS`. Its ``options``
+(:mod:`lsnn.options`) are the keyword arguments that it is made with, behind the folder of the data
+sets. Nothing else knows of tasks; to the network a task is
 
 - ``n_steps``, ``n_in`` and ``n_out``: steps, inputs and outputs;
 - ``n_windows`` and ``window_steps``: the output is averaged over each of the last ``n_windows``
@@ -19,6 +20,7 @@ and to training and workflow
 - ``data_files``: names of the files below the data folder that it reads.
 """
 
+from lsnn.options import build
 from lsnn.tasks.pixelwise_mnist import PixelwiseMnist
 from lsnn.tasks.sequential_mnist import SequentialMnist
 from lsnn.tasks.store_recall import StoreRecall
@@ -37,5 +39,4 @@ def new_task(settings, data):
         settings: its ``name`` and options.
         data: folder of the data sets.
     """
-    options = {key: value for key, value in settings.items() if key != "name"}
-    return TASKS[settings["name"]](data, **options)
+    return build(TASKS, settings, data)

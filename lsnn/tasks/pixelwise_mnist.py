@@ -6,6 +6,7 @@ The task on which Bellec et al. (NeurIPS 2018) show that spiking networks with a
 import numpy as np
 
 from lsnn.backend import tf
+from lsnn.options import choice, integer, number
 from lsnn.randomness import generator
 from lsnn.tasks.sequential_mnist import SequentialMnist
 
@@ -33,6 +34,40 @@ class PixelwiseMnist(SequentialMnist):
         DataError: a file is missing, incomplete or altered.
     """
 
+    options = {
+        "encoding": choice(
+            "analog - one input, pixel / 255; threshold - each step, the inputs whose threshold "
+            "the pixel crosses, from below or from above, are 1.",
+            ["analog", "threshold"],
+            "threshold",
+        ),
+        "n_inputs": integer(
+            "Inputs of the threshold encoding, an even number, the cue included: there are half as "
+            "many thresholds, each with an input for crossing from below and one for crossing from "
+            "above, but the highest with one alone. Analog always has two inputs, pixel and cue.",
+            80,
+            "inputs",
+            multipleOf=2,
+            minimum=4,
+            maximum=1000,
+        ),
+        "repeat": integer(
+            "Steps for which each pixel is shown.", 1, "steps", minimum=1, maximum=100
+        ),
+        "downsample": choice(
+            "2 - pixels are the means of 2 x 2 of the image's, 1 - they are the image's.",
+            [1, 2],
+            1,
+            "pixels",
+        ),
+        "test_noise": number(
+            "Standard deviation of the noise that is added to the pixels of test images (to the "
+            "means, if downsampled), which are then clipped to [0, 1].",
+            0.0,
+            minimum=0,
+            maximum=10,
+        ),
+    }
     cue_steps = 56
     window_steps = 28
     # A sequence of 840 steps costs 30 times one of 28, in time and in memory.

@@ -19,6 +19,7 @@ class SequentialMnist(object):
         DataError: a file is missing, incomplete or altered.
     """
 
+    options = {}
     n_steps = 28
     n_in = 28
     n_out = 10

@@ -6,6 +6,7 @@ The working-memory task of Bellec et al. (NeurIPS 2018), whose inputs are spikes
 import numpy as np
 
 from lsnn.backend import tf
+from lsnn.options import integer, number
 from lsnn.randomness import generator
 
 STEP = 0.001  # seconds
@@ -47,6 +48,33 @@ class StoreRecall(object):
         cue_probability: probability that a symbol is a cue.
     """
 
+    options = {
+        "n_symbols": integer("Symbols in a sequence.", 12, "symbols", minimum=3, maximum=1000),
+        "symbol_steps": integer(
+            "Steps for which a symbol is shown.", 200, "steps", minimum=1, maximum=10000
+        ),
+        "group_size": integer(
+            "Inputs in each of the four groups (value 0, value 1, store, recall).",
+            25,
+            "inputs",
+            minimum=1,
+            maximum=10000,
+        ),
+        "input_rate": number(
+            "Firing rate of the inputs of an active group; the others are silent.",
+            50.0,
+            "Hz",
+            exclusiveMinimum=0,
+            maximum=1000,
+        ),
+        "cue_probability": number(
+            "Probability that a symbol is `store` while nothing is stored, and `recall` "
+            "afterwards, before sequences that are not valid are sorted out. With 1 none is valid.",
+            1.0 / 7.0,
+            minimum=1.0e-6,
+            exclusiveMaximum=1,
+        ),
+    }
     n_out = 2
     readout_bias = False
     carries_state = True

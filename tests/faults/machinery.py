@@ -18,7 +18,7 @@ STUDY = {
     "name": "faults",
     "data": str(REPOSITORY / "data"),
     "network": {"n_units": 16},
-    "learning_rules": {"bptt": {"iterations": 8 * SPACING, "checkpoint_every": SPACING}},
+    "conditions": {"bptt": {"iterations": 8 * SPACING, "checkpoint_every": SPACING}},
     "seeds": 1,
     "curvature": {"samples": 2000},
 }
@@ -100,7 +100,7 @@ class Run:
     def start(self, job):
         """Start train or hessian."""
         options = {
-            "train": ["--learning-rule", "bptt", "--seed", "1"],
+            "train": ["--condition", "bptt", "--seed", "1"],
             "hessian": ["--checkpoints", str(self.path("checkpoints.npz"))],
         }[job]
         command = [python_of(self.tensorflow), str(REPOSITORY / "scripts" / f"{job}.py")]

@@ -22,10 +22,10 @@ from tables import SUMMARY, read_recorded_table
 
 FLIPS, TRUNCATIONS = 200, 50
 
-STUDY = parse_study({"network": {"n_units": 5}, "learning_rules": {"bptt": {"iterations": 500}}})
+STUDY = parse_study({"network": {"n_units": 5}, "conditions": {"bptt": {"iterations": 500}}})
 SETTINGS = STUDY.training_settings("bptt", 1)
 MADE_FROM = {"settings": STUDY.curvature_settings(), "checkpoints": "c0ffee"}
-NETWORK = Network(STUDY.network, SimpleNamespace(n_in=28, n_out=10), STUDY.training.l2)
+NETWORK = Network(STUDY.network, SimpleNamespace(n_in=28, n_out=10), STUDY.loss.l2)
 
 
 def damages(path):
@@ -100,8 +100,8 @@ def test_checkpoints(tmp_path, tell):
     write_checkpoints(path)
 
     def read():
-        arrays, rule, seed = checkpoints.read_run(str(path), STUDY, NETWORK)
-        return content(arrays), rule, seed
+        arrays, condition, seed = checkpoints.read_run(str(path), STUDY, NETWORK)
+        return content(arrays), condition, seed
 
     refused_or_the_same(path, read, tell)
 
@@ -288,12 +288,12 @@ def test_results_of_an_older_format_are_refused_with_what_to_do(
 def test_a_state_of_another_configuration_is_set_aside(tmp_path, tell):
     state = tmp_path / "training_state.npz"
     write_progress(state, {"settings": SETTINGS})
-    other = STUDY._replace(training=STUDY.training._replace(l2=0.5))
+    other = STUDY._replace(loss=STUDY.loss._replace(l2=0.5))
     lines = []
     settings = {"settings": other.training_settings("bptt", 1)}
     assert training.Progress(str(state), settings, lines.append).iterations == []
     assert len(lines) == 1 and "state of another run" in lines[0]
-    with pytest.raises(ResultError, match="l2: 0.01 there, 0.5 wanted"):
+    with pytest.raises(ResultError, match="loss.l2: 0.01 there, 0.5 wanted"):
         path = tmp_path / "checkpoints.npz"
         write_checkpoints(path)
         checkpoints.read_run(str(path), other, NETWORK)

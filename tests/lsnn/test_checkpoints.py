@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lsnn import checkpoints
+from lsnn.config import parse_study
 from lsnn.errors import ResultError
 from small import small_network
 
@@ -90,3 +91,20 @@ def test_weights_of_another_network_are_refused(path, arrays):
     arrays["w_in"] = arrays["w_in"][:, :, :-1]
     with pytest.raises(ResultError, match=r"w_in has shape \(2, 3, 8\).*need \(2, 3, 9\)"):
         checkpoints.check_shapes(path, arrays, network.shapes)
+
+
+def test_a_run_is_read_by_a_study_of_the_same_task_network_and_loss(path, arrays):
+    network, _ = small_network()
+    values = {"network": {"n_units": 9}, "conditions": {"quick": {"learning_rule": "bptt"}}}
+    study = parse_study(values)
+    checkpoints.write(path, arrays, {"settings": study.training_settings("quick", 3)})
+    training = parse_study(dict(values, training={"learning_rate": 0.5}, tensorflow="2"))
+    for same in (study, training):
+        found, condition, seed = checkpoints.read_run(path, same, network)
+        assert (condition, seed) == ("quick", 3)
+        assert np.array_equal(found["w_rec"], arrays["w_rec"])
+    for part, key, value in [("loss", "l2", 0.5), ("network", "tau_m", 3.0)]:
+        other = dict(values, **{part: dict(values.get(part, {}), **{key: value})})
+        line = "{}.{}: .* there, {} wanted".format(part, key, value)
+        with pytest.raises(ResultError, match=line):
+            checkpoints.read_run(path, parse_study(other), network)

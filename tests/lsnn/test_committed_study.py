@@ -13,6 +13,7 @@ import pytest
 from hessian import EIGENVALUES, measure
 from lsnn.config import parse_study
 from lsnn.curvature import hessian_of
+from lsnn.learning_rules import LEARNING_RULES
 from lsnn.network import Network
 from lsnn.randomness import generator
 from lsnn.training import LEARNING_CURVE, Trainer
@@ -24,9 +25,9 @@ TRAJECTORIES = os.path.join(REPOSITORY, "results/committed/sequential_mnist/traj
 @pytest.mark.parametrize("seed", [1, 5])
 def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
     study = parse_study({})
-    network = Network(study.network, mnist, study.training.l2)
+    network = Network(study.network, mnist, **study.loss._asdict())
     weights = network.initial_weights(generator(seed, "weights"))
-    found = Trainer(network, "bptt", study.training, weights).evaluate()
+    found = Trainer(network, LEARNING_RULES["bptt"](), study.training, weights).evaluate()
     hessian = hessian_of(network, study, seed)
     hessian.move_to(weights)
     start = generator(seed, "Lanczos").randn(hessian.size)
@@ -37,7 +38,14 @@ def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
             for row in csv.DictReader(stream)
             if (row["seed"], row["iteration"]) == (str(seed), "0")
         ]
-    assert [row["learning_rule"] for row in rows] == list(study.learning_rules)
+    expected = [
+        (name, condition.learning_rule["name"], study.training_of(name).learning_rate)
+        for name, condition in study.conditions.items()
+    ]
+    found_rows = [
+        (row["condition"], row["learning_rule"], float(row["learning_rate"])) for row in rows
+    ]
+    assert found_rows == expected
     for row in rows:
         for name in LEARNING_CURVE:
             assert found[name] == pytest.approx(float(row[name]), rel=1e-4), name

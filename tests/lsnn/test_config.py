@@ -5,9 +5,12 @@ import os
 import pytest
 import yaml
 
-from lsnn.config import parse_study, read_study
+from lsnn.config import documentation, parse_study, read_study
 from lsnn.errors import ConfigError
+from lsnn.learning_rules import LEARNING_RULES, LearningRule, new_rule
+from lsnn.options import number
 
+DOCUMENTATION = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "configuration.md")
 NAN, INF = float("nan"), float("inf")
 
 
@@ -33,11 +36,11 @@ WRONG_VALUES = [
     ("tensorflow", 2, 'one of "1.12", "2"'),
     ("data", "", "a text matching"),
     ("data", ["a"], "a text"),
-    ("task", "sequential_mnist", "a mapping"),
-    ("task.name", "sequential_cifar", "one of pixelwise_mnist, sequential_mnist, store_recall"),
-    ("task.name", 3, "a text"),
+    ("task", ["sequential_mnist"], "a mapping"),
+    ("task.name", "sequential_cifar", '"store_recall" (did you mean sequential_mnist?)'),
+    ("task.name", 3, 'one of "pixelwise_mnist", "sequential_mnist", "store_recall"'),
     ("network", [], "a mapping"),
-    ("network.neurons", "spiking", "one of alif, lif, rate"),
+    ("network.neurons", "spiking", 'one of "rate", "lif", "alif"'),
     ("network.n_units", 0, "a whole number >= 2"),
     ("network.n_units", 12.5, "a whole number >= 2"),
     ("network.n_units", "128", "a whole number >= 2"),
@@ -49,7 +52,7 @@ WRONG_VALUES = [
     ("network.tau_m", "10 ms", "a number > 0"),
     ("network.tau_out", -1.0, "a number > 0"),
     ("network.tau_out", NAN, "a finite number"),
-    ("network.threshold", INF, "a number >= 0"),
+    ("network.threshold", INF, "a finite number"),
     ("network.tau_adaptation", None, "a number > 0"),
     ("network.beta", -0.1, "a number >= 0"),
     ("training.learning_rate", 0, "a number > 0"),
@@ -58,23 +61,35 @@ WRONG_VALUES = [
     ("training.learning_rate", NAN, "a finite number"),
     ("training.batch_size", 0, "a whole number >= 1"),
     ("training.batch_size", 60000, "at most the 55000 examples of split train"),
-    ("training.l2", -0.01, "a number >= 0"),
+    ("loss.l2", -0.01, "a number >= 0"),
     ("training.optimiser", "rmsprop", 'one of "sgd", "adam"'),
     ("training.decay_factor", 1.5, "<= 1"),
     ("training.decay_every", 0, "a whole number >= 1"),
-    ("training.rate_cost", -1, "a number >= 0"),
+    ("loss.rate_cost", -1, "a number >= 0"),
+    ("loss.target_rate", 1001, "<= 1000"),
     ("training.l1", -1, "a number >= 0"),
     ("training.temperature", -1, "a number >= 0"),
     ("training.stop_accuracy", 0, "a number > 0"),
     ("training.l1", 0.1, "0, for only rewired weights"),
     ("training.temperature", 0.1, "0, for only rewired weights"),
-    ("curvature", None, 'one of "none", or a mapping'),
-    ("learning_rules", {}, "a mapping with at least one key"),
-    ("learning_rules", ["bptt"], "a mapping with at least one key"),
-    ("learning_rules.backprop", {"iterations": 10, "checkpoint_every": 5}, "one of bptt"),
-    ("learning_rules.bptt", 100, "a mapping"),
-    ("learning_rules.bptt.iterations", 0, "a whole number >= 1"),
-    ("learning_rules.bptt.checkpoint_every", 300, "a divisor of iterations = 10000"),
+    ("curvature", None, '"none", or a mapping'),
+    ("curvature", "off", '"none", or a mapping'),
+    ("conditions", {}, "a mapping with at least one key"),
+    ("conditions", ["bptt"], "a mapping with at least one key"),
+    ("conditions.backprop", {"label": "a"}, 'one of "bptt", "three_factor"'),
+    ("conditions.two words", {"learning_rule": "bptt"}, "a text matching"),
+    ("conditions.bptt", 100, "a mapping"),
+    ("conditions.bptt.learning_rule", ["bptt"], "a mapping"),
+    ("conditions.bptt.learning_rule.name", "bppt", "(did you mean bptt?)"),
+    ("conditions.bptt.iterations", 0, "a whole number >= 1"),
+    ("conditions.bptt.checkpoint_every", 300, "a divisor of iterations = 10000"),
+    ("conditions.bptt.training.learning_rate", 0, "a number > 0"),
+    ("conditions.bptt.training.learning_rate", NAN, "a finite number"),
+    ("conditions.bptt.training.batch_size", 60000, "at most the 55000 examples of split train"),
+    ("conditions.bptt.training.l1", 0.1, "0, for only rewired weights"),
+    ("conditions.bptt.label", "", "a text of a length >= 1"),
+    ("baseline", 3, "a text"),
+    ("baseline", "bpt", "one of the conditions bptt, three_factor (did you mean bptt?)"),
     ("seeds", 0, "a whole number >= 1"),
     ("seeds", [], "a list of at least one"),
     ("seeds", [1, 1], "all different"),
@@ -93,7 +108,11 @@ UNKNOWN_KEYS = [
     ("learning_rate", "allowed: "),
     ("network.n_unit", "did you mean n_units?"),
     ("training.learning_rates", "did you mean learning_rate?"),
-    ("learning_rules.bptt.iteration", "did you mean iterations?"),
+    ("conditions.bptt.iteration", "did you mean iterations?"),
+    ("conditions.bptt.training.learning_rat", "did you mean learning_rate?"),
+    ("conditions.bptt.learning_rule.feedback", "allowed: name"),
+    ("conditions.bptt.training.l2", "allowed: batch_size"),
+    ("loss.l1", "allowed: l2, rate_cost, target_rate"),
     ("curvature.rule", "allowed: parameters, samples, split, tolerance"),
     ("task.n_symbols", "allowed: name"),
 ]
@@ -144,8 +163,8 @@ def test_there_are_at_least_50_wrong_configurations():
 def test_an_impossible_value_is_refused_in_one_line(key, value, allowed):
     message = refusal(at(key, value))
     assert message.count("\n") == 0
-    # The key itself; for a name that a mapping or list has in it, the mapping or list.
-    assert message.startswith((key + ": ", key + ".", key.rpartition(".")[0] + ": "))
+    # The key itself; for what is in a mapping or a list that is the value, or inside it.
+    assert message.startswith((key + ": ", key + "."))
     assert " is not possible; allowed: " in message and allowed in message
 
 
@@ -291,3 +310,225 @@ def test_of_a_key_with_several_types_a_value_keeps_its_own(value, meant):
 def test_seeds_may_be_written_with_a_point():
     assert parse_study({"seeds": 2.0}).seeds == (1, 2)
     assert parse_study({"seeds": [2.0, 7]}).seeds == (2, 7)
+
+
+def test_a_key_that_is_no_text_is_refused_in_one_line():
+    assert refusal({3: 1}).startswith("3: unknown key") and "\n" not in refusal({3: 1})
+    message = refusal({"conditions": {5: {"learning_rule": "bptt"}}})
+    assert message.startswith("conditions.5: 5 is not possible; ") and "\n" not in message
+
+
+SWEEP = {
+    "loss": {"l2": 0.5},
+    "training": {"learning_rate": 0.01, "batch_size": 20},
+    "conditions": {
+        "bptt": {},
+        "slow": {
+            "learning_rule": "bptt",
+            "training": {"learning_rate": 0.001},
+            "iterations": 30,
+            "checkpoint_every": 10,
+        },
+        "adam": {"learning_rule": {"name": "bptt"}, "training": {"optimiser": "adam"}},
+        "local": {"learning_rule": "three_factor", "label": "of the unit"},
+        "local_decay": {"learning_rule": "three_factor", "training": {"decay_factor": 0.5}},
+        "local_fast": {"learning_rule": "three_factor", "training": {"learning_rate": 0.1}},
+    },
+}
+
+
+def test_conditions_have_free_names_rules_overrides_and_labels():
+    study = parse_study(SWEEP)
+    assert list(study.conditions) == list(SWEEP["conditions"])
+    assert {name: c.learning_rule["name"] for name, c in study.conditions.items()} == {
+        "bptt": "bptt",
+        "slow": "bptt",
+        "adam": "bptt",
+        "local": "three_factor",
+        "local_decay": "three_factor",
+        "local_fast": "three_factor",
+    }
+    assert [condition.label for condition in study.conditions.values()] == [
+        "BPTT",
+        "BPTT, learning rate 0.001",
+        "BPTT, optimiser adam",
+        "of the unit",
+        "three-factor, decay factor 0.5",
+        "three-factor, learning rate 0.1",
+    ]
+    assert study.training_of("bptt") == study.training
+    assert study.training_of("slow") == study.training._replace(learning_rate=0.001)
+    slow = study.conditions["slow"]
+    assert (slow.iterations, slow.checkpoint_every) == (30, 10)
+    assert study.conditions["adam"][2:4] == (10000, 250)
+
+
+def test_the_settings_of_a_run_are_those_of_its_condition():
+    study = parse_study(SWEEP)
+    assert study.training_settings("slow", 3) == {
+        "condition": "slow",
+        "seed": 3,
+        "learning_rule": {"name": "bptt"},
+        "iterations": 30,
+        "checkpoint_every": 10,
+        "tensorflow": "1.12",
+        "task": {"name": "sequential_mnist"},
+        "network": dict(study.network._asdict()),
+        "loss": {"l2": 0.5, "rate_cost": 0.0, "target_rate": 10.0},
+        "training": dict(study.training._asdict(), learning_rate=0.001),
+    }
+
+
+def test_the_threshold_is_that_of_gradient_descent_at_one_learning_rate():
+    study = parse_study(SWEEP)
+    assert {name: study.threshold_of(name) for name in study.conditions} == {
+        "bptt": 200.0,
+        "slow": 2000.0,
+        "adam": None,
+        "local": 200.0,
+        "local_decay": None,
+        "local_fast": 20.0,
+    }
+
+
+def test_a_sweep_is_of_conditions_that_differ_in_learning_rate_and_length_alone():
+    assert parse_study(SWEEP).sweeps == [["bptt", "slow"], ["local", "local_fast"]]
+    assert parse_study({}).sweeps == []
+    longer = {"learning_rule": "bptt", "iterations": 20000, "label": "BPTT, longer"}
+    assert parse_study({"conditions": {"bptt": {}, "longer": longer}}).sweeps == []
+
+
+def test_the_baseline_is_the_first_condition_unless_it_is_named():
+    assert parse_study(SWEEP).baseline == "bptt"
+    assert parse_study(dict(SWEEP, baseline="slow")).baseline == "slow"
+    message = refusal(dict(SWEEP, baseline="slwo"))
+    assert message.startswith('baseline: "slwo" is not possible; allowed: one of the conditions ')
+    assert message.endswith(" (did you mean slow?)") and "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "labels", [({}, {}), ({"label": "BPTT"}, {"label": "BPTT"}), ({}, {"label": "BPTT"})]
+)
+def test_conditions_with_one_label_are_refused(labels):
+    names = ("bptt", "other")
+    conditions = {name: dict(label, learning_rule="bptt") for name, label in zip(names, labels)}
+    assert refusal({"conditions": conditions}).splitlines() == [
+        'conditions.{}.label: "BPTT" is not possible; allowed: a label of its own, which no other '
+        "condition has".format(name)
+        for name in names
+    ]
+
+
+def test_a_misspelt_rule_and_all_other_problems_come_in_one_answer():
+    conditions = {
+        "fast": {"learning_rule": "bppt"},
+        "bptt": {"iterations": 7, "checkpoint_every": 2},
+    }
+    values = {"conditions": conditions, "seeds": 0, "network": {"n_adaptive": 200}, "tasc": 1}
+    lines = refusal(values).splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        "conditions.bptt.checkpoint_every",
+        "conditions.fast.learning_rule.name",
+        "network.n_adaptive",
+        "seeds",
+        "tasc",
+    ]
+    assert lines[1].endswith('allowed: one of "bptt", "three_factor" (did you mean bptt?)')
+
+
+def test_keys_of_earlier_versions_are_refused_with_the_new_spelling():
+    rules = {"bptt": {"iterations": 20, "checkpoint_every": 5}}
+    training = {"rate_cost": 0.1, "l2": 0, "target_rate": 5, "learning_rate": 0.02}
+    lines = refusal({"learning_rules": rules, "training": training}).splitlines()
+    assert lines[0] == "learning_rules: is now called conditions; write"
+    assert lines[-3:] == [
+        "training.l2: has moved; write loss: {l2: 0}",
+        "training.rate_cost: has moved; write loss: {rate_cost: 0.1}",
+        "training.target_rate: has moved; write loss: {target_rate: 5}",
+    ]
+    # What is to be written is a configuration.
+    written = parse_study(yaml.safe_load("\n".join(lines[1:-3])))
+    assert written.conditions["bptt"][2:4] == (20, 5) and list(written.conditions) == ["bptt"]
+    written = yaml.safe_load(lines[-2].partition("write ")[2])
+    assert parse_study(written).loss.rate_cost == 0.1
+
+
+@pytest.mark.parametrize(
+    "content, key, line",
+    [
+        ("seeds: 1\nname: a\nseeds: 2\n", "seeds", 3),
+        ("conditions:\n  bptt: {}\n  bptt: {iterations: 250}\n", "bptt", 3),
+    ],
+)
+def test_a_key_that_is_written_twice_is_refused_with_its_line(tmpdir, content, key, line):
+    path = tmpdir.join("study.yaml")
+    path.write(content)
+    with pytest.raises(ConfigError) as caught:
+        read_study(str(path))
+    message = str(caught.value)
+    assert str(path) in message and "key {} is there twice".format(key) in message
+    assert "line {},".format(line) in message
+
+
+class Damped(LearningRule):
+    """A rule with an option."""
+
+    options = {"gain": number("What it does.", 0.5, minimum=0, maximum=1)}
+
+    def __init__(self, gain):
+        self.gain = gain
+
+    @property
+    def label(self):
+        return "damped by {:g}".format(self.gain)
+
+
+@pytest.fixture
+def damped(monkeypatch):
+    monkeypatch.setitem(LEARNING_RULES, "damped", Damped)
+
+
+@pytest.mark.parametrize(
+    "condition, gain",
+    [
+        ({}, 0.5),
+        ({"learning_rule": "damped"}, 0.5),
+        ({"learning_rule": {"name": "damped"}}, 0.5),
+        ({"learning_rule": {"name": "damped", "gain": 1}}, 1.0),
+        ({"learning_rule": {"gain": 0.25}}, 0.25),
+    ],
+)
+def test_a_rule_is_made_with_its_options(damped, condition, gain):
+    study = parse_study({"conditions": {"damped": condition}})
+    assert study.conditions["damped"].label == "damped by {:g}".format(gain)
+    rule = study.training_settings("damped", 1)["learning_rule"]
+    assert rule == {"name": "damped", "gain": gain} and isinstance(rule["gain"], float)
+    assert isinstance(new_rule(rule), Damped) and new_rule(rule).gain == gain
+
+
+@pytest.mark.parametrize(
+    "name, option, message",
+    [
+        ("damped", {"gain": 2}, "gain: 2 is not possible; allowed: a number >= 0 and <= 1"),
+        ("damped", {"gian": 1}, "gian: unknown key (did you mean gain?); allowed: gain, name"),
+        ("bptt", {"gain": 1}, "gain: unknown key; allowed: name"),
+    ],
+)
+def test_an_impossible_option_of_a_rule_is_refused(damped, name, option, message):
+    rule = dict(option, name=name)
+    found = refusal({"conditions": {"a": {"learning_rule": rule}}})
+    assert found == "conditions.a.learning_rule." + message
+
+
+def test_conditions_of_one_rule_with_different_options_are_no_sweep(damped):
+    conditions = {
+        "weak": {"learning_rule": {"name": "damped", "gain": 0.1}},
+        "strong": {"learning_rule": {"name": "damped", "gain": 0.9}},
+    }
+    assert parse_study({"conditions": conditions}).sweeps == []
+    assert "| `gain` | `0.5` | 1 | a number >= 0 and <= 1 | What it does. |" in documentation()
+
+
+def test_the_documentation_is_that_of_the_code():
+    with open(DOCUMENTATION, encoding="utf-8") as stream:
+        assert stream.read() == documentation()

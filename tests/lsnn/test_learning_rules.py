@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lsnn.learning_rules import LEARNING_RULES
+from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.neurons import decay
 from lsnn.training import Trainer
 from small import NETWORKS, relative_error, small_network, training_settings
@@ -55,7 +55,7 @@ def forward_in_time(settings, weights, inputs, targets, l2):
 
 
 def loss_and_gradients(network, weights, rule, examples):
-    trainer = Trainer(network, rule, training_settings(), weights)
+    trainer = Trainer(network, new_rule({"name": rule}), training_settings(), weights)
     feed = {trainer.inputs: examples[0], trainer.targets: examples[1]}
     return trainer.session.run([trainer.loss, trainer.gradients], feed)
 

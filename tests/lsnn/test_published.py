@@ -19,6 +19,7 @@ import pytest
 from lsnn.backend import new_session, tf
 from lsnn.config import parse_study
 from lsnn.curvature import Hessian, extreme_eigenvalues
+from lsnn.learning_rules import new_rule
 from lsnn.network import Network
 from lsnn.training import Trainer
 from small import relative_error, training_settings
@@ -39,7 +40,7 @@ def published_weights(scale):
 @pytest.fixture(scope="module")
 def network(mnist):
     study = parse_study({})
-    return Network(study.network, mnist, study.training.l2)
+    return Network(study.network, mnist, **study.loss._asdict())
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,9 @@ def examples(mnist):
 @pytest.mark.parametrize("rule", ["bptt", "three_factor"])
 @pytest.mark.parametrize("scale", [1, 0.5])
 def test_losses_activity_and_gradients(published, network, examples, scale, rule):
-    trainer = Trainer(network, rule, training_settings(), published_weights(scale))
+    trainer = Trainer(
+        network, new_rule({"name": rule}), training_settings(), published_weights(scale)
+    )
     measures = [trainer.task_loss, trainer.l2_loss, trainer.mean_activity, trainer.gradients]
     feed = {trainer.inputs: examples[0], trainer.targets: examples[1]}
     loss, l2_loss, activity, gradients = trainer.session.run(measures, feed)

@@ -6,6 +6,7 @@ import pytest
 from lsnn import network as network_module
 from lsnn.backend import new_session, tf
 from lsnn.config import network_settings
+from lsnn.learning_rules import new_rule
 from lsnn.network import recorded
 from lsnn.neurons import decay, spike
 from lsnn.training import Trainer
@@ -101,7 +102,7 @@ def forward_in_time(network, weights, inputs, targets, through_recurrence):
 
 def trainer_and_feed(network, weights, rule, n_examples=6):
     inputs, targets = network.task.examples("train", np.arange(n_examples))
-    trainer = Trainer(network, rule, training_settings(), weights)
+    trainer = Trainer(network, new_rule({"name": rule}), training_settings(), weights)
     return trainer, {trainer.inputs: inputs, trainer.targets: targets}
 
 

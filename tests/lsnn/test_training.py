@@ -7,6 +7,7 @@ from lsnn import checkpoints
 from lsnn.backend import flatten, new_session, tf
 from lsnn.config import network_settings, parse_study
 from lsnn.errors import DivergenceError
+from lsnn.learning_rules import BPTT, ThreeFactor
 from lsnn.network import Network
 from lsnn.rewiring import REWIRED
 from lsnn.training import Trainer, start_of_run, train
@@ -21,14 +22,17 @@ from small import (
 SCHEDULE = {"iterations": 12, "checkpoint_every": 4}
 
 
-def settings(rule="bptt", learning_rate=0.01):
+def settings(rule="bptt", learning_rate=0.01, condition=None):
+    """Return the settings of a run, whose condition may set the learning rate itself."""
+    name, training = (condition, {"learning_rate": learning_rate}) if condition else (rule, {})
+    learning_rate = 0.5 if condition else learning_rate
     study = parse_study(
         {
-            "learning_rules": {rule: SCHEDULE},
+            "conditions": {name: dict(SCHEDULE, learning_rule=rule, training=training)},
             "training": {"batch_size": 10, "learning_rate": learning_rate},
         }
     )
-    return study.training_settings(rule, 1)
+    return study.training_settings(name, 1)
 
 
 def run(tmpdir, name="a", log=lambda line: None, **changes):
@@ -43,7 +47,7 @@ def test_checkpoints_are_taken_before_the_step_and_of_the_final_state(tmpdir):
     assert progress.iterations == [0, 4, 8, 12]
     network, _ = small_network()
     trainer = Trainer(
-        network, "bptt", training_settings(), {p: w[0] for p, w in progress.weights.items()}
+        network, BPTT(), training_settings(), {p: w[0] for p, w in progress.weights.items()}
     )
     for iteration in range(4):
         trainer.step(*network.task.batch(1, iteration, 10))
@@ -53,7 +57,7 @@ def test_checkpoints_are_taken_before_the_step_and_of_the_final_state(tmpdir):
 
 def test_a_step_is_plain_gradient_descent():
     network, weights = small_network("adaptive")
-    trainer = Trainer(network, "three_factor", training_settings(learning_rate=0.25), weights)
+    trainer = Trainer(network, ThreeFactor(), training_settings(learning_rate=0.25), weights)
     inputs, targets = network.task.batch(1, 0, 10)
     feed = {trainer.inputs: inputs, trainer.targets: targets}
     gradients = trainer.session.run(trainer.gradients, feed)
@@ -68,6 +72,12 @@ def test_both_rules_start_from_the_same_weights(tmpdir):
     for name in bptt.weights:
         assert np.array_equal(bptt.weights[name][0], three_factor.weights[name][0])
     assert not np.array_equal(bptt.weights["w_rec"][1], three_factor.weights["w_rec"][1])
+
+
+def test_a_condition_trains_by_its_rule_with_its_own_learning_rate(tmpdir):
+    found, _ = run(tmpdir, "c", rule="three_factor", learning_rate=0.02, condition="quick")
+    expected, _ = run(tmpdir, "s", rule="three_factor", learning_rate=0.02)
+    assert found.rows() == expected.rows()
 
 
 class Stop(Exception):
@@ -116,10 +126,10 @@ def test_a_state_that_is_not_this_runs_is_set_aside(tmpdir, damage):
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_was_recorded(tmpdir):
     with pytest.raises(DivergenceError) as caught:
-        run(tmpdir, "a", rule="three_factor", learning_rate=900.0)
+        run(tmpdir, "a", rule="three_factor", learning_rate=900.0, condition="quick")
     message = str(caught.value)
     state = os.path.join(str(tmpdir), "a", "state.npz")
-    for part in ("three_factor", "seed 1", "iteration ", "900", state):
+    for part in ("quick, seed 1", "iteration ", "900", state):
         assert part in message
     assert checkpoints.read(state)[0]["iteration"][0] == 0
 
@@ -162,7 +172,7 @@ def run_variant(folder, name, log=lambda line: None):
     """Train a network of :data:`VARIANTS` and return its progress."""
     settings_of_network, task, training = VARIANTS[name]
     training = dict({"batch_size": 10, "learning_rate": 0.05, "decay_every": 6}, **training)
-    values = {"learning_rules": {"bptt": SCHEDULE}, "training": training, "network": SPARSE}
+    values = {"conditions": {"bptt": SCHEDULE}, "training": training, "network": SPARSE}
     study = parse_study(values)
     network = Network(settings_of_network, task(), l2=0.01, rate_cost=1.0, target_rate=100.0)
     state = os.path.join(str(folder), "state.npz")
@@ -207,7 +217,7 @@ def test_connections_and_signs_at_every_one_of_1000_steps(optimiser):
     network = Network(network_settings(n_units=9, **SPARSE), SmallTask(), 0.0)
     settings = training_settings(optimiser=optimiser, learning_rate=0.02, l1=0.05)
     weights, rewiring = start_of_run(network, settings, seed=1)
-    trainer = Trainer(network, "bptt", settings, weights, seed=1, rewiring=rewiring)
+    trainer = Trainer(network, BPTT(), settings, weights, seed=1, rewiring=rewiring)
     seen = {name: weights[name] != 0.0 for name in REWIRED}
     for iteration in range(1000):
         trainer.step(*network.task.batch(1, iteration, 10))
@@ -223,7 +233,7 @@ def test_connections_and_signs_at_every_one_of_1000_steps(optimiser):
 def test_the_learning_rate_decays():
     network, weights = small_network()
     settings = training_settings(learning_rate=0.5, decay_factor=0.1, decay_every=1)
-    trainer = Trainer(network, "bptt", settings, weights, iteration=2)
+    trainer = Trainer(network, BPTT(), settings, weights, iteration=2)
     inputs, targets = network.task.batch(1, 0, 10)
     feed = {trainer.inputs: inputs, trainer.targets: targets}
     gradients = trainer.session.run(trainer.gradients, feed)
@@ -236,7 +246,7 @@ def test_adam_is_adam():
     """The first two steps against the equations of Kingma and Ba (2015), algorithm 1."""
     network, weights = small_network()
     settings = training_settings(learning_rate=0.01, optimiser="adam")
-    trainer = Trainer(network, "bptt", settings, weights)
+    trainer = Trainer(network, BPTT(), settings, weights)
     expected, m, v = weights["w_rec"].astype(np.float64), 0.0, 0.0
     for t in (1, 2):
         batch = network.task.batch(1, t, 10)
@@ -255,7 +265,7 @@ def test_a_bias_that_the_task_does_not_have_stays_zero():
 
     network = Network(network_settings(n_units=9), WithoutBias(), 0.01)
     weights = network.initial_weights(np.random.RandomState(3))
-    trainer = Trainer(network, "bptt", training_settings(), weights)
+    trainer = Trainer(network, BPTT(), training_settings(), weights)
     trainer.step(*network.task.batch(1, 0, 10))
     after = trainer.current_weights()
     assert not after["b_out"].any()
@@ -267,7 +277,7 @@ def test_the_state_is_carried_from_batch_to_batch():
     network = Network(SPIKING_NETWORKS["all"], CarryingTask(), 0.0)
     network.draw_delays(np.random.RandomState(4))
     weights = network.initial_weights(np.random.RandomState(3))
-    trainer = Trainer(network, "bptt", training_settings(learning_rate=1e-12), weights)
+    trainer = Trainer(network, BPTT(), training_settings(learning_rate=1e-12), weights)
     inputs, targets = network.task.examples("train", np.arange(8))
     trainer.step(inputs, targets)
     first = trainer.memory()
@@ -286,7 +296,7 @@ def test_the_state_is_carried_from_batch_to_batch():
 
 def test_training_ends_when_the_accuracy_is_good_enough(tmpdir):
     training = {"batch_size": 10, "stop_accuracy": 0.01}
-    study = parse_study({"learning_rules": {"bptt": SCHEDULE}, "training": training})
+    study = parse_study({"conditions": {"bptt": SCHEDULE}, "training": training})
     network, _ = small_network()
     state = os.path.join(str(tmpdir), "state.npz")
     settings = study.training_settings("bptt", 1)

@@ -5,7 +5,7 @@ import os
 import pandas as pd
 import yaml
 
-from lsnn.config import read_study
+from lsnn.config import parse_study, read_study
 from lsnn.files import sha256_of_file, write_record, write_table
 from tables import (
     CURVATURE,
@@ -17,23 +17,43 @@ from tables import (
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = {
     "name": "made_up",
-    "learning_rules": {
+    "conditions": {
         "bptt": {"iterations": 100, "checkpoint_every": 20},
         "three_factor": {"iterations": 160, "checkpoint_every": 32},
     },
     "seeds": [2, 1],
 }
+STUDY = parse_study(CONFIG)
 WITHOUT_CURVATURE = {**CONFIG, "curvature": "none"}
+
+# Eight conditions: six learning rates of bptt, two of three_factor.
+RATES = {"bptt": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05], "three_factor": [0.01, 0.05]}
+SWEEP = {
+    **CONFIG,
+    "conditions": {
+        f"{rule}_{rate}": {
+            "learning_rule": rule,
+            "training": {"learning_rate": rate},
+            **CONFIG["conditions"][rule],
+        }
+        for rule, rates in RATES.items()
+        for rate in rates
+    },
+}
 CHECKPOINTS = 6
 
 
-def learning_curve(rule, seed):
+def is_bptt(study, condition):
+    return study.conditions[condition].learning_rule["name"] == "bptt"
+
+
+def learning_curve(condition, seed, study=STUDY):
     """The loss halves from one checkpoint to the next with bptt, every second one otherwise."""
-    speed = 1.0 if rule == "bptt" else 0.5
-    iterations = CONFIG["learning_rules"].get(rule, {"iterations": 200})["iterations"]
+    speed = 1.0 if is_bptt(study, condition) else 0.5
+    iterations = study.conditions[condition].iterations
     return [
         {
-            "learning_rule": rule,
+            "condition": condition,
             "seed": seed,
             "iteration": iterations * k // 5,
             "fraction": k / 5,
@@ -50,13 +70,17 @@ def learning_curve(rule, seed):
     ]
 
 
-def curvature(rule, seed):
-    """lambda_max falls in proportion to the loss with bptt, and does not change otherwise."""
+def curvature(condition, seed, study=STUDY):
+    """lambda_max falls in proportion to the loss with bptt, and does not change otherwise.
+
+    It starts in inverse proportion to the learning rate.
+    """
+    scale = 1000.0 * (0.01 / study.training_of(condition).learning_rate)
     rows = []
-    for row in learning_curve(rule, seed):
+    for row in learning_curve(condition, seed, study):
         k = round(5 * row["fraction"])
-        row = {name: row[name] for name in ("learning_rule", "seed", "iteration")}
-        largest = 1000.0 * seed * (2.0**-k if rule == "bptt" else seed)
+        row = {name: row[name] for name in ("condition", "seed", "iteration")}
+        largest = scale * seed * (2.0**-k if is_bptt(study, condition) else seed)
         for name, value in [
             ("lambda_max", largest),
             ("lambda_min", -100.0 / (k + 1)),
@@ -70,11 +94,16 @@ def curvature(rule, seed):
     return rows
 
 
-def trajectories(rules=("bptt", "three_factor"), seeds=(1, 2)):
+def trajectories(conditions=None, seeds=(1, 2), study=STUDY):
     """The same numbers as the data frame that trajectories.csv holds."""
     pieces = [
-        pd.DataFrame(learning_curve(rule, seed)).merge(pd.DataFrame(curvature(rule, seed)))
-        for rule in rules
+        pd.DataFrame(learning_curve(condition, seed, study))
+        .merge(pd.DataFrame(curvature(condition, seed, study)))
+        .assign(
+            learning_rule=study.conditions[condition].learning_rule["name"],
+            learning_rate=study.training_of(condition).learning_rate,
+        )
+        for condition in conditions or study.conditions
         for seed in seeds
     ]
     table = pd.concat(pieces, ignore_index=True)
@@ -88,17 +117,17 @@ def without_curvature():
     return trajectories()[list(TRAJECTORIES_WITHOUT_CURVATURE)]
 
 
-def stopped_early(table=None, rule="bptt", seed=1, fraction=0.4):
+def stopped_early(table=None, condition="bptt", seed=1, fraction=0.4):
     """The trajectories of a study in which one run stopped at a fraction of its training."""
     table = trajectories() if table is None else table
-    run = (table["learning_rule"] == rule) & (table["seed"] == seed)
+    run = (table["condition"] == condition) & (table["seed"] == seed)
     return table[~run | (table["fraction"] <= fraction)].reset_index(drop=True)
 
 
 def write_config(path, config):
     """Write a configuration, and return the study that it describes."""
     with open(path, "w") as stream:
-        yaml.safe_dump(config, stream)
+        yaml.safe_dump(config, stream, sort_keys=False)
     return read_study(path)
 
 
@@ -106,18 +135,18 @@ def write_study(folder, config=CONFIG):
     """Write the configuration and all runs of the study to ``folder``."""
     os.makedirs(folder, exist_ok=True)
     study = write_config(os.path.join(folder, "config.yaml"), config)
-    for rule in study.learning_rules:
+    for condition in study.conditions:
         for seed in study.seeds:
-            write_run(run_folder(folder, rule, seed), study, rule, seed)
+            write_run(run_folder(folder, condition, seed), study, condition, seed)
 
 
-def run_folder(folder, rule, seed):
-    return os.path.join(folder, "runs", rule, f"seed_{seed}")
+def run_folder(folder, condition, seed):
+    return os.path.join(folder, "runs", condition, f"seed_{seed}")
 
 
-def write_run(folder, study, rule, seed, rows=None, eigenvalues=None):
+def write_run(folder, study, condition, seed, rows=None, eigenvalues=None):
     """Write one run, with other rows than the made-up ones where they are given."""
-    rows = rows or learning_curve(rule, seed)
+    rows = rows or learning_curve(condition, seed, study)
     curve_file = os.path.join(folder, "learning_curve.csv")
     write_table(curve_file, [name for name in LEARNING_CURVE if name in rows[0]], rows)
     environment = {
@@ -131,20 +160,20 @@ def write_run(folder, study, rule, seed, rows=None, eigenvalues=None):
     write_record(
         os.path.join(folder, "training.json"),
         {
-            "settings": study.training_settings(rule, seed),
+            "settings": study.training_settings(condition, seed),
             "outputs": {
                 "checkpoints.npz": "c0ffee",
                 "learning_curve.csv": sha256_of_file(curve_file),
             },
             "environment": environment,
             "wall_seconds": 100.0 * seed,
-            "iterations": study.learning_rules[rule].iterations,
+            "iterations": study.conditions[condition].iterations,
             "ms_per_iteration": 1.5 * seed,
         },
     )
     if not study.curvature:
         return
-    eigenvalues = eigenvalues or curvature(rule, seed)
+    eigenvalues = eigenvalues or curvature(condition, seed, study)
     curvature_file = os.path.join(folder, "curvature.csv")
     write_table(curvature_file, [name for name in CURVATURE if name in eigenvalues[0]], eigenvalues)
     write_record(

@@ -23,7 +23,8 @@ def trial(n_windows=4, n_adaptive=N_ADAPTIVE, analog_inputs=0, n_out=2):
         "outputs": random.randn(n_steps, n_out).astype(np.float32).cumsum(axis=0),
     }
     metadata = {
-        "learning_rule": "three_factor",
+        "condition": "slow",
+        "label": "three-factor, slowly",
         "seed": 2,
         "iteration": 120,
         "example": {"split": "test", "index": 0},

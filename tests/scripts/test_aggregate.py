@@ -57,10 +57,30 @@ def test_trajectories_keep_every_digit_in_the_order_of_the_study(folder, run):
     pd.testing.assert_frame_equal(found, made_up_study.trajectories(), check_exact=True)
 
 
+def test_trajectories_tell_the_rule_and_learning_rate_of_conditions_of_any_name(folder, run):
+    conditions = {
+        "slow": {"learning_rule": "bptt", "training": {"learning_rate": 0.001}},
+        "bptt": {"learning_rule": {"name": "three_factor"}},
+    }
+    made_up_study.write_study(folder, {**made_up_study.CONFIG, "conditions": conditions})
+    run()
+    found = read_table(folder / "trajectories.csv", TRAJECTORIES)
+    study = read_study(folder / "config.yaml")
+    expected = made_up_study.trajectories(study=study)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    settings = found[["condition", "learning_rule", "learning_rate"]].drop_duplicates()
+    assert settings.values.tolist() == [["slow", "bptt", 0.001], ["bptt", "three_factor", 0.01]]
+    assert list(found)[:5] == ["condition", "learning_rule", "learning_rate", "seed", "iteration"]
+    summary = read_table(folder / "summary.csv", SUMMARY)
+    assert set(summary["condition"]) == {"slow", "bptt", "bptt / slow"}
+    medians = read_record(folder / "metadata.json")["medians"]
+    assert set(medians) == {"slow", "bptt"}
+
+
 def test_summary_is_that_of_the_trajectories(folder, run):
     run()
     found = read_table(folder / "summary.csv", SUMMARY)
-    expected = summarise(made_up_study.trajectories())
+    expected = summarise(made_up_study.trajectories(), "bptt")
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
@@ -69,7 +89,7 @@ def test_metadata(folder, run):
     metadata = read_record(folder / "metadata.json")
     assert metadata["study"]["network"]["n_units"] == 128
     assert metadata["study"]["seeds"] == [2, 1]
-    assert [(entry["learning_rule"], entry["seed"]) for entry in metadata["runs"]] == [
+    assert [(entry["condition"], entry["seed"]) for entry in metadata["runs"]] == [
         ("bptt", 1),
         ("bptt", 2),
         ("three_factor", 1),
@@ -226,7 +246,11 @@ def test_rows_that_repeat_are_refused(run, run_folder):
 
 def test_rows_of_another_run_are_refused(run, run_folder):
     write_again(run_folder, eigenvalues=made_up_study.curvature("bptt", 2))
-    refused(run, "curvature.csv", "a row of rule bptt, seed 2 among those of rule bptt, seed 1")
+    refused(
+        run,
+        "curvature.csv",
+        "a row of condition bptt, seed 2 among those of condition bptt, seed 1",
+    )
 
 
 def test_a_study_without_curvature_needs_none_and_has_none(folder, run):
@@ -241,7 +265,7 @@ def test_a_study_without_curvature_needs_none_and_has_none(folder, run):
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
     summary = read_table(folder / "summary.csv", SUMMARY)
-    pd.testing.assert_frame_equal(summary, summarise(expected), check_exact=True)
+    pd.testing.assert_frame_equal(summary, summarise(expected, "bptt"), check_exact=True)
     text = (folder / "metadata.json").read_text()
     assert "products" not in text and "curvature_" not in text
     metadata = read_record(folder / "metadata.json")
@@ -257,7 +281,7 @@ def test_without_curvature_rows_are_checked_as_ever(folder, run, run_folder):
     write_again(run_folder, rows=rows + rows[-1:])
     refused(run, run_folder, "iteration 100 more than once")
     write_again(run_folder, rows=made_up_study.learning_curve("bptt", 2))
-    refused(run, "a row of rule bptt, seed 2 among those of rule bptt, seed 1")
+    refused(run, "a row of condition bptt, seed 2 among those of condition bptt, seed 1")
 
 
 def test_a_run_that_stopped_early_ends_where_it_did(folder, run, run_folder):

@@ -1,3 +1,4 @@
+import colorsys
 import os
 import sys
 
@@ -7,10 +8,16 @@ import pytest
 
 import made_up_study
 import plot
+from lsnn.config import parse_study
 from lsnn.errors import ResultError
-from tables import write_table
+from tables import trajectories_columns, write_table
 
-FIGURES = {**plot.FIGURES, **plot.FIGURES_OF_CURVATURE}
+STUDY = made_up_study.STUDY
+FIGURES = plot.figures_of(STUDY)
+BPTT = plot.looks(STUDY)["bptt"].colour
+
+SWEEP = parse_study(made_up_study.SWEEP)
+RATES = {name: SWEEP.training_of(name).learning_rate for name in SWEEP.conditions}
 
 
 def with_cells(column, values):
@@ -29,10 +36,9 @@ def unconverged():
 
 VARIANTS = {
     "full": made_up_study.trajectories,
-    "one rule": lambda: made_up_study.trajectories(rules=["three_factor"]),
-    "unknown rules": lambda: made_up_study.trajectories(rules=["bptt", "new_one", "new_two"]),
+    "one condition": lambda: made_up_study.trajectories(["three_factor"]),
     "one seed": lambda: made_up_study.trajectories(seeds=[7]),
-    "one run": lambda: made_up_study.trajectories(rules=["bptt"], seeds=[7]),
+    "one run": lambda: made_up_study.trajectories(["bptt"], seeds=[7]),
     "unconverged": unconverged,
     "missing": lambda: with_cells("lambda_max", [np.nan] * 2),
     "negative": lambda: with_cells("lambda_max", [-5.0, 0.0]),
@@ -78,13 +84,30 @@ def run(monkeypatch, trajectories, folder, config=None):
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.filterwarnings("error")
 def test_every_figure_can_be_drawn(name, variant):
-    figure = FIGURES[name](VARIANTS[variant](), 0.01)
+    figure = FIGURES[name](VARIANTS[variant](), STUDY)
     figure.canvas.draw()
     width, _ = figure.get_size_inches()
     assert 3.5 <= width <= 7
     for axes in figure.axes:
         assert axes.get_xlabel()
         assert axes.get_ylabel()
+
+
+@pytest.mark.parametrize("variant", ["full", "nothing to draw", "unconverged"])
+@pytest.mark.parametrize("name", plot.figures_of(SWEEP))
+@pytest.mark.filterwarnings("error")
+def test_every_figure_of_eight_conditions_can_be_drawn(name, variant):
+    table = made_up_study.trajectories(study=SWEEP)
+    if variant == "nothing to draw":
+        table["lambda_max"] = -5.0
+    table["lambda_max_converged"] &= variant != "unconverged"
+    figure = plot.figures_of(SWEEP)[name](table, SWEEP)
+    figure.canvas.draw()
+    width, height = figure.get_size_inches() * figure.dpi
+    assert 3.5 * figure.dpi <= width <= 7 * figure.dpi
+    [legend] = [legend.get_window_extent() for legend in figure.legends]
+    assert legend.x0 >= 0 and legend.x1 <= width and legend.y1 <= height
+    assert all(axes.bbox.height > 1.5 * figure.dpi for axes in figure.axes)
 
 
 def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
@@ -101,13 +124,12 @@ def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
 
 
 def test_mean_runs_and_threshold_of_the_leading_eigenvalue():
-    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(), 0.01)
+    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(), STUDY)
     axes = figure.axes[0]
-    colour = plot.styles(["bptt"])["bptt"][0]
-    [(x, y)] = line_of(axes, colour, 1.6)
+    [(x, y)] = line_of(axes, BPTT, 1.6)
     assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
     assert y == pytest.approx(1500 * 2.0 ** -np.arange(6))
-    runs = line_of(axes, colour, 0.5)
+    runs = line_of(axes, BPTT, 0.5)
     assert [tuple(run[1][:2]) for run in runs] == [(1000, 500), (2000, 1000)]
     assert axes.get_yscale() == "log"
     assert [line.get_ydata()[0] for line in axes.lines if line.get_color() == "0.2"] == [200]
@@ -116,20 +138,20 @@ def test_mean_runs_and_threshold_of_the_leading_eigenvalue():
 
 
 def test_mean_against_loss_is_taken_at_equal_losses():
-    figure = plot.plot_eigenvalue_against_loss(made_up_study.trajectories(), 0.01)
+    figure = plot.plot_eigenvalue_against_loss(made_up_study.trajectories(), STUDY)
     axes = figure.axes[0]
-    [(x, y)] = line_of(axes, plot.styles(["bptt"])["bptt"][0], 1.6)
+    [(x, y)] = line_of(axes, BPTT, 1.6)
     assert len(x) == 20
     assert y == pytest.approx(750 * x)
     assert axes.xaxis_inverted()
 
 
 def test_unconverged_values_are_crossed():
-    figure = plot.plot_leading_eigenvalue(unconverged(), 0.01)
+    figure = plot.plot_leading_eigenvalue(unconverged(), STUDY)
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
     assert sum(len(line.get_xdata()) for line in crosses) == 3
     assert "not converged" in texts(figure)
-    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(), 0.01)
+    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(), STUDY)
     assert "not converged" not in texts(figure)
 
 
@@ -137,8 +159,8 @@ def test_values_that_cannot_be_drawn_are_counted():
     table = with_cells("lambda_max", [-5.0, 0.0, np.nan])
     expected = "left out, of 24 eigenvalues: 2 not positive, 1 missing"
     for draw in (plot.plot_leading_eigenvalue, plot.plot_generalization_gap):
-        assert expected in texts(draw(table, 0.01))
-    assert not plot.plot_smallest_eigenvalue(table, 0.01).get_supxlabel()
+        assert expected in texts(draw(table, STUDY))
+    assert not plot.plot_smallest_eigenvalue(table, STUDY).get_supxlabel()
 
 
 def test_without_curvature_the_other_figures_are_drawn(tmp_path, monkeypatch):
@@ -166,25 +188,24 @@ def test_with_curvature_a_table_without_eigenvalues_is_refused(tmp_path, monkeyp
 
 
 def test_a_stopped_run_counts_in_means_with_its_last_value():
-    figure = plot.plot_leading_eigenvalue(made_up_study.stopped_early(fraction=0.4), 0.01)
-    colour = plot.styles(["bptt"])["bptt"][0]
-    [(x, y)] = line_of(figure.axes[0], colour, 1.6)
+    figure = plot.plot_leading_eigenvalue(made_up_study.stopped_early(fraction=0.4), STUDY)
+    [(x, y)] = line_of(figure.axes[0], BPTT, 1.6)
     assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
     seed_1 = 1000 * 2.0 ** -np.array([0, 1, 2, 2, 2, 2])
     assert y == pytest.approx((seed_1 + 2000 * 2.0 ** -np.arange(6)) / 2)
-    runs = line_of(figure.axes[0], colour, 0.5)
+    runs = line_of(figure.axes[0], BPTT, 0.5)
     assert [len(x) for x, _ in runs] == [3, 6]  # the run itself ends where it stopped
     assert "1 of 4 runs stopped early; means go on with their last values" in texts(figure)
 
 
-def test_means_end_where_the_last_run_of_a_rule_stops():
+def test_means_end_where_the_last_run_of_a_condition_stops():
     table = made_up_study.trajectories()
     for seed, fraction in [(1, 0.4), (2, 0.6)]:
         table = made_up_study.stopped_early(table, "bptt", seed, fraction)
     carried = plot.carried_on(table)
-    ends = carried.groupby(["learning_rule", "seed"])["fraction"].max()
+    ends = carried.groupby(["condition", "seed"])["fraction"].max()
     assert list(ends["bptt"]) == [0.6, 0.6] and list(ends["three_factor"]) == [1, 1]
-    figure = plot.plot_loss_and_accuracy(table, 0.01)
+    figure = plot.plot_loss_and_accuracy(table, STUDY)
     assert "2 of 4 runs stopped early; means go on with their last values" in texts(figure)
 
 
@@ -192,8 +213,8 @@ def test_a_value_that_cannot_be_drawn_is_not_replaced_by_the_one_before():
     table = made_up_study.trajectories()
     last = (table["seed"] == 1) & (table["fraction"] == 1)
     table.loc[last, "lambda_max"] = -5.0
-    figure = plot.plot_leading_eigenvalue(table, 0.01)
-    [(_, y)] = line_of(figure.axes[0], plot.styles(["bptt"])["bptt"][0], 1.6)
+    figure = plot.plot_leading_eigenvalue(table, STUDY)
+    [(_, y)] = line_of(figure.axes[0], BPTT, 1.6)
     assert y[-1] == pytest.approx(2000 / 32)
     assert texts(figure)[-1] == "left out, of 24 eigenvalues: 2 not positive"
 
@@ -201,7 +222,7 @@ def test_a_value_that_cannot_be_drawn_is_not_replaced_by_the_one_before():
 def test_both_notes_stand_below_a_figure():
     table = made_up_study.stopped_early()
     table.loc[0, "lambda_max"] = np.nan
-    note = plot.plot_leading_eigenvalue(table, 0.01).get_supxlabel()
+    note = plot.plot_leading_eigenvalue(table, STUDY).get_supxlabel()
     assert note.split("\n") == [
         "left out, of 21 eigenvalues: 1 missing",
         "1 of 4 runs stopped early; means go on with their last values",
@@ -214,33 +235,141 @@ def test_nothing_is_carried_on_where_no_run_stopped():
 
 
 def test_the_final_state_of_a_stopped_run_is_a_large_point():
-    figure = plot.plot_generalization_gap(made_up_study.stopped_early(), 0.01)
-    colour = plot.styles(["bptt"])["bptt"][0]
-    lines = [line for line in figure.axes[0].lines if line.get_color() == colour]
+    figure = plot.plot_generalization_gap(made_up_study.stopped_early(), STUDY)
+    lines = [line for line in figure.axes[0].lines if line.get_color() == BPTT]
     [final] = [line for line in lines if line.get_markersize() == 7]
     assert list(final.get_xdata()) == [1000 / 4, 2000 / 32]
 
 
 def test_one_seed_has_no_interval():
-    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(seeds=[7]), 0.01)
+    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(seeds=[7]), STUDY)
     assert texts(figure)[:2] == ["BPTT", "three-factor"]
     assert "95 % interval of mean" not in texts(figure)
 
 
-def test_a_rule_has_its_style_whatever_other_rules_there_are():
-    both = plot.styles(["bptt", "three_factor"])
-    assert plot.styles(["three_factor"]) == {"three_factor": both["three_factor"]}
-    assert plot.styles(["new", "three_factor", "bptt"])["bptt"] == both["bptt"]
-    for one, other in zip(*plot.styles(["bptt", "new"]).values(), strict=True):
+def test_a_rule_has_its_look_whatever_other_rules_there_are():
+    for name in STUDY.conditions:
+        config = {**made_up_study.CONFIG, "conditions": {name: {}}}
+        assert plot.looks(parse_study(config)) == {name: plot.looks(STUDY)[name]}
+    for one, other in zip(*plot.looks(STUDY).values(), strict=True):
         assert one != other
-    assert plot.label("a_new_rule") == "a new rule"
+
+
+def hue_and_lightness(colour):
+    hue, lightness, _ = colorsys.rgb_to_hls(*colour[:3])
+    return hue, lightness
+
+
+def test_eight_conditions_are_told_apart_by_rule_and_by_setting():
+    looks = plot.looks(SWEEP)
+    assert list(looks) == list(SWEEP.conditions)
+    assert len({(tuple(look.colour), look.line, look.marker) for look in looks.values()}) == 8
+    hues = {}
+    for rule, rates in made_up_study.RATES.items():
+        of_rule = [looks[f"{rule}_{rate}"] for rate in rates]
+        # Colour apart, in black and white, they differ all the same.
+        assert len({(look.line, look.marker) for look in of_rule}) == len(rates)
+        found = [hue_and_lightness(look.colour) for look in of_rule]
+        hues[rule] = plot.looks(STUDY)[rule].colour
+        assert [hue for hue, _ in found] == pytest.approx(
+            [hue_and_lightness(hues[rule])[0]] * len(rates), abs=0.02
+        )
+        assert min(np.diff([lightness for _, lightness in found])) > 0.05
+    assert abs(np.subtract(*[hue_and_lightness(hue)[0] for hue in hues.values()])) > 0.2
+
+
+def horizontal(axes):
+    """The lines across the axes as (colour, height)."""
+    return [
+        (line.get_color(), line.get_ydata()[0])
+        for line in axes.lines
+        if line.get_linewidth() == plot.THRESHOLD["linewidth"]
+    ]
+
+
+@pytest.mark.parametrize("draw", [plot.plot_leading_eigenvalue, plot.plot_eigenvalue_against_loss])
+def test_every_condition_has_a_threshold_in_its_colour(draw):
+    figure = draw(made_up_study.trajectories(study=SWEEP), SWEEP)
+    looks = plot.looks(SWEEP)
+    expected = [(looks[name].colour, 2 / rate) for name, rate in RATES.items()]
+    assert horizontal(figure.axes[0]) == expected
+    assert texts(figure)[0] == "BPTT, learning rate 0.001"
+    assert "2 / learning rate of each colour" in texts(figure)
+
+
+def test_adam_has_no_threshold():
+    conditions = {"bptt": {}, "adam": {"learning_rule": "bptt", "training": {"optimiser": "adam"}}}
+    study = parse_study({**made_up_study.CONFIG, "conditions": conditions})
+    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(study=study), study)
+    assert horizontal(figure.axes[0]) == [(plot.looks(study)["bptt"].colour, 200)]
+    assert texts(figure)[:2] == ["BPTT", "BPTT, optimiser adam"]
+    study = parse_study({**made_up_study.CONFIG, "training": {"optimiser": "adam"}})
+    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(study=study), study)
+    assert horizontal(figure.axes[0]) == []
+    assert not [text for text in texts(figure) if "2 / learning rate" in text]
+
+
+def test_the_sweep_has_a_line_a_rule():
+    figure = plot.plot_learning_rate_sweep(made_up_study.trajectories(study=SWEEP), SWEEP)
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        plot.LAMBDA_MAX, plot.TRAIN_LOSS, "test accuracy",
+    ]  # fmt: skip
+    assert [axes.get_xscale() for axes in figure.axes] == ["log"] * 3
+    assert [axes.get_yscale() for axes in figure.axes] == ["log", "log", "linear"]
+    assert texts(figure) == ["BPTT", "three-factor", "2 / learning rate"]
+    # Final states of seeds 1 and 2, which are 1500 / 32 and 2500 at a learning rate of 0.01.
+    final = {"bptt": (15 / 32, 2 / 32, 0.85), "three_factor": (25, 2 * 2**-2.5, 0.85)}
+    for rule, (eigenvalue, loss, accuracy) in final.items():
+        rates = np.array(made_up_study.RATES[rule])
+        values = [eigenvalue / rates, loss, accuracy]
+        for axes, expected in zip(figure.axes, values, strict=True):
+            [(x, y)] = line_of(axes, plot.looks(STUDY)[rule].colour, 1.6)
+            assert list(x) == list(rates)
+            assert y == pytest.approx(np.broadcast_to(expected, len(rates)))
+    [(x, y)] = line_of(figure.axes[0], plot.THRESHOLD["color"], 1)
+    assert x == pytest.approx(made_up_study.RATES["bptt"])
+    assert y == pytest.approx(2 / x)
+
+
+def test_the_sweep_leaves_out_and_tells_what_the_other_figures_do():
+    table = made_up_study.trajectories(study=SWEEP)
+    [last, other] = table.index[(table["condition"] == "bptt_0.01") & (table["fraction"] == 1)]
+    table.loc[last, "lambda_max"] = -5.0
+    table.loc[other, "lambda_max_converged"] = False
+    figure = plot.plot_learning_rate_sweep(table, SWEEP)
+    [(x, y)] = line_of(figure.axes[0], BPTT, 1.6)
+    assert y[list(x).index(0.01)] == pytest.approx(2000 / 32)
+    crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+    assert [len(line.get_xdata()) for line in crosses] == [1, 0]
+    assert texts(figure)[-2:] == ["not converged", "left out, of 16 eigenvalues: 1 not positive"]
+
+
+def test_the_sweep_of_another_optimiser_has_no_threshold():
+    study = parse_study({**made_up_study.SWEEP, "training": {"optimiser": "adam"}})
+    figure = plot.plot_learning_rate_sweep(made_up_study.trajectories(study=study), study)
+    assert texts(figure) == ["BPTT", "three-factor"]
+    assert line_of(figure.axes[0], plot.THRESHOLD["color"], 1) == []
+
+
+def test_the_sweep_is_drawn_of_studies_that_have_one(tmp_path, monkeypatch):
+    assert "learning_rate_sweep" not in plot.figures_of(STUDY)
+    one_each = {name: {"training": {"learning_rate": 0.1}} for name in ("bptt", "three_factor")}
+    study = parse_study({**made_up_study.CONFIG, "conditions": one_each})
+    assert "learning_rate_sweep" not in plot.figures_of(study)
+    config = tmp_path / "config.yaml"
+    study = made_up_study.write_config(config, {**made_up_study.SWEEP, "curvature": "none"})
+    table = made_up_study.trajectories(study=study)
+    write_table(tmp_path / "table.csv", table[list(trajectories_columns(study))], missing="nan")
+    run(monkeypatch, tmp_path / "table.csv", tmp_path / "figures", config)
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert names == {"loss_and_accuracy", "learning_rate_sweep"}
 
 
 @pytest.mark.parametrize(
     "content, message",
     [
         ("", "empty"),
-        ("a,b\n1,2\n", "column learning_rule, seed, iteration,"),
+        ("a,b\n1,2\n", "column condition, learning_rule, learning_rate, seed, iteration,"),
         ('"unfinished', "damaged"),
         ("a,b\n1,2\n1,2,3\n", "damaged"),
         (None, "no such file"),

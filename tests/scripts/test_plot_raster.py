@@ -115,12 +115,18 @@ def test_windows_that_are_asked_for_are_shaded_and_told():
     assert told == {95: "1", 145: "1", 195: "1 (0)", 220: "  target (answer)"}
 
 
+def test_title_tells_the_label_of_the_condition():
+    figure = plot_raster.plot_trial(*made_up_trial.trial())
+    titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
+    assert "three-factor, slowly, seed 2, iteration 120: test example 0" in titles
+
+
 def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
     made_up_trial.write_trial(tmp_path / "trial.npz")
     for folder in ("first", "second"):
         draw(monkeypatch, tmp_path / "trial.npz", tmp_path / folder)
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert names == [f"raster_three_factor.{suffix}" for suffix in ("pdf", "png", "svg")]
+    assert names == [f"raster_slow.{suffix}" for suffix in ("pdf", "png", "svg")]
     for name in names:
         contents = [(tmp_path / folder / name).read_bytes() for folder in ("first", "second")]
         assert contents[0] == contents[1] and len(contents[0]) > 5000

@@ -118,24 +118,40 @@ def test_every_quantity_has_a_label():
     assert list(report_tables.QUANTITY_LABELS) == [*QUANTITIES, *RATIOS]
 
 
+def test_conditions_go_by_their_labels(tmp_path, monkeypatch):
+    slow = {"learning_rule": "bptt", "training": {"learning_rate": 0.001}}
+    conditions = {"slow": slow, "fast": {"learning_rule": "bptt", "label": "at <full> speed"}}
+    write_tables(monkeypatch, tmp_path, {**made_up_study.CONFIG, "conditions": conditions})
+    rows = rows_of_pages(monkeypatch, tmp_path)
+    labels = ["BPTT, learning rate 0.001", "at <full> speed"]
+    assert rows["summary"][0] == ["quantity", *labels]
+    assert ["quantity", f"{labels[1]} / {labels[0]}"] in rows["summary"]
+    expected = [f"{label}, seed {seed}" for label in labels for seed in (1, 2)]
+    expected += [f"{label}, median" for label in labels]
+    assert [row[0] for row in rows["run"][1:7]] == expected
+    [training] = [row[0] for row in rows["run"] if row[0].startswith("training:")]
+    names = ", ".join(f"{label} {seed}" for label in labels for seed in (1, 2))
+    assert training == f"training: {names}"
+
+
 def test_missing_seeds_and_unconverged_values_are_told():
     table = made_up_study.trajectories()
     table.loc[table["seed"] == 2, "lambda_max"] = float("nan")
     table.loc[table["seed"] == 1, "lambda_max_converged"] = False
     study = made_up_study.read_study(os.path.join(made_up_study.REPOSITORY, "config.yaml"))
-    text = report_tables.summary_page(summarise(table), study._replace(seeds=(1, 2)))
+    text = report_tables.summary_page(summarise(table, "bptt"), study._replace(seeds=(1, 2)))
     assert Cells(text).rows[1][1:] == [
         "31.2 (1 of 2 seeds, 1 not converged)",
         "1000 (1 of 2 seeds, 1 not converged)",
     ]
     table["lambda_max"] = float("nan")
-    text = report_tables.summary_page(summarise(table), study._replace(seeds=(1, 2)))
+    text = report_tables.summary_page(summarise(table, "bptt"), study._replace(seeds=(1, 2)))
     assert Cells(text).rows[1][1] == "none (0 of 2 seeds)"
 
 
-def test_one_rule_has_no_table_of_ratios():
+def test_one_condition_has_no_table_of_ratios():
     study = made_up_study.read_study(os.path.join(made_up_study.REPOSITORY, "config.yaml"))
-    summary = summarise(made_up_study.trajectories(rules=["three_factor"], seeds=[1]))
+    summary = summarise(made_up_study.trajectories(["three_factor"], seeds=[1]), "bptt")
     text = report_tables.summary_page(summary, study._replace(seeds=(1,)))
     assert "Ratio" not in text
     assert Cells(text).rows[1][1] == "1000"
@@ -145,7 +161,7 @@ def test_configuration_tells_value_unit_and_meaning(rows):
     found = {row[0]: row for row in rows["configuration"]}
     assert found["training.learning_rate"][1:] == ["0.01", "", "Step size of the optimiser."]
     assert found["network.tau_m"][1:3] == ["0.01", "ms"]
-    assert found["learning_rules.three_factor.iterations"][1:3] == ["160", "iterations"]
+    assert found["conditions.three_factor.iterations"][1:3] == ["160", "iterations"]
     assert found["seeds"][1] == "2, 1"
     assert all(row[3] for row in rows["configuration"])
 
@@ -190,7 +206,7 @@ def test_metadata_of_another_configuration_is_refused(folder, monkeypatch):
 
 def test_damaged_summary_is_refused(folder, monkeypatch):
     (folder / "summary.csv").write_text("quantity,mean\nlambda_max_final,1\n")
-    with pytest.raises(ResultError, match="column learning_rule, ci_low, .* is missing"):
+    with pytest.raises(ResultError, match="column condition, ci_low, .* is missing"):
         write_pages(monkeypatch, folder)
 
 

@@ -6,22 +6,23 @@ import pytest
 
 import made_up_study
 import study_statistics
+from lsnn.config import parse_study
 from study_statistics import mean_and_interval, summarise
 
 
-def row(summary, quantity, rule):
-    found = summary[(summary["quantity"] == quantity) & (summary["learning_rule"] == rule)]
+def row(summary, quantity, condition):
+    found = summary[(summary["quantity"] == quantity) & (summary["condition"] == condition)]
     assert len(found) == 1
     return found.iloc[0]
 
 
 def ratio(trajectories, quantity):
-    return row(summarise(trajectories), quantity, "three_factor / bptt")
+    return row(summarise(trajectories, "bptt"), quantity, "three_factor / bptt")
 
 
-def cells(trajectories, rule, seed, fraction):
+def cells(trajectories, condition, seed, fraction):
     return (
-        (trajectories["learning_rule"] == rule)
+        (trajectories["condition"] == condition)
         & (trajectories["seed"] == seed)
         & (trajectories["fraction"] == fraction)
     )
@@ -53,17 +54,17 @@ def test_one_value_has_no_interval_and_none_has_no_mean():
 
 
 def test_order_and_columns_of_the_summary():
-    summary = summarise(made_up_study.trajectories())
+    summary = summarise(made_up_study.trajectories(), "bptt")
     assert list(summary) == [
-        "quantity", "learning_rule", "mean", "ci_low", "ci_high", "n_seeds", "n_unconverged",
+        "quantity", "condition", "mean", "ci_low", "ci_high", "n_seeds", "n_unconverged",
     ]  # fmt: skip
     assert len(summary) == 2 * 13 + 4
-    assert list(summary["learning_rule"][:2]) == ["bptt", "three_factor"]
-    assert not summary[["quantity", "learning_rule"]].duplicated().any()
+    assert list(summary["condition"][:2]) == ["bptt", "three_factor"]
+    assert not summary[["quantity", "condition"]].duplicated().any()
 
 
 @pytest.mark.parametrize(
-    "quantity, rule, expected",
+    "quantity, condition, expected",
     [
         ("lambda_max_final", "bptt", 1500 / 32),
         ("lambda_max_final", "three_factor", 2500),
@@ -81,8 +82,8 @@ def test_order_and_columns_of_the_summary():
         ("generalization_gap_loss_final", "bptt", 0.05),
     ],
 )
-def test_means_over_seeds(quantity, rule, expected):
-    found = row(summarise(made_up_study.trajectories()), quantity, rule)
+def test_means_over_seeds(quantity, condition, expected):
+    found = row(summarise(made_up_study.trajectories(), "bptt"), quantity, condition)
     assert found["mean"] == pytest.approx(expected)
     assert found["n_seeds"] == 2
     assert found["n_unconverged"] == 0
@@ -112,9 +113,9 @@ def test_ratio_at_equal_loss_takes_the_first_crossing():
     table = made_up_study.trajectories(seeds=[1])
     losses = [2.0, 0.5, 1.0, 0.4, 0.6, 0.2]
     eigenvalues = [1000.0, 100.0, 900.0, 100.0, 900.0, 100.0]
-    table.loc[table["learning_rule"] == "bptt", "train_loss"] = losses
-    table.loc[table["learning_rule"] == "bptt", "lambda_max"] = eigenvalues
-    table.loc[table["learning_rule"] == "three_factor", "train_loss"] = [2, 2, 2, 2, 2, 1]
+    table.loc[table["condition"] == "bptt", "train_loss"] = losses
+    table.loc[table["condition"] == "bptt", "lambda_max"] = eigenvalues
+    table.loc[table["condition"] == "three_factor", "train_loss"] = [2, 2, 2, 2, 2, 1]
     # bptt first crosses 1.0 half-way in log loss from 2.0 to 0.5, at sqrt(1000 * 100).
     found = ratio(table, "lambda_max_ratio_at_lowest_common_loss")
     assert found["mean"] == pytest.approx(1000 / np.sqrt(1000 * 100))
@@ -122,7 +123,7 @@ def test_ratio_at_equal_loss_takes_the_first_crossing():
 
 def test_ratio_at_equal_fraction_uses_common_fractions_alone():
     table = made_up_study.trajectories(seeds=[1])
-    table = table[(table["learning_rule"] == "bptt") | table["fraction"].isin([0.0, 0.4, 1.0])]
+    table = table[(table["condition"] == "bptt") | table["fraction"].isin([0.0, 0.4, 1.0])]
     # Halvings of bptt at fractions 0, 0.4 and 1: 0, 2 and 5.
     found = ratio(table, "lambda_max_ratio_mean")
     assert found["mean"] == pytest.approx(2 ** (7 / 3))
@@ -144,7 +145,7 @@ def test_seed_without_a_logarithm_is_left_out_of_ratios(value):
 def test_seed_with_a_missing_eigenvalue_is_left_out_of_means():
     table = made_up_study.trajectories()
     table.loc[cells(table, "bptt", 2, 0.4), "lambda_max"] = np.nan
-    summary = summarise(table)
+    summary = summarise(table, "bptt")
     assert row(summary, "lambda_max_mean", "bptt")["n_seeds"] == 1
     assert row(summary, "lambda_max_final", "bptt")["n_seeds"] == 2
 
@@ -157,9 +158,9 @@ def test_no_seed_left_gives_an_empty_number():
     assert found["n_seeds"] == 0
 
 
-def test_a_rule_that_starts_below_the_other_has_no_common_loss():
+def test_a_condition_that_starts_below_the_other_has_no_common_loss():
     table = made_up_study.trajectories(seeds=[1])
-    table.loc[table["learning_rule"] == "three_factor", "train_loss"] = 0.001
+    table.loc[table["condition"] == "three_factor", "train_loss"] = 0.001
     assert ratio(table, "lambda_max_ratio_over_common_losses")["n_seeds"] == 0
 
 
@@ -167,10 +168,10 @@ def test_unconverged_eigenvalues_are_used_and_counted():
     table = made_up_study.trajectories()
     table.loc[cells(table, "bptt", 1, 0.2), "lambda_max_converged"] = False
     table.loc[cells(table, "three_factor", 2, 1.0), "lambda_max_converged"] = False
-    summary = summarise(table)
+    summary = summarise(table, "bptt")
     pd.testing.assert_frame_equal(
         summary.drop(columns="n_unconverged"),
-        summarise(made_up_study.trajectories()).drop(columns="n_unconverged"),
+        summarise(made_up_study.trajectories(), "bptt").drop(columns="n_unconverged"),
     )
     counts = {
         ("lambda_max_final", "bptt"): 0,
@@ -186,29 +187,49 @@ def test_unconverged_eigenvalues_are_used_and_counted():
     assert found == counts
 
 
-def test_every_other_rule_is_divided_by_bptt():
-    table = made_up_study.trajectories(rules=("three_factor", "bptt", "another"))
-    rules = set(summarise(table)["learning_rule"])
-    assert rules == {
+def with_another(order=("three_factor", "bptt", "another"), **keys):
+    """A study with a third condition, and its trajectories in another order."""
+    another = {"learning_rule": "bptt", "training": {"learning_rate": 0.001}}
+    conditions = {**made_up_study.CONFIG["conditions"], "another": another}
+    study = parse_study({**made_up_study.CONFIG, "conditions": conditions, **keys})
+    return study, made_up_study.trajectories(order, study=study)
+
+
+def test_every_other_condition_is_divided_by_the_first_one():
+    study, table = with_another()
+    assert set(summarise(table, study.baseline)["condition"]) == {
         "three_factor", "bptt", "another", "three_factor / bptt", "another / bptt",
     }  # fmt: skip
 
 
-def test_no_ratio_without_bptt():
-    table = made_up_study.trajectories(rules=("three_factor",))
-    assert set(summarise(table)["learning_rule"]) == {"three_factor"}
+def test_the_baseline_is_what_the_configuration_says():
+    study, table = with_another(baseline="three_factor")
+    summary = summarise(table, study.baseline)
+    assert set(summary["condition"]) == {
+        "three_factor", "bptt", "another", "bptt / three_factor", "another / three_factor",
+    }  # fmt: skip
+    found = row(summary, "lambda_max_ratio_final", "bptt / three_factor")
+    assert found["mean"] == pytest.approx(2**-5 * 2**-0.5)
+    # At a tenth of the learning rate, ten times the eigenvalue.
+    found = row(summary, "lambda_max_ratio_final", "another / three_factor")
+    assert found["mean"] == pytest.approx(10 * 2**-5 * 2**-0.5)
+
+
+def test_no_ratio_without_the_baseline():
+    table = made_up_study.trajectories(["three_factor"])
+    assert set(summarise(table, "bptt")["condition"]) == {"three_factor"}
 
 
 def test_a_study_without_curvature_has_no_number_of_eigenvalues():
-    expected = summarise(made_up_study.trajectories())
+    expected = summarise(made_up_study.trajectories(), "bptt")
     of_eigenvalues = expected["quantity"].str.startswith("lambda_")
-    found = summarise(made_up_study.without_curvature())
+    found = summarise(made_up_study.without_curvature(), "bptt")
     expected = expected[~of_eigenvalues].reset_index(drop=True)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
 def test_the_final_state_of_a_run_that_stopped_early_is_its_last_one():
-    summary = summarise(made_up_study.stopped_early(seed=1, fraction=0.4))
+    summary = summarise(made_up_study.stopped_early(seed=1, fraction=0.4), "bptt")
     assert row(summary, "train_loss_final", "bptt")["mean"] == pytest.approx((2 / 4 + 2 / 32) / 2)
     assert row(summary, "test_accuracy_final", "bptt")["mean"] == pytest.approx((0.4 + 0.85) / 2)
     # Of seed 1, 1000 has halved twice; of seed 2, 2000 five times.
@@ -218,7 +239,7 @@ def test_the_final_state_of_a_run_that_stopped_early_is_its_last_one():
 
 def test_a_run_that_stopped_early_counts_in_averages_with_the_checkpoints_that_it_has():
     table = made_up_study.stopped_early(made_up_study.trajectories(seeds=[1]), fraction=0.4)
-    found = row(summarise(table), "lambda_max_mean", "bptt")
+    found = row(summarise(table, "bptt"), "lambda_max_mean", "bptt")
     assert found["mean"] == pytest.approx((1000 + 500 + 250) / 3)
     # Halvings of bptt at the fractions that both have: 0, 1 and 2; of the final states 2.
     assert ratio(table, "lambda_max_ratio_mean")["mean"] == pytest.approx(2)

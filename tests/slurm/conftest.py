@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 STUDY = "tests/slurm/study.yaml"
 RESULTS = "results/slurm"
-RUNS = [(rule, seed) for rule in ("bptt", "three_factor") for seed in (1, 2)]
+RUNS = [(condition, seed) for condition in ("bptt", "three_factor") for seed in (1, 2)]
 PACKAGES = "slurmctld slurmd slurm-client munge slurmdbd mariadb-server"
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "slurmdbd", "mariadbd")
 
@@ -136,24 +136,24 @@ class Checkout:
     def results(self):
         """Return the bytes of all results that do not depend on when and how they were made."""
         names = [f"{RESULTS}/trajectories.csv"]
-        for rule, seed in RUNS:
+        for condition, seed in RUNS:
             for name in ("checkpoints.npz", "learning_curve.csv", "curvature.csv"):
-                names.append(f"{RESULTS}/runs/{rule}/seed_{seed}/{name}")
+                names.append(f"{RESULTS}/runs/{condition}/seed_{seed}/{name}")
         contents = {}
         for name in names:
             with open(self.path(name), "rb") as stream:
                 contents[name] = stream.read()
         return contents
 
-    def log(self, stage, rule, seed):
-        name = f"{RESULTS}/logs/{stage}/{rule}/seed_{seed}.log"
+    def log(self, stage, condition, seed):
+        name = f"{RESULTS}/logs/{stage}/{condition}/seed_{seed}.log"
         with open(self.path(name), encoding="utf-8", errors="replace") as stream:
             return stream.read()
 
-    def program(self, stage, rule, seed):
+    def program(self, stage, condition, seed):
         """Return the processes of a job's script; there should not be two."""
         found = []
-        of_run = f"{RESULTS}/runs/{rule}/seed_{seed}"
+        of_run = f"{RESULTS}/runs/{condition}/seed_{seed}"
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):  # ended meanwhile
                 arguments = process.cmdline()
@@ -162,15 +162,15 @@ class Checkout:
                         found.append(process)
         return found
 
-    def in_mid_run(self, stage, rule, seed):
+    def in_mid_run(self, stage, condition, seed):
         """Wait until a job has something to lose, and return the process of its script."""
         state = {"train": "training_state.npz", "hessian": "curvature_state.npz"}[stage]
-        state = self.path(f"{RESULTS}/runs/{rule}/seed_{seed}/{state}")
+        state = self.path(f"{RESULTS}/runs/{condition}/seed_{seed}/{state}")
 
         def running():
-            return os.path.exists(state) and self.program(stage, rule, seed)
+            return os.path.exists(state) and self.program(stage, condition, seed)
 
-        (process,) = wait_until(running, 120, f"{stage} of {rule}, seed {seed}, in mid-run")
+        (process,) = wait_until(running, 120, f"{stage} of {condition}, seed {seed}, in mid-run")
         return process
 
 

@@ -41,7 +41,7 @@ def test_with_accounting(checkout, slurm, local):
     with open(study, encoding="utf-8") as stream:
         one_run = yaml.safe_load(stream)
     one_run["seeds"] = [1]
-    del one_run["learning_rules"]["three_factor"]
+    del one_run["conditions"]["three_factor"]
     with open(study, "w", encoding="utf-8") as stream:
         yaml.safe_dump(one_run, stream)
 

@@ -26,8 +26,8 @@ def watch(checkout, slurm):
     return list(jobs.values()), most
 
 
-def of_run(jobs, stage, rule, seed):
-    return [job for job in jobs if job["Comment"] == f"rule_{stage}_wildcards_{rule}_{seed}"]
+def of_run(jobs, stage, condition, seed):
+    return [job for job in jobs if job["Comment"] == f"rule_{stage}_wildcards_{condition}_{seed}"]
 
 
 def test_from_start_to_figures(checkout, slurm, local):

@@ -94,7 +94,7 @@ def test_the_numbers_of_adaptive_rate_units_in_the_readme_are_those_of_the_summa
 def test_store_recall_is_solved_in_as_many_iterations_as_the_readme_says():
     readme = " ".join((REPOSITORY / "README.md").read_text().split())
     rows = pd.read_csv(REPOSITORY / "results/committed/store_recall/trajectories.csv")
-    last = rows.groupby(["learning_rule", "seed"]).tail(1).set_index("learning_rule")
+    last = rows.groupby(["condition", "seed"]).tail(1).set_index("condition")
     solved = last[last["validation_accuracy"] > 0.95]["iteration"]
     bptt, three_factor = (sorted(solved[[rule]]) for rule in ("bptt", "three_factor"))
     assert (len(bptt), len(three_factor)) == (4, 1)

@@ -20,15 +20,17 @@ def trajectories(demo):
 
 def test_every_run_and_checkpoint_is_in_the_table(trajectories):
     assert len(trajectories) == 2 * 2 * 6
-    iterations = trajectories.groupby("learning_rule")["iteration"].unique()
+    iterations = trajectories.groupby("condition")["iteration"].unique()
     assert list(iterations["bptt"]) == [0, 50, 100, 150, 200, 250]
     assert list(iterations["three_factor"]) == [0, 80, 160, 240, 320, 400]
     assert set(trajectories["seed"]) == {1, 2}
+    assert (trajectories["learning_rule"] == trajectories["condition"]).all()
+    assert (trajectories["learning_rate"] == 0.01).all()
     assert not trajectories.isna().any().any()
 
 
 def test_the_networks_learn_and_the_eigenvalues_converge(trajectories):
-    final = trajectories[trajectories["fraction"] == 1].set_index("learning_rule")
+    final = trajectories[trajectories["fraction"] == 1].set_index("condition")
     assert (final.loc["bptt", "test_accuracy"] > 0.4).all()
     assert (final.loc["three_factor", "test_accuracy"] > 0.3).all()
     assert trajectories["lambda_max_converged"].all()
@@ -38,18 +40,19 @@ def test_the_networks_learn_and_the_eigenvalues_converge(trajectories):
 
 
 def test_at_the_same_weights_both_rules_have_the_same_losses_and_the_same_hessian(trajectories):
-    start = trajectories[trajectories["iteration"] == 0].drop(columns="learning_rule")
+    start = trajectories[trajectories["iteration"] == 0]
+    start = start.drop(columns=["condition", "learning_rule"])
     for _, rows in start.groupby("seed"):
         assert len(rows) == 2
         assert rows.iloc[0].equals(rows.iloc[1])
 
 
-def test_the_hessian_does_not_depend_on_the_rule_that_a_checkpoint_file_names(demo, tmp_path):
-    """The same weights under the other rule's name give the same table but for the name."""
+def test_the_hessian_does_not_depend_on_the_condition_that_a_checkpoint_file_names(demo, tmp_path):
+    """The same weights under the other condition's name give the same table but for the name."""
     script = f"""
 from lsnn import checkpoints
 arrays, metadata = checkpoints.read({str(demo / "runs/three_factor/seed_1/checkpoints.npz")!r})
-metadata["settings"]["learning_rule"] = "bptt"
+metadata["settings"].update(condition="bptt", learning_rule={{"name": "bptt"}})
 checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)
 """
     root = demo.parents[1]
@@ -81,11 +84,14 @@ def test_results_say_what_made_them(demo):
     assert record["environment"]["tensorflow"] == "1.12.0"
     assert record["environment"]["python"].startswith("3.6.")
     assert record["environment"]["device"] == "CPU"
-    assert record["settings"]["schedule"] == {"iterations": 250, "checkpoint_every": 50}
+    told = {"condition": "bptt", "learning_rule": {"name": "bptt"}, "seed": 1}
+    told.update(iterations=250, checkpoint_every=50)
+    assert told.items() <= record["settings"].items()
     assert record["wall_seconds"] > 0 and record["ms_per_iteration"] > 0
     resolved = yaml.safe_load((demo / "config.yaml").read_text())
-    asked = {"learning_rate": 0.01, "batch_size": 256, "l2": 0.01}
+    asked = {"learning_rate": 0.01, "batch_size": 256}
     assert asked.items() <= resolved["training"].items()
+    assert resolved["loss"]["l2"] == 0.01
     assert read_record(demo / "metadata.json")["totals"]["runs"] == 4
 
 
@@ -118,26 +124,32 @@ def test_a_second_run_does_nothing(checkout, demo):
 
 TRAIN = {"checkpoints.npz", "learning_curve.csv", "training.json"}
 HESSIAN = {"curvature.csv", "curvature.json"}
+BOTH = TRAIN | HESSIAN
 
 
 @pytest.mark.parametrize(
-    "change, rules, seeds, outputs",
+    "change, conditions, seeds, outputs",
     [
-        ("training: {learning_rate: 0.02}", {"bptt", "three_factor"}, {1, 2}, TRAIN | HESSIAN),
-        ("network: {beta: 2.0}", {"bptt", "three_factor"}, {1, 2}, TRAIN | HESSIAN),
+        ("training: {learning_rate: 0.02}", {"bptt", "three_factor"}, {1, 2}, BOTH),
+        ("network: {beta: 2.0}", {"bptt", "three_factor"}, {1, 2}, BOTH),
         ("curvature: {samples: 64}", {"bptt", "three_factor"}, {1, 2}, HESSIAN),
-        ("learning_rules: {bptt: {iterations: 300}}", {"bptt"}, {1, 2}, TRAIN | HESSIAN),
-        ("seeds: 3", {"bptt", "three_factor"}, {3}, TRAIN | HESSIAN),
+        ("loss: {l2: 0.02}", {"bptt", "three_factor"}, {1, 2}, BOTH),
+        ("conditions: {bptt: {iterations: 300}}", {"bptt"}, {1, 2}, BOTH),
+        ("conditions: {bptt: {training: {learning_rate: 0.02}}}", {"bptt"}, {1, 2}, BOTH),
+        ("conditions: {b: {learning_rule: bptt, label: b}}", {"b"}, {1, 2}, BOTH),
+        ("conditions: {bptt: {label: exact}}", set(), set(), set()),
+        ("baseline: three_factor", set(), set(), set()),
+        ("seeds: 3", {"bptt", "three_factor"}, {3}, BOTH),
         ("seeds: [2]", set(), set(), set()),
     ],
 )
 def test_a_change_reruns_what_depends_on_it_and_nothing_else(
-    checkout, demo, tmp_path, change, rules, seeds, outputs
+    checkout, demo, tmp_path, change, conditions, seeds, outputs
 ):
     (tmp_path / "change.yaml").write_text(change)
     planned = checkout.planned(*DEMO, tmp_path / "change.yaml")
     runs = {Path(name) for name in planned if name.startswith("runs/")}
-    expected = {f"runs/{r}/seed_{s}/{o}" for r in rules for s in seeds for o in outputs}
+    expected = {f"runs/{c}/seed_{s}/{o}" for c in conditions for s in seeds for o in outputs}
     assert {str(path) for path in runs} == expected
     assert {"trajectories.csv", "summary.csv", "figures/leading_eigenvalue.svg"} <= planned
 

@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from conftest import PYTHONS
+from lsnn.files import write_record
 
-TRAIN = ("scripts/train.py", "--config", "config.yaml", "--learning-rule", "bptt")
+TRAIN = ("scripts/train.py", "--config", "config.yaml", "--condition", "bptt")
 
 
 def refused(done, *parts):
@@ -27,6 +28,26 @@ def refused(done, *parts):
         ("sedes: 3", ["sedes: unknown key", "did you mean seeds?"]),
         ("tensorflow: 3", ["tensorflow: 3", '"1.12", "2"']),
         ("curvature: {samples: 9999}", ["curvature.samples: 9999", "5000"]),
+        (
+            "{baseline: btpt, seeds: 0, training: {learning_rat: 1}}",
+            ['baseline: "btpt"', "did you mean bptt?", "seeds: 0", "did you mean learning_rate?"],
+        ),
+        (
+            "learning_rules: {bptt: {iterations: 300}}",
+            [
+                "learning_rules: is now called conditions",
+                "conditions:\n  bptt:\n    iterations: 300",
+            ],
+        ),
+        (
+            "training: {l2: 0.5, rate_cost: 0.1}",
+            [
+                f"training.{old} has moved; write loss: {{{new}}}"
+                for old, new in [("l2:", "l2: 0.5"), ("rate_cost:", "rate_cost: 0.1")]
+            ],
+        ),
+        ("seeds: 1\nseeds: 2", ["key seeds is there twice", "line 2"]),
+        ("conditions:\n  bptt: {}\n  bptt: {}", ["key bptt is there twice", "line 3"]),
     ],
 )
 def test_wrong_configuration_is_refused_before_any_job(checkout, tmp_path, change, parts):
@@ -34,6 +55,33 @@ def test_wrong_configuration_is_refused_before_any_job(checkout, tmp_path, chang
     config.write_text(change)
     refused(checkout.snakemake("--cores", "1", "--configfile", config), *parts)
     assert not (checkout.folder / "results/sequential_mnist").exists()
+
+
+@pytest.fixture
+def older(checkout):
+    """Return the training.json of a run of the study "older", which knew no conditions yet."""
+    path = checkout.folder / "results/older/runs/bptt/seed_1/training.json"
+    path.parent.mkdir(parents=True)
+    settings = {"learning_rule": "bptt", "seed": 1, "schedule": {"iterations": 10000}}
+    write_record(path, {"settings": settings})
+    yield path
+    shutil.rmtree(checkout.folder / "results/older")
+
+
+def test_results_of_the_older_layout_are_refused_and_stay(checkout, older):
+    before = older.read_bytes()
+    done = checkout.snakemake("--cores", "1", "--config", "name=older")
+    refused(done, str(older.relative_to(checkout.folder)), "named by learning rule", "another name")
+    files = [path for path in (checkout.folder / "results/older").rglob("*") if path.is_file()]
+    assert files == [older] and older.read_bytes() == before
+
+
+@pytest.mark.parametrize("damaged", [b'{"settings": {"con', b"[]", b"\xff"])
+def test_a_damaged_record_does_not_keep_a_study_from_being_planned(checkout, older, damaged):
+    """The job that reads it names it, and says what to do."""
+    older.write_bytes(damaged)
+    done = checkout.snakemake("--dry-run", "--config", "name=older")
+    assert done.returncode == 0, done.stdout
 
 
 def test_altered_data_are_refused_with_both_sums(checkout, tmp_path):
@@ -46,7 +94,7 @@ def test_altered_data_are_refused_with_both_sums(checkout, tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(f"data: {data}\n")
     done = checkout.run(
-        PYTHONS["1.12"], "scripts/train.py", "--config", config, "--learning-rule", "bptt",
+        PYTHONS["1.12"], "scripts/train.py", "--config", config, "--condition", "bptt",
         "--seed", "1", "--output", tmp_path / "run",
     )  # fmt: skip
     expected = "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
@@ -61,7 +109,7 @@ def test_the_wrong_tensorflow_is_refused(checkout, tmp_path):
 
 def test_a_run_that_the_study_does_not_have_is_refused(checkout, tmp_path):
     done = checkout.run(PYTHONS["1.12"], *TRAIN, "--seed", "77", "--output", tmp_path)
-    refused(done, "no run of rule bptt with seed 77")
+    refused(done, "no run of condition bptt with seed 77")
 
 
 def test_checkpoints_of_another_network_or_cut_off_are_refused(checkout, demo, tmp_path):
@@ -94,7 +142,7 @@ def test_a_failed_job_shows_the_end_of_its_log_and_keeps_what_was_recorded(check
     config = tmp_path / "config.yaml"
     config.write_text(
         "{name: diverging, seeds: 1, training: {learning_rate: 500},"
-        " learning_rules: {bptt: {iterations: 100, checkpoint_every: 50}}}"
+        " conditions: {bptt: {iterations: 100, checkpoint_every: 50}}}"
     )
     done = checkout.snakemake("--cores", "1", "--configfile", config)
     refused(done, "the training loss at iteration", "seed 1", "Lower", "training.learning_rate")

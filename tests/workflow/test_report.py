@@ -78,7 +78,9 @@ def test_it_opens_with_question_and_method(browser, report):
     wait_for(browser, lambda b: b.find_elements(By.LINK_TEXT, "Figures"))
     body = browser.find_element(By.TAG_NAME, "body").text
     assert "sharper regions of the loss" in body
-    assert "128 recurrent units" in body and "here 200" in body  # from the configuration
+    assert (
+        "128 recurrent units" in body and "for a learning rate of 0.01 is 200" in body
+    )  # from the configuration
     assert errors(browser) == []
 
 
@@ -106,7 +108,10 @@ def test_every_figure_is_shown_with_its_caption(browser, report, name):
     "name, words",
     [
         ("summary", ["BPTT", "three-factor", "final state", "Equal training loss"]),
-        ("configuration", ["training.learning_rate", "0.01", "curvature.tolerance"]),
+        (
+            "configuration",
+            ["training.learning_rate", "0.01", "conditions.bptt.iterations", "curvature.tolerance"],
+        ),
         ("run", ["ms per iteration", "1.12.0", "BPTT, seed 1"]),
     ],
 )

@@ -23,8 +23,9 @@ STUDY = {
         "refractory_steps": 3,
     },
     # Half of the answers of an untrained network are right: this one stops at once, or nearly so.
-    "training": {"optimiser": "adam", "batch_size": 8, "l2": 0.0, "stop_accuracy": 0.4},
-    "learning_rules": {
+    "training": {"optimiser": "adam", "batch_size": 8, "stop_accuracy": 0.4},
+    "loss": {"l2": 0.0},
+    "conditions": {
         "bptt": {"iterations": 4, "checkpoint_every": 2},
         "three_factor": {"iterations": 4, "checkpoint_every": 2},
     },
@@ -52,7 +53,7 @@ def results(checkout, config):
 def test_tables_and_figures_without_curvature(results):
     trajectories = pd.read_csv(results / "trajectories.csv")
     assert not [name for name in trajectories if "lambda" in name or name == "products"]
-    assert trajectories.groupby(["learning_rule", "seed"]).ngroups == 4
+    assert trajectories.groupby(["condition", "seed"]).ngroups == 4
     assert trajectories["fraction"].max() < 1  # all have stopped early
     assert not list(results.rglob("curvature*"))
     figures = {path.name for path in (results / "figures").iterdir()}
@@ -60,11 +61,12 @@ def test_tables_and_figures_without_curvature(results):
     assert figures == {f"{name}.{suffix}" for name in names for suffix in ("svg", "pdf", "png")}
 
 
-@pytest.mark.parametrize("rule", ["bptt", "three_factor"])
-def test_a_trial_is_that_of_the_first_seed_at_its_final_checkpoint(results, rule):
-    arrays, metadata = checkpoints.read(str(results / f"trials/{rule}.npz"), names=())
-    weights, _ = checkpoints.read(str(results / f"runs/{rule}/seed_2/checkpoints.npz"))
-    assert (metadata["learning_rule"], metadata["seed"]) == (rule, 2)
+@pytest.mark.parametrize("condition, label", [("bptt", "BPTT"), ("three_factor", "three-factor")])
+def test_a_trial_is_that_of_the_first_seed_at_its_final_checkpoint(results, condition, label):
+    arrays, metadata = checkpoints.read(str(results / f"trials/{condition}.npz"), names=())
+    weights, _ = checkpoints.read(str(results / f"runs/{condition}/seed_2/checkpoints.npz"))
+    told = (metadata["condition"], metadata["label"], metadata["seed"])
+    assert told == (condition, label, 2)
     assert metadata["iteration"] == weights["iteration"][-1]
     shapes = {name: (array.shape, array.dtype.name) for name, array in arrays.items()}
     assert shapes == {
@@ -113,7 +115,7 @@ def test_it_is_all_in_the_report(checkout, config, results, tmp_path):
     done = checkout.snakemake("--configfile", config, "--report", tmp_path / "report.html")
     assert done.returncode == 0, done.stdout
     text = (tmp_path / "report.html").read_text()
-    for part in ("raster bptt", "raster three factor", "loss and accuracy", "trained from seed"):
+    for part in ("raster BPTT", "raster three-factor", "loss and accuracy", "trained from seed"):
         assert part in text
 
 

@@ -11,7 +11,7 @@ import yaml
 from docutils.core import publish_parts
 
 from conftest import REPOSITORY
-from lsnn.config import read_study, resolve
+from lsnn.config import parse_study, read_study, resolve
 
 SPIKING = {
     "task": {"name": "store_recall"},
@@ -51,7 +51,7 @@ def test_a_task_that_makes_its_own_data_plans_no_data_job(tmp_path):
     assert "data" not in jobs and jobs["train"] == 10
 
 
-def test_a_study_of_spiking_units_plans_a_trial_a_learning_rule(tmp_path):
+def test_a_study_of_spiking_units_plans_a_trial_a_condition(tmp_path):
     jobs = planned(tmp_path, SPIKING)
     assert (jobs["train"], jobs["trial"], jobs["plot_raster"]) == (10, 2, 2)
     assert not {"data", "hessian"} & set(jobs)
@@ -61,7 +61,7 @@ def test_a_study_of_spiking_units_plans_a_trial_a_learning_rule(tmp_path):
 def test_a_ready_study_is_possible_and_plans_a_training_a_run(tmp_path, path):
     study = read_study(path)
     jobs = planned(tmp_path, yaml.safe_load(path.read_text()))
-    assert jobs["train"] == len(study.learning_rules) * len(study.seeds)
+    assert jobs["train"] == len(study.conditions) * len(study.seeds)
     assert jobs.get("hessian", 0) == (jobs["train"] if study.curvature else 0)
 
 
@@ -70,8 +70,8 @@ def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():
         read_study(REPOSITORY / f"studies/pixelwise_mnist{suffix}.yaml")
         for suffix in ("", "_short")
     )
-    assert short.learning_rules["bptt"].iterations < long_one.learning_rules["bptt"].iterations
-    same = {"name": long_one.name, "learning_rules": long_one.learning_rules}
+    assert short.conditions["bptt"].iterations < long_one.conditions["bptt"].iterations
+    same = {"name": long_one.name, "conditions": long_one.conditions}
     assert short._replace(**same) == long_one
 
 
@@ -86,8 +86,13 @@ OF_CURVATURE = {
 
 def caption(name, config):
     """Return a caption of the report, as text, for a configuration; complain of flaws in it."""
-    wildcards = types.SimpleNamespace(learning_rule="three_factor")
-    snakemake = types.SimpleNamespace(config=resolve(config), wildcards=wildcards)
+    study = parse_study(config)
+    thresholds = {study.threshold_of(name) for name in study.conditions} - {None}
+    snakemake = types.SimpleNamespace(
+        config=resolve(config),
+        wildcards=types.SimpleNamespace(condition=list(study.conditions)[-1]),
+        params={"thresholds": sorted(thresholds)},
+    )
     template = (REPOSITORY / "workflow/report" / name).read_text(encoding="utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
     text = environment.from_string(template).render(snakemake=snakemake)
@@ -118,3 +123,32 @@ def test_captions_tell_of_runs_that_stop_early(name):
     text = caption(name, {"training": {"stop_accuracy": 0.95}})
     assert "validation accuracy exceeds 0.95" in text
     assert "counts with its last value in means" in text
+
+
+SWEEP = {
+    "conditions": {
+        "bptt": {},
+        "slow": {"learning_rule": "bptt", "training": {"learning_rate": 0.001}},
+    },
+    "baseline": "slow",
+}
+
+
+@pytest.mark.parametrize("name", CAPTIONS)
+def test_captions_hold_for_several_learning_rates(name):
+    assert len(caption(name, SWEEP)) > 80
+
+
+def test_captions_name_conditions_by_their_labels():
+    assert "BPTT for 10000 iterations, BPTT, learning rate 0.001 for 10000 iterations." in caption(
+        "workflow.rst", SWEEP
+    )
+    assert "to that of BPTT, learning rate 0.001." in caption("summary.rst", SWEEP)
+    assert "that BPTT, learning rate 0.001 trained from seed 1" in caption("raster.rst", SWEEP)
+
+
+@pytest.mark.parametrize("name", ["leading_eigenvalue.rst", "eigenvalue_against_loss.rst"])
+def test_captions_tell_of_one_threshold_or_of_one_a_condition_or_of_none(name):
+    assert "2 / learning rate = 200." in caption(name, {})
+    assert "of the condition of its colour" in caption(name, SWEEP)
+    assert "2 / learning rate" not in caption(name, {"training": {"optimiser": "adam"}})

@@ -1,5 +1,7 @@
 # What all rules share: the study, where its files go, and which Python runs a script.
+import glob
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -10,19 +12,42 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
 from lsnn import mnist
-from lsnn.config import as_mapping, parse_study, resolve
-from lsnn.errors import ConfigError
-from lsnn.files import atomic_write
+from lsnn.config import as_mapping, parse_study, read_values, resolve
+from lsnn.errors import ConfigError, ResultError
+from lsnn.files import atomic_write, read_record
 from lsnn.tasks import TASKS
 
 try:
+    for path in workflow.config_settings.configfiles or ["config.yaml"]:
+        read_values(
+            path
+        )  # refuses a key that is there twice, which Snakemake passes over
     STUDY = parse_study(config)
     config.update(resolve(config))
 except ConfigError as error:
     raise WorkflowError(f"The configuration is not possible:\n{error}")
 
 RESULTS = f"results/{STUDY.name}"
-RUN = f"{RESULTS}/runs/{{learning_rule}}/seed_{{seed}}"
+RUN = f"{RESULTS}/runs/{{condition}}/seed_{{seed}}"
+
+
+def refuse_older_layout():
+    """Refuse results whose folders are named by learning rule: they would be trained anew."""
+    for path in glob.iglob(f"{RESULTS}/runs/*/seed_*/training.json"):
+        try:
+            settings = read_record(path).get("settings", {})
+        except ResultError:
+            continue  # damaged; the job that reads it says so
+        if "condition" not in settings:
+            raise WorkflowError(
+                f"{RESULTS} holds results of an earlier version, of which {path} is one: their "
+                "folders are named by learning rule, not by condition. Move the folder away, or "
+                "give the study another name (--config name=...)"
+            )
+        return
+
+
+refuse_older_layout()
 
 # The resolved configuration, which all scripts read. It is nobody's input, because jobs are to be rerun
 # for the values that they depend on and for no others; those are their params.
@@ -45,13 +70,13 @@ MEM_MB = 6000 if STUDY.on_gpu or STUDY.spiking else 1500
 
 
 wildcard_constraints:
-    learning_rule="|".join(STUDY.learning_rules),
+    condition="|".join(map(re.escape, STUDY.conditions)),
     seed="|".join(str(seed) for seed in STUDY.seeds),
 
 
 def of_all_runs(path):
-    """Return the file of every run that a pattern with {learning_rule} and {seed} stands for."""
-    return expand(path, learning_rule=STUDY.learning_rules, seed=STUDY.seeds)
+    """Return the file of every run that a pattern with {condition} and {seed} stands for."""
+    return expand(path, condition=STUDY.conditions, seed=STUDY.seeds)
 
 
 def write_configuration():

@@ -8,9 +8,9 @@ rule hessian:
         curvature=f"{RUN}/curvature.csv",
         record=f"{RUN}/curvature.json",
     log:
-        f"{RESULTS}/logs/hessian/{{learning_rule}}/seed_{{seed}}.log",
+        f"{RESULTS}/logs/hessian/{{condition}}/seed_{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/hessian/{{learning_rule}}/seed_{{seed}}.tsv"
+        f"{RESULTS}/benchmarks/hessian/{{condition}}/seed_{{seed}}.tsv"
     conda:
         f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
     threads: 1

@@ -7,6 +7,10 @@ if STUDY.curvature:
         "eigenvalue_against_loss",
         "generalization_gap",
     ]
+# 2 / learning rate of the conditions that have it, for the captions.
+THRESHOLDS = {STUDY.threshold_of(name) for name in STUDY.conditions} - {None}
+if STUDY.sweeps:
+    FIGURE_NAMES.append("learning_rate_sweep")
 FIGURES = expand(
     f"{RESULTS}/figures/{{name}}.{{suffix}}",
     name=FIGURE_NAMES,
@@ -47,8 +51,8 @@ rule plot:
         "../../envs/workflow.yaml"
     params:
         config=CONFIG,
-        learning_rate=STUDY.training.learning_rate,
-        plain_descent=STUDY.plain_descent,
+        conditions=as_mapping(STUDY.conditions),
+        thresholds=sorted(THRESHOLDS),
         folder=subpath(output[0], parent=True),
     shell:
         "python scripts/plot.py --config {params.config}"

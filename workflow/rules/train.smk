@@ -9,9 +9,9 @@ rule train:
         learning_curve=f"{RUN}/learning_curve.csv",
         record=f"{RUN}/training.json",
     log:
-        f"{RESULTS}/logs/train/{{learning_rule}}/seed_{{seed}}.log",
+        f"{RESULTS}/logs/train/{{condition}}/seed_{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train/{{learning_rule}}/seed_{{seed}}.tsv"
+        f"{RESULTS}/benchmarks/train/{{condition}}/seed_{{seed}}.tsv"
     priority: 1  # the longer jobs first, so that no core is idle at the end
     conda:
         f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
@@ -24,10 +24,10 @@ rule train:
         python=MODEL_PYTHON,
         config=CONFIG,
         settings=lambda wildcards: STUDY.training_settings(
-            wildcards.learning_rule, int(wildcards.seed)
+            wildcards.condition, int(wildcards.seed)
         ),
         folder=subpath(output.checkpoints, parent=True),
     shell:
         "{params.python} scripts/train.py --config {params.config}"
-        " --learning-rule {wildcards.learning_rule} --seed {wildcards.seed}"
+        " --condition {wildcards.condition} --seed {wildcards.seed}"
         " --output {params.folder} --threads {threads} > {log} 2>&1"

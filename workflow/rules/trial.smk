@@ -1,8 +1,8 @@
-# One test example in one network a learning rule: its spikes are recorded, and drawn.
-TRIAL = f"{RESULTS}/trials/{{learning_rule}}.npz"
+# One test example in one network a condition: its spikes are recorded, and drawn.
+TRIAL = f"{RESULTS}/trials/{{condition}}.npz"
 FIGURES += expand(
-    f"{RESULTS}/figures/raster_{{learning_rule}}.{{suffix}}",
-    learning_rule=STUDY.learning_rules,
+    f"{RESULTS}/figures/raster_{{condition}}.{{suffix}}",
+    condition=STUDY.conditions,
     suffix=["svg", "pdf", "png"],
 )
 
@@ -15,13 +15,13 @@ rule trial:
     input:
         data=ancient(DATA),  # verified by every job; its date says nothing
         environment=MODEL_ENVIRONMENT,
-        checkpoints=f"{RESULTS}/runs/{{learning_rule}}/seed_{STUDY.seeds[0]}/checkpoints.npz",
+        checkpoints=f"{RESULTS}/runs/{{condition}}/seed_{STUDY.seeds[0]}/checkpoints.npz",
     output:
         TRIAL,
     log:
-        f"{RESULTS}/logs/trial/{{learning_rule}}.log",
+        f"{RESULTS}/logs/trial/{{condition}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/trial/{{learning_rule}}.tsv"
+        f"{RESULTS}/benchmarks/trial/{{condition}}.tsv"
     conda:
         f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
     threads: 1
@@ -43,19 +43,19 @@ rule plot_raster:
         TRIAL,
     output:
         report(
-            f"{RESULTS}/figures/raster_{{learning_rule}}.svg",
+            f"{RESULTS}/figures/raster_{{condition}}.svg",
             caption="../report/raster.rst",
             category="Figures",
             labels=lambda wildcards: {
-                "figure": f"raster {wildcards.learning_rule.replace('_', ' ')}"
+                "figure": f"raster {STUDY.conditions[wildcards.condition].label}"
             },
         ),
-        f"{RESULTS}/figures/raster_{{learning_rule}}.pdf",
-        f"{RESULTS}/figures/raster_{{learning_rule}}.png",
+        f"{RESULTS}/figures/raster_{{condition}}.pdf",
+        f"{RESULTS}/figures/raster_{{condition}}.png",
     log:
-        f"{RESULTS}/logs/plot_raster/{{learning_rule}}.log",
+        f"{RESULTS}/logs/plot_raster/{{condition}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/plot_raster/{{learning_rule}}.tsv"
+        f"{RESULTS}/benchmarks/plot_raster/{{condition}}.tsv"
     conda:
         "../../envs/workflow.yaml"
     params:

@@ -24,7 +24,7 @@ import floor
 from hessian import measure
 from lsnn import backend, checkpoints
 from lsnn.config import parse_study, read_study
-from lsnn.curvature import hessian_of
+from lsnn.hessian import hessian_of
 from lsnn.learning_rules import BPTT, new_rule
 from lsnn.network import network_of
 from lsnn.randomness import generator
@@ -80,7 +80,7 @@ def measure_training(study, network):
     """Return the figures of training iterations and of an evaluation pass."""
     figures = {}
     batch, iterations = study.training.batch_size, itertools.count()
-    weights = network.initial_weights(generator(SEED, "weights"))
+    weights = network.initial_weights()
     for rule in study.conditions:
         trainer = Trainer(network, new_rule({"name": rule}), study.training, weights)
         times = in_turn(
@@ -106,10 +106,9 @@ def measure_training(study, network):
 
 def measure_long_sequences(study):
     """Return the figures of iterations of pixel-wise MNIST, after the first, which is slow."""
-    network = network_of(study)
-    network.draw_delays(generator(SEED, "delays"))
-    weights, rewiring = start_of_run(network, study.training, SEED)
-    trainer = Trainer(network, BPTT(), study.training, weights, SEED, rewiring=rewiring)
+    network = network_of(study.training_settings("bptt", SEED), study.data, SEED)
+    weights, rewiring = start_of_run(network)
+    trainer = Trainer(network, BPTT(), study.training, weights, rewiring=rewiring)
     batch, iterations = study.training.batch_size, itertools.count()
     calls = {
         "floor": floor.Floor(floor.delayed_step, network, batch),
@@ -334,8 +333,8 @@ def measure_all(study, network, folder):
     log("jobs measured")
     figures.update(measure_training(study, network))
     log("training measured")
-    hessian = hessian_of(network, study, SEED)
-    hessian.move_to(network.initial_weights(generator(SEED, "weights")))
+    hessian = hessian_of(network, study.curvature)
+    hessian.move_to(network.initial_weights())
     figures.update(measure_products(study, network, hessian))
     log("Hessian-vector products measured")
     long_one = read_study(os.path.join(REPOSITORY, "studies", "pixelwise_mnist.yaml"))
@@ -343,7 +342,7 @@ def measure_all(study, network, folder):
     log("pixel-wise MNIST measured")
     comparisons, runs = [], []
     for rule, source in sources.items():
-        arrays = checkpoints.read_run(source, study, network)[0]
+        arrays = checkpoints.read_run(source, study.curvature_settings())[0]
         seconds, products, compared = follow(hessian, arrays, study.curvature.tolerance)
         figures[rule + " eigenvalues"] = spread(seconds)
         figures[rule + " products"] = spread(products)
@@ -370,7 +369,7 @@ def main():
     data = os.path.abspath(arguments.data)
     tensorflow = "1.12" if version.startswith("1.12.") else "2"
     study = parse_study({"tensorflow": tensorflow, "data": data})
-    network = network_of(study)
+    network = network_of(study.curvature_settings(), study.data, SEED)
     with tempfile.TemporaryDirectory() as folder:
         result = measure_all(study, network, folder)
     result["tensorflow"] = version

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from lsnn.backend import tf
 from lsnn.connectivity import by_delay, without_autapses
-from lsnn.learning_rules import LearningRule
+from lsnn.learning_rules.base import LearningRule
 
 
 class CellState(NamedTuple):
@@ -21,7 +21,8 @@ class Cell(object):
 
         I_t = x_t w_in + G(z_{t-1}) offdiag(w_rec)
 
-    where a synapse of delay d has x_{t-d} and z_{t-1-d} in place of x_t and z_{t-1}.
+    (the rule may also replace the derivatives of the product). A synapse of delay d has x_{t-d} and
+    z_{t-1-d} in place of x_t and z_{t-1}.
 
     It can be called as TensorFlow's own recurrent cells are, and so be used in their place:
     ``tf.nn.dynamic_rnn(cell, inputs, dtype=tf.float32)`` on TensorFlow 1.12.
@@ -62,7 +63,7 @@ class Cell(object):
         underway = tuple(tf.zeros(shape) for _ in range(self.n_delays - 1))
         return CellState(self.neurons.zero_state(batch_size), underway)
 
-    def __call__(self, inputs, state, scope=None, noise=None):
+    def __call__(self, inputs, state, scope=None, noise=None, step=None):
         """Return the output (batch, units) of a step and the state after it.
 
         Args:
@@ -70,8 +71,11 @@ class Cell(object):
             state: :class:`CellState` after the step before.
             scope: of no effect, like the dtype of :meth:`zero_state`; TensorFlow gives both.
             noise: current that is added (batch, units), if any.
+            step: number of the step, for learning rules that ask for it.
         """
-        recurrent = tf.matmul(self._rule.recurrent_input(state.neurons.z), self._w_rec)
+        distance = self.neurons.distance(state.neurons)
+        z = self._rule.recurrent_input(state.neurons.z, distance, step)
+        recurrent = self._rule.recurrent_product(z, self._w_rec)
         currents = tf.matmul(tf.cast(inputs, tf.float32), self._w_in) + recurrent
         underway = ()
         if self.n_delays > 1:

@@ -2,9 +2,10 @@
 
 A file is a plain npz, readable by numpy alone: float32 arrays stacked over the C checkpoints,
 ``w_in`` (C, n_in, N), ``w_rec`` (C, N, N) [pre, post], ``w_out`` (C, N, n_out) and ``b_out``
-(C, n_out), the int64 array ``iteration`` (C), and two texts: ``metadata``, a JSON mapping that says
-what made the file, and ``sha256``, which covers all the rest. The state of an unfinished job is
-kept in the same format, with arrays of its own.
+(C, n_out), the int64 array ``iteration`` (C), what the learning rule drew for the run, if anything,
+as ``rule/<name>``, and two texts: ``metadata``, a JSON mapping that says what made the file, and
+``sha256``, which covers all the rest. The state of an unfinished job is kept in the same format,
+with arrays of its own.
 """
 
 import hashlib
@@ -14,9 +15,8 @@ import zipfile
 
 import numpy as np
 
-from lsnn.config import differences
 from lsnn.errors import ResultError
-from lsnn.files import atomic_write, canonical_json
+from lsnn.files import atomic_write, canonical_json, differences
 from lsnn.network import PARAMETERS
 
 FORMAT_VERSION = 1
@@ -64,28 +64,26 @@ def read(path, names=("iteration",) + PARAMETERS):
     return content, metadata
 
 
-def read_run(path, study, network):
+def read_run(path, settings):
     """Return the arrays of a checkpoint file, its condition and its seed.
 
     Args:
         path: the file.
-        study: :class:`lsnn.config.Study` that it has to belong to.
-        network: that of the study.
+        settings: mapping with the ``task``, ``network`` and ``loss`` that it has to be of.
 
     Raises:
-        ResultError: the file is damaged, or of another network, task or loss than the study's.
+        ResultError: the file is damaged, or of another network, task or loss.
     """
     arrays, metadata = read(path)
     parts = ("task", "network", "loss")
-    there, wanted = metadata.get("settings", {}), study.curvature_settings()
+    there = metadata.get("settings", {})
     lines = differences(
-        {part: there.get(part) for part in parts}, {part: wanted[part] for part in parts}
+        {part: there.get(part) for part in parts}, {part: settings[part] for part in parts}
     )
     if lines:
         raise ResultError(
             "{}: of another configuration than the study:\n{}".format(path, "\n".join(lines))
         )
-    check_shapes(path, arrays, network.shapes)
     return arrays, there["condition"], there["seed"]
 
 

@@ -13,10 +13,21 @@ import yaml
 from lsnn import options
 from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES, new_rule
+from lsnn.network import LOSS, NETWORK, LossSettings, NetworkSettings
 from lsnn.neurons import NEURONS
-from lsnn.options import choice, impossible, integer, number, section, suggestion, text
-from lsnn.rewiring import is_rewired
+from lsnn.options import (
+    choice,
+    impossible,
+    integer,
+    meanings,
+    named,
+    number,
+    section,
+    suggestion,
+    text,
+)
 from lsnn.tasks import TASKS
+from lsnn.training import TRAINING, TrainingSettings
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
 COMMITTED = "committed"
@@ -30,149 +41,6 @@ NO_CURVATURE_OF_SPIKES = (
 # What names files and folders.
 NAME = {"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": 100}
 
-NETWORK = OrderedDict(
-    neurons=text(
-        "Name of the neuron model. rate - leaky rectified-linear units; lif - spiking leaky "
-        "integrate-and-fire units; alif - the same, `n_adaptive` of them with adaptive thresholds.",
-        "rate",
-        enum=list(NEURONS),
-    ),
-    n_units=integer("Number N of recurrent units.", 128, "units", minimum=2, maximum=100000),
-    n_adaptive=integer(
-        "How many of the units, the last ones, have an adaptive threshold.",
-        0,
-        "units",
-        minimum=0,
-        maximum=100000,
-    ),
-    tau_m=number(
-        "Membrane time constant. The membrane keeps exp(-dt / tau_m) of its value from step to "
-        "step, which is 0 in float32 for the default.",
-        0.01,
-        "ms",
-        exclusiveMinimum=0,
-        maximum=1000000,
-    ),
-    tau_out=number(
-        "Time constant of the readout trace.", 0.01, "ms", exclusiveMinimum=0, maximum=1000000
-    ),
-    threshold=number("Threshold of a unit without adaptation.", 0.0, minimum=0, maximum=1000000),
-    tau_adaptation=number(
-        "Time constant of the adaptive threshold.", 30.0, "ms", exclusiveMinimum=0, maximum=1000000
-    ),
-    beta=number(
-        "Strength of the adaptation of the adaptive units.", 1.8, minimum=0, maximum=1000000
-    ),
-    refractory_steps=integer(
-        "Steps after a spike in which a spiking unit cannot spike again.",
-        0,
-        "steps",
-        minimum=0,
-        maximum=1000,
-    ),
-    dampening=number(
-        "Height of the pseudo-derivative of a spiking unit.", 0.3, exclusiveMinimum=0, maximum=1000
-    ),
-    input_noise=number(
-        "Standard deviation of the noise in the input current of a spiking unit.",
-        0.0,
-        minimum=0,
-        maximum=1000,
-    ),
-    n_delays=integer(
-        "How many synaptic delays there are: each input and recurrent synapse has one of 0 to "
-        "`n_delays` - 1 steps, drawn uniformly, beside the one step that a spike always takes from "
-        "unit to unit.",
-        1,
-        "steps",
-        minimum=1,
-        maximum=1000,
-    ),
-    connectivity=number(
-        "Fraction of the synapses of w_in, w_rec and w_out that exist. Below 1 they are rewired "
-        "along training by DEEP R, their number being constant.",
-        1.0,
-        exclusiveMinimum=0,
-        maximum=1,
-    ),
-    excitatory={
-        "description": "Dale's law: fraction of the inputs and of the units whose outgoing weights "
-        'are all positive, those of the others being negative; "none" - signs are free.',
-        "unit": "1",
-        "anyOf": [{"enum": ["none"]}, {"type": "number", "minimum": 0, "maximum": 1}],
-        "default": "none",
-    },
-)
-
-LOSS = OrderedDict(
-    l2=number(
-        "Coefficient of the L2 term l2 / 2 (|w_in|^2 + |w_rec|^2 + |w_out|^2).",
-        0.01,
-        minimum=0,
-        maximum=1000,
-    ),
-    rate_cost=number(
-        "Coefficient c of the firing-rate term c sum_j (r_j - target_rate)^2, r_j being the mean "
-        "output of unit j over batch and steps, in 1 / ms.",
-        0.0,
-        "ms^2",
-        minimum=0,
-        maximum=1000000,
-    ),
-    target_rate=number(
-        "Firing rate that the firing-rate term pulls every unit to.",
-        10.0,
-        "Hz",
-        minimum=0,
-        maximum=1000,
-    ),
-)
-
-TRAINING = OrderedDict(
-    optimiser=choice(
-        "sgd - plain gradient descent; adam - Adam with its usual constants.",
-        ["sgd", "adam"],
-        "sgd",
-    ),
-    learning_rate=number("Step size of the optimiser.", 0.01, exclusiveMinimum=0, maximum=1000),
-    decay_factor=number(
-        "What the learning rate is multiplied by every `decay_every` iterations.",
-        1.0,
-        exclusiveMinimum=0,
-        maximum=1,
-    ),
-    decay_every=integer(
-        "Iterations between two decays of the learning rate.",
-        50000,
-        "iterations",
-        minimum=1,
-        maximum=100000000,
-    ),
-    batch_size=integer(
-        "Examples in a training batch.", 256, "examples", minimum=1, maximum=1000000
-    ),
-    l1=number(
-        "DEEP R's pull on the magnitude of every weight, learning_rate x l1 an iteration.",
-        0.0,
-        minimum=0,
-        maximum=1000,
-    ),
-    temperature=number(
-        "DEEP R's temperature: every weight moves by sqrt(2 learning_rate temperature) times a "
-        "standard normal number an iteration.",
-        0.0,
-        minimum=0,
-        maximum=1000,
-    ),
-    stop_accuracy=number(
-        "Training ends at the first checkpoint whose validation accuracy exceeds this; 1 - never "
-        "before its last iteration.",
-        1.0,
-        exclusiveMinimum=0,
-        maximum=1,
-    ),
-)
-
 CURVATURE = OrderedDict(
     split=choice(
         "Part of the data whose loss is differentiated.",
@@ -183,15 +51,14 @@ CURVATURE = OrderedDict(
         "Examples of the split, drawn once a seed, over which the loss is averaged.",
         256,
         "examples",
-        minimum=1,
-        maximum=1000000,
+        least=1,
     ),
     tolerance=number(
         "Relative tolerance of an eigenvalue: it has converged when |Hv - lambda v| / |lambda|, "
         "with |v| = 1, is at most this.",
         1.0e-3,
-        minimum=1.0e-5,
-        maximum=0.1,
+        least=1.0e-5,
+        most=0.1,
     ),
     parameters={
         "description": "Parameters with respect to which the loss is differentiated: all their "
@@ -205,15 +72,52 @@ CURVATURE = OrderedDict(
     },
 )
 
-ITERATIONS = {"unit": "iterations", "minimum": 1, "maximum": 100000000}
+CONDITION = section(
+    "A condition.",
+    OrderedDict(
+        learning_rule=named(
+            "Learning rule; if left out, that of the condition's name: " + meanings(LEARNING_RULES),
+            LEARNING_RULES,
+        ),
+        training={
+            "type": "object",
+            "description": "What it has in place of the study's settings of training.",
+            "properties": {
+                key: {part: said for part, said in option.items() if part != "default"}
+                for key, option in TRAINING.items()
+            },
+            "additionalProperties": False,
+        },
+        iterations=integer("Training iterations of a run.", 10000, "iterations", least=1),
+        checkpoint_every=integer(
+            "Iterations between checkpoints; divides `iterations`. The first checkpoint is the "
+            "initial state, the last one the final state.",
+            250,
+            "iterations",
+            least=1,
+        ),
+        label=text(
+            "What it is called in figures and tables; if left out, its rule with options, and its "
+            "settings of training.",
+            minLength=1,
+            maxLength=100,
+        ),
+    ),
+)
 
 # Keys of earlier versions, and where their values stand now.
 MOVED = {"training." + key: "loss." + key for key in LOSS}
+MOVED.update(
+    {
+        "network." + key: "network.neurons." + key
+        for neurons in NEURONS.values()
+        for key in neurons.options
+    }
+)
+MOVED.update({"training." + key: "network.rewiring." + key for key in ("l1", "temperature")})
+MOVED["network.connectivity"] = "network.rewiring.connectivity"
 
-# The sections of a study as immutable values, with the options above as fields.
-NetworkSettings = namedtuple("NetworkSettings", NETWORK)
-LossSettings = namedtuple("LossSettings", LOSS)
-TrainingSettings = namedtuple("TrainingSettings", TRAINING)
+# The section as an immutable value, with the options above as fields.
 CurvatureSettings = namedtuple("CurvatureSettings", CURVATURE)
 
 
@@ -250,7 +154,7 @@ class Study(NamedTuple):
     @property
     def spiking(self) -> bool:
         """Whether the units emit spikes."""
-        return NEURONS[self.network.neurons].spiking
+        return NEURONS[self.network.neurons["name"]].spiking
 
     def training_of(self, condition: str) -> TrainingSettings:
         """Return the settings of training of a condition."""
@@ -401,8 +305,8 @@ def resolve(values: dict) -> dict:
     outdated = _outdated(values)
     if outdated:
         raise ConfigError("\n".join(outdated))
-    values = _spelt_out(values)
-    problems, values = options.check(schema_for(values), values)
+    values = _with_conditions(values)
+    problems, values = options.check(*options.for_values(_schema(values), values))
     for condition in values["conditions"].values():
         if "label" not in condition and "name" in condition["learning_rule"]:
             condition["label"] = default_label(condition)
@@ -414,8 +318,13 @@ def resolve(values: dict) -> dict:
 
 
 def schema_for(values: dict) -> dict:
-    """Return the schema with the keys of the task, rules and curvature that values ask for."""
-    values = _spelt_out(values)
+    """Return the schema of the configuration, with the options of what values name."""
+    values = _with_conditions(values)
+    return options.for_values(_schema(values), values)[0]
+
+
+def _schema(values):
+    """Return the schema with the conditions and the kind of curvature that values ask for."""
     curvature = section("The Hessian of the loss, at every checkpoint.", CURVATURE)
     if not isinstance(values.get("curvature", {}), dict):
         curvature = {
@@ -451,12 +360,7 @@ def schema_for(values: dict) -> dict:
                 "data",
                 pattern="^[^~]",
             ),
-            task=options.named(
-                "What the network learns. " + _meanings(TASKS),
-                TASKS,
-                values.get("task", {}),
-                "sequential_mnist",
-            ),
+            task=named("What the network learns: " + meanings(TASKS), TASKS, "sequential_mnist"),
             network=section("The recurrent network.", NETWORK),
             loss=section("The terms of the loss beside that of the task.", LOSS),
             training=section("Stochastic gradient descent.", TRAINING),
@@ -465,7 +369,7 @@ def schema_for(values: dict) -> dict:
                 "description": "What is compared, each under a name that names its folder.",
                 "minProperties": 1,
                 "propertyNames": dict(NAME, type="string"),
-                "properties": {name: _condition(one) for name, one in conditions.items()},
+                "properties": {name: CONDITION for name in conditions},
                 "additionalProperties": False,
             },
             baseline=text(
@@ -492,72 +396,23 @@ def schema_for(values: dict) -> dict:
     )
 
 
-def _condition(value):
-    """Return the schema of a condition, with the options of the rule that it has."""
-    rule = value.get("learning_rule", {}) if isinstance(value, dict) else {}
-    return section(
-        "A condition.",
-        OrderedDict(
-            learning_rule=options.named(
-                "Learning rule; if left out, that of the condition's name. "
-                + _meanings(LEARNING_RULES),
-                LEARNING_RULES,
-                rule,
-            ),
-            training={
-                "type": "object",
-                "description": "What it has in place of the study's settings of training.",
-                "properties": {
-                    key: {part: said for part, said in option.items() if part != "default"}
-                    for key, option in TRAINING.items()
-                },
-                "additionalProperties": False,
-            },
-            iterations=integer("Training iterations of a run.", 10000, **ITERATIONS),
-            checkpoint_every=integer(
-                "Iterations between checkpoints; divides `iterations`. The first checkpoint is the "
-                "initial state, the last one the final state.",
-                250,
-                **ITERATIONS,
-            ),
-            label=text(
-                "What it is called in figures and tables; if left out, its rule with options, and "
-                "its settings of training.",
-                minLength=1,
-                maxLength=100,
-            ),
-        ),
-    )
-
-
-def _meanings(registry):
-    """Return names of a registry with the first sentences of their classes' documentation."""
-    meanings = [
-        "{} - {}".format(name, one.__doc__.splitlines()[0].rstrip("."))
-        for name, one in registry.items()
-    ]
-    return "; ".join(meanings) + "."
-
-
-def _spelt_out(values):
-    """Return values with the default conditions, and with rules and task as mappings."""
-    values = dict(values)
-    if "task" in values:
-        values["task"] = options.by_name(values["task"])
-    conditions = values.setdefault("conditions", DEFAULT_CONDITIONS)
+def _with_conditions(values):
+    """Return values with the default conditions, each with its learning rule as a mapping."""
+    conditions = values.get("conditions", DEFAULT_CONDITIONS)
     if isinstance(conditions, dict):
-        values["conditions"] = {
+        conditions = {
             name: dict(one, learning_rule=_rule_of(str(name), one))
             if isinstance(one, dict)
             else one
             for name, one in conditions.items()
         }
-    return values
+    return dict(values, conditions=conditions)
 
 
 def _rule_of(name, condition):
     """Return the learning rule of a condition as a mapping; where none is named, by its name."""
-    rule = options.by_name(condition.get("learning_rule", name))
+    rule = condition.get("learning_rule", name)
+    rule = {"name": rule} if isinstance(rule, str) else rule
     return dict({"name": name}, **rule) if isinstance(rule, dict) else rule
 
 
@@ -573,11 +428,16 @@ def _outdated(values):
     if "learning_rules" in values:
         conditions = yaml.safe_dump({"conditions": values["learning_rules"]}, sort_keys=False)
         lines.append("learning_rules: is now called conditions; write\n" + conditions.rstrip())
-    for old, new in MOVED.items():
-        (part, key), (new_part, _) = old.split("."), new.split(".")
+    for old, new in sorted(MOVED.items()):
+        part, key = old.split(".")
         if isinstance(values.get(part), dict) and key in values[part]:
-            value = json.dumps(values[part][key], default=str)
-            lines.append("{}: has moved; write {}: {{{}: {}}}".format(old, new_part, key, value))
+            outer, inner, *last = new.split(".")
+            text = "{}: {}".format((last or [inner])[0], json.dumps(values[part][key], default=str))
+            neurons = values[part].get("neurons", "rate")
+            if inner == "neurons" and isinstance(neurons, str):
+                text = "name: {}, {}".format(neurons, text)
+            write = "{}: {{{}: {{{}}}}}" if last else "{0}: {{{2}}}"
+            lines.append("{}: has moved; write {}".format(old, write.format(outer, inner, text)))
     return lines
 
 
@@ -596,12 +456,12 @@ def documentation() -> str:
         "# Configuration",
         "",
         "Generated by `python -m lsnn.config` from the declarations in the code. A key that is "
-        "left out has its default. A task or a learning rule without options can be written as "
-        "its name alone.",
+        "left out has its default. A task, neurons or a learning rule can be written as its name "
+        "alone.",
     ]
-    schema = schema_for({"conditions": {"NAME": {"learning_rule": "bptt"}}})
-    lines += _table("A study", schema)
-    for kind, registry in [("Task", TASKS), ("Learning rule", LEARNING_RULES)]:
+    lines += _table("A study", _schema({"conditions": {"NAME": {}}}))
+    kinds = [("Task", TASKS), ("Neurons", NEURONS), ("Learning rule", LEARNING_RULES)]
+    for kind, registry in kinds:
         for name, one in registry.items():
             if one.options:
                 lines += _table("{} `{}`".format(kind, name), section("", one.options))
@@ -638,19 +498,6 @@ def as_mapping(value):
     return value
 
 
-def differences(found: dict, wanted: dict, path: str = "") -> List[str]:
-    """Return a line for every key in which two mappings of settings differ."""
-    lines = []
-    for key in sorted(set(found) | set(wanted)):
-        name = ".".join(filter(None, [path, key]))
-        a, b = found.get(key), wanted.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
-            lines += differences(a, b, name)
-        elif a != b:
-            lines.append("{}: {} there, {} wanted".format(name, json.dumps(a), json.dumps(b)))
-    return lines
-
-
 def _add_contradictions(problems, values):
     """Add a line for every value that only another value makes impossible.
 
@@ -667,10 +514,9 @@ def _add_contradictions(problems, values):
             problems.setdefault(key, impossible(value, what))
 
     network, curvature, training = values["network"], values["curvature"], values["training"]
-    neurons = NEURONS[network["neurons"]]
+    neurons = network["neurons"]
     task = TASKS[values["task"]["name"]]
     conditions = values["conditions"]
-    kind = "network.neurons"
 
     require(values["name"] != COMMITTED, "name", values["name"], "any other name")
     if values["baseline"] not in conditions:
@@ -691,34 +537,22 @@ def _add_contradictions(problems, values):
         own = "a label of its own, which no other condition has"
         require(labels.count(label) < 2, path + "label", label, own, "conditions")
 
-    n_units, n_adaptive = network["n_units"], network["n_adaptive"]
-    at_most = "at most network.n_units = {}".format(n_units)
-    require(n_adaptive <= n_units, "network.n_adaptive", n_adaptive, at_most, "network.n_units")
-    if neurons.spiking:
-        value = network["threshold"]
-        require(value > 0.0, "network.threshold", value, "> 0 for spiking units", kind)
+    key, n_adaptive = "network.neurons.n_adaptive", neurons.get("n_adaptive", 0)
+    at_most = "at most network.n_units = {}".format(network["n_units"])
+    require(n_adaptive <= network["n_units"], key, n_adaptive, at_most, "network.n_units")
+    if NEURONS[neurons["name"]].spiking:
         none = curvature == NO_CURVATURE
-        require(none, "curvature", curvature, NO_CURVATURE_OF_SPIKES, kind)
-        n_allowed = "0 for lif, whose units do not adapt; choose alif"
-        require(neurons.adapts or not n_adaptive, "network.n_adaptive", n_adaptive, n_allowed, kind)
-    else:
-        for key in ("refractory_steps", "input_noise"):
-            require(
-                network[key] == 0, "network." + key, network[key], "0: units do not spike", kind
-            )
+        require(none, "curvature", curvature, NO_CURVATURE_OF_SPIKES, "network.neurons")
+    for key in ("l1", "temperature"):
+        value, path = network["rewiring"][key], "network.rewiring."
+        of_deep_r = "0, for only rewired weights have it ({}connectivity below 1)".format(path)
+        rewired = network["rewiring"]["connectivity"] < 1.0
+        require(rewired or value == 0.0, path + key, value, of_deep_r, path + "connectivity")
 
     settings = {"training.": training}
     for name, condition in conditions.items():
         settings["conditions.{}.training.".format(name)] = condition["training"]
     for path, given in settings.items():
-        if not is_rewired(network["connectivity"], network["excitatory"]):
-            of_deep_r = (
-                "0, for only rewired weights have it (network.connectivity below 1, or "
-                "network.excitatory)"
-            )
-            for key in ("l1", "temperature"):
-                value = given.get(key, 0.0)
-                require(value == 0.0, path + key, value, of_deep_r, "network")
         _require_examples(require, task, path + "batch_size", given.get("batch_size", 1), "train")
     if curvature != NO_CURVATURE:
         parameters = curvature["parameters"]

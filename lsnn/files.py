@@ -125,6 +125,19 @@ def canonical_json(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
+def differences(found, wanted, path=""):
+    """Return a line for every key in which two mappings of settings differ."""
+    lines = []
+    for key in sorted(set(found) | set(wanted)):
+        name = ".".join(filter(None, [path, key]))
+        a, b = found.get(key), wanted.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            lines += differences(a, b, name)
+        elif a != b:
+            lines.append("{}: {} there, {} wanted".format(name, json.dumps(a), json.dumps(b)))
+    return lines
+
+
 def write_record(path, record):
     """Write a JSON-able mapping to ``path``, with a ``format_version``, and its own ``sha256``."""
     record = dict(record, format_version=RECORD_VERSION)

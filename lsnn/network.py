@@ -1,6 +1,6 @@
 """A recurrent network over time: inputs -> logits and loss."""
 
-from collections import OrderedDict
+from collections import OrderedDict, namedtuple
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,9 +8,56 @@ import numpy as np
 from lsnn.backend import new_session, standard_normal, tf
 from lsnn.cell import Cell
 from lsnn.connectivity import half_squared_norm, initial_weights, synaptic_delays
-from lsnn.neurons import NEURONS, decay, low_pass
+from lsnn.learning_rules.base import LearningRule
+from lsnn.neurons import NEURONS, decay, low_pass, new_neurons
+from lsnn.options import integer, meanings, named, number, section
+from lsnn.randomness import generator
+from lsnn.rewiring import REWIRING
 from lsnn.scan import scan
 from lsnn.tasks import new_task
+
+FREE_SIGNS = "none"  # network.excitatory without Dale's law
+
+NETWORK = OrderedDict(
+    neurons=named("Neuron model: " + meanings(NEURONS), NEURONS, "rate"),
+    n_units=integer("Number N of recurrent units.", 128, "units", least=2, most=100000),
+    tau_out=number("Time constant of the readout trace.", 0.01, "ms", above=0),
+    n_delays=integer(
+        "How many synaptic delays there are: each input and recurrent synapse has one of 0 to "
+        "`n_delays` - 1 steps, drawn uniformly, beside the one step that a spike always takes from "
+        "unit to unit.",
+        1,
+        "steps",
+        least=1,
+        most=1000,
+    ),
+    excitatory={
+        "description": "Dale's law: fraction of the inputs and of the units whose outgoing weights "
+        'are all positive, those of the others being negative; "none" - signs are free.',
+        "unit": "1",
+        "anyOf": [{"enum": [FREE_SIGNS]}, {"type": "number", "minimum": 0, "maximum": 1}],
+        "default": FREE_SIGNS,
+    },
+    rewiring=section("Which synapses exist.", REWIRING),
+)
+
+LOSS = OrderedDict(
+    l2=number(
+        "Coefficient of the L2 term l2 / 2 (|w_in|^2 + |w_rec|^2 + |w_out|^2).", 0.01, least=0
+    ),
+    rate_cost=number(
+        "Coefficient c of the firing-rate term c sum_j (r_j - target_rate)^2, r_j being the mean "
+        "output of unit j over batch and steps, in 1 / ms.",
+        0.0,
+        "ms^2",
+        least=0,
+    ),
+    target_rate=number("Firing rate that the firing-rate term pulls to.", 10.0, "Hz", least=0),
+)
+
+# The sections of a study as immutable values, with the options above as fields.
+NetworkSettings = namedtuple("NetworkSettings", NETWORK)
+LossSettings = namedtuple("LossSettings", LOSS)
 
 # Names of the parameters, in the order in which they are always given.
 PARAMETERS = ("w_in", "w_rec", "w_out", "b_out")
@@ -55,21 +102,26 @@ class Network(object):
         y_t = s_t w_out + b_out
 
     Args:
-        settings: :class:`lsnn.config.NetworkSettings`.
-        task: what is learned, see :mod:`lsnn.tasks`.
-        l2: coefficient of the L2 term of the loss.
-        rate_cost, target_rate: of its firing-rate term, in ms^2 and Hz.
+        settings: :class:`NetworkSettings`.
+        loss: :class:`LossSettings`.
+        task: what is learned, :class:`lsnn.tasks.base.Task`.
+        seed: of the run; initial weights and synaptic delays are drawn from it.
+
+    Attributes:
+        delays: of the synapses in steps, arrays by name; None where there are none.
     """
 
-    def __init__(self, settings, task, l2, rate_cost=0.0, target_rate=0.0):
+    def __init__(self, settings, loss, task, seed=0):
         self.settings = settings
-        self.neurons = NEURONS[settings.neurons](settings)
+        self.neurons = new_neurons(settings.neurons, settings.n_units)
         self.kappa = decay(settings.tau_out)
         self.task = task
-        self.l2 = l2
-        self.rate_cost = rate_cost
-        self.target_rate = target_rate
+        self.seed = seed
+        self.terms = loss
         self.delays = None
+        if settings.n_delays > 1:
+            sizes = (task.n_in, settings.n_units, settings.n_delays)
+            self.delays = synaptic_delays(*sizes, generator=generator(seed, "delays"))
 
     @property
     def shapes(self):
@@ -83,16 +135,15 @@ class Network(object):
         """Names of the parameters that are trained: all but the bias where a task has none."""
         return [name for name in PARAMETERS if name != "b_out" or self.task.readout_bias]
 
-    def initial_weights(self, generator):
+    def initial_weights(self):
         """Return the weights before training as float32 arrays by name."""
-        sizes = (self.task.n_in, self.neurons.n_units, self.task.n_out)
-        return initial_weights(*sizes, variance=self.neurons.weight_variance, generator=generator)
-
-    def draw_delays(self, generator):
-        """Give every synapse a delay, where the settings want more than one."""
-        if self.settings.n_delays > 1:
-            sizes = (self.task.n_in, self.neurons.n_units, self.settings.n_delays)
-            self.delays = synaptic_delays(*sizes, generator=generator)
+        return initial_weights(
+            self.task.n_in,
+            self.neurons.n_units,
+            self.task.n_out,
+            variance=self.neurons.weight_variance,
+            generator=generator(self.seed, "weights"),
+        )
 
     def variables(self):
         """Return new variables for the weights by name, without values yet."""
@@ -117,9 +168,10 @@ class Network(object):
             z = state.cell.neurons.z
             activity += tf.reduce_mean(z)
             rates += tf.reduce_mean(z, axis=0)
-            return (state, activity, rates), (self._output(weights, state),)
+            return (state, activity, rates), (self._output(weights, state, rule),)
 
-        cell = self._cell(weights, learning_rule)
+        rule = learning_rule or LearningRule()
+        cell = self._cell(weights, rule)
         zero_state = _zero_state(cell, tf.shape(inputs)[1])
         carried = (zero_state, tf.zeros([]), tf.zeros([self.neurons.n_units]))
         n_steps, windows = self.task.n_steps, [self.task.n_windows, self.task.window_steps]
@@ -142,9 +194,10 @@ class Network(object):
             state = self._step(cell, state, x, 0, t)
             neurons = state.cell.neurons
             threshold = self.neurons.threshold_at(neurons.a) + tf.zeros_like(neurons.z)
-            return state, Recording(neurons.z, threshold, self._output(weights, state))
+            return state, Recording(neurons.z, threshold, self._output(weights, state, exact))
 
-        cell = self._cell(weights)
+        exact = LearningRule()
+        cell = self._cell(weights, exact)
         state = _zero_state(cell, tf.shape(inputs)[1])
         n_steps = self.task.n_steps
         return Recording(*scan(step, state, inputs, n_steps, True, n_steps, n_tensors=3)[1])
@@ -152,32 +205,32 @@ class Network(object):
     def loss(self, weights, response, targets):
         """Return the loss that is descended: the task's, the L2 and the firing-rate term."""
         loss = self.task.loss(response.logits, targets) + self.l2_loss(weights)
-        if self.rate_cost > 0.0:
-            excess = response.rates - PER_MS * self.target_rate
-            loss += self.rate_cost * tf.reduce_sum(tf.square(excess))
+        if self.terms.rate_cost > 0.0:
+            excess = response.rates - PER_MS * self.terms.target_rate
+            loss += self.terms.rate_cost * tf.reduce_sum(tf.square(excess))
         return loss
 
     def l2_loss(self, weights):
         """Return the L2 term of the loss, a scalar."""
-        return self.l2 * half_squared_norm(weights)
+        return self.terms.l2 * half_squared_norm(weights)
 
-    def _cell(self, weights, learning_rule=None):
+    def _cell(self, weights, learning_rule):
         return Cell(self.neurons, weights, self.delays, self.settings.n_delays, learning_rule)
 
     def _step(self, cell, state, x, noise_seed, t):
         """Return the state after a step."""
         noise = None
-        if self.settings.input_noise > 0.0:
+        if self.neurons.input_noise > 0.0:
             shape = tf.shape(state.trace)
-            noise = self.settings.input_noise * standard_normal(shape, [noise_seed, t])
-        z, cell_state = cell(x, state.cell, noise=noise)
+            noise = self.neurons.input_noise * standard_normal(shape, [noise_seed, t])
+        z, cell_state = cell(x, state.cell, noise=noise, step=t)
         trace = z
         if self.kappa > 0.0:
             trace = low_pass(self.kappa, state.trace, z)
         return State(cell_state, trace)
 
-    def _output(self, weights, state):
-        return tf.matmul(state.trace, weights["w_out"]) + weights["b_out"]
+    def _output(self, weights, state, rule):
+        return rule.readout(state.trace, weights["w_out"]) + weights["b_out"]
 
 
 def _zero_state(cell, batch_size):
@@ -200,6 +253,17 @@ def recorded(network, weights, inputs):
         return session.run(recording)
 
 
-def network_of(study):
-    """Return the :class:`Network` of a study, with its task."""
-    return Network(study.network, new_task(study.task, study.data), **study.loss._asdict())
+def network_of(settings, data, seed):
+    """Return the :class:`Network` of a run, with its task.
+
+    Args:
+        settings: mapping with ``task``, ``network`` and ``loss``, as a job is given them.
+        data: folder of the data sets.
+        seed: of the run.
+    """
+    return Network(
+        NetworkSettings(**settings["network"]),
+        LossSettings(**settings["loss"]),
+        new_task(settings["task"], data),
+        seed,
+    )

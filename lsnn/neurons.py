@@ -1,7 +1,8 @@
 """One time step of a population of neurons. The time step dt is 1 ms.
 
 To add a neuron model, write a class with the attributes and methods of :class:`RateNeurons` and
-enter it in :data:`NEURONS`.
+enter it in :data:`NEURONS`. Its ``options`` (:mod:`lsnn.options`) are the keyword arguments that it
+is made with, behind the number of units.
 """
 
 from typing import Any, NamedTuple
@@ -9,8 +10,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lsnn.backend import tf
+from lsnn.options import build, integer, number
 
 DT = 1.0  # ms
+
+TAU_M = (
+    "Membrane time constant. The membrane keeps exp(-dt / tau_m) of its value from step to step, "
+    "which is 0 in float32 below 0.0115 ms."
+)
+THRESHOLD = "Threshold of a unit without adaptation."
+ADAPTATION = {
+    "n_adaptive": integer(
+        "How many of the units, the last ones, have an adaptive threshold.", 0, "units"
+    ),
+    "tau_adaptation": number("Time constant of the adaptive threshold.", 30.0, "ms", above=0),
+    "beta": number("Strength of the adaptation of the adaptive units.", 1.8, least=0),
+}
 
 
 def decay(tau):
@@ -60,18 +75,22 @@ class RateNeurons(object):
     Terms that the settings make zero are left out of the graph.
     """
 
+    options = dict(
+        tau_m=number(TAU_M, 0.01, "ms", above=0),
+        threshold=number(THRESHOLD, 0.0, least=0),
+        **ADAPTATION,
+    )
     spiking = False
     state_type = RateState
-    adapts = True  # n_adaptive of the units, the last ones
     weight_variance = 2.0  # of a weight before training, times its fan-in
+    input_noise = 0.0  # standard deviation of the noise in the input current
 
-    def __init__(self, settings):
-        self.n_units = settings.n_units
-        self.threshold = settings.threshold
-        self.alpha = decay(settings.tau_m)
-        self.rho = decay(settings.tau_adaptation)
-        self.beta = np.zeros(settings.n_units, np.float32)
-        self.beta[settings.n_units - settings.n_adaptive :] = settings.beta
+    def __init__(self, n_units, tau_m, threshold, n_adaptive, tau_adaptation, beta):
+        self.n_units = n_units
+        self.threshold = threshold
+        self.alpha = decay(tau_m)
+        self.rho = decay(tau_adaptation)
+        self.beta = adaptation_strengths(n_units, n_adaptive, beta)
 
     def zero_state(self, batch_size):
         """Return the state before the first step: a tensor for each part, so that it can be fed."""
@@ -94,6 +113,19 @@ class RateNeurons(object):
     def threshold_at(self, a):
         """Return the threshold A (batch, units), or one for all, at an adaptation."""
         return self.threshold + self.beta * a if self.beta.any() else self.threshold
+
+    def distance(self, state):
+        """Return v - A (batch, units), of which the output z is the positive part."""
+        if self.beta.any() or self.threshold > 0.0:
+            return state.v - self.threshold_at(state.a)
+        return state.v
+
+
+def adaptation_strengths(n_units, n_adaptive, beta):
+    """Return the strength of adaptation of every unit (units): beta of the last ones, else 0."""
+    strengths = np.zeros(n_units, np.float32)
+    strengths[n_units - n_adaptive :] = beta
+    return strengths
 
 
 class SpikingState(NamedTuple):
@@ -118,17 +150,26 @@ class LIF(object):
     the refractory period forces z to 0, it is 0.
     """
 
+    options = dict(
+        tau_m=number(TAU_M, 20.0, "ms", above=0),
+        threshold=number(THRESHOLD, 0.01, above=0),
+        refractory_steps=integer(
+            "Steps after a spike in which a unit cannot spike again.", 0, "steps", most=1000
+        ),
+        dampening=number("Height of the pseudo-derivative of a spike.", 0.3, above=0),
+        input_noise=number("Standard deviation of the noise in the input current.", 0.0, least=0),
+    )
     spiking = True
     state_type = SpikingState
-    adapts = False
     weight_variance = 1.0
 
-    def __init__(self, settings):
-        self.n_units = settings.n_units
-        self.threshold = settings.threshold
-        self.alpha = decay(settings.tau_m)
-        self.refractory_steps = settings.refractory_steps
-        self.dampening = settings.dampening
+    def __init__(self, n_units, tau_m, threshold, refractory_steps, dampening, input_noise):
+        self.n_units = n_units
+        self.threshold = threshold
+        self.alpha = decay(tau_m)
+        self.refractory_steps = refractory_steps
+        self.dampening = dampening
+        self.input_noise = input_noise
 
     def zero_state(self, batch_size):
         """Return the state before the first step: a tensor for each part, so that it can be fed."""
@@ -159,6 +200,11 @@ class LIF(object):
         """Return the threshold A, one for all."""
         return self.threshold
 
+    def distance(self, state):
+        """Return (v - A) / A (batch, units), with the threshold of the state itself."""
+        threshold = self.threshold_at(state.a)
+        return (state.v - threshold) / threshold
+
 
 class ALIF(LIF):
     """LIF units of which the last `n_adaptive` have an adaptive threshold (Bellec et al. 2018).
@@ -169,13 +215,12 @@ class ALIF(LIF):
         A_t = threshold + beta a_t
     """
 
-    adapts = True
+    options = dict(LIF.options, **ADAPTATION)
 
-    def __init__(self, settings):
-        super(ALIF, self).__init__(settings)
-        self.rho = decay(settings.tau_adaptation)
-        self.beta = np.zeros(settings.n_units, np.float32)
-        self.beta[settings.n_units - settings.n_adaptive :] = settings.beta
+    def __init__(self, n_units, n_adaptive, tau_adaptation, beta, **settings):
+        super(ALIF, self).__init__(n_units, **settings)
+        self.rho = decay(tau_adaptation)
+        self.beta = adaptation_strengths(n_units, n_adaptive, beta)
 
     def adaptation(self, state):
         return low_pass(self.rho, state.a, state.z)
@@ -203,3 +248,8 @@ def spike(u, dampening, free=None):
 
 
 NEURONS = {"rate": RateNeurons, "lif": LIF, "alif": ALIF}
+
+
+def new_neurons(settings, n_units):
+    """Return a population of ``n_units`` neurons that a ``name`` and options describe."""
+    return build(NEURONS, settings, n_units)

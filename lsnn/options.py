@@ -14,14 +14,24 @@ import math
 import jsonschema
 
 
-def number(description, default, unit="1", **bounds):
-    """Return an option that is a number; ``bounds`` are those of JSON schema."""
-    return dict(bounds, type="number", description=description, default=default, unit=unit)
+def number(description, default, unit="1", least=None, above=None, most=1000000, **others):
+    """Return an option that is a number: at least ``least`` or above ``above``, at most ``most``.
+
+    ``others`` are further rules of JSON schema.
+    """
+    return _bounded("number", description, default, unit, least, above, most, others)
 
 
-def integer(description, default, unit, **bounds):
-    """Return an option that is a whole number; ``bounds`` are those of JSON schema."""
-    return dict(bounds, type="integer", description=description, default=default, unit=unit)
+def integer(description, default, unit, least=0, most=100000000, **others):
+    """Return an option that is a whole number from ``least`` to ``most``; as :func:`number`."""
+    return _bounded("integer", description, default, unit, least, None, most, others)
+
+
+def _bounded(kind, description, default, unit, least, above, most, others):
+    bounds = {"minimum": least, "exclusiveMinimum": above, "maximum": most}
+    bounds = {name: bound for name, bound in bounds.items() if bound is not None}
+    meaning = {"type": kind, "description": description, "default": default, "unit": unit}
+    return dict(bounds, **dict(others, **meaning))
 
 
 def text(description, default=None, **bounds):
@@ -45,32 +55,60 @@ def section(description, options):
     }
 
 
-def named(description, registry, value, default=None):
+def named(description, registry, default=None):
     """Return an option that is a ``name`` in a registry, with the options of what has that name.
 
     Args:
         registry: classes by name, each with its ``options``.
-        value: what is given, which decides whose options are allowed.
         default: the name where none is given.
     """
-    name = value.get("name", default) if isinstance(value, dict) else default
-    of_name = choice(description, sorted(registry), default)
-    known = isinstance(name, str) and name in registry
-    options = registry[name].options if known else {}
-    whole = section(description, dict({"name": of_name}, **options))
-    # Of what has no known name nothing can be said but that.
-    return whole if known else dict(whole, additionalProperties=True)
+    whole = section(description, {"name": choice(description, sorted(registry), default)})
+    return dict(whole, registry=registry)
 
 
-def by_name(value):
-    """Return a name alone as the mapping that :func:`named` describes; else the value itself."""
-    return {"name": value} if isinstance(value, str) else value
+def meanings(registry):
+    """Return names of a registry with the first sentences of their classes' documentation."""
+    lines = [
+        "{} - {}".format(name, one.__doc__.splitlines()[0].rstrip("."))
+        for name, one in registry.items()
+    ]
+    return "; ".join(lines) + "."
+
+
+def for_values(schema, values):
+    """Return schema and values, both with what the names in the values stand for.
+
+    In the schema stand the options of what they name, in the values mappings for names alone.
+    """
+    if "registry" in schema:
+        registry = schema["registry"]
+        # The names that are in it now, not when the option was declared.
+        of_name = dict(schema["properties"]["name"], enum=sorted(registry))
+        values = {"name": values} if isinstance(values, str) else values
+        name = values.get("name", of_name["default"]) if isinstance(values, dict) else None
+        if isinstance(name, str) and name in registry:
+            return section(
+                schema["description"], dict(registry[name].options, name=of_name)
+            ), values
+        # Of what has no known name nothing can be said but that.
+        values = {"name": name} if isinstance(values, dict) else values
+        return section(schema["description"], {"name": of_name}), values
+    if not isinstance(values, dict):
+        return schema, values
+    parts, values = dict(schema.get("properties", {})), dict(values)
+    for key, part in parts.items():
+        parts[key], value = for_values(part, values.get(key, default_of(part)))
+        if key in values:
+            values[key] = value
+    return (dict(schema, properties=parts) if parts else schema), values
 
 
 def build(registry, settings, *arguments):
     """Return what a mapping of a name and options describes, made with further arguments."""
-    options = {key: value for key, value in settings.items() if key != "name"}
-    return registry[settings["name"]](*arguments, **options)
+    given = dict(settings)
+    one = registry[given.pop("name")]
+    defaults = {key: default_of(option) for key, option in one.options.items()}
+    return one(*arguments, **dict(defaults, **given))
 
 
 def check(schema, values):

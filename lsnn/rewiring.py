@@ -16,24 +16,61 @@ from collections import OrderedDict
 
 import numpy as np
 
+from lsnn.options import number
 from lsnn.randomness import generator
 
 # The weights that are rewired, each with a constant number of connections of its own.
 REWIRED = ("w_in", "w_rec", "w_out")
 
-FREE_SIGNS = "none"  # network.excitatory without Dale's law
+REWIRING = OrderedDict(
+    connectivity=number(
+        "Fraction of the synapses of w_in, w_rec and w_out that exist. Below 1 they are rewired "
+        "along training by DEEP R, their number being constant.",
+        1.0,
+        above=0,
+        most=1,
+    ),
+    l1=number(
+        "DEEP R's pull on the magnitude of every weight, learning_rate x l1 an iteration.",
+        0.0,
+        least=0,
+    ),
+    temperature=number(
+        "DEEP R's temperature: every weight moves by sqrt(2 learning_rate temperature) times a "
+        "standard normal number an iteration.",
+        0.0,
+        least=0,
+    ),
+)
 
 # Theta of a connection that is woken: next to nothing, but not dormant.
 WOKEN = np.float32(1e-12)
 
 
-def is_rewired(connectivity, excitatory):
-    """Tell whether a network with these settings needs :class:`Rewiring`.
+class DalesLaw(object):
+    """Weights of constant sign, all of which exist.
 
-    A full network under Dale's law does: a weight that would change its sign is woken at once, at
-    the place where it fell asleep, for no other is free.
+    After a step of the optimiser a weight of the wrong sign is set to 0, from where its gradient
+    can take it away again.
+
+    Args:
+        weights: the network's initial weights by name: w_in (n_in, n_units), w_rec (n_units,
+            n_units), w_out (n_units, n_out).
+        seed: of the run.
+        excitatory: fraction of the inputs, and of the units, whose outgoing weights are positive.
+
+    Attributes:
+        signs: float32 arrays of 1 and -1 by name.
+        start: weights before training, float32 arrays by name.
     """
-    return connectivity < 1.0 or excitatory != FREE_SIGNS
+
+    def __init__(self, weights, seed, excitatory):
+        self.signs = signs_by_dale(weights, excitatory, generator(seed, "signs"))
+        self.start = OrderedDict((n, self.signs[n] * np.abs(weights[n])) for n in REWIRED)
+
+    def step(self, name, before, after, learning_rate, iteration):
+        """Return a weight for the next iteration, float32 [pre, post]; as :class:`Rewiring`."""
+        return np.where(self.signs[name] * after < 0.0, np.float32(0.0), after)
 
 
 class Rewiring(object):
@@ -46,9 +83,9 @@ class Rewiring(object):
         weights: the network's initial weights by name, before they are thinned out: w_in
             (n_in, n_units), w_rec (n_units, n_units), w_out (n_units, n_out).
         seed: of the run.
-        connectivity: fraction of the possible connections that exist, the same for each weight.
         excitatory: fraction of the inputs, and of the units, whose outgoing weights are all
-            positive, or "none" for signs as in ``weights``.
+            positive, or None for signs as in ``weights``.
+        connectivity: fraction of the possible connections that exist, the same for each weight.
         l1: pull on theta, learning_rate * l1 a step (alpha in the paper).
         temperature: noise on theta, of variance 2 learning_rate * temperature a step (T there).
 
@@ -57,11 +94,15 @@ class Rewiring(object):
         start: weights before training, float32 arrays by name; 0 where dormant.
     """
 
-    def __init__(self, weights, seed, connectivity, excitatory, l1, temperature):
+    def __init__(self, weights, seed, excitatory, connectivity, l1, temperature):
         self._seed = seed
         self._l1 = l1
         self._temperature = temperature
-        self.signs = _signs(weights, excitatory, generator(seed, "signs"))
+        if excitatory is None:
+            signs = [(n, np.where(weights[n] < 0.0, -1.0, 1.0)) for n in REWIRED]
+            self.signs = OrderedDict((name, sign.astype(np.float32)) for name, sign in signs)
+        else:
+            self.signs = signs_by_dale(weights, excitatory, generator(seed, "signs"))
         theta = _start(weights, connectivity, generator(seed, "connections"))
         self.start = OrderedDict((name, self._weight(name, theta[name])) for name in REWIRED)
 
@@ -94,17 +135,16 @@ class Rewiring(object):
         return self.signs[name] * theta + np.float32(0.0)  # 0 rather than -0
 
 
-def _signs(weights, excitatory, random):
-    """Return the sign of every weight: 1 or -1, by name."""
-    if excitatory == FREE_SIGNS:
-        signs = [np.where(weights[name] < 0.0, -1.0, 1.0) for name in REWIRED]
-    else:
-        n_in, n_units = weights["w_in"].shape
-        of_inputs = _presynaptic_signs(n_in, excitatory, random)
-        of_units = _presynaptic_signs(n_units, excitatory, random)
-        rows = {"w_in": of_inputs, "w_rec": of_units, "w_out": of_units}
-        signs = [rows[name][:, np.newaxis] * np.ones(weights[name].shape) for name in REWIRED]
-    return OrderedDict((name, sign.astype(np.float32)) for name, sign in zip(REWIRED, signs))
+def signs_by_dale(weights, excitatory, random):
+    """Return the sign of every weight by name, float32: 1 or -1, the same along each row."""
+    n_in, n_units = weights["w_in"].shape
+    of_inputs = _presynaptic_signs(n_in, excitatory, random)
+    of_units = _presynaptic_signs(n_units, excitatory, random)
+    rows = {"w_in": of_inputs, "w_rec": of_units, "w_out": of_units}
+    return OrderedDict(
+        (name, (rows[name][:, np.newaxis] * np.ones(weights[name].shape)).astype(np.float32))
+        for name in REWIRED
+    )
 
 
 def _presynaptic_signs(n, excitatory, random):

@@ -2,18 +2,18 @@
 
 import os
 import time
-from collections import OrderedDict
+from collections import OrderedDict, namedtuple
 
 import numpy as np
 
 from lsnn import checkpoints
 from lsnn.backend import flatten, new_session, pack, tf
-from lsnn.config import TrainingSettings
 from lsnn.errors import DivergenceError, ResultError
 from lsnn.learning_rules import new_rule
-from lsnn.network import PARAMETERS
+from lsnn.network import FREE_SIGNS, PARAMETERS
+from lsnn.options import choice, integer, number
 from lsnn.randomness import generator
-from lsnn.rewiring import REWIRED, Rewiring, is_rewired
+from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 
 # What is recorded at a checkpoint, over the evaluation set of each split. A loss is the task's, in
 # nats, without the L2 term, which stands in a column of its own; activity is that on `validation`.
@@ -27,6 +27,38 @@ OPTIMISERS = {
     "adam": lambda learning_rate: tf.train.AdamOptimizer(learning_rate),
 }
 
+TRAINING = OrderedDict(
+    optimiser=choice(
+        "sgd - plain gradient descent; adam - Adam with its usual constants.",
+        sorted(OPTIMISERS, reverse=True),
+        "sgd",
+    ),
+    learning_rate=number("Step size of the optimiser.", 0.01, above=0, most=1000),
+    decay_factor=number(
+        "What the learning rate is multiplied by every `decay_every` iterations.",
+        1.0,
+        above=0,
+        most=1,
+    ),
+    decay_every=integer(
+        "Iterations between two decays of the learning rate.", 50000, "iterations", least=1
+    ),
+    batch_size=integer("Examples in a training batch.", 256, "examples", least=1),
+    stop_accuracy=number(
+        "Training ends at the first checkpoint whose validation accuracy exceeds this; 1 - never "
+        "before its last iteration.",
+        1.0,
+        above=0,
+        most=1,
+    ),
+)
+
+# The settings of training as an immutable value, with the options above as fields.
+TrainingSettings = namedtuple("TrainingSettings", TRAINING)
+
+# Arrays of a checkpoint file with this prefix are constants of the learning rule.
+OF_RULE = "rule/"
+
 # Arrays of a state file with this prefix are what :meth:`Trainer.memory` tells.
 MEMORY = "memory/"
 
@@ -38,11 +70,13 @@ class Progress(object):
         path: the file. It is no result: a run that was stopped goes on from it.
         metadata: what the run is; a file that says otherwise is set aside, never used.
         log: called with a line of text for the reader.
+        constants: of the learning rule, arrays by name, which are kept with the checkpoints.
     """
 
-    def __init__(self, path, metadata, log):
+    def __init__(self, path, metadata, log, constants=()):
         self.path = path
         self.metadata = metadata
+        self.constants = OrderedDict((OF_RULE + name, a) for name, a in dict(constants).items())
         self.iterations = []
         self.weights = OrderedDict((name, []) for name in PARAMETERS)
         self.learning_curve = []
@@ -54,7 +88,8 @@ class Progress(object):
         try:
             arrays, metadata = checkpoints.read(self.path)
             expected = dict(self.metadata, format_version=checkpoints.FORMAT_VERSION)
-            if metadata != expected or "learning_curve" not in arrays:
+            same = [np.array_equal(arrays.get(n), array) for n, array in self.constants.items()]
+            if metadata != expected or "learning_curve" not in arrays or not all(same):
                 raise ResultError("{}: state of another run".format(self.path))
         except ResultError as error:
             aside = self.path + ".set-aside"
@@ -82,6 +117,7 @@ class Progress(object):
         """Return the arrays of a checkpoint file by name."""
         arrays = OrderedDict((name, np.stack(self.weights[name])) for name in PARAMETERS)
         arrays["iteration"] = np.array(self.iterations, np.int64)
+        arrays.update(self.constants)
         return arrays
 
     def rows(self):
@@ -97,30 +133,22 @@ class Trainer(object):
 
     Args:
         network: :class:`lsnn.network.Network`.
-        learning_rule: :class:`lsnn.learning_rules.LearningRule`.
-        training: :class:`lsnn.config.TrainingSettings`.
+        learning_rule: :class:`lsnn.learning_rules.base.LearningRule` with its constants.
+        training: :class:`TrainingSettings`.
         weights: arrays by name to start from.
-        seed: of the run; the noise in the input current is drawn from it.
         iteration: number of the next step.
-        rewiring: :class:`lsnn.rewiring.Rewiring` of the run, if its network is rewired.
+        rewiring: :class:`lsnn.rewiring.Rewiring` or :class:`lsnn.rewiring.DalesLaw` of the run, if
+            its weights have signs to keep.
         threads: most threads to compute with.
     """
 
     def __init__(
-        self,
-        network,
-        learning_rule,
-        training,
-        weights,
-        seed=0,
-        iteration=0,
-        rewiring=None,
-        threads=1,
+        self, network, learning_rule, training, weights, iteration=0, rewiring=None, threads=1
     ):
         self.task = network.task
-        self.noisy = network.settings.input_noise > 0.0
+        self.noisy = network.neurons.input_noise > 0.0
         self.training = training
-        self.seed = seed
+        self.seed = network.seed
         self.iteration = iteration
         self.rewiring = rewiring
         with tf.Graph().as_default() as graph:
@@ -136,8 +164,18 @@ class Trainer(object):
             self.accuracy = self.task.accuracy(response.logits, self.targets)
             self.mean_activity = response.mean_activity
             parameters = [self.weights[name] for name in network.trained]
-            gradients = tf.gradients(self.loss, parameters)
-            self.gradients = OrderedDict(zip(network.trained, gradients))
+
+            def gradients_of(rule, terms="all"):
+                loss, task_loss = self.loss, self.task_loss
+                if rule is not learning_rule:
+                    response = network.respond(self.weights, self.inputs, rule, self.noise_seed)
+                    loss = network.loss(self.weights, response, self.targets)
+                    task_loss = self.task.loss(response.logits, self.targets)
+                found = tf.gradients(task_loss if terms == "task" else loss, parameters)
+                return OrderedDict(zip(network.trained, found))
+
+            self.gradients = learning_rule.gradients(gradients_of)
+            gradients = [self.gradients[name] for name in network.trained]
             optimiser = OPTIMISERS[training.optimiser](self.learning_rate)
             # Else a weight could be updated before the gradient of another has read it.
             with tf.control_dependencies(gradients + [self.loss]):
@@ -234,7 +272,7 @@ def train(network, settings, state_file, log=print, threads=1):
     ends before its last iteration at a checkpoint whose validation accuracy is high enough.
 
     Args:
-        network: :class:`lsnn.network.Network`.
+        network: :class:`lsnn.network.Network` of the run's seed.
         settings: what :meth:`lsnn.config.Study.training_settings` returns; the metadata of the run.
         state_file: where the progress of the run is kept; the caller deletes it when done.
         log: called with a line of text per checkpoint.
@@ -247,20 +285,21 @@ def train(network, settings, state_file, log=print, threads=1):
     Raises:
         DivergenceError: the loss is not finite; the checkpoints before stay in ``state_file``.
     """
-    seed = settings["seed"]
+    seed = network.seed
+    assert settings["seed"] == seed, "network and settings are of different runs"
     training = TrainingSettings(**settings["training"])
-    rule = new_rule(settings["learning_rule"])
     n_iterations, checkpoint_every = settings["iterations"], settings["checkpoint_every"]
-    progress = Progress(state_file, {"settings": settings}, log)
-    network.draw_delays(generator(seed, "delays"))
-    weights, rewiring = start_of_run(network, training, seed)
+    weights, rewiring = start_of_run(network)
+    rule = new_rule(settings["learning_rule"])
+    rule.constants = rule.draw(weights, generator(seed, "learning rule"))
+    progress = Progress(state_file, {"settings": settings}, log, rule.constants)
     first = 0
     if progress.iterations:
         first = int(progress.iterations[-1])
         weights = {name: progress.weights[name][-1] for name in PARAMETERS}
         log("going on from iteration {} kept in {}".format(first, state_file))
 
-    trainer = Trainer(network, rule, training, weights, seed, first, rewiring, threads)
+    trainer = Trainer(network, rule, training, weights, first, rewiring, threads)
     if progress.iterations:
         trainer.remember(progress.memory)
     seconds = 0.0
@@ -282,22 +321,22 @@ def train(network, settings, state_file, log=print, threads=1):
     return progress, (1000.0 * seconds / done if done else None)
 
 
-def start_of_run(network, training, seed):
-    """Return the weights before training, arrays by name, and the run's rewiring, if any."""
-    weights = network.initial_weights(generator(seed, "weights"))
-    settings = network.settings
-    if not is_rewired(settings.connectivity, settings.excitatory):
+def start_of_run(network):
+    """Return the weights before training, arrays by name, and what keeps their signs, if any.
+
+    That is a :class:`lsnn.rewiring.Rewiring`, :class:`lsnn.rewiring.DalesLaw`, or None.
+    """
+    weights, seed = network.initial_weights(), network.seed
+    excitatory, rewiring = network.settings.excitatory, network.settings.rewiring
+    excitatory = None if excitatory == FREE_SIGNS else excitatory
+    if rewiring["connectivity"] < 1.0:
+        keeper = Rewiring(weights, seed, excitatory, **rewiring)
+    elif excitatory is not None:
+        keeper = DalesLaw(weights, seed, excitatory)
+    else:
         return weights, None
-    rewiring = Rewiring(
-        weights,
-        seed,
-        settings.connectivity,
-        settings.excitatory,
-        training.l1,
-        training.temperature,
-    )
-    weights.update(rewiring.start)
-    return weights, rewiring
+    weights.update(keeper.start)
+    return weights, keeper
 
 
 def _is_good_enough(progress, accuracy):

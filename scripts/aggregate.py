@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from lsnn.config import as_mapping, differences, read_study
+from lsnn.config import as_mapping, read_study
 from lsnn.errors import ResultError, run
-from lsnn.files import read_record, sha256_of_file, write_record
+from lsnn.files import differences, read_record, sha256_of_file, write_record
 from study_statistics import summarise
 from tables import (
     CURVATURE,

@@ -19,9 +19,9 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from lsnn import backend, checkpoints, provenance
 from lsnn.config import read_study
-from lsnn.curvature import extreme_eigenvalues, hessian_of, larger_in_magnitude
 from lsnn.errors import ConfigError, ResultError, run
 from lsnn.files import exclusive, remove_temporaries, sha256_of_file, write_record, write_table
+from lsnn.hessian import extreme_eigenvalues, hessian_of, larger_in_magnitude
 from lsnn.network import network_of
 from lsnn.randomness import generator
 
@@ -90,7 +90,6 @@ def main():
             )
         )
     backend.require(study.tensorflow)
-    network = network_of(study)
     record, state, table = [
         os.path.join(arguments.output, name)
         for name in ("curvature.json", "curvature_state.npz", "curvature.csv")
@@ -100,9 +99,7 @@ def main():
         if is_complete(record, table, study, arguments.checkpoints):
             log("complete already: {}, {}; delete them to compute anew".format(table, record))
         else:
-            compute_and_write(
-                network, study, arguments.checkpoints, arguments.threads, record, state, table
-            )
+            compute_and_write(study, arguments.checkpoints, arguments.threads, record, state, table)
         if os.path.exists(state):
             os.remove(state)
 
@@ -117,13 +114,14 @@ def is_complete(record, table, study, checkpoints_file):
     )
 
 
-def compute_and_write(network, study, checkpoints_file, threads, record, state, table):
+def compute_and_write(study, checkpoints_file, threads, record, state, table):
     """Compute the eigenvalues, and write table and record to these paths; ``state`` stays."""
     started = time.time()
-    arrays, condition, seed = checkpoints.read_run(checkpoints_file, study, network)
-    network.draw_delays(generator(seed, "delays"))
     settings = study.curvature_settings()
-    hessian = hessian_of(network, study, seed, threads)
+    arrays, condition, seed = checkpoints.read_run(checkpoints_file, settings)
+    network = network_of(settings, study.data, seed)
+    checkpoints.check_shapes(checkpoints_file, arrays, network.shapes)
+    hessian = hessian_of(network, study.curvature, threads)
 
     made_from = {"settings": settings, "checkpoints": sha256_of_file(checkpoints_file)}
     rows, start = read_state(state, made_from)

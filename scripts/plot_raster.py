@@ -50,7 +50,7 @@ def read_trial(path):
 
 def plot_trial(arrays, metadata):
     """Return the figure of a trial."""
-    n_adaptive = metadata["network"]["n_adaptive"]
+    n_adaptive = metadata["network"]["neurons"].get("n_adaptive", 0)
     heights = {"inputs": 2, "units": 3, "thresholds": 1.5, "output": 1.5}
     if n_adaptive == 0:
         del heights["thresholds"]

@@ -48,8 +48,8 @@ def main():
             )
         )
     backend.require(study.tensorflow)
-    network = network_of(study)
     settings = study.training_settings(condition, seed)
+    network = network_of(settings, study.data, seed)
     record, state, *files = [
         os.path.join(arguments.output, name)
         for name in ("training.json", "training_state.npz", "checkpoints.npz", "learning_curve.csv")

@@ -25,7 +25,6 @@ from lsnn import backend, checkpoints, provenance
 from lsnn.config import as_mapping, read_study
 from lsnn.errors import ConfigError, run
 from lsnn.network import network_of, recorded
-from lsnn.randomness import generator
 
 SPLIT, EXAMPLE = "test", 0
 
@@ -50,12 +49,13 @@ def main():
     if not study.spiking:
         raise ConfigError(
             "configuration {}: network.neurons: {} units do not spike; there is nothing to "
-            "record".format(arguments.config, study.network.neurons)
+            "record".format(arguments.config, study.network.neurons["name"])
         )
     backend.require(study.tensorflow)
-    network = network_of(study)
-    arrays, condition, seed = checkpoints.read_run(arguments.checkpoints, study, network)
-    network.draw_delays(generator(seed, "delays"))
+    settings = study.curvature_settings()
+    arrays, condition, seed = checkpoints.read_run(arguments.checkpoints, settings)
+    network = network_of(settings, study.data, seed)
+    checkpoints.check_shapes(arguments.checkpoints, arrays, network.shapes)
 
     task = network.task
     inputs, targets = task.examples(SPLIT, np.array([EXAMPLE]))

@@ -48,12 +48,10 @@ class PixelwiseMnist(SequentialMnist):
             80,
             "inputs",
             multipleOf=2,
-            minimum=4,
-            maximum=1000,
+            least=4,
+            most=1000,
         ),
-        "repeat": integer(
-            "Steps for which each pixel is shown.", 1, "steps", minimum=1, maximum=100
-        ),
+        "repeat": integer("Steps for which each pixel is shown.", 1, "steps", least=1, most=100),
         "downsample": choice(
             "2 - pixels are the means of 2 x 2 of the image's, 1 - they are the image's.",
             [1, 2],
@@ -64,8 +62,8 @@ class PixelwiseMnist(SequentialMnist):
             "Standard deviation of the noise that is added to the pixels of test images (to the "
             "means, if downsampled), which are then clipped to [0, 1].",
             0.0,
-            minimum=0,
-            maximum=10,
+            least=0,
+            most=10,
         ),
     }
     cue_steps = 56

@@ -49,29 +49,30 @@ class StoreRecall(object):
     """
 
     options = {
-        "n_symbols": integer("Symbols in a sequence.", 12, "symbols", minimum=3, maximum=1000),
+        "n_symbols": integer("Symbols in a sequence.", 12, "symbols", least=3, most=1000),
         "symbol_steps": integer(
-            "Steps for which a symbol is shown.", 200, "steps", minimum=1, maximum=10000
+            "Steps for which a symbol is shown.", 200, "steps", least=1, most=10000
         ),
         "group_size": integer(
             "Inputs in each of the four groups (value 0, value 1, store, recall).",
             25,
             "inputs",
-            minimum=1,
-            maximum=10000,
+            least=1,
+            most=10000,
         ),
         "input_rate": number(
             "Firing rate of the inputs of an active group; the others are silent.",
             50.0,
             "Hz",
-            exclusiveMinimum=0,
-            maximum=1000,
+            above=0,
+            most=1000,
         ),
         "cue_probability": number(
             "Probability that a symbol is `store` while nothing is stored, and `recall` "
             "afterwards, before sequences that are not valid are sorted out. With 1 none is valid.",
             1.0 / 7.0,
-            minimum=1.0e-6,
+            least=1.0e-6,
+            most=None,
             exclusiveMaximum=1,
         ),
     }

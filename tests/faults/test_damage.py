@@ -25,7 +25,7 @@ FLIPS, TRUNCATIONS = 200, 50
 STUDY = parse_study({"network": {"n_units": 5}, "conditions": {"bptt": {"iterations": 500}}})
 SETTINGS = STUDY.training_settings("bptt", 1)
 MADE_FROM = {"settings": STUDY.curvature_settings(), "checkpoints": "c0ffee"}
-NETWORK = Network(STUDY.network, SimpleNamespace(n_in=28, n_out=10), STUDY.loss.l2)
+NETWORK = Network(STUDY.network, STUDY.loss, SimpleNamespace(n_in=28, n_out=10))
 
 
 def damages(path):
@@ -100,7 +100,8 @@ def test_checkpoints(tmp_path, tell):
     write_checkpoints(path)
 
     def read():
-        arrays, condition, seed = checkpoints.read_run(str(path), STUDY, NETWORK)
+        arrays, condition, seed = checkpoints.read_run(str(path), SETTINGS)
+        checkpoints.check_shapes(str(path), arrays, NETWORK.shapes)
         return content(arrays), condition, seed
 
     refused_or_the_same(path, read, tell)
@@ -260,7 +261,7 @@ def test_results_of_an_older_format_are_refused_with_what_to_do(
     path = tmp_path / "checkpoints.npz"
     older(monkeypatch, checkpoints, "FORMAT_VERSION", lambda: write_checkpoints(path))
     with pytest.raises(ResultError, match="checkpoints.npz: checkpoint format 0.*train again"):
-        checkpoints.read_run(str(path), STUDY, NETWORK)
+        checkpoints.read_run(str(path), SETTINGS)
 
     state = tmp_path / "training_state.npz"
     metadata = {"settings": SETTINGS}
@@ -296,5 +297,5 @@ def test_a_state_of_another_configuration_is_set_aside(tmp_path, tell):
     with pytest.raises(ResultError, match="loss.l2: 0.01 there, 0.5 wanted"):
         path = tmp_path / "checkpoints.npz"
         write_checkpoints(path)
-        checkpoints.read_run(str(path), other, NETWORK)
+        checkpoints.read_run(str(path), other.curvature_settings())
     tell("state and checkpoints of another configuration", "set aside; refused")

@@ -8,30 +8,39 @@ from lsnn.tasks.sequential_mnist import SequentialMnist
 
 
 def training_settings(**settings):
-    """Return settings of training for a network that may be rewired, so that l1 may be given."""
-    return parse_study({"training": settings, "network": {"excitatory": 0.5}}).training
+    return parse_study({"training": settings}).training
+
+
+def loss_settings(**settings):
+    return parse_study({"loss": settings}).loss
+
+
+def _rate(**options):
+    return network_settings(n_units=9, tau_out=options.pop("tau_out", 0.01), neurons=options)
+
+
+def _spiking(name, threshold=0.1, n_delays=1, **options):
+    neurons = dict(options, name=name, tau_m=4.0, threshold=threshold)
+    return network_settings(n_units=9, tau_out=5.0, n_delays=n_delays, neurons=neurons)
 
 
 # Every path of the rate neuron at work: leak, readout trace, threshold and reset, adaptation.
 NETWORKS = {
-    "plain": network_settings(n_units=9),
-    "leaky": network_settings(n_units=9, tau_m=3.0, tau_out=5.0),
-    "thresholded": network_settings(n_units=9, tau_m=3.0, threshold=0.1),
-    "adaptive": network_settings(
-        n_units=9, tau_m=2.0, tau_out=4.0, threshold=0.05, n_adaptive=4, tau_adaptation=6.0
-    ),
+    "plain": _rate(),
+    "leaky": _rate(tau_m=3.0, tau_out=5.0),
+    "thresholded": _rate(tau_m=3.0, threshold=0.1),
+    "adaptive": _rate(tau_m=2.0, tau_out=4.0, threshold=0.05, n_adaptive=4, tau_adaptation=6.0),
 }
 
-_SPIKING = {"n_units": 9, "tau_m": 4.0, "tau_out": 5.0, "threshold": 0.1}
-_ADAPTIVE = dict(_SPIKING, neurons="alif", n_adaptive=4, tau_adaptation=6.0)
+_ADAPTIVE = {"n_adaptive": 4, "tau_adaptation": 6.0}
 
 # The same for spiking neurons: refractory period, adaptation, delays, and all of it.
 SPIKING_NETWORKS = {
-    "lif": network_settings(neurons="lif", **dict(_SPIKING, threshold=0.3)),
-    "refractory": network_settings(neurons="lif", refractory_steps=2, **_SPIKING),
-    "alif": network_settings(**_ADAPTIVE),
-    "delays": network_settings(neurons="lif", n_delays=3, **dict(_SPIKING, threshold=0.3)),
-    "all": network_settings(refractory_steps=1, n_delays=2, dampening=0.5, **_ADAPTIVE),
+    "lif": _spiking("lif", threshold=0.3),
+    "refractory": _spiking("lif", refractory_steps=2),
+    "alif": _spiking("alif", **_ADAPTIVE),
+    "delays": _spiking("lif", threshold=0.3, n_delays=3),
+    "all": _spiking("alif", refractory_steps=1, n_delays=2, dampening=0.5, **_ADAPTIVE),
 }
 
 
@@ -63,19 +72,19 @@ class LongerTask(SmallTask):
     window_steps = 3
 
 
-def small_network(name="plain", l2=0.01):
+def small_network(name="plain", l2=0.01, seed=3):
     """Return a network of :data:`NETWORKS`, and weights that keep it active."""
-    network = Network(NETWORKS[name], SmallTask(), l2)
-    weights = network.initial_weights(np.random.RandomState(3))
+    network = Network(NETWORKS[name], loss_settings(l2=l2), SmallTask(), seed)
+    weights = network.initial_weights()
     weights["b_out"] = np.array([0.1, -0.2, 0.3, 0.0], np.float32)
     return network, weights
 
 
-def small_spiking_network(name, **terms_of_loss):
-    """Return one of :data:`SPIKING_NETWORKS` with its delays, and weights that make it spike."""
-    network = Network(SPIKING_NETWORKS[name], LongerTask(), **dict({"l2": 0.01}, **terms_of_loss))
-    network.draw_delays(np.random.RandomState(4))
-    weights = network.initial_weights(np.random.RandomState(3))
+def small_spiking_network(name, seed=3, **terms_of_loss):
+    """Return one of :data:`SPIKING_NETWORKS`, and weights that make it spike."""
+    loss = loss_settings(**terms_of_loss)
+    network = Network(SPIKING_NETWORKS[name], loss, LongerTask(), seed)
+    weights = network.initial_weights()
     weights["w_in"] = np.abs(weights["w_in"])
     return network, weights
 

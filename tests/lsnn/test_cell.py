@@ -9,7 +9,14 @@ import pytest
 from lsnn.backend import new_session, tf
 from lsnn.cell import Cell
 from lsnn.network import Network
-from small import NETWORKS, SPIKING_NETWORKS, LongerTask, small_network, small_spiking_network
+from small import (
+    NETWORKS,
+    SPIKING_NETWORKS,
+    LongerTask,
+    loss_settings,
+    small_network,
+    small_spiking_network,
+)
 
 README = os.path.join(os.path.dirname(__file__), "..", "..", "README.md")
 
@@ -39,7 +46,7 @@ def test_the_graph_of_a_long_sequence_is_as_small_as_that_of_a_short_one():
             pass
 
         LongTask.n_steps = n_steps
-        network = Network(SPIKING_NETWORKS["alif"], LongTask(), 0.0)
+        network = Network(SPIKING_NETWORKS["alif"], loss_settings(), LongTask())
         with tf.Graph().as_default() as graph:
             inputs, targets = network.task.placeholders()
             weights = network.variables()

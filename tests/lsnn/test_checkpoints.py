@@ -94,17 +94,28 @@ def test_weights_of_another_network_are_refused(path, arrays):
 
 
 def test_a_run_is_read_by_a_study_of_the_same_task_network_and_loss(path, arrays):
-    network, _ = small_network()
     values = {"network": {"n_units": 9}, "conditions": {"quick": {"learning_rule": "bptt"}}}
     study = parse_study(values)
     checkpoints.write(path, arrays, {"settings": study.training_settings("quick", 3)})
     training = parse_study(dict(values, training={"learning_rate": 0.5}, tensorflow="2"))
     for same in (study, training):
-        found, condition, seed = checkpoints.read_run(path, same, network)
+        found, condition, seed = checkpoints.read_run(path, same.training_settings("quick", 4))
         assert (condition, seed) == ("quick", 3)
         assert np.array_equal(found["w_rec"], arrays["w_rec"])
-    for part, key, value in [("loss", "l2", 0.5), ("network", "tau_m", 3.0)]:
-        other = dict(values, **{part: dict(values.get(part, {}), **{key: value})})
-        line = "{}.{}: .* there, {} wanted".format(part, key, value)
+    for part, changes, line in [
+        ("loss", {"l2": 0.5}, r"loss\.l2: 0\.01 there, 0\.5 wanted"),
+        ("network", {"n_units": 8}, r"network\.n_units: 9 there, 8 wanted"),
+        (
+            "network",
+            {"neurons": {"tau_m": 3.0}},
+            r"network\.neurons\.tau_m: 0\.01 there, 3\.0 wanted",
+        ),
+        (
+            "task",
+            {"name": "store_recall"},
+            r'task\.name: "sequential_mnist" there, "store_recall" wanted',
+        ),
+    ]:
+        other = parse_study(dict(values, **{part: dict(values.get(part, {}), **changes)}))
         with pytest.raises(ResultError, match=line):
-            checkpoints.read_run(path, parse_study(other), network)
+            checkpoints.read_run(path, other.training_settings("quick", 3))

@@ -12,7 +12,7 @@ import pytest
 
 from hessian import EIGENVALUES, measure
 from lsnn.config import parse_study
-from lsnn.curvature import hessian_of
+from lsnn.hessian import hessian_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.network import Network
 from lsnn.randomness import generator
@@ -25,10 +25,10 @@ TRAJECTORIES = os.path.join(REPOSITORY, "results/committed/sequential_mnist/traj
 @pytest.mark.parametrize("seed", [1, 5])
 def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
     study = parse_study({})
-    network = Network(study.network, mnist, **study.loss._asdict())
-    weights = network.initial_weights(generator(seed, "weights"))
+    network = Network(study.network, study.loss, mnist, seed)
+    weights = network.initial_weights()
     found = Trainer(network, LEARNING_RULES["bptt"](), study.training, weights).evaluate()
-    hessian = hessian_of(network, study, seed)
+    hessian = hessian_of(network, study.curvature)
     hessian.move_to(weights)
     start = generator(seed, "Lanczos").randn(hessian.size)
     found.update(measure(hessian, study.curvature.tolerance, start)[0])

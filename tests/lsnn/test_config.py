@@ -7,7 +7,8 @@ import yaml
 
 from lsnn.config import documentation, parse_study, read_study
 from lsnn.errors import ConfigError
-from lsnn.learning_rules import LEARNING_RULES, LearningRule, new_rule
+from lsnn.learning_rules import LEARNING_RULES, new_rule
+from lsnn.learning_rules.base import LearningRule
 from lsnn.options import number
 
 DOCUMENTATION = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "configuration.md")
@@ -40,21 +41,31 @@ WRONG_VALUES = [
     ("task.name", "sequential_cifar", '"store_recall" (did you mean sequential_mnist?)'),
     ("task.name", 3, 'one of "pixelwise_mnist", "sequential_mnist", "store_recall"'),
     ("network", [], "a mapping"),
-    ("network.neurons", "spiking", 'one of "rate", "lif", "alif"'),
+    ("network.neurons", ["rate"], "a mapping"),
+    ("network.neurons", None, "a mapping"),
+    ("network.neurons", "spiking", 'one of "alif", "lif", "rate"'),
+    ("network.neurons.name", "alfi", '"rate" (did you mean alif?)'),
+    ("network.neurons.name", 3, 'one of "alif", "lif", "rate"'),
     ("network.n_units", 0, "a whole number >= 2"),
     ("network.n_units", 12.5, "a whole number >= 2"),
     ("network.n_units", "128", "a whole number >= 2"),
     ("network.n_units", 1000000, "<= 100000"),
     ("network.n_units", True, "a whole number >= 2"),
-    ("network.n_adaptive", -1, "a whole number >= 0"),
-    ("network.n_adaptive", 129, "at most network.n_units = 128"),
-    ("network.tau_m", 0, "a number > 0"),
-    ("network.tau_m", "10 ms", "a number > 0"),
+    ("network.neurons.n_adaptive", -1, "a whole number >= 0"),
+    ("network.neurons.n_adaptive", 129, "at most network.n_units = 128"),
+    ("network.neurons.tau_m", 0, "a number > 0"),
+    ("network.neurons.tau_m", "10 ms", "a number > 0"),
     ("network.tau_out", -1.0, "a number > 0"),
     ("network.tau_out", NAN, "a finite number"),
-    ("network.threshold", INF, "a finite number"),
-    ("network.tau_adaptation", None, "a number > 0"),
-    ("network.beta", -0.1, "a number >= 0"),
+    ("network.neurons.threshold", INF, "a finite number"),
+    ("network.neurons.tau_adaptation", None, "a number > 0"),
+    ("network.neurons.beta", -0.1, "a number >= 0"),
+    ("network.rewiring", 0.5, "a mapping"),
+    ("network.rewiring.connectivity", 1.5, "<= 1"),
+    ("network.rewiring.l1", -1, "a number >= 0"),
+    ("network.rewiring.temperature", -1, "a number >= 0"),
+    ("network.rewiring.l1", 0.1, "0, for only rewired weights"),
+    ("network.rewiring.temperature", 0.1, "0, for only rewired weights"),
     ("training.learning_rate", 0, "a number > 0"),
     ("training.learning_rate", "1e-3", "1.0e-3"),
     ("training.learning_rate", [0.01, 0.02], "a number > 0"),
@@ -66,12 +77,8 @@ WRONG_VALUES = [
     ("training.decay_factor", 1.5, "<= 1"),
     ("training.decay_every", 0, "a whole number >= 1"),
     ("loss.rate_cost", -1, "a number >= 0"),
-    ("loss.target_rate", 1001, "<= 1000"),
-    ("training.l1", -1, "a number >= 0"),
-    ("training.temperature", -1, "a number >= 0"),
+    ("loss.target_rate", 1000001, "<= 1000000"),
     ("training.stop_accuracy", 0, "a number > 0"),
-    ("training.l1", 0.1, "0, for only rewired weights"),
-    ("training.temperature", 0.1, "0, for only rewired weights"),
     ("curvature", None, '"none", or a mapping'),
     ("curvature", "off", '"none", or a mapping'),
     ("conditions", {}, "a mapping with at least one key"),
@@ -86,7 +93,6 @@ WRONG_VALUES = [
     ("conditions.bptt.training.learning_rate", 0, "a number > 0"),
     ("conditions.bptt.training.learning_rate", NAN, "a finite number"),
     ("conditions.bptt.training.batch_size", 60000, "at most the 55000 examples of split train"),
-    ("conditions.bptt.training.l1", 0.1, "0, for only rewired weights"),
     ("conditions.bptt.label", "", "a text of a length >= 1"),
     ("baseline", 3, "a text"),
     ("baseline", "bpt", "one of the conditions bptt, three_factor (did you mean bptt?)"),
@@ -107,11 +113,16 @@ UNKNOWN_KEYS = [
     ("seed", "did you mean seeds?"),
     ("learning_rate", "allowed: "),
     ("network.n_unit", "did you mean n_units?"),
+    ("network.neurons.treshold", "did you mean threshold?"),
+    ("network.rewiring.conectivity", "did you mean connectivity?"),
+    ("network.rewiring.excitatory", "allowed: connectivity, l1, temperature"),
     ("training.learning_rates", "did you mean learning_rate?"),
     ("conditions.bptt.iteration", "did you mean iterations?"),
     ("conditions.bptt.training.learning_rat", "did you mean learning_rate?"),
     ("conditions.bptt.learning_rule.feedback", "allowed: name"),
     ("conditions.bptt.training.l2", "allowed: batch_size"),
+    ("conditions.bptt.training.l1", "allowed: batch_size"),
+    ("conditions.bptt.training.temperature", "allowed: batch_size"),
     ("loss.l1", "allowed: l2, rate_cost, target_rate"),
     ("curvature.rule", "allowed: parameters, samples, split, tolerance"),
     ("task.n_symbols", "allowed: name"),
@@ -219,7 +230,35 @@ def test_the_options_of_a_task_have_the_published_values_as_defaults(task, optio
     assert parse_study({"task": {"name": task}}).task == dict(options, name=task)
 
 
-SPIKING = {"neurons": "alif", "threshold": 0.01}
+OF_ADAPTATION = {"n_adaptive": 0, "tau_adaptation": 30.0, "beta": 1.8}
+OF_SPIKES = {"refractory_steps": 0, "dampening": 0.3, "input_noise": 0.0}
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("rate", dict(OF_ADAPTATION, tau_m=0.01, threshold=0.0)),
+        ("lif", dict(OF_SPIKES, tau_m=20.0, threshold=0.01)),
+        ("alif", dict(OF_SPIKES, tau_m=20.0, threshold=0.01, **OF_ADAPTATION)),
+    ],
+)
+def test_neurons_may_be_a_name_alone_and_have_the_defaults_of_their_model(name, options):
+    for neurons in (name, {"name": name}):
+        found = parse_study({"network": {"neurons": neurons}, "curvature": "none"})
+        assert found.network.neurons == dict(options, name=name)
+        assert found.spiking == (name != "rate")
+    some = {"name": name, "tau_m": 7}
+    found = parse_study({"network": {"neurons": some}, "curvature": "none"}).network.neurons
+    assert found == dict(options, name=name, tau_m=7.0) and isinstance(found["tau_m"], float)
+
+
+def test_neurons_without_a_name_are_rate_units():
+    assert parse_study({}).network.neurons["name"] == "rate"
+    neurons = parse_study({"network": {"neurons": {"beta": 2}}}).network.neurons
+    assert (neurons["name"], neurons["beta"]) == ("rate", 2.0)
+
+
+SPIKING = {"neurons": {"name": "alif", "threshold": 0.01}}
 
 
 def test_curvature_of_spiking_units_is_refused_with_the_reason():
@@ -242,15 +281,61 @@ def test_curvature_by_a_bias_that_the_task_does_not_have_is_refused():
 @pytest.mark.parametrize(
     "network, message",
     [
-        ({"neurons": "lif"}, "network.threshold: 0.0 is not possible; allowed: > 0"),
         (
-            {"neurons": "lif", "threshold": 0.1, "n_adaptive": 3},
-            "network.n_adaptive: 3 is not possible; allowed: 0 for lif",
+            {"neurons": {"name": "lif", "threshold": 0}},
+            "network.neurons.threshold: 0 is not possible; allowed: a number > 0 and <= ",
         ),
-        ({"refractory_steps": 2}, "network.refractory_steps: 2 is not possible; allowed: 0: "),
-        ({"input_noise": 0.5}, "network.input_noise: 0.5 is not possible; allowed: 0: "),
+        (
+            {"neurons": {"name": "alif", "threshold": 0.0}},
+            "network.neurons.threshold: 0.0 is not possible; allowed: a number > 0 and <= ",
+        ),
+        (
+            {"neurons": {"name": "lif", "refractory_steps": 1001}},
+            "network.neurons.refractory_steps: 1001 is not possible; allowed: a whole number >= 0 ",
+        ),
+        (
+            {"neurons": {"name": "alif", "dampening": 0}},
+            "network.neurons.dampening: 0 is not possible; allowed: a number > 0 ",
+        ),
+        (
+            {"neurons": {"name": "alif", "n_adaptive": 129}},
+            "network.neurons.n_adaptive: 129 is not possible; allowed: at most network.n_units = ",
+        ),
+        (
+            {"neurons": {"name": "lif", "n_adaptive": 3}},
+            "network.neurons.n_adaptive: unknown key; allowed: dampening, input_noise, name, "
+            "refractory_steps, tau_m, threshold",
+        ),
+        (
+            {"neurons": {"name": "alif", "tau_adaption": 3}},
+            "network.neurons.tau_adaption: unknown key (did you mean tau_adaptation?); allowed: "
+            "beta, dampening, input_noise, n_adaptive, name, refractory_steps, tau_adaptation, ",
+        ),
+        (
+            {"neurons": {"refractory_steps": 2}},
+            "network.neurons.refractory_steps: unknown key; allowed: beta, n_adaptive, name, "
+            "tau_adaptation, tau_m, threshold",
+        ),
+        (
+            {"neurons": {"name": "rate", "input_noise": 0.5}},
+            "network.neurons.input_noise: unknown key; allowed: beta, n_adaptive, name, "
+            "tau_adaptation, tau_m, threshold",
+        ),
+        # Of options of neurons that there are not nothing is known.
+        (
+            {"neurons": {"name": "alfi", "n_adaptive": "many"}},
+            'network.neurons.name: "alfi" is not possible; allowed: one of "alif", "lif", "rate" '
+            "(did you mean alif?)",
+        ),
+        (
+            {"neurons": {"name": "alfi", "n_adaptive": 129, "tau_m": NAN}},
+            'network.neurons.name: "alfi" is not possible; allowed: one of ',
+        ),
         ({"n_delays": 0}, "network.n_delays: 0 is not possible; allowed: a whole number >= 1"),
-        ({"connectivity": 0}, "network.connectivity: 0 is not possible; allowed: a number > 0"),
+        (
+            {"rewiring": {"connectivity": 0}},
+            "network.rewiring.connectivity: 0 is not possible; allowed: a number > 0",
+        ),
         ({"excitatory": 1.5}, "network.excitatory: 1.5 is not possible; allowed: "),
     ],
 )
@@ -259,11 +344,29 @@ def test_settings_of_neurons_that_do_not_have_them_are_refused(network, message)
     assert found.startswith(message) and found.count("\n") == 0
 
 
+@pytest.mark.parametrize("key", ["l1", "temperature"])
+def test_what_only_deep_r_has_is_refused_without_rewiring_even_under_dales_law(key):
+    for network in ({}, {"excitatory": 0.75}, {"excitatory": "none"}):
+        for rewiring in ({key: 0.5}, {key: 0.5, "connectivity": 1}):
+            assert refusal({"network": dict(network, rewiring=rewiring)}) == (
+                "network.rewiring.{}: 0.5 is not possible; allowed: 0, for only rewired weights "
+                "have it (network.rewiring.connectivity below 1)".format(key)
+            )
+        found = parse_study({"network": dict(network, rewiring={key: 0.5, "connectivity": 0.1})})
+        assert found.network.rewiring[key] == 0.5
+        assert parse_study({"network": dict(network, rewiring={key: 0})}).network.rewiring == {
+            "connectivity": 1.0,
+            "l1": 0.0,
+            "temperature": 0.0,
+        }
+
+
 def test_every_mistake_has_its_own_line():
-    lines = refusal({"seeds": 0, "network": {"n_units": 0, "beta": -1}}).splitlines()
+    network = {"n_units": 0, "neurons": {"beta": -1}}
+    lines = refusal({"seeds": 0, "network": network}).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
-        "network.beta",
         "network.n_units",
+        "network.neurons.beta",
         "seeds",
     ]
 
@@ -424,12 +527,13 @@ def test_a_misspelt_rule_and_all_other_problems_come_in_one_answer():
         "fast": {"learning_rule": "bppt"},
         "bptt": {"iterations": 7, "checkpoint_every": 2},
     }
-    values = {"conditions": conditions, "seeds": 0, "network": {"n_adaptive": 200}, "tasc": 1}
+    network = {"neurons": {"n_adaptive": 200}}
+    values = {"conditions": conditions, "seeds": 0, "network": network, "tasc": 1}
     lines = refusal(values).splitlines()
     assert [line.partition(": ")[0] for line in lines] == [
         "conditions.bptt.checkpoint_every",
         "conditions.fast.learning_rule.name",
-        "network.n_adaptive",
+        "network.neurons.n_adaptive",
         "seeds",
         "tasc",
     ]
@@ -454,6 +558,59 @@ def test_keys_of_earlier_versions_are_refused_with_the_new_spelling():
 
 
 @pytest.mark.parametrize(
+    "old, value, written",
+    [
+        ("network.tau_m", 20, "network: {neurons: {name: alif, tau_m: 20}}"),
+        ("network.threshold", 0.02, "network: {neurons: {name: alif, threshold: 0.02}}"),
+        ("network.n_adaptive", 60, "network: {neurons: {name: alif, n_adaptive: 60}}"),
+        (
+            "network.tau_adaptation",
+            700.0,
+            "network: {neurons: {name: alif, tau_adaptation: 700.0}}",
+        ),
+        ("network.beta", 1.7, "network: {neurons: {name: alif, beta: 1.7}}"),
+        ("network.refractory_steps", 2, "network: {neurons: {name: alif, refractory_steps: 2}}"),
+        ("network.dampening", 0.4, "network: {neurons: {name: alif, dampening: 0.4}}"),
+        ("network.input_noise", 0.1, "network: {neurons: {name: alif, input_noise: 0.1}}"),
+        ("network.connectivity", 0.12, "network: {rewiring: {connectivity: 0.12}}"),
+        ("training.l1", 0.01, "network: {rewiring: {l1: 0.01}}"),
+        ("training.temperature", 0.5, "network: {rewiring: {temperature: 0.5}}"),
+    ],
+)
+def test_a_key_that_has_moved_into_another_is_refused_with_the_new_spelling(old, value, written):
+    # Whatever else is wrong is not told before the keys stand where they belong.
+    for others in ({}, {"seeds": 0}):
+        values = dict(at(old, value), **others)
+        if old.startswith("network.") and "neurons" in written:
+            values["network"]["neurons"] = "alif"
+        message = refusal(values)
+        assert message == "{}: has moved; write {}".format(old, written)
+    # What is to be written is part of a configuration, in which it has its effect.
+    ((part, found),) = yaml.safe_load(written)["network"].items()
+    network = {"neurons": {"name": "alif"}, "rewiring": {"connectivity": 0.5}}
+    network[part].update(found)
+    study = parse_study({"network": network, "curvature": "none"})
+    assert found[old.partition(".")[2]] == value
+    assert getattr(study.network, part)[old.partition(".")[2]] == value
+
+
+def test_all_keys_that_have_moved_are_told_at_once():
+    lines = refusal(
+        {
+            "network": {"neurons": "alif", "n_adaptive": 3, "tau_m": 20, "connectivity": 0.1},
+            "training": {"l2": 0, "l1": 0.1},
+        }
+    ).splitlines()
+    assert lines == [
+        "network.connectivity: has moved; write network: {rewiring: {connectivity: 0.1}}",
+        "network.n_adaptive: has moved; write network: {neurons: {name: alif, n_adaptive: 3}}",
+        "network.tau_m: has moved; write network: {neurons: {name: alif, tau_m: 20}}",
+        "training.l1: has moved; write network: {rewiring: {l1: 0.1}}",
+        "training.l2: has moved; write loss: {l2: 0}",
+    ]
+
+
+@pytest.mark.parametrize(
     "content, key, line",
     [
         ("seeds: 1\nname: a\nseeds: 2\n", "seeds", 3),
@@ -473,7 +630,7 @@ def test_a_key_that_is_written_twice_is_refused_with_its_line(tmpdir, content, k
 class Damped(LearningRule):
     """A rule with an option."""
 
-    options = {"gain": number("What it does.", 0.5, minimum=0, maximum=1)}
+    options = {"gain": number("What it does.", 0.5, least=0, most=1)}
 
     def __init__(self, gain):
         self.gain = gain

@@ -18,7 +18,7 @@ import pytest
 
 from lsnn.backend import new_session, tf
 from lsnn.config import parse_study
-from lsnn.curvature import Hessian, extreme_eigenvalues
+from lsnn.hessian import Hessian, extreme_eigenvalues
 from lsnn.learning_rules import new_rule
 from lsnn.network import Network
 from lsnn.training import Trainer
@@ -40,7 +40,7 @@ def published_weights(scale):
 @pytest.fixture(scope="module")
 def network(mnist):
     study = parse_study({})
-    return Network(study.network, mnist, **study.loss._asdict())
+    return Network(study.network, study.loss, mnist)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lsnn.connectivity import initial_weights
-from lsnn.rewiring import REWIRED, WOKEN, Rewiring, is_rewired
+from lsnn.rewiring import REWIRED, WOKEN, DalesLaw, Rewiring
 
 N_IN, N_UNITS, N_OUT = 6, 20, 3
 POSSIBLE = {"w_in": N_IN * N_UNITS, "w_rec": N_UNITS * (N_UNITS - 1), "w_out": N_UNITS * N_OUT}
@@ -14,8 +14,12 @@ def dense(seed=1):
     return initial_weights(N_IN, N_UNITS, N_OUT, 2.0, np.random.RandomState(seed))
 
 
-def new(seed=1, connectivity=0.2, excitatory="none", l1=0.0, temperature=0.0):
-    return Rewiring(dense(seed), seed, connectivity, excitatory, l1, temperature)
+def new(seed=1, connectivity=0.2, excitatory=None, l1=0.0, temperature=0.0):
+    return Rewiring(dense(seed), seed, excitatory, connectivity, l1, temperature)
+
+
+def full(seed=1, excitatory=0.75):
+    return DalesLaw(dense(seed), seed, excitatory)
 
 
 class Sgd(object):
@@ -57,16 +61,8 @@ def descend(rewiring, name, optimiser, n_iterations, of_dormant=1.0):
         weight = rewired
 
 
-@pytest.mark.parametrize(
-    "connectivity, excitatory, rewired",
-    [(1.0, "none", False), (0.99, "none", True), (1.0, 0.75, True), (1.0, 0.0, True)],
-)
-def test_a_network_is_rewired_if_it_is_sparse_or_obeys_dales_law(connectivity, excitatory, rewired):
-    assert is_rewired(connectivity, excitatory) is rewired
-
-
 @pytest.mark.parametrize("name", REWIRED)
-@pytest.mark.parametrize("excitatory", ["none", 0.75])
+@pytest.mark.parametrize("excitatory", [None, 0.75])
 @pytest.mark.parametrize("connectivity", [1e-6, 0.12, 0.5, 1.0])
 def test_at_the_start_so_many_weights_are_there_with_their_magnitudes(
     name, connectivity, excitatory
@@ -82,13 +78,13 @@ def test_at_the_start_so_many_weights_are_there_with_their_magnitudes(
 
 def test_an_initial_weight_of_zero_still_is_a_connection():
     zeros = {name: np.zeros((4, 4), np.float32) for name in REWIRED}
-    rewiring = Rewiring(zeros, 1, 0.5, "none", 0.0, 0.0)
+    rewiring = Rewiring(zeros, 1, None, 0.5, 0.0, 0.0)
     assert [np.count_nonzero(rewiring.start[name] > 0.0) for name in REWIRED] == [8, 6, 8]
 
 
 @pytest.mark.parametrize("name", REWIRED)
 @pytest.mark.parametrize("optimiser", [Sgd, Adam])
-@pytest.mark.parametrize("connectivity, excitatory", [(0.2, "none"), (0.2, 0.75), (1.0, 0.75)])
+@pytest.mark.parametrize("connectivity, excitatory", [(0.2, None), (0.2, 0.75), (1.0, 0.75)])
 def test_connections_stay_as_many_and_never_change_their_sign(
     name, optimiser, connectivity, excitatory
 ):
@@ -133,11 +129,63 @@ def test_a_step_on_the_weight_is_one_on_theta(optimiser):
         assert np.array_equal(signs * theta, after)
 
 
-def test_dales_law_alone_is_a_projection():
-    rewiring = new(connectivity=1.0, excitatory=0.75)
-    signs = rewiring.signs["w_in"]
-    for _, after, weight in descend(rewiring, "w_in", Sgd(0.1), 50):
-        assert np.array_equal(weight, signs * np.maximum(signs * after, WOKEN))
+@pytest.mark.parametrize("name", REWIRED)
+def test_dales_law_alone_starts_from_every_magnitude_with_its_sign(name):
+    law = full()
+    assert law.start[name].dtype == np.float32
+    assert np.array_equal(law.start[name], law.signs[name] * np.abs(dense()[name]))
+    assert not np.array_equal(law.start[name], dense()[name])
+
+
+@pytest.mark.parametrize("name", REWIRED)
+def test_dales_law_alone_is_a_projection(name):
+    """What the optimiser makes of a weight, or 0 where that has the wrong sign."""
+    law = full()
+    positive = law.signs[name] > 0.0
+    n_wrong = 0
+    for _, after, weight in descend(law, name, Sgd(0.1), 50):
+        assert np.array_equal(weight[positive], np.maximum(after[positive], 0.0))
+        assert np.array_equal(weight[~positive], np.minimum(after[~positive], 0.0))
+        n_wrong += np.count_nonzero(after * law.signs[name] < 0.0)
+    assert n_wrong > 0
+
+
+@pytest.mark.parametrize("name", REWIRED)
+@pytest.mark.parametrize("optimiser", [Sgd, Adam])
+def test_under_dales_law_alone_signs_are_kept_and_weights_come_back_from_0(name, optimiser):
+    law = full()
+    n_gone, n_back = 0, 0
+    for before, after, weight in descend(law, name, optimiser(0.05), 200):
+        assert weight.dtype == np.float32
+        assert (weight * law.signs[name] >= 0.0).all()
+        back = (before == 0.0) & (weight != 0.0)
+        assert np.array_equal(weight[back], after[back])  # by a whole step, not as one woken
+        n_gone += np.count_nonzero((before != 0.0) & (weight == 0.0))
+        n_back += np.count_nonzero(back)
+    assert n_gone > 10
+    assert n_back > 10
+
+
+def test_a_weight_at_0_comes_back_by_its_gradient_alone():
+    """The one whose gradient asks for its sign does, the one for which it asks the other stays."""
+    law = full()
+    before = law.start["w_rec"].copy()
+    before[:, :2] = 0.0
+    after = before.copy()
+    after[:, 0] += 0.01 * law.signs["w_rec"][:, 0]
+    after[:, 1] -= 0.01 * law.signs["w_rec"][:, 1]
+    weight = law.step("w_rec", before, after, 0.01, 0)
+    assert np.array_equal(weight[:, 0], after[:, 0]) and weight[:, 0].all()
+    assert not weight[:, 1].any()
+    assert np.array_equal(weight[:, 2:], before[:, 2:])
+
+
+@pytest.mark.parametrize("excitatory", [0.0, 0.33, 0.75, 1.0])
+def test_dales_law_alone_has_the_signs_of_rewiring(excitatory):
+    for seed in (1, 2):
+        law, rewiring = full(seed, excitatory), new(seed, excitatory=excitatory)
+        for name in REWIRED:
+            assert np.array_equal(law.signs[name], rewiring.signs[name])
 
 
 def test_l1_shrinks_by_the_learning_rate_times_l1():
@@ -153,7 +201,7 @@ def test_l1_shrinks_by_the_learning_rate_times_l1():
 
 def test_temperature_adds_noise_of_variance_two_rates_times_temperature():
     ones = {name: np.ones((200, 200), np.float32) for name in REWIRED}
-    rewiring = Rewiring(ones, 1, 0.5, "none", 0.0, 0.3)
+    rewiring = Rewiring(ones, 1, None, 0.5, 0.0, 0.3)
     start = rewiring.start["w_in"]
     weight = rewiring.step("w_in", start, start, 0.01, 7)
     noise = (weight - start)[start > 0.0]
@@ -187,9 +235,10 @@ def test_those_woken_are_uniform_over_all_that_are_dormant():
     assert counts[dormant].std() == pytest.approx(deviation, rel=0.2)
 
 
+@pytest.mark.parametrize("keeper", [new, full], ids=["rewiring", "dales_law"])
 @pytest.mark.parametrize("excitatory", [0.0, 0.33, 0.75, 1.0])
-def test_under_dales_law_each_input_and_unit_has_one_sign(excitatory):
-    signs = new(excitatory=excitatory).signs
+def test_under_dales_law_each_input_and_unit_has_one_sign(excitatory, keeper):
+    signs = keeper(excitatory=excitatory).signs
     for name in REWIRED:
         assert signs[name].dtype == np.float32
         assert set(signs[name].ravel()) <= {-1.0, 1.0}
@@ -224,8 +273,8 @@ def test_all_follows_from_the_seed_and_the_iteration(name):
     assert not np.array_equal(again.step(name, before, after, 0.05, 20), weight)
 
 
-def test_a_weight_that_diverged_stays_to_be_seen():
-    rewiring = new()
+@pytest.mark.parametrize("rewiring", [new(), full()], ids=["rewiring", "dales_law"])
+def test_a_weight_that_diverged_stays_to_be_seen(rewiring):
     weight = rewiring.start["w_in"]
     after = weight.copy()
     place = tuple(index[0] for index in np.nonzero(weight))

@@ -7,11 +7,13 @@ from lsnn import network as network_module
 from lsnn.backend import new_session, tf
 from lsnn.config import network_settings
 from lsnn.learning_rules import new_rule
-from lsnn.network import recorded
+from lsnn.network import Network, recorded
 from lsnn.neurons import decay, spike
 from lsnn.training import Trainer
 from small import (
     SPIKING_NETWORKS,
+    LongerTask,
+    loss_settings,
     relative_error,
     small_spiking_network,
     training_settings,
@@ -28,11 +30,14 @@ def forward_in_time(network, weights, inputs, targets, through_recurrence):
     others do in answer to a weight: then e is 0 but for k = j, the eligibility trace of the synapse
     i -> j, of two dimensions (membrane e_v and adaptation e_a).
     """
-    settings, task = network.settings, network.task
+    settings, terms, task = network.settings, network.terms, network.task
+    neurons = settings.neurons
     (n_steps, n_examples, n_in), n = inputs.shape, settings.n_units
-    alpha, kappa = decay(settings.tau_m), decay(settings.tau_out)
-    rho = decay(settings.tau_adaptation) if settings.neurons == "alif" else 1.0
-    beta = np.where(np.arange(n) >= n - settings.n_adaptive, settings.beta, 0.0)
+    alpha, kappa = decay(neurons["tau_m"]), decay(settings.tau_out)
+    rho, beta = 1.0, np.zeros(n)
+    if neurons["name"] == "alif":
+        rho = decay(neurons["tau_adaptation"])
+        beta = np.where(np.arange(n) >= n - neurons["n_adaptive"], neurons["beta"], 0.0)
     w_in, w_rec, w_out, b_out = (
         weights[name].astype(np.float64) for name in ("w_in", "w_rec", "w_out", "b_out")
     )
@@ -61,7 +66,7 @@ def forward_in_time(network, weights, inputs, targets, through_recurrence):
             if through_recurrence:
                 e_current += np.einsum("bijm,mk->bijk", e_units[t - delay], here[n_in:])
         a, e_a = rho * a + (1 - rho) * z, rho * e_a + (1 - rho) * e_z
-        threshold, e_threshold = settings.threshold + beta * a, beta * e_a
+        threshold, e_threshold = neurons["threshold"] + beta * a, beta * e_a
         u = (v - threshold) / threshold
         e_u = (e_v - e_threshold * (v / threshold)[:, None, None]) / threshold[:, None, None]
         reset = e_z * threshold[:, None, None] + z[:, None, None] * e_threshold
@@ -69,9 +74,9 @@ def forward_in_time(network, weights, inputs, targets, through_recurrence):
             alpha * v + (1 - alpha) * current - z * threshold,
             alpha * e_v + (1 - alpha) * e_current - reset,
         )
-        free = t - last_spike > settings.refractory_steps
+        free = t - last_spike > neurons["refractory_steps"]
         z = ((u > 0) & free).astype(float)
-        pseudo = settings.dampening * np.maximum(0, 1 - np.abs(u)) * free
+        pseudo = neurons["dampening"] * np.maximum(0, 1 - np.abs(u)) * free
         e_z = pseudo[:, None, None] * e_u
         last_spike[z > 0] = t
         s, e_s = kappa * s + (1 - kappa) * z, kappa * e_s + (1 - kappa) * e_z
@@ -85,16 +90,16 @@ def forward_in_time(network, weights, inputs, targets, through_recurrence):
     probability /= probability.sum(1, keepdims=True)
     wanted = np.eye(len(b_out))[targets]
     error = (probability - wanted) / n_examples
-    excess = rates - 1e-3 * network.target_rate
+    excess = rates - 1e-3 * terms.target_rate
     by_weight = np.einsum("bk,bijk->ij", error.dot(w_out.T), e_window)
-    by_weight += 2 * network.rate_cost * np.einsum("k,ijk->ij", excess, e_rates)
+    by_weight += 2 * terms.rate_cost * np.einsum("k,ijk->ij", excess, e_rates)
     squares = sum((w**2).sum() for w in (w_in, w_rec, w_out))
-    loss = -np.log((probability * wanted).sum(1)).mean() + network.l2 * squares / 2
-    loss += network.rate_cost * (excess**2).sum()
+    loss = -np.log((probability * wanted).sum(1)).mean() + terms.l2 * squares / 2
+    loss += terms.rate_cost * (excess**2).sum()
     gradients = {
-        "w_in": by_weight[:n_in] + network.l2 * w_in,
-        "w_rec": by_weight[n_in:] + network.l2 * w_rec,
-        "w_out": window.T.dot(error) + network.l2 * w_out,
+        "w_in": by_weight[:n_in] + terms.l2 * w_in,
+        "w_rec": by_weight[n_in:] + terms.l2 * w_rec,
+        "w_out": window.T.dot(error) + terms.l2 * w_out,
         "b_out": error.sum(0),
     }
     return loss, gradients, np.array(spikes)
@@ -147,7 +152,7 @@ def test_what_is_recorded_is_what_the_oracle_computes(name):
     assert recording.thresholds.shape == spikes.shape
     window = network.task.window_steps
     assert recording.outputs[-window:].mean(axis=0) == pytest.approx(logits[0], abs=1e-6)
-    n_refractory = network.settings.refractory_steps
+    n_refractory = network.settings.neurons["refractory_steps"]
     for t in range(1, n_refractory + 1):
         assert not np.any(spikes[t:] * spikes[:-t])
 
@@ -164,8 +169,9 @@ def test_a_spike_has_the_pseudo_derivative():
 
 def noisy_network():
     network, weights = small_spiking_network("alif")
-    network.settings = network.settings._replace(input_noise=0.2)
-    return network, weights
+    neurons = dict(network.settings.neurons, input_noise=0.2)
+    settings = network.settings._replace(neurons=neurons)
+    return Network(settings, network.terms, network.task, network.seed), weights
 
 
 def test_noise_depends_on_its_seed_alone():
@@ -187,19 +193,19 @@ def test_noise_in_the_input_current_has_the_given_size():
         inputs = tf.zeros([n_steps, 2000, network.task.n_in])
         response = network.respond(silent, inputs, noise_seed=5)
         v = new_session(graph).run(response.final_state.cell.neurons.v)
-    alpha = decay(network.settings.tau_m)
+    alpha = decay(network.settings.neurons["tau_m"])
     kept = np.sqrt(sum(alpha ** (2 * step) for step in range(n_steps)))
-    expected = network.settings.input_noise * (1 - alpha) * kept
+    expected = network.settings.neurons["input_noise"] * (1 - alpha) * kept
     assert np.std(v) == pytest.approx(expected, rel=0.03)
     assert abs(np.mean(v)) < 0.03 * expected
 
 
 def test_a_network_without_refractory_period_and_delays_does_not_pay_for_them():
-    def operations(**settings):
-        network, weights = small_spiking_network("lif")
-        network.settings = network_settings(n_units=9, neurons="lif", threshold=0.1, **settings)
-        network.neurons.refractory_steps = network.settings.refractory_steps
-        network.draw_delays(np.random.RandomState(4))
+    def operations(n_delays=1, **options):
+        neurons = dict(options, name="lif", threshold=0.1)
+        settings = network_settings(n_units=9, n_delays=n_delays, neurons=neurons)
+        network = Network(settings, loss_settings(), LongerTask())
+        weights = network.initial_weights()
         with tf.Graph().as_default() as graph:
             inputs = tf.constant(network.task.examples("test", np.arange(2))[0])
             network.respond({key: tf.constant(value) for key, value in weights.items()}, inputs)

@@ -7,14 +7,16 @@ from lsnn import checkpoints
 from lsnn.backend import flatten, new_session, tf
 from lsnn.config import network_settings, parse_study
 from lsnn.errors import DivergenceError
-from lsnn.learning_rules import BPTT, ThreeFactor
+from lsnn.learning_rules import BPTT, LEARNING_RULES, ThreeFactor
+from lsnn.learning_rules.base import LearningRule
 from lsnn.network import Network
-from lsnn.rewiring import REWIRED
+from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.training import Trainer, start_of_run, train
 from small import (
     SPIKING_NETWORKS,
     LongerTask,
     SmallTask,
+    loss_settings,
     small_network,
     training_settings,
 )
@@ -22,7 +24,7 @@ from small import (
 SCHEDULE = {"iterations": 12, "checkpoint_every": 4}
 
 
-def settings(rule="bptt", learning_rate=0.01, condition=None):
+def settings(rule="bptt", learning_rate=0.01, condition=None, seed=1):
     """Return the settings of a run, whose condition may set the learning rate itself."""
     name, training = (condition, {"learning_rate": learning_rate}) if condition else (rule, {})
     learning_rate = 0.5 if condition else learning_rate
@@ -32,20 +34,20 @@ def settings(rule="bptt", learning_rate=0.01, condition=None):
             "training": {"batch_size": 10, "learning_rate": learning_rate},
         }
     )
-    return study.training_settings(name, 1)
+    return study.training_settings(name, seed)
 
 
-def run(tmpdir, name="a", log=lambda line: None, **changes):
+def run(tmpdir, name="a", log=lambda line: None, seed=1, **changes):
     """Train the small network; return its progress and the state file."""
-    network, _ = small_network()
+    network, _ = small_network(seed=seed)
     state = os.path.join(str(tmpdir), name, "state.npz")
-    return train(network, settings(**changes), state, log)[0], state
+    return train(network, settings(seed=seed, **changes), state, log)[0], state
 
 
 def test_checkpoints_are_taken_before_the_step_and_of_the_final_state(tmpdir):
     progress, _ = run(tmpdir)
     assert progress.iterations == [0, 4, 8, 12]
-    network, _ = small_network()
+    network, _ = small_network(seed=1)
     trainer = Trainer(
         network, BPTT(), training_settings(), {p: w[0] for p, w in progress.weights.items()}
     )
@@ -104,6 +106,86 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmpdir, lines):
         assert np.array_equal(array, stopped.arrays()[name])
 
 
+class RandomFeedback(LearningRule):
+    """Feeds the readout's error back by a random matrix in place of w_out."""
+
+    label = "random feedback"
+
+    def draw(self, weights, generator):
+        return {"feedback": generator.randn(*weights["w_out"].shape).astype(np.float32)}
+
+    def readout(self, trace, w_out):
+        feedback = tf.constant(self.constants["feedback"])
+
+        @tf.custom_gradient
+        def product(trace, w_out):
+            def gradient(d):
+                of_trace = tf.matmul(d, feedback, transpose_b=True)
+                return of_trace, tf.matmul(trace, d, transpose_a=True)
+
+            return tf.matmul(trace, w_out), gradient
+
+        return product(trace, w_out)
+
+
+def run_by_random_feedback(folder, log=lambda line: None, seed=1):
+    """Train the small network by :class:`RandomFeedback`; return its progress and the state file.
+
+    The rule is none that a study knows, so its name is put into the settings of a run by hand.
+    """
+    network, _ = small_network(seed=seed)
+    of_run = dict(settings(seed=seed), learning_rule={"name": "random_feedback"})
+    state = os.path.join(str(folder), "state.npz")
+    return train(network, of_run, state, log)[0], state
+
+
+def test_what_a_rule_has_drawn_is_kept_with_the_checkpoints(tmpdir, monkeypatch):
+    """Drawn from the seed alone, and the same in a run that was stopped and goes on."""
+    monkeypatch.setitem(LEARNING_RULES, "random_feedback", RandomFeedback)
+
+    def stop_at_4(line):
+        if line.startswith("iteration 4/"):
+            raise Stop
+
+    whole, state = run_by_random_feedback(tmpdir.mkdir("whole"))
+    feedback = whole.arrays()["rule/feedback"]
+    assert feedback.shape == (9, 4) and feedback.dtype == np.float32
+    assert np.array_equal(checkpoints.read(state)[0]["rule/feedback"], feedback)
+    with pytest.raises(Stop):
+        run_by_random_feedback(tmpdir.mkdir("stopped"), stop_at_4)
+    lines = []
+    stopped, _ = run_by_random_feedback(tmpdir.join("stopped"), lines.append)
+    assert "going on from iteration 4" in lines[0]
+    assert sorted(stopped.arrays()) == sorted(whole.arrays())
+    for name, array in whole.arrays().items():
+        assert np.array_equal(array, stopped.arrays()[name])
+    again, _ = run_by_random_feedback(tmpdir.mkdir("again"))
+    assert np.array_equal(again.arrays()["rule/feedback"], feedback)
+    other, _ = run_by_random_feedback(tmpdir.mkdir("other"), seed=2)
+    assert not np.array_equal(other.arrays()["rule/feedback"], feedback)
+
+
+def test_a_rule_learns_by_what_it_has_drawn_from_the_weights_of_the_other_rules(
+    tmpdir, monkeypatch
+):
+    monkeypatch.setitem(LEARNING_RULES, "random_feedback", RandomFeedback)
+    found, _ = run_by_random_feedback(tmpdir)
+    bptt, _ = run(tmpdir, "bptt")
+    assert "rule/feedback" not in bptt.arrays()
+    for name in bptt.weights:
+        assert np.array_equal(found.weights[name][0], bptt.weights[name][0])
+    network, _ = small_network(seed=1)
+    rule = RandomFeedback()
+    rule.constants = {"feedback": found.arrays()["rule/feedback"]}
+    start = {name: weights[0] for name, weights in found.weights.items()}
+    trainer = Trainer(network, rule, training_settings(), start)
+    for iteration in range(4):
+        trainer.step(*network.task.batch(1, iteration, 10))
+    for name, weights in trainer.current_weights().items():
+        assert np.array_equal(weights, found.weights[name][1])
+    assert not np.array_equal(found.weights["w_in"][1], bptt.weights["w_in"][1])
+
+
 @pytest.mark.parametrize("damage", ["other settings", "cut off", "not a checkpoint file"])
 def test_a_state_that_is_not_this_runs_is_set_aside(tmpdir, damage):
     _, state = run(tmpdir, "a", learning_rate=0.02 if damage == "other settings" else 0.01)
@@ -154,17 +236,25 @@ class CarryingTask(LongerTask):
     carries_state = True
 
 
-SPARSE = {"connectivity": 0.5, "excitatory": 0.75}
+def dale(**rewiring):
+    """Return the settings of a network under Dale's law."""
+    return network_settings(n_units=9, excitatory=0.75, rewiring=rewiring)
+
+
+def with_noise(name, input_noise):
+    """Return one of :data:`SPIKING_NETWORKS` with noise in the input current."""
+    settings = SPIKING_NETWORKS[name]
+    return settings._replace(neurons=dict(settings.neurons, input_noise=input_noise))
+
+
 VARIANTS = {
     "adam": (network_settings(n_units=9), SmallTask, {"optimiser": "adam", "decay_factor": 0.5}),
-    "deep_r": (network_settings(n_units=9, **SPARSE), SmallTask, {"l1": 0.1, "temperature": 0.1}),
-    "deep_r_adam": (
-        network_settings(n_units=9, **SPARSE),
-        SmallTask,
-        {"l1": 0.1, "optimiser": "adam"},
-    ),
+    "dale": (dale(), SmallTask, {"learning_rate": 0.2}),
+    "dale_adam": (dale(), SmallTask, {"optimiser": "adam"}),
+    "deep_r": (dale(connectivity=0.5, l1=0.1, temperature=0.1), SmallTask, {}),
+    "deep_r_adam": (dale(connectivity=0.5, l1=0.1), SmallTask, {"optimiser": "adam"}),
     "carried": (SPIKING_NETWORKS["all"], CarryingTask, {}),
-    "noise": (SPIKING_NETWORKS["alif"]._replace(input_noise=0.2), LongerTask, {}),
+    "noise": (with_noise("alif", 0.2), LongerTask, {}),
 }
 
 
@@ -172,9 +262,9 @@ def run_variant(folder, name, log=lambda line: None):
     """Train a network of :data:`VARIANTS` and return its progress."""
     settings_of_network, task, training = VARIANTS[name]
     training = dict({"batch_size": 10, "learning_rate": 0.05, "decay_every": 6}, **training)
-    values = {"conditions": {"bptt": SCHEDULE}, "training": training, "network": SPARSE}
-    study = parse_study(values)
-    network = Network(settings_of_network, task(), l2=0.01, rate_cost=1.0, target_rate=100.0)
+    study = parse_study({"conditions": {"bptt": SCHEDULE}, "training": training})
+    loss = loss_settings(l2=0.01, rate_cost=1.0, target_rate=100.0)
+    network = Network(settings_of_network, loss, task(), seed=1)
     state = os.path.join(str(folder), "state.npz")
     return train(network, study.training_settings("bptt", 1), state, log)[0]
 
@@ -212,12 +302,66 @@ def test_the_number_of_connections_is_constant_and_signs_are_kept(tmpdir, name):
         assert np.array_equal(np.abs(signs), np.abs(np.sign(stacked)).sum(axis=(0, 2)))
 
 
+@pytest.mark.parametrize("name", ["dale", "dale_adam"])
+def test_dales_law_is_at_work_in_the_run_that_is_stopped(tmpdir, name):
+    """There are weights at 0 when it is stopped, and none at its start."""
+    stacked = np.array(run_variant(tmpdir, name).weights["w_in"])
+    assert stacked[0].all()
+    assert not stacked[1].all()
+
+
+@pytest.mark.parametrize(
+    "connectivity, excitatory, kind",
+    [
+        (1.0, "none", type(None)),
+        (0.99, "none", Rewiring),
+        (0.5, 0.75, Rewiring),
+        (1.0, 0.75, DalesLaw),
+        (1.0, 0.0, DalesLaw),
+    ],
+)
+def test_sparse_networks_are_rewired_and_dense_ones_may_obey_dales_law(
+    connectivity, excitatory, kind
+):
+    settings = network_settings(
+        n_units=9, excitatory=excitatory, rewiring={"connectivity": connectivity}
+    )
+    network = Network(settings, loss_settings(), SmallTask(), seed=1)
+    weights, keeper = start_of_run(network)
+    assert type(keeper) is kind
+    for name, initial in network.initial_weights().items():
+        start = keeper.start.get(name, initial) if keeper else initial
+        assert np.array_equal(weights[name], start)
+        there = weights[name] != 0.0
+        assert np.array_equal(np.abs(weights[name])[there], np.abs(initial)[there])
+    rows = [set(np.sign(row)) - {0.0} for row in weights["w_rec"]]
+    assert all(len(signs) <= 1 for signs in rows) == (excitatory != "none")
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_signs_under_dales_law_at_every_one_of_200_steps(optimiser):
+    network = Network(dale(), loss_settings(l2=0.0), SmallTask(), seed=1)
+    settings = training_settings(optimiser=optimiser, learning_rate=0.05)
+    weights, law = start_of_run(network)
+    trainer = Trainer(network, BPTT(), settings, weights, rewiring=law)
+    gone = {name: np.zeros(weights[name].shape, bool) for name in REWIRED}
+    n_back = 0
+    for iteration in range(200):
+        trainer.step(*network.task.batch(1, iteration, 10))
+        for name, weight in trainer.current_weights().items():
+            if name in REWIRED:
+                assert np.all(weight * law.signs[name] >= 0.0)
+                n_back += np.count_nonzero(gone[name] & (weight != 0.0))
+                gone[name] = weight == 0.0
+    assert n_back > 0
+
+
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 def test_connections_and_signs_at_every_one_of_1000_steps(optimiser):
-    network = Network(network_settings(n_units=9, **SPARSE), SmallTask(), 0.0)
-    settings = training_settings(optimiser=optimiser, learning_rate=0.02, l1=0.05)
-    weights, rewiring = start_of_run(network, settings, seed=1)
-    trainer = Trainer(network, BPTT(), settings, weights, seed=1, rewiring=rewiring)
+    network = Network(dale(connectivity=0.5, l1=0.05), loss_settings(l2=0.0), SmallTask(), seed=1)
+    settings = training_settings(optimiser=optimiser, learning_rate=0.02)
+    weights, rewiring = start_of_run(network)
+    trainer = Trainer(network, BPTT(), settings, weights, rewiring=rewiring)
     seen = {name: weights[name] != 0.0 for name in REWIRED}
     for iteration in range(1000):
         trainer.step(*network.task.batch(1, iteration, 10))
@@ -263,8 +407,8 @@ def test_a_bias_that_the_task_does_not_have_stays_zero():
     class WithoutBias(SmallTask):
         readout_bias = False
 
-    network = Network(network_settings(n_units=9), WithoutBias(), 0.01)
-    weights = network.initial_weights(np.random.RandomState(3))
+    network = Network(network_settings(n_units=9), loss_settings(), WithoutBias(), seed=3)
+    weights = network.initial_weights()
     trainer = Trainer(network, BPTT(), training_settings(), weights)
     trainer.step(*network.task.batch(1, 0, 10))
     after = trainer.current_weights()
@@ -274,9 +418,8 @@ def test_a_bias_that_the_task_does_not_have_stays_zero():
 
 def test_the_state_is_carried_from_batch_to_batch():
     """Two batches of a half are one of the whole, in value."""
-    network = Network(SPIKING_NETWORKS["all"], CarryingTask(), 0.0)
-    network.draw_delays(np.random.RandomState(4))
-    weights = network.initial_weights(np.random.RandomState(3))
+    network = Network(SPIKING_NETWORKS["all"], loss_settings(l2=0.0), CarryingTask(), seed=3)
+    weights = network.initial_weights()
     trainer = Trainer(network, BPTT(), training_settings(learning_rate=1e-12), weights)
     inputs, targets = network.task.examples("train", np.arange(8))
     trainer.step(inputs, targets)
@@ -286,8 +429,11 @@ def test_the_state_is_carried_from_batch_to_batch():
     network.task.n_steps = 24
     with tf.Graph().as_default() as graph:
         tensors = {key: tf.constant(value) for key, value in weights.items()}
-        state = network.respond(tensors, tf.constant(np.concatenate([inputs, inputs]))).final_state
-        whole = flatten(new_session(graph).run(state))
+        response = network.respond(tensors, tf.constant(np.concatenate([inputs, inputs])))
+        fetches = [response.final_state, response.mean_activity]
+        state, activity = new_session(graph).run(fetches)
+    whole = flatten(state)
+    assert activity > 0.02
     assert len(whole) == len([name for name in second if name.startswith("state_")])
     for i, part in enumerate(whole):
         assert second["state_{}".format(i)] == pytest.approx(part, abs=1e-6)
@@ -297,7 +443,7 @@ def test_the_state_is_carried_from_batch_to_batch():
 def test_training_ends_when_the_accuracy_is_good_enough(tmpdir):
     training = {"batch_size": 10, "stop_accuracy": 0.01}
     study = parse_study({"conditions": {"bptt": SCHEDULE}, "training": training})
-    network, _ = small_network()
+    network, _ = small_network(seed=1)
     state = os.path.join(str(tmpdir), "state.npz")
     settings = study.training_settings("bptt", 1)
     for _ in range(2):  # also when it goes on from a state that says so

@@ -22,13 +22,14 @@ def trial(n_windows=4, n_adaptive=N_ADAPTIVE, analog_inputs=0, n_out=2):
         "thresholds": 0.01 + 0.01 * random.rand(n_steps, n_units).astype(np.float32),
         "outputs": random.randn(n_steps, n_out).astype(np.float32).cumsum(axis=0),
     }
+    neurons = {"name": "alif", "n_adaptive": n_adaptive} if n_adaptive else {"name": "lif"}
     metadata = {
         "condition": "slow",
         "label": "three-factor, slowly",
         "seed": 2,
         "iteration": 120,
         "example": {"split": "test", "index": 0},
-        "network": {"n_adaptive": n_adaptive},
+        "network": {"neurons": neurons},
         "n_windows": n_windows,
         "window_steps": window_steps,
         "target": [-1] + [1] * (n_windows - 1) if n_windows > 1 else [n_out - 1],

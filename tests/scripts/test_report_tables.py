@@ -160,7 +160,7 @@ def test_one_condition_has_no_table_of_ratios():
 def test_configuration_tells_value_unit_and_meaning(rows):
     found = {row[0]: row for row in rows["configuration"]}
     assert found["training.learning_rate"][1:] == ["0.01", "", "Step size of the optimiser."]
-    assert found["network.tau_m"][1:3] == ["0.01", "ms"]
+    assert found["network.neurons.tau_m"][1:3] == ["0.01", "ms"]
     assert found["conditions.three_factor.iterations"][1:3] == ["160", "iterations"]
     assert found["seeds"][1] == "2, 1"
     assert all(row[3] for row in rows["configuration"])

@@ -13,13 +13,12 @@ import json, sys
 from lsnn.config import parse_study
 from lsnn.learning_rules import new_rule
 from lsnn.network import network_of
-from lsnn.randomness import generator
 from lsnn.training import Trainer
 
 rule, seed, learning_rate = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 study = parse_study({"training": {"learning_rate": learning_rate}})
-network = network_of(study)
-weights = network.initial_weights(generator(seed, "weights"))
+network = network_of(study.training_settings(rule, seed), study.data, seed)
+weights = network.initial_weights()
 trainer = Trainer(network, new_rule({"name": rule}), study.training, weights)
 losses = [float(trainer.step(*network.task.batch(seed, i, 256))) for i in range(50)]
 print(json.dumps({"losses": losses, "w_rec": weights["w_rec"].tolist()}))

@@ -131,7 +131,7 @@ BOTH = TRAIN | HESSIAN
     "change, conditions, seeds, outputs",
     [
         ("training: {learning_rate: 0.02}", {"bptt", "three_factor"}, {1, 2}, BOTH),
-        ("network: {beta: 2.0}", {"bptt", "three_factor"}, {1, 2}, BOTH),
+        ("network: {neurons: {beta: 2.0}}", {"bptt", "three_factor"}, {1, 2}, BOTH),
         ("curvature: {samples: 64}", {"bptt", "three_factor"}, {1, 2}, HESSIAN),
         ("loss: {l2: 0.02}", {"bptt", "three_factor"}, {1, 2}, BOTH),
         ("conditions: {bptt: {iterations: 300}}", {"bptt"}, {1, 2}, BOTH),

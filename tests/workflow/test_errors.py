@@ -46,6 +46,14 @@ def refused(done, *parts):
                 for old, new in [("l2:", "l2: 0.5"), ("rate_cost:", "rate_cost: 0.1")]
             ],
         ),
+        (
+            "{network: {n_adaptive: 9, connectivity: 0.12}, training: {l1: 0.01}}",
+            [
+                "n_adaptive: has moved; write network: {neurons: {name: rate, n_adaptive: 9}}",
+                "network.connectivity: has moved; write network: {rewiring: {connectivity: 0.12}}",
+                "training.l1: has moved; write network: {rewiring: {l1: 0.01}}",
+            ],
+        ),
         ("seeds: 1\nseeds: 2", ["key seeds is there twice", "line 2"]),
         ("conditions:\n  bptt: {}\n  bptt: {}", ["key bptt is there twice", "line 3"]),
     ],
@@ -57,21 +65,31 @@ def test_wrong_configuration_is_refused_before_any_job(checkout, tmp_path, chang
     assert not (checkout.folder / "results/sequential_mnist").exists()
 
 
+WITHOUT_CONDITIONS = {"learning_rule": "bptt", "seed": 1, "schedule": {"iterations": 10000}}
+WITHOUT_OPTIONS_OF_NEURONS = {
+    "condition": "bptt",
+    "seed": 1,
+    "network": {"neurons": "rate", "n_units": 128, "tau_m": 0.01},
+}
+
+
 @pytest.fixture
-def older(checkout):
-    """Return the training.json of a run of the study "older", which knew no conditions yet."""
+def older(checkout, request):
+    """Return the training.json of a run of the study "older", with settings of an older version."""
     path = checkout.folder / "results/older/runs/bptt/seed_1/training.json"
     path.parent.mkdir(parents=True)
-    settings = {"learning_rule": "bptt", "seed": 1, "schedule": {"iterations": 10000}}
-    write_record(path, {"settings": settings})
+    write_record(path, {"settings": getattr(request, "param", WITHOUT_CONDITIONS)})
     yield path
     shutil.rmtree(checkout.folder / "results/older")
 
 
-def test_results_of_the_older_layout_are_refused_and_stay(checkout, older):
+@pytest.mark.parametrize(
+    "older", [WITHOUT_CONDITIONS, WITHOUT_OPTIONS_OF_NEURONS], ids=["rules", "keys"], indirect=True
+)
+def test_results_of_an_older_version_are_refused_and_stay(checkout, older):
     before = older.read_bytes()
     done = checkout.snakemake("--cores", "1", "--config", "name=older")
-    refused(done, str(older.relative_to(checkout.folder)), "named by learning rule", "another name")
+    refused(done, str(older.relative_to(checkout.folder)), "of an earlier version", "another name")
     files = [path for path in (checkout.folder / "results/older").rglob("*") if path.is_file()]
     assert files == [older] and older.read_bytes() == before
 

@@ -8,19 +8,22 @@ import yaml
 from conftest import PYTHONS
 from lsnn import checkpoints
 
+NEURONS = {
+    "name": "alif",
+    "n_adaptive": 5,
+    "tau_m": 20,
+    "threshold": 0.01,
+    "tau_adaptation": 200,
+    "refractory_steps": 3,
+}
 STUDY = {
     "name": "spiking",
     "task": {"name": "store_recall", "n_symbols": 4, "symbol_steps": 40, "group_size": 5},
     "network": {
-        "neurons": "alif",
+        "neurons": NEURONS,
         "n_units": 12,
-        "n_adaptive": 5,
-        "tau_m": 20,
         "tau_out": 20,
-        "threshold": 0.01,
-        "tau_adaptation": 200,
         "n_delays": 3,
-        "refractory_steps": 3,
     },
     # Half of the answers of an untrained network are right: this one stops at once, or nearly so.
     "training": {"optimiser": "adam", "batch_size": 8, "stop_accuracy": 0.4},
@@ -95,7 +98,10 @@ def test_the_same_checkpoints_give_the_same_trial(checkout, config, results, tmp
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"network": {**STUDY["network"], "beta": 1.0}}, "network.beta: 1.8 there, 1.0 wanted"),
+        (
+            {"network": {**STUDY["network"], "neurons": {**NEURONS, "beta": 1.0}}},
+            "network.neurons.beta: 1.8 there, 1.0 wanted",
+        ),
         ({"network": {"neurons": "rate"}}, "rate units do not spike"),
     ],
 )

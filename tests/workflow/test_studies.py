@@ -15,7 +15,7 @@ from lsnn.config import parse_study, read_study, resolve
 
 SPIKING = {
     "task": {"name": "store_recall"},
-    "network": {"neurons": "alif", "n_adaptive": 10, "tau_m": 20, "threshold": 0.01},
+    "network": {"neurons": {"name": "alif", "n_adaptive": 10}},
     "curvature": "none",
 }
 
@@ -108,7 +108,11 @@ def test_captions_hold_with_curvature(name):
 
 
 @pytest.mark.parametrize("name", [name for name in CAPTIONS if name not in OF_CURVATURE])
-@pytest.mark.parametrize("study", [{"curvature": "none"}, SPIKING], ids=["rate", "spiking"])
+@pytest.mark.parametrize(
+    "study",
+    [{"curvature": "none"}, SPIKING, {"network": {"neurons": "lif"}, "curvature": "none"}],
+    ids=["rate", "spiking", "lif"],
+)
 def test_captions_of_studies_without_curvature_tell_of_none(name, study):
     text = caption(name, study)
     assert len(text) > 80

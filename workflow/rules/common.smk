@@ -31,23 +31,25 @@ RESULTS = f"results/{STUDY.name}"
 RUN = f"{RESULTS}/runs/{{condition}}/seed_{{seed}}"
 
 
-def refuse_older_layout():
-    """Refuse results whose folders are named by learning rule: they would be trained anew."""
+def refuse_older_results():
+    """Refuse results whose settings stand under other keys: they would be trained anew."""
     for path in glob.iglob(f"{RESULTS}/runs/*/seed_*/training.json"):
         try:
             settings = read_record(path).get("settings", {})
         except ResultError:
             continue  # damaged; the job that reads it says so
-        if "condition" not in settings:
+        if "condition" not in settings or isinstance(
+            settings["network"]["neurons"], str
+        ):
             raise WorkflowError(
                 f"{RESULTS} holds results of an earlier version, of which {path} is one: their "
-                "folders are named by learning rule, not by condition. Move the folder away, or "
+                "folders or settings have other names than today. Move the folder away, or "
                 "give the study another name (--config name=...)"
             )
         return
 
 
-refuse_older_layout()
+refuse_older_results()
 
 # The resolved configuration, which all scripts read. It is nobody's input, because jobs are to be rerun
 # for the values that they depend on and for no others; those are their params.

@@ -83,12 +83,15 @@ class Hessian(object):
         return self._session.run(self._product, {self._vector: vector}).astype(np.float64)
 
 
-def hessian_of(network, study, seed, threads=1):
-    """Return the :class:`Hessian` of a study's loss on the examples that a seed draws."""
-    split, samples = study.curvature.split, study.curvature.samples
-    order = generator(seed, "curvature examples").permutation(network.task.split_sizes[split])
-    examples = network.task.examples(split, order[:samples])
-    return Hessian(network, *examples, study.curvature.parameters, threads)
+def hessian_of(network, settings, threads=1):
+    """Return the :class:`Hessian` of a network's loss on the examples that its seed draws.
+
+    ``settings`` are :class:`lsnn.config.CurvatureSettings`.
+    """
+    n_examples = network.task.split_sizes[settings.split]
+    order = generator(network.seed, "curvature examples").permutation(n_examples)
+    examples = network.task.examples(settings.split, order[: settings.samples])
+    return Hessian(network, *examples, settings.parameters, threads)
 
 
 def _flat(tensors):

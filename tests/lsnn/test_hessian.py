@@ -3,11 +3,11 @@ import inspect
 import numpy as np
 import pytest
 
-from lsnn import curvature
+from lsnn import hessian as hessian_module
 from lsnn import network as network_module
 from lsnn.cell import Cell
-from lsnn.curvature import Hessian, extreme_eigenvalues, larger_in_magnitude
-from lsnn.learning_rules import LearningRule
+from lsnn.hessian import Eigenvalue, Hessian, extreme_eigenvalues, larger_in_magnitude
+from lsnn.learning_rules.base import LearningRule
 from lsnn.network import PARAMETERS
 from small import NETWORKS, relative_error, small_network, split_vector
 
@@ -53,7 +53,9 @@ def test_autapses_have_the_curvature_of_the_l2_term_alone():
     n_units = network.neurons.n_units
     autapse = np.zeros((n_units, n_units))
     autapse[2, 2] = 1.0
-    assert hessian.product(autapse.ravel()) == pytest.approx(network.l2 * autapse.ravel(), abs=1e-7)
+    assert hessian.product(autapse.ravel()) == pytest.approx(
+        network.terms.l2 * autapse.ravel(), abs=1e-7
+    )
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -82,7 +84,7 @@ class Diagonal(object):
 
 
 def test_an_eigenvalue_that_did_not_converge_says_so(monkeypatch):
-    monkeypatch.setattr(curvature, "MAX_RESTARTS", 1)
+    monkeypatch.setattr(hessian_module, "MAX_RESTARTS", 1)
     values = np.concatenate([np.linspace(-1.0, 1.0, 500), [10.0]])
     start = np.random.RandomState(2).randn(len(values))
     largest, smallest = extreme_eigenvalues(Diagonal(values), 1e-5, start)
@@ -93,14 +95,14 @@ def test_an_eigenvalue_that_did_not_converge_says_so(monkeypatch):
 
 
 def test_nothing_is_reported_where_nothing_is_known(monkeypatch):
-    monkeypatch.setattr(curvature, "_arpack", lambda *arguments: [])
+    monkeypatch.setattr(hessian_module, "_arpack", lambda *arguments: [])
     for eigenvalue in extreme_eigenvalues(Diagonal([1.0, 2.0, 3.0]), 1e-3, np.ones(3)):
         assert np.isnan(eigenvalue.value) and not eigenvalue.converged
 
 
 def test_larger_in_magnitude_keeps_the_sign():
-    largest = curvature.Eigenvalue(2.0, 0.0, True, None)
-    smallest = curvature.Eigenvalue(-3.0, 0.0, True, None)
+    largest = Eigenvalue(2.0, 0.0, True, None)
+    smallest = Eigenvalue(-3.0, 0.0, True, None)
     assert larger_in_magnitude(largest, smallest) is smallest
     assert larger_in_magnitude(largest, largest) is largest
 
@@ -108,7 +110,7 @@ def test_larger_in_magnitude_keeps_the_sign():
 def test_a_learning_rule_cannot_reach_the_hessian(monkeypatch):
     for function in (Hessian.__init__, Hessian.move_to, Hessian.product, extreme_eigenvalues):
         assert not [name for name in inspect.signature(function).parameters if "rule" in name]
-    used = [value for value in vars(curvature).values() if inspect.isclass(value)]
+    used = [value for value in vars(hessian_module).values() if inspect.isclass(value)]
     assert not [value for value in used if issubclass(value, LearningRule)]
     rules = []
 

@@ -1,0 +1,21 @@
+"""A three-factor rule: learning signal times eligibility trace."""
+
+from lsnn.backend import tf
+from lsnn.learning_rules.base import LearningRule
+
+
+class ThreeFactor(LearningRule):
+    """A three-factor rule: no gradient flows back from one unit to another.
+
+    With the recurrent input cut, the gradient is dL/dw_ij = sum_t L_j,t e_ij,t (Bellec et al. 2020,
+    eq. 1): the learning signal L of unit j (the readout's error, fed back by w_out) times the
+    eligibility trace e, which follows the unit's own membrane, reset and adaptation forward in
+    time. This is e-prop with symmetric feedback, or RFLO (Murray 2019) with its random feedback
+    replaced by the symmetric one. Backpropagation is only the means to compute the sum; the tests
+    check it against traces computed forward in time.
+    """
+
+    label = "three-factor"
+
+    def recurrent_input(self, z, distance, step):
+        return tf.stop_gradient(z)

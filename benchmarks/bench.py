@@ -27,12 +27,14 @@ from lsnn.config import parse_study, read_study
 from lsnn.hessian import hessian_of
 from lsnn.learning_rules import BPTT, new_rule
 from lsnn.network import network_of
-from lsnn.randomness import generator
+from lsnn.options import build
+from lsnn.quantities import QUANTITIES
 from lsnn.training import Trainer, start_of_run
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RUNS = os.path.join("results", "sequential_mnist", "runs")  # of the default study, if it was run
 SEED = 1
+ENTRY = "w_rec_validation"  # of the default study's `hessian`
 
 ROUNDS = 30
 CALLS_PER_ROUND = 3
@@ -123,12 +125,12 @@ def measure_long_sequences(study):
     }
 
 
-def measure_products(study, network, hessian):
-    """Return the figures of Hessian-vector products and gradients."""
+def measure_products(network, hessian, samples):
+    """Return the figures of Hessian-vector products and gradients, over so many examples."""
     vector = np.random.RandomState(SEED).randn(hessian.size)
     times = in_turn(
         {
-            "product floor": floor.Floor(floor.hessian_product, network, study.curvature.samples),
+            "product floor": floor.Floor(floor.hessian_product, network, samples),
             "product": lambda: hessian.product(vector),
             "gradient": hessian.gradient,
         }
@@ -139,7 +141,7 @@ def measure_products(study, network, hessian):
     return figures
 
 
-def follow(hessian, arrays, tolerance):
+def follow(hessian, arrays, quantities):
     """Compute a run's eigenvalues as scripts/hessian.py does, and compare at three checkpoints.
 
     Returns:
@@ -148,17 +150,17 @@ def follow(hessian, arrays, tolerance):
     iterations = [int(iteration) for iteration in arrays["iteration"]]
     last = len(iterations) - 1
     compared = {1: "early", last // 2: "middle", last: "late"}
-    start = generator(SEED, "Lanczos").randn(hessian.size)
+    memory = {}
     seconds, products, comparisons = [], [], []
     for i, iteration in enumerate(iterations):
         hessian.move_to(checkpoints.weights_at(arrays, i))
         started = time.perf_counter()
-        row, start = measure(hessian, tolerance, start)
+        row = measure(hessian, quantities, SEED, memory)
         seconds.append(time.perf_counter() - started)
         products.append(row["products"])
         if i in compared:
             comparison = {"when": compared[i], "iteration": iteration}
-            comparison.update(compare(hessian, seconds[-1], row, start))
+            comparison.update(compare(hessian, seconds[-1], row, memory["start"]))
             comparisons.append(comparison)
     return seconds, products, comparisons
 
@@ -223,12 +225,14 @@ class Jobs(object):
         return os.path.join(output, "checkpoints.npz"), measured
 
     def hessian(self, source, n_checkpoints):
-        """Compute the curvature of the first checkpoints of a file; return as :meth:`_run`."""
+        """Compute the eigenvalues of the first checkpoints of a file; return as :meth:`_run`."""
         arrays, metadata = checkpoints.read(source)
         first = os.path.join(self.folder, "first.npz")
         checkpoints.write(first, {k: v[:n_checkpoints] for k, v in arrays.items()}, metadata)
         output = tempfile.mkdtemp(dir=self.folder)
-        return self._run("hessian.py", ["--checkpoints", first, "--output", output])
+        return self._run(
+            "hessian.py", ["--entry", ENTRY, "--checkpoints", first, "--output", output]
+        )
 
     def _run(self, script, arguments, **values):
         """Return seconds until the line of the first checkpoint, and peak memory in MiB."""
@@ -333,17 +337,19 @@ def measure_all(study, network, folder):
     log("jobs measured")
     figures.update(measure_training(study, network))
     log("training measured")
-    hessian = hessian_of(network, study.curvature)
+    (entry,) = study.hessian
+    hessian = hessian_of(network, entry["block"], entry["split"], entry["samples"])
+    quantities = [build(QUANTITIES, one) for one in entry["quantities"]]
     hessian.move_to(network.initial_weights())
-    figures.update(measure_products(study, network, hessian))
+    figures.update(measure_products(network, hessian, entry["samples"]))
     log("Hessian-vector products measured")
     long_one = read_study(os.path.join(REPOSITORY, "studies", "pixelwise_mnist.yaml"))
     figures.update(measure_long_sequences(long_one._replace(data=study.data)))
     log("pixel-wise MNIST measured")
     comparisons, runs = [], []
     for rule, source in sources.items():
-        arrays = checkpoints.read_run(source, study.curvature_settings())[0]
-        seconds, products, compared = follow(hessian, arrays, study.curvature.tolerance)
+        arrays = checkpoints.read_run(source, study.network_settings())[0]
+        seconds, products, compared = follow(hessian, arrays, quantities)
         figures[rule + " eigenvalues"] = spread(seconds)
         figures[rule + " products"] = spread(products)
         comparisons += [dict(comparison, learning_rule=rule) for comparison in compared]
@@ -369,7 +375,7 @@ def main():
     data = os.path.abspath(arguments.data)
     tensorflow = "1.12" if version.startswith("1.12.") else "2"
     study = parse_study({"tensorflow": tensorflow, "data": data})
-    network = network_of(study.curvature_settings(), study.data, SEED)
+    network = network_of(study.network_settings(), study.data, SEED)
     with tempfile.TemporaryDirectory() as folder:
         result = measure_all(study, network, folder)
     result["tensorflow"] = version

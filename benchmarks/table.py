@@ -175,10 +175,10 @@ def measured_study():
     for folder in ("sequential_mnist", "committed/sequential_mnist*"):
         for path in sorted(glob.glob(os.path.join(REPOSITORY, "results", folder, "metadata.json"))):
             record = read(path)
-            if record["study"]["curvature"] == "none":
+            if not record["study"]["hessian"]:
                 continue
             totals = record["totals"]
-            minutes = (totals["training_wall_seconds"] + totals["curvature_wall_seconds"]) / 60.0
+            minutes = (totals["training_wall_seconds"] + totals["hessian_wall_seconds"]) / 60.0
             costs = "; ".join(
                 f"{rule} {costs['ms_per_iteration']:.1f} ms an iteration, "
                 f"{costs['products_per_checkpoint']:.0f} products a checkpoint of "

@@ -5,7 +5,7 @@ the class that has the name; ``docs/configuration.md`` lists them all.
 """
 
 import json
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import yaml
@@ -19,58 +19,22 @@ from lsnn.options import (
     choice,
     impossible,
     integer,
+    list_of,
     meanings,
     named,
-    number,
     section,
     suggestion,
     text,
 )
+from lsnn.quantities import HESSIAN, QUANTITIES, name_of
 from lsnn.tasks import TASKS
 from lsnn.training import TRAINING, TrainingSettings
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
 COMMITTED = "committed"
 
-NO_CURVATURE = "none"
-NO_CURVATURE_OF_SPIKES = (
-    '"none" for spiking units: their pseudo-gradient is the gradient of no loss, so that the '
-    "Hessian is not defined"
-)
-
 # What names files and folders.
 NAME = {"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": 100}
-
-CURVATURE = OrderedDict(
-    split=choice(
-        "Part of the data whose loss is differentiated.",
-        ["train", "validation", "test"],
-        "validation",
-    ),
-    samples=integer(
-        "Examples of the split, drawn once a seed, over which the loss is averaged.",
-        256,
-        "examples",
-        least=1,
-    ),
-    tolerance=number(
-        "Relative tolerance of an eigenvalue: it has converged when |Hv - lambda v| / |lambda|, "
-        "with |v| = 1, is at most this.",
-        1.0e-3,
-        least=1.0e-5,
-        most=0.1,
-    ),
-    parameters={
-        "description": "Parameters with respect to which the loss is differentiated: all their "
-        "entries, absent synapses included.",
-        "unit": "-",
-        "type": "array",
-        "minItems": 1,
-        "uniqueItems": True,
-        "items": {"enum": ["w_in", "w_rec", "w_out", "b_out"]},
-        "default": ["w_rec"],
-    },
-)
 
 CONDITION = section(
     "A condition.",
@@ -82,10 +46,7 @@ CONDITION = section(
         training={
             "type": "object",
             "description": "What it has in place of the study's settings of training.",
-            "properties": {
-                key: {part: said for part, said in option.items() if part != "default"}
-                for key, option in TRAINING.items()
-            },
+            "properties": {key: dict(one, default=None) for key, one in TRAINING.items()},
             "additionalProperties": False,
         },
         iterations=integer("Training iterations of a run.", 10000, "iterations", least=1),
@@ -117,9 +78,6 @@ MOVED.update(
 MOVED.update({"training." + key: "network.rewiring." + key for key in ("l1", "temperature")})
 MOVED["network.connectivity"] = "network.rewiring.connectivity"
 
-# The section as an immutable value, with the options above as fields.
-CurvatureSettings = namedtuple("CurvatureSettings", CURVATURE)
-
 
 class Condition(NamedTuple):
     """What the runs of a condition have in common; they differ in the seed."""
@@ -144,7 +102,7 @@ class Study(NamedTuple):
     conditions: Dict[str, Condition]
     baseline: str  # the condition that ratios are taken against
     seeds: Tuple[int, ...]
-    curvature: Optional[CurvatureSettings]  # None: no curvature
+    hessian: Tuple[Dict[str, Any], ...]  # what is computed of it; nothing if empty
 
     @property
     def on_gpu(self) -> bool:
@@ -155,6 +113,11 @@ class Study(NamedTuple):
     def spiking(self) -> bool:
         """Whether the units emit spikes."""
         return NEURONS[self.network.neurons["name"]].spiking
+
+    @property
+    def task_class(self) -> type:
+        """The class of the task, which tells what is measured."""
+        return TASKS[self.task["name"]]
 
     def training_of(self, condition: str) -> TrainingSettings:
         """Return the settings of training of a condition."""
@@ -203,15 +166,18 @@ class Study(NamedTuple):
             }
         )
 
-    def curvature_settings(self) -> dict:
-        """Return all that the curvature at given weights depends on, as JSON-able values."""
+    def hessian_settings(self, entry: Dict[str, Any]) -> dict:
+        """Return all that an entry of :attr:`hessian` depends on beside weights, JSON-able."""
+        return dict(self.network_settings(), hessian=as_mapping(entry))
+
+    def network_settings(self) -> dict:
+        """Return what a network is made of, as JSON-able values."""
         return as_mapping(
             {
                 "tensorflow": self.tensorflow,
                 "task": self.task,
                 "network": self.network,
                 "loss": self.loss,
-                "curvature": self.curvature,
             }
         )
 
@@ -269,7 +235,6 @@ def parse_study(values: dict) -> Study:
     """
     values = resolve(values)
     seeds = values["seeds"]
-    curvature = values["curvature"]
     return Study(
         name=values["name"],
         tensorflow=values["tensorflow"],
@@ -283,9 +248,7 @@ def parse_study(values: dict) -> Study:
         },
         baseline=values["baseline"],
         seeds=tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds),
-        curvature=None
-        if curvature == NO_CURVATURE
-        else CurvatureSettings(**dict(curvature, parameters=tuple(curvature["parameters"]))),
+        hessian=tuple(values["hessian"]),
     )
 
 
@@ -295,7 +258,7 @@ def network_settings(**values) -> NetworkSettings:
     Raises:
         ConfigError: as :func:`parse_study`.
     """
-    return parse_study({"network": values, "curvature": NO_CURVATURE}).network
+    return parse_study({"network": values, "hessian": []}).network
 
 
 def resolve(values: dict) -> dict:
@@ -324,19 +287,7 @@ def schema_for(values: dict) -> dict:
 
 
 def _schema(values):
-    """Return the schema with the conditions and the kind of curvature that values ask for."""
-    curvature = section("The Hessian of the loss, at every checkpoint.", CURVATURE)
-    if not isinstance(values.get("curvature", {}), dict):
-        curvature = {
-            "description": curvature["description"],
-            "unit": "-",
-            "anyOf": [{"enum": [NO_CURVATURE]}, curvature],
-            "default": NO_CURVATURE,
-        }
-    curvature["description"] += (
-        ' "none" - no curvature. Spiking units need "none": their pseudo-gradient is the gradient '
-        "of no loss, so that there is no Hessian."
-    )
+    """Return the schema with the conditions that values have."""
     conditions = values["conditions"] if isinstance(values["conditions"], dict) else {}
     return section(
         "A study of learning rules and curvature.",
@@ -391,7 +342,14 @@ def _schema(values):
                 ],
                 "default": 5,
             },
-            curvature=curvature,
+            hessian=list_of(
+                "What is computed of the Hessian of the loss at every checkpoint: entries, each an "
+                "operator and quantities of it. An empty list - nothing, as spiking units need it: "
+                "their pseudo-gradient is the gradient of no loss, so that there is no Hessian.",
+                section("An operator, and quantities of it.", HESSIAN),
+                [{}],
+                least=0,
+            ),
         ),
     )
 
@@ -428,6 +386,21 @@ def _outdated(values):
     if "learning_rules" in values:
         conditions = yaml.safe_dump({"conditions": values["learning_rules"]}, sort_keys=False)
         lines.append("learning_rules: is now called conditions; write\n" + conditions.rstrip())
+    if "curvature" in values:
+        given = values["curvature"]
+        entry = dict(given) if isinstance(given, dict) else {}
+        tolerance = {key: entry.pop(key) for key in ("tolerance",) if key in entry}
+        blocks = entry.pop("parameters", ["w_rec"])
+        entry["block"] = blocks[0] if len(blocks) == 1 else "all"
+        entry["quantities"] = [dict({"name": "extremes"}, **tolerance)]
+        hessian = [] if given == "none" else [entry]
+        written = yaml.safe_dump({"hessian": hessian}, default_flow_style=None).rstrip()
+        lines.append("curvature: is now called hessian, a list; write\n" + written)
+    if isinstance(values.get("training"), dict) and "stop_accuracy" in values["training"]:
+        lines.append(
+            "training.stop_accuracy: has moved; write training: {{stop: {{measure: accuracy, "
+            "above: {}}}}}, or nothing in place of 1".format(values["training"]["stop_accuracy"])
+        )
     for old, new in sorted(MOVED.items()):
         part, key = old.split(".")
         if isinstance(values.get(part), dict) and key in values[part]:
@@ -445,7 +418,7 @@ def default_label(condition: dict) -> str:
     """Return what a condition is called that has no label: its rule, and what it trains with."""
     parts = [new_rule(condition["learning_rule"]).label]
     for key, value in condition["training"].items():
-        value = value if isinstance(value, str) else "{:g}".format(value)
+        value = "{:g}".format(value) if isinstance(value, float) else value
         parts.append("{} {}".format(key.replace("_", " "), value))
     return ", ".join(parts)
 
@@ -456,11 +429,12 @@ def documentation() -> str:
         "# Configuration",
         "",
         "Generated by `python -m lsnn.config` from the declarations in the code. A key that is "
-        "left out has its default. A task, neurons or a learning rule can be written as its name "
-        "alone.",
+        "left out has its default. What has a name and options, such as a task, can be written as "
+        "its name alone; [] stands for the entries of a list.",
     ]
     lines += _table("A study", _schema({"conditions": {"NAME": {}}}))
     kinds = [("Task", TASKS), ("Neurons", NEURONS), ("Learning rule", LEARNING_RULES)]
+    kinds.append(("Quantity", QUANTITIES))
     for kind, registry in kinds:
         for name, one in registry.items():
             if one.options:
@@ -486,9 +460,7 @@ def _table(title, schema):
 
 
 def as_mapping(value):
-    """Return a study, or a part of one, as JSON-able mappings and lists; no curvature as "none"."""
-    if isinstance(value, Study):
-        value = value._replace(curvature=value.curvature or NO_CURVATURE)
+    """Return a study, or a part of one, as JSON-able mappings and lists."""
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
@@ -513,9 +485,24 @@ def _add_contradictions(problems, values):
         if not condition and not known:
             problems.setdefault(key, impossible(value, what))
 
-    network, curvature, training = values["network"], values["curvature"], values["training"]
+    network, hessian, training = values["network"], values["hessian"], values["training"]
     neurons = network["neurons"]
     task = TASKS[values["task"]["name"]]
+    options_of_task = {key: value for key, value in values["task"].items() if key != "name"}
+    sizes = task.known_sizes(**options_of_task)
+
+    def require_examples(split, key, value):
+        what = "at most the {} examples of split {}".format(sizes.get(split), split)
+        require(value <= sizes.get(split, value), key, value, what, "task")
+
+    def require_stop(key, stop):
+        known = [measure.name for measure in task.measures]
+        what = "a measure of the task: " + ", ".join(known)
+        name = stop.get("measure")
+        require(not stop or name in known, key + ".measure", name, what, "task")
+        one = "{measure: NAME, above: VALUE}, or below in place of above"
+        require(not stop or ("above" in stop) != ("below" in stop), key, stop, one)
+
     conditions = values["conditions"]
 
     require(values["name"] != COMMITTED, "name", values["name"], "any other name")
@@ -540,9 +527,9 @@ def _add_contradictions(problems, values):
     key, n_adaptive = "network.neurons.n_adaptive", neurons.get("n_adaptive", 0)
     at_most = "at most network.n_units = {}".format(network["n_units"])
     require(n_adaptive <= network["n_units"], key, n_adaptive, at_most, "network.n_units")
-    if NEURONS[neurons["name"]].spiking:
-        none = curvature == NO_CURVATURE
-        require(none, "curvature", curvature, NO_CURVATURE_OF_SPIKES, "network.neurons")
+    none = "[] for spiking units: their pseudo-gradient is the gradient of no loss"
+    is_defined = not hessian or not NEURONS[neurons["name"]].spiking
+    require(is_defined, "hessian", hessian, none, "network.neurons")
     for key in ("l1", "temperature"):
         value, path = network["rewiring"][key], "network.rewiring."
         of_deep_r = "0, for only rewired weights have it ({}connectivity below 1)".format(path)
@@ -553,21 +540,20 @@ def _add_contradictions(problems, values):
     for name, condition in conditions.items():
         settings["conditions.{}.training.".format(name)] = condition["training"]
     for path, given in settings.items():
-        _require_examples(require, task, path + "batch_size", given.get("batch_size", 1), "train")
-    if curvature != NO_CURVATURE:
-        parameters = curvature["parameters"]
-        without = "without b_out: the readout of task {} has no bias".format(values["task"]["name"])
-        key = "curvature.parameters"
-        require(task.readout_bias or "b_out" not in parameters, key, parameters, without, "task")
-        _require_examples(
-            require, task, "curvature.samples", curvature["samples"], curvature["split"]
-        )
-
-
-def _require_examples(require, task, key, value, split):
-    size = task.split_sizes[split]
-    what = "at most the {} examples of split {}".format(size, split)
-    require(value <= size, key, value, what, "task", "curvature.split")
+        require_examples("train", path + "batch_size", given.get("batch_size", 1))
+        require_stop(path + "stop", given.get("stop", {}))
+    names = [name_of(entry) for entry in hessian]
+    for place, entry in enumerate(hessian):
+        path = "hessian.{}.".format(place)
+        own = "a block and split that no other entry has; an entry can have several quantities"
+        require(names.count(names[place]) < 2, path + "block", entry["block"], own, "hessian")
+        without = "another: the readout of task {} has no bias".format(values["task"]["name"])
+        has_bias = entry["block"] != "b_out" or task.readout_bias
+        require(has_bias, path + "block", entry["block"], without, "task")
+        require_examples(entry["split"], path + "samples", entry["samples"])
+        quantities = [quantity["name"] for quantity in entry["quantities"]]
+        is_once = len(set(quantities)) == len(quantities)
+        require(is_once, path + "quantities", quantities, "a list of quantities, each once")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from lsnn.backend import new_session, tf
 from lsnn.network import PARAMETERS
 from lsnn.randomness import generator
 
+ALL = "all"  # the block of all parameters that are trained
+
 LANCZOS_VECTORS = 36  # size of ARPACK's Krylov space: along real runs it seldom has to restart
 MAX_RESTARTS = 100
 ROUGH_TOLERANCE = 0.1  # of the estimate that is made where the wanted tolerance was not reached
@@ -27,7 +29,7 @@ class Eigenvalue(NamedTuple):
     vector: Any  # eigenvector (size,), float64, |v| = 1; None where there is no estimate
 
 
-class Hessian(object):
+class Hessian(LinearOperator):
     """Products of vectors with the Hessian of a network's loss on fixed examples.
 
     The loss is that of training, its regularising terms included, with its exact gradient. A
@@ -45,6 +47,7 @@ class Hessian(object):
         shapes = [network.shapes[name] for name in parameters]
         sizes = [int(np.prod(shape)) for shape in shapes]
         self.size = sum(sizes)
+        super(Hessian, self).__init__(np.float64, (self.size, self.size))
         with tf.Graph().as_default() as graph:
             self._weights = network.variables()
             self._vector = tf.placeholder(tf.float32, [self.size], "vector")
@@ -77,21 +80,30 @@ class Hessian(object):
         """Return the gradient of the loss (size,), float64."""
         return self._session.run(self._gradient).astype(np.float64)
 
+    def _matvec(self, vector):
+        return self.product(np.ravel(vector))
+
+    _rmatvec = _matvec  # it is symmetric
+
     def product(self, vector):
         """Return the Hessian times a vector (size,) as float64, computed in float32."""
         self.products += 1
         return self._session.run(self._product, {self._vector: vector}).astype(np.float64)
 
 
-def hessian_of(network, settings, threads=1):
+def hessian_of(network, block, split, samples, threads=1):
     """Return the :class:`Hessian` of a network's loss on the examples that its seed draws.
 
-    ``settings`` are :class:`lsnn.config.CurvatureSettings`.
+    Args:
+        network: :class:`lsnn.network.Network`.
+        block: name of the parameter to differentiate by, or "all" for all that are trained.
+        split, samples: part of the data, and how many of its examples.
+        threads: most threads to compute with.
     """
-    n_examples = network.task.split_sizes[settings.split]
-    order = generator(network.seed, "curvature examples").permutation(n_examples)
-    examples = network.task.examples(settings.split, order[: settings.samples])
-    return Hessian(network, *examples, settings.parameters, threads)
+    order = generator(network.seed, "curvature examples").permutation(network.task.sizes[split])
+    examples = network.task.examples(split, order[:samples])
+    parameters = network.trained if block == ALL else [block]
+    return Hessian(network, *examples, parameters, threads)
 
 
 def _flat(tensors):
@@ -104,7 +116,7 @@ def extreme_eigenvalues(hessian, tolerance, start):
     Both come from one Krylov space, which costs fewer products than one for each.
 
     Args:
-        hessian: gives ``size``, at least 3, and ``product(vector)``.
+        hessian: symmetric ``LinearOperator`` of size at least 3.
         tolerance: relative tolerance of the eigenvalues.
         start: vector (size,) to start from; near a sum of both eigenvectors it saves products.
 
@@ -133,13 +145,12 @@ def larger_in_magnitude(largest, smallest):
 
 def _arpack(hessian, tolerance, start):
     """Return the eigenvectors (n, size) that ARPACK finds: of both ends, or of fewer."""
-    operator = LinearOperator((hessian.size, hessian.size), hessian.product, dtype=np.float64)
     try:
         return eigsh(
-            operator,
+            hessian,
             k=2,
             which="BE",  # one from each end of the spectrum
-            ncv=min(LANCZOS_VECTORS, hessian.size),
+            ncv=min(LANCZOS_VECTORS, hessian.shape[0]),
             tol=tolerance,
             v0=start,
             maxiter=MAX_RESTARTS,
@@ -147,12 +158,12 @@ def _arpack(hessian, tolerance, start):
     except ArpackNoConvergence as error:
         return error.eigenvectors.T
     except ArpackError:  # nothing to converge to, as in a Hessian of zeros
-        return np.empty((0, hessian.size))
+        return np.empty((0, hessian.shape[0]))
 
 
 def _rayleigh(hessian, vector, tolerance):
     """Return the eigenvalue of a unit vector, with the residual that is really there."""
-    image = hessian.product(vector)
+    image = hessian.matvec(vector)
     value = vector.dot(image)
     residual = np.linalg.norm(image - value * vector) / abs(value)
     return Eigenvalue(float(value), float(residual), bool(residual <= tolerance), vector)

@@ -55,6 +55,19 @@ def section(description, options):
     }
 
 
+def list_of(description, item, default, least=1):
+    """Return an option that is a list of ``least`` or more different items."""
+    return {
+        "type": "array",
+        "description": description,
+        "unit": "-",
+        "items": item,
+        "minItems": least,
+        "uniqueItems": True,
+        "default": default,
+    }
+
+
 def named(description, registry, default=None):
     """Return an option that is a ``name`` in a registry, with the options of what has that name.
 
@@ -93,6 +106,9 @@ def for_values(schema, values):
         # Of what has no known name nothing can be said but that.
         values = {"name": name} if isinstance(values, dict) else values
         return section(schema["description"], {"name": of_name}), values
+    if isinstance(values, list) and schema.get("type") == "array":
+        pairs = [for_values(schema["items"], value) for value in values]
+        return dict(schema, items=[s for s, _ in pairs]), [value for _, value in pairs]
     if not isinstance(values, dict):
         return schema, values
     parts, values = dict(schema.get("properties", {})), dict(values)
@@ -149,7 +165,9 @@ def fill(schema, value):
                 filled[key] = fill(others if isinstance(others, dict) else {}, value[key])
         return filled
     if isinstance(value, list):
-        return [fill(schema.get("items", {}), item) for item in value]
+        items = schema.get("items", {})
+        items = items if isinstance(items, list) else [items] * len(value)
+        return [fill(one, item) for one, item in zip(items, value)]
     if schema.get("type") == "number":
         return float(value)
     if schema.get("type") == "integer":  # YAML's 5.0
@@ -172,6 +190,9 @@ def rows(schema, path=""):
         for part in inner:
             for row in rows(part, name):
                 yield row
+        if "properties" in option.get("items", {}):
+            for row in rows(option["items"], name + "[]"):
+                yield row
 
 
 def allowed(schema):
@@ -182,7 +203,10 @@ def allowed(schema):
         values = ", ".join(json.dumps(value) for value in schema["enum"])
         return values if len(schema["enum"]) == 1 else "one of " + values
     if schema["type"] == "array":
-        return "a list of at least one, all different, each " + allowed(schema["items"])
+        items = schema["items"]
+        each = "a mapping" if isinstance(items, list) else allowed(items)
+        least = " of at least one" if schema.get("minItems") else ""
+        return "a list{}, all different, each {}".format(least, each)
     words = {
         "number": "a number",
         "integer": "a whole number",

@@ -11,16 +11,10 @@ from lsnn.backend import flatten, new_session, pack, tf
 from lsnn.errors import DivergenceError, ResultError
 from lsnn.learning_rules import new_rule
 from lsnn.network import FREE_SIGNS, PARAMETERS
-from lsnn.options import choice, integer, number
+from lsnn.options import choice, integer, number, section, text
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
-
-# What is recorded at a checkpoint, over the evaluation set of each split. A loss is the task's, in
-# nats, without the L2 term, which stands in a column of its own; activity is that on `validation`.
-SPLITS = ("train", "validation", "test")
-LEARNING_CURVE = (
-    tuple("{}_{}".format(split, what) for split in SPLITS for what in ("loss", "accuracy"))
-) + ("l2_loss", "mean_activity")
+from lsnn.tasks.base import SPLITS
 
 OPTIMISERS = {
     "sgd": lambda learning_rate: tf.train.GradientDescentOptimizer(learning_rate),
@@ -44,12 +38,14 @@ TRAINING = OrderedDict(
         "Iterations between two decays of the learning rate.", 50000, "iterations", least=1
     ),
     batch_size=integer("Examples in a training batch.", 256, "examples", least=1),
-    stop_accuracy=number(
-        "Training ends at the first checkpoint whose validation accuracy exceeds this; 1 - never "
-        "before its last iteration.",
-        1.0,
-        above=0,
-        most=1,
+    stop=section(
+        "Where training ends before its last iteration: at the first checkpoint at which a measure "
+        "of the task on the validation split is above, or below, a value.",
+        OrderedDict(
+            measure=text("Name of the measure, such as accuracy."),
+            above=number("Value that it is to exceed.", None, least=-1000000),
+            below=number("Value that it is to be less than.", None, least=-1000000),
+        ),
     ),
 )
 
@@ -63,6 +59,16 @@ OF_RULE = "rule/"
 MEMORY = "memory/"
 
 
+def learning_curve_of(task):
+    """Return the names of what is recorded at a checkpoint.
+
+    The task's measures are means over the evaluation set of each split. The loss among them is
+    without the L2 term, which stands by itself; activity is that on the validation split.
+    """
+    names = ["{}_{}".format(split, one.name) for split in SPLITS for one in task.measures]
+    return names + ["l2_loss", "mean_activity"]
+
+
 class Progress(object):
     """The checkpoints and the learning curve of a run so far, kept in a file between processes.
 
@@ -70,11 +76,13 @@ class Progress(object):
         path: the file. It is no result: a run that was stopped goes on from it.
         metadata: what the run is; a file that says otherwise is set aside, never used.
         log: called with a line of text for the reader.
+        columns: names of what is recorded at a checkpoint (:func:`learning_curve_of`).
         constants: of the learning rule, arrays by name, which are kept with the checkpoints.
     """
 
-    def __init__(self, path, metadata, log, constants=()):
+    def __init__(self, path, metadata, log, columns, constants=()):
         self.path = path
+        self.columns = columns
         self.metadata = metadata
         self.constants = OrderedDict((OF_RULE + name, a) for name, a in dict(constants).items())
         self.iterations = []
@@ -106,7 +114,7 @@ class Progress(object):
     def add(self, iteration, weights, measures, memory):
         """Append a checkpoint and write the file, with what training needs besides to go on."""
         self.iterations.append(iteration)
-        self.learning_curve.append([measures[name] for name in LEARNING_CURVE])
+        self.learning_curve.append([measures[name] for name in self.columns])
         for name in PARAMETERS:
             self.weights[name].append(weights[name])
         arrays = dict(self.arrays(), learning_curve=np.array(self.learning_curve))
@@ -123,7 +131,7 @@ class Progress(object):
     def rows(self):
         """Return the learning curve as a list of mappings, one a checkpoint."""
         return [
-            dict(zip(LEARNING_CURVE, (float(x) for x in row)), iteration=int(iteration))
+            dict(zip(self.columns, (float(x) for x in row)), iteration=int(iteration))
             for iteration, row in zip(self.iterations, self.learning_curve)
         ]
 
@@ -161,8 +169,11 @@ class Trainer(object):
             self.task_loss = self.task.loss(response.logits, self.targets)
             self.l2_loss = network.l2_loss(self.weights)
             self.loss = network.loss(self.weights, response, self.targets)
-            self.accuracy = self.task.accuracy(response.logits, self.targets)
             self.mean_activity = response.mean_activity
+            self._measures = OrderedDict(
+                (measure.name, getattr(self.task, measure.name)(response.logits, self.targets))
+                for measure in self.task.measures
+            )
             parameters = [self.weights[name] for name in network.trained]
 
             def gradients_of(rule, terms="all"):
@@ -241,27 +252,28 @@ class Trainer(object):
             self._carried = pack(self.initial_state, parts)
 
     def evaluate(self):
-        """Return the measures of :data:`LEARNING_CURVE` at the current weights, by name."""
+        """Return what :func:`learning_curve_of` names at the current weights, by name."""
         measures = {"l2_loss": float(self.session.run(self.l2_loss))}
         for split in SPLITS:
-            loss, accuracy, activity = self._evaluate_split(split)
-            measures[split + "_loss"] = loss
-            measures[split + "_accuracy"] = accuracy
+            means = self._evaluate_split(split)
+            activity = means.pop("mean_activity")
             if split == "validation":
                 measures["mean_activity"] = activity
+            measures.update((split + "_" + name, mean) for name, mean in means.items())
         return measures
 
     def _evaluate_split(self, split):
-        """Return task loss, accuracy and mean activity over the evaluation set of a split."""
-        size = self.task.evaluation_sizes[split]
-        totals = np.zeros(3)
-        for start in range(0, size, self.task.evaluation_batch):
-            indices = np.arange(start, min(start + self.task.evaluation_batch, size))
+        """Return the task's measures and the mean activity over the evaluation set of a split."""
+        fetches = dict(self._measures, mean_activity=self.mean_activity)
+        size, step = self.task.evaluation_sizes[split], self.task.evaluation_batch
+        totals = dict.fromkeys(fetches, 0.0)
+        for start in range(0, size, step):
+            indices = np.arange(start, min(start + step, size))
             inputs, targets = self.task.examples(split, indices)
-            feed = {self.inputs: inputs, self.targets: targets}
-            measures = [self.task_loss, self.accuracy, self.mean_activity]
-            totals += len(indices) * np.array(self.session.run(measures, feed), np.float64)
-        return (float(mean) for mean in totals / size)
+            found = self.session.run(fetches, {self.inputs: inputs, self.targets: targets})
+            for name, value in found.items():
+                totals[name] += len(indices) * float(value)
+        return {name: total / size for name, total in totals.items()}
 
 
 def train(network, settings, state_file, log=print, threads=1):
@@ -269,7 +281,7 @@ def train(network, settings, state_file, log=print, threads=1):
 
     A checkpoint is taken before the training step of its iteration: at 0, at every multiple of the
     spacing, and of the final state. Each checkpoint is written to ``state_file`` at once. Training
-    ends before its last iteration at a checkpoint whose validation accuracy is high enough.
+    ends before its last iteration where ``stop`` in the settings says so.
 
     Args:
         network: :class:`lsnn.network.Network` of the run's seed.
@@ -292,7 +304,9 @@ def train(network, settings, state_file, log=print, threads=1):
     weights, rewiring = start_of_run(network)
     rule = new_rule(settings["learning_rule"])
     rule.constants = rule.draw(weights, generator(seed, "learning rule"))
-    progress = Progress(state_file, {"settings": settings}, log, rule.constants)
+    progress = Progress(
+        state_file, {"settings": settings}, log, learning_curve_of(network.task), rule.constants
+    )
     first = 0
     if progress.iterations:
         first = int(progress.iterations[-1])
@@ -310,8 +324,18 @@ def train(network, settings, state_file, log=print, threads=1):
             _require_finite(sum(measures.values()), iteration, settings, state_file)
             weights, memory = trainer.current_weights(), trainer.memory()
             progress.add(iteration, weights, measures, memory)
-            log(_line(iteration, n_iterations, measures, first, seconds, time.time() - started))
-        if iteration == n_iterations or _is_good_enough(progress, training.stop_accuracy):
+            log(
+                _line(
+                    iteration,
+                    n_iterations,
+                    network.task,
+                    measures,
+                    first,
+                    seconds,
+                    time.time() - started,
+                )
+            )
+        if iteration == n_iterations or _is_good_enough(progress, **training.stop):
             break
         before = time.time()
         loss = trainer.step(*network.task.batch(seed, iteration, training.batch_size))
@@ -339,9 +363,12 @@ def start_of_run(network):
     return weights, keeper
 
 
-def _is_good_enough(progress, accuracy):
-    """Tell whether the validation accuracy of the last checkpoint exceeds ``accuracy``."""
-    return progress.learning_curve[-1][LEARNING_CURVE.index("validation_accuracy")] > accuracy
+def _is_good_enough(progress, measure=None, above=np.inf, below=-np.inf):
+    """Tell whether a measure of the last checkpoint on the validation split exceeds its bound."""
+    if measure is None:
+        return False
+    value = progress.rows()[-1]["validation_" + measure]
+    return value > above or value < below
 
 
 def _require_finite(loss, iteration, settings, state_file):
@@ -359,15 +386,13 @@ def _require_finite(loss, iteration, settings, state_file):
         )
 
 
-def _line(iteration, n_iterations, measures, first, seconds, elapsed):
+def _line(iteration, n_iterations, task, measures, first, seconds, elapsed):
     """Return the line of the log for a checkpoint."""
-    line = (
-        "iteration {}/{}  loss: train {train_loss:.4f}, validation {validation_loss:.4f}, test "
-        "{test_loss:.4f}, L2 {l2_loss:.4f}  accuracy: train {train_accuracy:.4f}, validation "
-        "{validation_accuracy:.4f}, test {test_accuracy:.4f}".format(
-            iteration, n_iterations, **measures
-        )
-    )
+    line = "iteration {}/{}".format(iteration, n_iterations)
+    for one in task.measures:
+        values = ["{} {:.4f}".format(s, measures[s + "_" + one.name]) for s in SPLITS]
+        line += "  {}: {}".format(one.name, ", ".join(values))
+    line += "  L2 {l2_loss:.4f}".format(**measures)
     done = iteration - first
     if done:
         left = elapsed / done * (n_iterations - iteration)

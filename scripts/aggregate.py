@@ -1,7 +1,6 @@
 """Put all runs of a study together: trajectories.csv, summary.csv and metadata.json.
 
-Runs of another configuration, and tables that were altered, are refused, never mixed in. A study
-without curvature has no eigenvalues in the three.
+Runs of another configuration, and tables that were altered, are refused, never mixed in.
 """
 
 import argparse
@@ -16,21 +15,17 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from lsnn.columns import RUN_KEYS, of_gap, of_learning_curve
 from lsnn.config import as_mapping, read_study
 from lsnn.errors import ResultError, run
 from lsnn.files import differences, read_record, sha256_of_file, write_record
+from lsnn.outputs import trajectories_columns
+from lsnn.quantities import columns_of, columns_of_table, name_of
 from study_statistics import summarise
-from tables import (
-    CURVATURE,
-    LEARNING_CURVE,
-    RUN_KEYS,
-    read_recorded_table,
-    trajectories_columns,
-    write_table,
-)
+from tables import read_recorded_table, write_table
 
 TRAINING_KEYS = ("settings", "outputs", "environment", "wall_seconds", "ms_per_iteration")
-CURVATURE_KEYS = (
+HESSIAN_KEYS = (
     "settings",
     "outputs",
     "environment",
@@ -40,7 +35,7 @@ CURVATURE_KEYS = (
     "checkpoints",
 )
 TRAINING_COSTS = ("training_wall_seconds", "ms_per_iteration")
-CURVATURE_COSTS = ("curvature_wall_seconds", "seconds_per_product", "products_per_checkpoint")
+HESSIAN_COSTS = ("hessian_wall_seconds", "seconds_per_product", "products_per_checkpoint")
 
 
 class Run(NamedTuple):
@@ -58,11 +53,9 @@ def read_run(folder, study, condition, seed):
     """
     settings = study.training_settings(condition, seed)
     training = read_result(os.path.join(folder, "training.json"), TRAINING_KEYS, settings)
-    tables = {
-        "learning_curve.csv": read_recorded_table(
-            os.path.join(folder, "learning_curve.csv"), LEARNING_CURVE, training
-        )
-    }
+    columns = of_learning_curve(study.task_class)
+    path = os.path.join(folder, "learning_curve.csv")
+    table = checked(read_recorded_table(path, columns, training), path, condition, seed)
     metadata = {
         "condition": condition,
         "seed": seed,
@@ -70,38 +63,57 @@ def read_run(folder, study, condition, seed):
         "training_wall_seconds": training["wall_seconds"],
         "ms_per_iteration": training["ms_per_iteration"],
     }
-    if study.curvature:
-        tables["curvature.csv"], of_curvature = read_curvature(folder, study, training)
-        metadata.update(of_curvature)
-    table = join(tables, folder, condition, seed)
+    records = {}
+    for entry in study.hessian:
+        path = os.path.join(folder, "hessian", name_of(entry) + ".csv")
+        of_entry, records[name_of(entry)] = read_entry(path, study, entry, training)
+        names = zip(columns_of_table(entry), columns_of(entry), strict=True)
+        of_entry = checked(of_entry, path, condition, seed).rename(
+            columns={plain.name: column.name for plain, column in names}
+        )
+        table = side_by_side(table, of_entry, folder, path)
+    if records:
+        metadata.update(costs_of_hessian(records.values(), len(table)))
+        metadata["hessian_environments"] = {n: r["environment"] for n, r in records.items()}
     table["learning_rule"] = settings["learning_rule"]["name"]
     table["learning_rate"] = settings["training"]["learning_rate"]
-    return Run(table[list(trajectories_columns(study))], {**metadata, "checkpoints": len(table)})
+    table = table.sort_values("iteration")
+    for measure in study.task_class.measures:
+        train, test = table[f"train_{measure.name}"], table[f"test_{measure.name}"]
+        gap = test - train if measure.larger_is_worse else train - test
+        table[of_gap(measure).name] = gap
+    names = [column.name for column in trajectories_columns(study)]
+    return Run(table[names], {**metadata, "checkpoints": len(table)})
 
 
-def read_curvature(folder, study, training):
-    """Return the table of eigenvalues of a run, and what they cost as entries of metadata.json.
+def costs_of_hessian(records, n_checkpoints):
+    """Return what the entries of a run have cost together, as entries of metadata.json."""
+    products = sum(record["products"] for record in records)
+    measured = [r for r in records if r["seconds_per_product"] is not None]
+    seconds = sum(r["seconds_per_product"] * r["products"] for r in measured)
+    return {
+        "hessian_wall_seconds": sum(record["wall_seconds"] for record in records),
+        "seconds_per_product": seconds / sum(r["products"] for r in measured) if measured else None,
+        "products": products,
+        "products_per_checkpoint": products / n_checkpoints,
+    }
+
+
+def read_entry(path, study, entry, training):
+    """Return the table of an entry of `hessian` of a run, and its record.
 
     Raises:
-        ResultError: as :func:`read_run`, or they are not of the checkpoints of ``training``, the
+        ResultError: as :func:`read_run`, or it is not of the checkpoints of ``training``, the
             record in training.json.
     """
-    path = os.path.join(folder, "curvature.json")
-    curvature = read_result(path, CURVATURE_KEYS, study.curvature_settings())
-    if curvature["checkpoints"]["sha256"] != training["outputs"].get("checkpoints.npz"):
+    record_path = path.removesuffix(".csv") + ".json"
+    record = read_result(record_path, HESSIAN_KEYS, study.hessian_settings(entry))
+    if record["checkpoints"]["sha256"] != training["outputs"].get("checkpoints.npz"):
         raise ResultError(
-            f"{path}: not of the checkpoints that training.json tells of; run the job that writes "
-            "it again"
+            f"{record_path}: not of the checkpoints that training.json tells of; run the job that "
+            "writes it again"
         )
-    table = read_recorded_table(os.path.join(folder, "curvature.csv"), CURVATURE, curvature)
-    metadata = {
-        "curvature_environment": curvature["environment"],
-        "curvature_wall_seconds": curvature["wall_seconds"],
-        "seconds_per_product": curvature["seconds_per_product"],
-        "products": curvature["products"],
-        "products_per_checkpoint": curvature["products"] / len(table),
-    }
-    return table, metadata
+    return read_recorded_table(path, [*RUN_KEYS, *columns_of_table(entry)], record), record
 
 
 def read_result(path, keys, settings):
@@ -126,53 +138,44 @@ def read_result(path, keys, settings):
     return record
 
 
-def join(tables, folder, condition, seed):
-    """Return the rows of a run's tables (by file name) side by side, with the generalization gaps.
+def checked(table, path, condition, seed):
+    """Return a table of a run.
 
     Raises:
-        ResultError: a table has rows of another run or an iteration twice, or the tables do not
-            have the same iterations.
+        ResultError: it has rows of another run, or an iteration twice.
     """
-    for name, table in tables.items():
-        path = os.path.join(folder, name)
-        foreign = table[(table["condition"] != condition) | (table["seed"] != seed)]
-        if len(foreign):
-            row = foreign.iloc[0]
-            raise ResultError(
-                f"{path}: a row of condition {row['condition']}, seed {row['seed']} among those "
-                f"of condition {condition}, seed {seed}; run the job that writes it again"
-            )
-        repeated = table["iteration"][table["iteration"].duplicated()]
-        if len(repeated):
-            raise ResultError(
-                f"{path}: iteration {repeated.iloc[0]} more than once; run the job that writes it "
-                "again"
-            )
-    joined = tables["learning_curve.csv"]
-    if "curvature.csv" in tables:
-        joined = with_eigenvalues(joined, tables["curvature.csv"], folder)
-    joined = joined.sort_values("iteration")
-    joined["generalization_gap"] = joined["train_accuracy"] - joined["test_accuracy"]
-    joined["generalization_gap_loss"] = joined["test_loss"] - joined["train_loss"]
-    return joined
-
-
-def with_eigenvalues(learning_curve, eigenvalues, folder):
-    """Return the rows of the learning curve with the eigenvalues at the same iterations."""
-    unmatched = sorted(set(learning_curve["iteration"]) ^ set(eigenvalues["iteration"]))
-    if unmatched:
+    foreign = table[(table["condition"] != condition) | (table["seed"] != seed)]
+    if len(foreign):
+        row = foreign.iloc[0]
         raise ResultError(
-            f"{folder}: learning_curve.csv and curvature.csv do not have the same iterations: "
-            f"{len(learning_curve)} and {len(eigenvalues)} rows, in one of them alone: "
-            f"{', '.join(map(str, unmatched[:5]))}; run the job that writes curvature.csv again"
+            f"{path}: a row of condition {row['condition']}, seed {row['seed']} among those of "
+            f"condition {condition}, seed {seed}; run the job that writes it again"
         )
-    return learning_curve.merge(eigenvalues, on=list(RUN_KEYS))
+    repeated = table["iteration"][table["iteration"].duplicated()]
+    if len(repeated):
+        raise ResultError(
+            f"{path}: iteration {repeated.iloc[0]} more than once; run the job that writes it again"
+        )
+    return table
+
+
+def side_by_side(learning_curve, table, folder, path):
+    """Return the rows of the learning curve with those of another table at the same iterations."""
+    unmatched = sorted(set(learning_curve["iteration"]) ^ set(table["iteration"]))
+    if unmatched:
+        name = os.path.relpath(path, folder)
+        raise ResultError(
+            f"{folder}: learning_curve.csv and {name} do not have the same iterations: "
+            f"{len(learning_curve)} and {len(table)} rows, in one of them alone: "
+            f"{', '.join(map(str, unmatched[:5]))}; run the job that writes {name} again"
+        )
+    return learning_curve.merge(table, on=[column.name for column in RUN_KEYS])
 
 
 def describe(study, runs):
     """Return the content of metadata.json but for the hashes of the tables."""
     entries = pd.DataFrame([one.metadata for one in runs])
-    costs = list(TRAINING_COSTS + (CURVATURE_COSTS if study.curvature else ()))
+    costs = list(TRAINING_COSTS + (HESSIAN_COSTS if study.hessian else ()))
     entries = entries.astype(dict.fromkeys(costs, float))
     medians = entries.groupby("condition", sort=False)[costs].median()
     medians = medians.astype(object).where(medians.notna(), None)
@@ -180,8 +183,8 @@ def describe(study, runs):
         "runs": len(runs),
         "training_wall_seconds": float(entries["training_wall_seconds"].sum()),
     }
-    if study.curvature:
-        totals["curvature_wall_seconds"] = float(entries["curvature_wall_seconds"].sum())
+    if study.hessian:
+        totals["hessian_wall_seconds"] = float(entries["hessian_wall_seconds"].sum())
         totals["products"] = int(entries["products"].sum())
     return {
         "study": as_mapping(study),
@@ -217,7 +220,7 @@ def main():
     trajectories_file = os.path.join(arguments.output, "trajectories.csv")
     summary_file = os.path.join(arguments.output, "summary.csv")
     write_table(trajectories_file, trajectories, missing="nan")
-    write_table(summary_file, summarise(trajectories, study.baseline), missing="")
+    write_table(summary_file, summarise(trajectories, study), missing="")
     outputs = {
         "trajectories.csv": sha256_of_file(trajectories_file),
         "summary.csv": sha256_of_file(summary_file),

@@ -1,10 +1,10 @@
-"""Compute the extreme Hessian eigenvalues of the loss at every checkpoint of a checkpoint file.
+"""Compute quantities of the Hessian of the loss at every checkpoint of a checkpoint file.
 
-Writes to the output folder curvature.csv (a row a checkpoint: lambda_max, lambda_min and
-lambda_abs_max, the one of larger magnitude, each signed, with its residual and whether it
-converged; and the number of Hessian-vector products) and curvature.json (what made it). Eigenvalues
-computed so far are kept in curvature_state.npz there: stopped and started again, the program goes
-on behind the last of them.
+What is computed is an entry of the configuration's list `hessian`: a block of parameters, examples
+and quantities, such as the extreme eigenvalues. Writes to the output folder ENTRY.csv (a row a
+checkpoint; the columns of the quantities, and the number of Hessian-vector products) and
+ENTRY.json (what made it). What was computed so far is kept in ENTRY_state.npz there: stopped and
+started again, the program goes on behind the last checkpoint of it.
 
 The columns condition and seed are copied from the checkpoint file. The seed also draws the
 examples; the condition means nothing here: the loss is the true one.
@@ -18,19 +18,14 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from lsnn import backend, checkpoints, provenance
+from lsnn.columns import RUN_KEYS
 from lsnn.config import read_study
 from lsnn.errors import ConfigError, ResultError, run
 from lsnn.files import exclusive, remove_temporaries, sha256_of_file, write_record, write_table
-from lsnn.hessian import extreme_eigenvalues, hessian_of, larger_in_magnitude
+from lsnn.hessian import hessian_of
 from lsnn.network import network_of
-from lsnn.randomness import generator
-
-EIGENVALUES = ("lambda_max", "lambda_min", "lambda_abs_max")
-COLUMNS = (
-    ("condition", "seed", "iteration")
-    + tuple(name + part for name in EIGENVALUES for part in ("", "_residual", "_converged"))
-    + ("products",)
-)
+from lsnn.options import build
+from lsnn.quantities import QUANTITIES, columns_of_table, name_of
 
 
 def log(line):
@@ -39,37 +34,32 @@ def log(line):
 
 
 def read_state(path, made_from):
-    """Return the rows computed before from the same settings and checkpoints, and the next start.
+    """Return the rows computed before from the same settings and checkpoints, and the memory.
 
-    Without such a state they are empty and None.
+    Without such a state both are empty.
     """
     if not os.path.exists(path):
-        return [], None
+        return [], {}
     try:
-        arrays, metadata = checkpoints.read(path, names=("start",))
+        arrays, metadata = checkpoints.read(path, names=())
         if metadata["made_from"] != made_from:
             raise ResultError("{}: state of other settings or checkpoints".format(path))
     except ResultError as error:
         os.replace(path, path + ".set-aside")
         log("not used, moved to {}.set-aside, starting anew: {}".format(path, error))
-        return [], None
+        return [], {}
     log("going on behind the {} checkpoints kept in {}".format(len(metadata["rows"]), path))
-    return metadata["rows"], arrays["start"]
+    return metadata["rows"], arrays
 
 
-def measure(hessian, tolerance, start):
-    """Return the columns of one checkpoint but for its labels, and the start for the next one."""
+def measure(hessian, quantities, seed, memory):
+    """Return the columns of one checkpoint but for its labels; ``memory`` goes on to the next."""
     before = hessian.products
-    largest, smallest = extreme_eigenvalues(hessian, tolerance, start)
-    found = dict(zip(EIGENVALUES, (largest, smallest, larger_in_magnitude(largest, smallest))))
-    row = {"products": hessian.products - before}
-    for name, eigenvalue in found.items():
-        row[name] = eigenvalue.value
-        row[name + "_residual"] = eigenvalue.residual
-        row[name + "_converged"] = eigenvalue.converged
-    if largest.vector is None:
-        return row, start
-    return row, largest.vector + smallest.vector
+    row = {}
+    for quantity in quantities:
+        row.update(quantity.measure(hessian, seed, memory))
+    row["products"] = hessian.products - before
+    return row
 
 
 def main():
@@ -77,68 +67,72 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", required=True, help="configuration of the study (YAML)")
+    parser.add_argument("--entry", required=True, help="of `hessian`, such as w_rec_validation")
     parser.add_argument("--checkpoints", required=True, metavar="FILE", help="checkpoint file")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where results go")
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
     arguments = parser.parse_args()
 
     study = read_study(arguments.config)
-    if not study.curvature:
+    entries = {name_of(entry): entry for entry in study.hessian}
+    if arguments.entry not in entries:
         raise ConfigError(
-            "configuration {}: curvature: none; there are no eigenvalues to compute".format(
-                arguments.config
+            "configuration {}: hessian: has no entry {}; there are: {}".format(
+                arguments.config, arguments.entry, ", ".join(entries) or "none"
             )
         )
     backend.require(study.tensorflow)
-    record, state, table = [
-        os.path.join(arguments.output, name)
-        for name in ("curvature.json", "curvature_state.npz", "curvature.csv")
+    settings = study.hessian_settings(entries[arguments.entry])
+    table, record, state, lock = [
+        os.path.join(arguments.output, arguments.entry + suffix)
+        for suffix in (".csv", ".json", "_state.npz", ".lock")
     ]
-    with exclusive(os.path.join(arguments.output, "hessian.lock"), log):
+    with exclusive(lock, log):
         remove_temporaries([record, state, table])
-        if is_complete(record, table, study, arguments.checkpoints):
+        if is_complete(record, table, settings, arguments.checkpoints):
             log("complete already: {}, {}; delete them to compute anew".format(table, record))
         else:
-            compute_and_write(study, arguments.checkpoints, arguments.threads, record, state, table)
+            files = (arguments.checkpoints, record, state, table)
+            compute_and_write(settings, study.data, arguments.threads, *files)
         if os.path.exists(state):
             os.remove(state)
 
 
-def is_complete(record, table, study, checkpoints_file):
+def is_complete(record, table, settings, checkpoints_file):
     """Tell whether the results of these checkpoints are there already."""
     return os.path.exists(checkpoints_file) and provenance.is_complete(
         record,
         [table],
-        settings=study.curvature_settings(),
+        settings=settings,
         checkpoints=provenance.describe_file(checkpoints_file),
     )
 
 
-def compute_and_write(study, checkpoints_file, threads, record, state, table):
-    """Compute the eigenvalues, and write table and record to these paths; ``state`` stays."""
+def compute_and_write(settings, data, threads, checkpoints_file, record, state, table):
+    """Compute the quantities, and write table and record to these paths; ``state`` stays."""
     started = time.time()
-    settings = study.curvature_settings()
     arrays, condition, seed = checkpoints.read_run(checkpoints_file, settings)
-    network = network_of(settings, study.data, seed)
+    network = network_of(settings, data, seed)
     checkpoints.check_shapes(checkpoints_file, arrays, network.shapes)
-    hessian = hessian_of(network, study.curvature, threads)
+    entry = settings["hessian"]
+    hessian = hessian_of(network, entry["block"], entry["split"], entry["samples"], threads)
+    quantities = [build(QUANTITIES, one) for one in entry["quantities"]]
 
     made_from = {"settings": settings, "checkpoints": sha256_of_file(checkpoints_file)}
-    rows, start = read_state(state, made_from)
-    if start is None:
-        start = generator(seed, "Lanczos").randn(hessian.size)
+    rows, memory = read_state(state, made_from)
     n_checkpoints = len(arrays["iteration"])
     n_before, loop_started = len(rows), time.time()
     for i in range(n_before, n_checkpoints):
         iteration = int(arrays["iteration"][i])
         hessian.move_to(checkpoints.weights_at(arrays, i))
-        row, start = measure(hessian, study.curvature.tolerance, start)
+        row = measure(hessian, quantities, seed, memory)
         rows.append(dict(row, condition=condition, seed=seed, iteration=iteration))
-        checkpoints.write(state, {"start": start}, {"made_from": made_from, "rows": rows})
+        checkpoints.write(state, memory, {"made_from": made_from, "rows": rows})
         per_checkpoint = (time.time() - loop_started) / (i + 1 - n_before)
-        log(describe(row, iteration, per_checkpoint, n_checkpoints - 1 - i))
+        log(describe(row, entry, iteration, per_checkpoint, n_checkpoints - 1 - i))
 
-    write_table(table, COLUMNS, rows)
+    columns = RUN_KEYS + columns_of_table(entry)
+    write_table(table, [column.name for column in columns], rows)
     seconds = time.time() - loop_started
     content = provenance.record(
         settings,
@@ -153,17 +147,14 @@ def compute_and_write(study, checkpoints_file, threads, record, state, table):
     log("done in {:.0f} s".format(time.time() - started))
 
 
-def describe(row, iteration, seconds_per_checkpoint, checkpoints_left):
-    """Return the line of the log for a checkpoint."""
-    values = [
-        "{} {:.6g} (residual {:.1e}{})".format(
-            name,
-            row[name],
-            row[name + "_residual"],
-            "" if row[name + "_converged"] else ", NOT converged",
-        )
-        for name in ("lambda_max", "lambda_min")
-    ]
+def describe(row, entry, iteration, seconds_per_checkpoint, checkpoints_left):
+    """Return the line of the log for a checkpoint: what is shown of it, and the time left."""
+    values = []
+    for column in columns_of_table(entry):
+        if column.label:
+            value = "{} {:.6g}".format(column.name, row[column.name])
+            is_good = row.get(column.name + "_converged", True)
+            values.append(value if is_good else value + " (NOT converged)")
     return "iteration {}  {}  {} products, {:.1f} s per checkpoint, {:.0f} s left".format(
         iteration,
         ", ".join(values),

@@ -8,7 +8,9 @@ last value at later fractions of training. A cross marks an eigenvalue that did 
 import argparse
 import io
 import os
+import re
 import sys
+import textwrap
 from typing import Any, NamedTuple
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -25,19 +27,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from lsnn.columns import FRACTION, of_gaps, of_measure
 from lsnn.config import default_label, read_study
 from lsnn.errors import run
 from lsnn.files import atomic_write, read_record
 from lsnn.learning_rules import LEARNING_RULES
-from study_statistics import common_levels, log_eigenvalue_at_levels, mean_and_interval
-from tables import read_recorded_table, read_table, trajectories_columns
+from lsnn.outputs import compared_columns, figures_of, of_hessian, trajectories_columns
+from study_statistics import common_levels, log_values_at_levels, mean_and_interval
+from tables import read_recorded_table, read_table
 
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
-
-FRACTION = "fraction of training"
-TRAIN_LOSS = "training cross entropy (nats)"
-LAMBDA_MAX = r"largest eigenvalue $\lambda_{\max}$"
 
 STYLE = {
     "font.size": 9,
@@ -53,6 +53,7 @@ STYLE = {
     "svg.fonttype": "path",  # the same look where the font is missing
     "svg.hashsalt": "lsnn",  # the same file for the same data
 }
+LONGEST_LABEL = 36  # characters of an axis in a line
 THRESHOLD = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
 CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
 CROSS["label"] = "not converged"
@@ -106,110 +107,92 @@ def of_each(rows, study):
             yield of_condition, look
 
 
-def plot_leading_eigenvalue(trajectories, study):
-    """Return the figure of lambda_max along training."""
-    figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
-    draw_curves(axes, trajectories, study, "lambda_max", drawn=positive)
-    draw_threshold(axes, study)
-    axes.set(yscale="log", xlabel=FRACTION, ylabel=LAMBDA_MAX)
-    add_legend(figure, trajectories, study, "lambda_max", threshold=True)
-    tell_below(figure, left_out(trajectories, "lambda_max"), stopped_early(trajectories))
-    return figure
+def plot_learning_curves(trajectories, study):
+    """Return the figure of the training loss, and of a measure on unseen examples, over training.
 
-
-def plot_smallest_eigenvalue(trajectories, study):
-    """Return the figure of lambda_min along training."""
-    figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
-    axes.axhline(0, color="0.4", linewidth=0.8)
-    draw_curves(axes, trajectories, study, "lambda_min")
-    axes.set_yscale("symlog", linthresh=1)
-    axes.set(xlabel=FRACTION, ylabel=r"smallest eigenvalue $\lambda_{\min}$")
-    add_legend(figure, trajectories, study, "lambda_min")
-    missing = left_out(trajectories, "lambda_min", also_not_positive=False)
-    tell_below(figure, missing, stopped_early(trajectories))
-    return figure
-
-
-def plot_loss_and_accuracy(trajectories, study):
-    """Return the figure of training loss, validation accuracy and test accuracy along training."""
+    That is the last measure of the task.
+    """
+    loss, *_ = study.task_class.measures
+    *_, last = study.task_class.measures
+    columns = [of_measure(loss, "train"), of_measure(last, "validation"), of_measure(last, "test")]
     figure, panels = plt.subplots(1, 3, figsize=(7, 2.8), layout="constrained")
-    columns = {
-        "train_loss": TRAIN_LOSS,
-        "validation_accuracy": "validation accuracy",
-        "test_accuracy": "test accuracy",
-    }
-    for axes, (column, text) in zip(panels, columns.items(), strict=True):
+    for axes, column in zip(panels, columns, strict=True):
         draw_curves(axes, trajectories, study, column)
-        axes.set(xlabel=FRACTION, ylabel=text)
-    panels[0].set_yscale("log")
-    label_losses(panels[0].yaxis)
-    for axes in panels[1:]:
-        axes.set_ylim(0, 1)
+        axes.set(xlabel=FRACTION.label)
     add_legend(figure, trajectories, study)
     tell_below(figure, stopped_early(trajectories))
     return figure
 
 
-def plot_eigenvalue_against_loss(trajectories, study):
-    """Return the figure of lambda_max against the training loss, which falls to the right."""
+def plot_along_training(trajectories, study, column):
+    """Return the figure of a column along training."""
     figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
-    rows = positive(positive(trajectories, "lambda_max"), "train_loss")
-    draw_runs(axes, rows, study, "train_loss", "lambda_max")
-    draw_means(axes, eigenvalue_at_losses(trajectories), study, "train_loss", "lambda_max")
-    draw_threshold(axes, study)
-    axes.set(xscale="log", yscale="log", xlabel=TRAIN_LOSS, ylabel=LAMBDA_MAX)
-    axes.invert_xaxis()
-    label_losses(axes.xaxis)
-    add_legend(figure, trajectories, study, "lambda_max", threshold=True)
-    tell_below(figure, left_out(trajectories, "lambda_max"))
+    draw_curves(axes, trajectories, study, column)
+    axes.set(xlabel=FRACTION.label)
+    if column.threshold:
+        draw_threshold(axes, study)
+    add_legend(figure, trajectories, study, column, threshold=column.threshold)
+    tell_below(figure, left_out(trajectories, column), stopped_early(trajectories))
     return figure
 
 
-def plot_generalization_gap(trajectories, study):
-    """Return the figure of the generalization gaps against lambda_max."""
-    figure, panels = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained")
-    columns = {
-        "generalization_gap": "training \N{MINUS SIGN} test accuracy",
-        "generalization_gap_loss": "test \N{MINUS SIGN} training cross entropy (nats)",
-    }
-    rows = positive(trajectories, "lambda_max")
-    for axes, (column, text) in zip(panels, columns.items(), strict=True):
+def plot_against_loss(trajectories, study, column):
+    """Return the figure of a column against the training loss, which falls to the right."""
+    loss = of_measure(study.task_class.measures[0], "train")
+    figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
+    rows = shown(shown(trajectories, column), loss)
+    draw_runs(axes, rows, study, loss.name, column.name)
+    draw_means(axes, values_at_losses(trajectories, column), study, loss.name, column.name)
+    scale_axis(axes, "x", loss)
+    scale_axis(axes, "y", column)
+    if column.threshold:
+        draw_threshold(axes, study)
+    axes.invert_xaxis()
+    add_legend(figure, trajectories, study, column, threshold=column.threshold)
+    tell_below(figure, left_out(trajectories, column))
+    return figure
+
+
+def plot_generalization_gap(trajectories, study, column):
+    """Return the figure of the generalization gaps against a column."""
+    gaps = [gap for gap in of_gaps(study.task_class) if gap.name in trajectories][::-1]
+    size = (0.8 + 3.1 * len(gaps), 3.2)
+    figure, panels = plt.subplots(1, len(gaps), figsize=size, layout="constrained", squeeze=False)
+    rows = shown(trajectories, column)
+    for axes, gap in zip(panels[0], gaps, strict=True):
         axes.axhline(0, color="0.4", linewidth=0.8)
-        draw_points(axes, rows, study, "lambda_max", column)
-        axes.set(xscale="log", xlabel=LAMBDA_MAX, ylabel=text)
-    add_legend(figure, trajectories, study, "lambda_max", points=True)
-    tell_below(figure, left_out(trajectories, "lambda_max"))
+        draw_points(axes, rows, study, column.name, gap.name)
+        scale_axis(axes, "x", column)
+        axes.set_ylabel(axis_label(gap))
+    add_legend(figure, trajectories, study, column, points=True)
+    tell_below(figure, left_out(trajectories, column))
     return figure
 
 
 def plot_learning_rate_sweep(trajectories, study):
     """Return the figure of final states against the learning rate, a line a rule."""
-    columns = {"lambda_max": LAMBDA_MAX} if study.curvature else {}
-    columns.update(train_loss=TRAIN_LOSS, test_accuracy="test accuracy")
+    loss, *_ = study.task_class.measures
+    *_, last = study.task_class.measures
+    columns = [*compared_columns(study), of_measure(loss, "train"), of_measure(last, "test")]
+    columns = [column for column in columns if column.name in trajectories]
     width = 1 + 2 * len(columns)
     figure, panels = plt.subplots(1, len(columns), figsize=(width, 3), layout="constrained")
     final = trajectories.groupby(["condition", "seed"], sort=False).tail(1)
-    for axes, (column, text) in zip(panels, columns.items(), strict=True):
-        is_log = column != "test_accuracy"
-        drawn = positive(final, column) if is_log else final.dropna(subset=[column])
+    for axes, column in zip(panels, columns, strict=True):
+        drawn = shown(final, column)
         for number, names in enumerate(study.sweeps):
             rows = drawn[drawn["condition"].isin(names)]
             if rows.empty:
                 continue
             look = look_of_sweep(study, number)
             axes.plot(
-                rows["learning_rate"], rows[column], look.marker,
+                rows["learning_rate"], rows[column.name], look.marker,
                 color=look.colour, markersize=2.5, alpha=0.5, mew=0,
             )  # fmt: skip
-            draw_mean(axes, rows, look, "learning_rate", column)
-            draw_crosses(axes, rows, look, "learning_rate", column, of=column)
-        axes.set(xscale="log", xlabel="learning rate", ylabel=text)
-        if is_log:
-            axes.set_yscale("log")
-        else:
-            axes.set_ylim(0, 1)
-        if column == "train_loss":
-            label_losses(axes.yaxis)
+            draw_mean(axes, rows, look, "learning_rate", column.name)
+            draw_crosses(axes, rows, look, "learning_rate", column.name, of=column.name)
+        axes.set(xscale="log", xlabel="learning rate")
+        scale_axis(axes, "y", column)
     handles = [
         Line2D([], [], color=look.colour, linestyle=look.line, marker=look.marker, label=text)
         for look, text in [
@@ -217,14 +200,15 @@ def plot_learning_rate_sweep(trajectories, study):
             for number, names in enumerate(study.sweeps)
         ]
     ]
-    if study.curvature:
-        values = np.array(sorted(set(thresholds(study)[0].values()), reverse=True))
-        if len(values):
-            line = {"label": "2 / learning rate", **THRESHOLD}
-            handles += panels[0].plot(2 / values, values, zorder=1, **line)
-        if len(unconverged(final, "lambda_max").dropna(subset=["lambda_max"])):
-            handles.append(Line2D([], [], **CROSS))
-        tell_below(figure, left_out(final, "lambda_max"))
+    values = np.array(sorted(set(thresholds(study)[0].values()), reverse=True))
+    for axes, column in zip(panels, columns, strict=True):
+        if column.threshold and len(values):
+            (line,) = axes.plot(2 / values, values, zorder=1, **THRESHOLD)
+            line.set_label("2 / learning rate")
+            handles += [line] if axes is panels[0] else []
+    if any(len(unconverged(final, one.name).dropna(subset=[one.name])) for one in columns):
+        handles.append(Line2D([], [], **CROSS))
+    tell_below(figure, *(left_out(final, one) for one in columns if "ratio" in one.summary))
     place_legend(figure, handles)
     return figure
 
@@ -245,18 +229,30 @@ def label_of_sweep(study, names):
     return default_label({**condition, "training": training})
 
 
-FIGURES = {"loss_and_accuracy": plot_loss_and_accuracy}
-FIGURES_OF_CURVATURE = {
-    "leading_eigenvalue": plot_leading_eigenvalue,
-    "smallest_eigenvalue": plot_smallest_eigenvalue,
-    "eigenvalue_against_loss": plot_eigenvalue_against_loss,
-    "generalization_gap": plot_generalization_gap,
-}
+def shown(rows, column):
+    """Return the rows that the axis of a column can show."""
+    values = rows[column.name]
+    return rows[values > 0 if column.scale == "log" else values.notna()]
 
 
-def positive(trajectories, column):
-    """Return the rows that a logarithmic axis can show."""
-    return trajectories[trajectories[column] > 0]
+def axis_label(column):
+    """Return the label of a column with its unit, its symbols as matplotlib sets them."""
+    lines = textwrap.fill(column.axis, LONGEST_LABEL)
+    return re.sub(r"λ_(max|min)", r"$\\lambda_{\\\1}$", lines)
+
+
+def scale_axis(axes, which, column):
+    """Give an axis, "x" or "y", the label, the scale and the limits of a column."""
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
+    axis.set_label_text(axis_label(column))
+    if column.scale == "symlog":
+        axes.set_yscale("symlog", linthresh=1)
+    elif column.scale == "log":
+        axes.set(**{f"{which}scale": "log"})
+        if column.unit != "1":
+            label_losses(axis)
+    if column.limits[1] is not None:
+        axes.set(**{f"{which}lim": column.limits})
 
 
 def carried_on(trajectories):
@@ -273,23 +269,26 @@ def carried_on(trajectories):
     return pd.concat(pieces)
 
 
-def eigenvalue_at_losses(trajectories):
-    """Return lambda_max of every run at losses that all runs of its condition pass through."""
+def values_at_losses(trajectories, column):
+    """Return a column of every run at losses that all runs of its condition pass through."""
     rows = []
     for condition, of_condition in trajectories.groupby("condition", sort=False):
         runs = dict(iter(of_condition.groupby("seed")))
         levels = common_levels(list(runs.values()))
         for seed, one in runs.items():
-            log_lambda, _ = log_eigenvalue_at_levels(one, levels)
-            pairs = zip(np.exp(levels), np.exp(log_lambda), strict=True)
+            log_values, _ = log_values_at_levels(one, column.name, levels)
+            pairs = zip(np.exp(levels), np.exp(log_values), strict=True)
             rows += [(condition, seed, *pair) for pair in pairs]
-    return pd.DataFrame(rows, columns=["condition", "seed", "train_loss", "lambda_max"])
+    return pd.DataFrame(rows, columns=["condition", "seed", "train_loss", column.name])
 
 
-def draw_curves(axes, trajectories, study, y, drawn=lambda rows, column: rows):
-    """Draw runs and means of ``y`` along training; ``drawn`` returns the rows that can be drawn."""
-    draw_runs(axes, drawn(trajectories, y), study, "fraction", y)
-    draw_means(axes, drawn(carried_on(trajectories), y), study, "fraction", y)
+def draw_curves(axes, trajectories, study, column):
+    """Draw runs and means of a column along training, with its axis."""
+    if column.scale == "symlog":
+        axes.axhline(0, color="0.4", linewidth=0.8)
+    draw_runs(axes, shown(trajectories, column), study, "fraction", column.name)
+    draw_means(axes, shown(carried_on(trajectories), column), study, "fraction", column.name)
+    scale_axis(axes, "y", column)
 
 
 def draw_runs(axes, rows, study, x, y):
@@ -385,7 +384,7 @@ def add_legend(figure, trajectories, study, column=None, points=False, threshold
         value = next(iter(found.values()))
         text = f" = {value:.4g}" if is_one else " of each colour"
         entries.append(Line2D([], [], label=f"2 / learning rate{text}", **THRESHOLD))
-    if column and len(unconverged(trajectories, column).dropna(subset=[column])):
+    if column and len(unconverged(trajectories, column.name).dropna(subset=[column.name])):
         entries.append(Line2D([], [], **CROSS))
     place_legend(figure, entries)
 
@@ -401,16 +400,17 @@ def place_legend(figure, entries):
     figure.set_figheight(figure.get_figheight() + 0.17 * max(rows - 2, 0))
 
 
-def left_out(trajectories, column, also_not_positive=True):
+def left_out(trajectories, column):
     """Return in words how many values of a column could not be drawn; empty if all could."""
-    missing = int(trajectories[column].isna().sum())
-    not_positive = int((trajectories[column] <= 0).sum()) if also_not_positive else 0
+    values = trajectories[column.name]
+    missing = int(values.isna().sum())
+    not_positive = int((values <= 0).sum()) if column.scale == "log" else 0
     parts = [
         f"{number} {what}"
         for number, what in [(not_positive, "not positive"), (missing, "missing")]
         if number
     ]
-    return f"left out, of {len(trajectories)} eigenvalues: {', '.join(parts)}" if parts else ""
+    return f"left out, of {len(trajectories)} values: {', '.join(parts)}" if parts else ""
 
 
 def stopped_early(trajectories):
@@ -437,24 +437,41 @@ def save(figure, folder, name):
             stream.write(buffer.getvalue())
 
 
-def figures_of(study):
-    """Return the functions that draw the figures of a study, by name."""
-    figures = {**FIGURES, **FIGURES_OF_CURVATURE} if study.curvature else dict(FIGURES)
-    if study.sweeps:
-        figures["learning_rate_sweep"] = plot_learning_rate_sweep
-    return figures
+PLOTS = {
+    "learning_curves": plot_learning_curves,
+    "along_training": plot_along_training,
+    "against_loss": plot_against_loss,
+    "generalization_gap": plot_generalization_gap,
+    "learning_rate_sweep": plot_learning_rate_sweep,
+}
+
+
+def draw(figure, trajectories, study):
+    """Return a :class:`lsnn.outputs.Figure` drawn; None where the table lacks its column."""
+    if figure.column is None:
+        return PLOTS[figure.kind](trajectories, study)
+    gaps = [gap.name for gap in of_gaps(study.task_class)]
+    if figure.column.name not in trajectories or (
+        figure.kind == "generalization_gap" and not set(gaps) & set(trajectories)
+    ):
+        return None
+    return PLOTS[figure.kind](trajectories, study, figure.column)
 
 
 def read_trajectories(path, study):
     """Return a study's table of trajectories, of whatever origin.
 
+    One of an older version may lack what has been computed of the Hessian since.
+
     Raises:
         ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
     """
+    optional = [*of_hessian(study), *of_gaps(study.task_class)]
     metadata = os.path.join(os.path.dirname(path), "metadata.json")
     if os.path.exists(metadata):
-        return read_recorded_table(path, trajectories_columns(study), read_record(metadata))
-    return read_table(path, trajectories_columns(study))
+        record = read_record(metadata)
+        return read_recorded_table(path, trajectories_columns(study), record, optional=optional)
+    return read_table(path, trajectories_columns(study), optional=optional)
 
 
 def main():
@@ -468,9 +485,12 @@ def main():
     trajectories = read_trajectories(arguments.trajectories, study)
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
-    for name, plot in figures_of(study).items():
-        figure = plot(trajectories, study)
-        save(figure, arguments.output, name)
+    for one in figures_of(study):
+        figure = draw(one, trajectories, study)
+        if figure is None:
+            print(f"no figure {one.name}: {arguments.trajectories} lacks its columns")
+            continue
+        save(figure, arguments.output, one.name)
         plt.close(figure)
 
 

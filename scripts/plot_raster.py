@@ -1,7 +1,8 @@
 """Draw what one trial of a spiking network recorded (scripts/trial.py) as svg, pdf and png.
 
-From above: inputs, spikes of the units, adaptive thresholds, and the softmax of the output, against
-time. The output is asked for in shaded windows, above which stands the class that is wanted.
+From above: inputs, spikes of the units, adaptive thresholds, and the output, against time. Of a
+task with classes that is the softmax, asked for in shaded windows, above which stands the class
+that is wanted.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from plot import STYLE, save
 
 ARRAYS = ("inputs", "spikes", "thresholds", "outputs")
 METADATA = ("condition", "label", "seed", "iteration", "example", "network", "n_windows")
-METADATA += ("window_steps", "target", "prediction")
+METADATA += ("window_steps", "is_classification", "target", "prediction")
 
 REGULAR, ADAPTIVE = "0.25", sns.color_palette("colorblind")[3]
 MOST_LINES = 20  # of thresholds; of more than that mean and range are drawn
@@ -65,7 +66,10 @@ def plot_trial(arrays, metadata):
     draw_units(axes["units"], arrays["spikes"], n_adaptive)
     if n_adaptive:
         draw_thresholds(axes["thresholds"], arrays["thresholds"][:, -n_adaptive:])
-    draw_output(axes["output"], arrays["outputs"])
+    if metadata["is_classification"]:
+        draw_classes(axes["output"], arrays["outputs"])
+    else:
+        draw_outputs(axes["output"], arrays["outputs"], metadata)
     draw_windows(list(axes.values()), metadata, len(arrays["outputs"]))
     for panel in axes.values():
         panel.label_outer()
@@ -152,7 +156,20 @@ def draw_thresholds(axes, thresholds):
     add_legend(axes)
 
 
-def draw_output(axes, outputs):
+def draw_outputs(axes, outputs, metadata):
+    """Draw the outputs (T, n_out), a line each, and dashed what is wanted of each window."""
+    colours = sns.color_palette("colorblind", outputs.shape[1])
+    target, width = np.array(metadata["target"]), DT * metadata["window_steps"]
+    starts = DT * len(outputs) - width * np.arange(len(target), 0, -1)
+    for number, (values, wanted) in enumerate(zip(outputs.T, target.T, strict=True)):
+        look = {"color": colours[number], "linewidth": 1}
+        axes.plot(times(len(outputs)), values, label=f"output {number}", **look)
+        axes.plot(starts + width / 2, wanted, linestyle="--", label=f"target {number}", **look)
+    axes.set_ylabel("output")
+    add_legend(axes)
+
+
+def draw_classes(axes, outputs):
     """Draw the softmax of the outputs (T, n_out), a line a class."""
     n_steps, n_out = outputs.shape
     colours = sns.color_palette("colorblind", n_out)
@@ -173,6 +190,8 @@ def draw_windows(panels, metadata, n_steps):
     for panel in panels:
         for border in starts[starts > 0]:
             panel.axvline(border, **BORDER)
+    if not metadata["is_classification"]:
+        return
     *_, last = panels
     answers = zip(starts, metadata["target"], metadata["prediction"], strict=True)
     for start, target, prediction in answers:

@@ -10,31 +10,12 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import numpy as np
 import pandas as pd
 
-from lsnn.config import NO_CURVATURE, as_mapping, read_study, schema_for
+from lsnn.columns import SUMMARY
+from lsnn.config import as_mapping, read_study, schema_for
 from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write, read_record
-from study_statistics import LEVELS, QUANTITIES, RATIOS
-from tables import SUMMARY, read_recorded_table
-
-QUANTITY_LABELS = {
-    "lambda_max_final": "λ_max, largest eigenvalue: final state",
-    "lambda_max_mean": "λ_max, largest eigenvalue: mean over training",
-    "lambda_min_final": "λ_min, smallest eigenvalue: final state",
-    "lambda_abs_max_final": "λ_|max|, eigenvalue of largest magnitude: final state",
-    "lambda_abs_max_mean": "λ_|max|, eigenvalue of largest magnitude: mean over training",
-    "train_loss_final": "Training cross entropy (nats): final state",
-    "validation_loss_final": "Validation cross entropy (nats): final state",
-    "test_loss_final": "Test cross entropy (nats): final state",
-    "train_accuracy_final": "Training accuracy: final state",
-    "validation_accuracy_final": "Validation accuracy: final state",
-    "test_accuracy_final": "Test accuracy: final state",
-    "generalization_gap_final": "Training − test accuracy: final state",
-    "generalization_gap_loss_final": "Test − training cross entropy (nats): final state",
-    "lambda_max_ratio_final": "Equal fraction of training: final states",
-    "lambda_max_ratio_mean": "Equal fraction of training: averaged over training",
-    "lambda_max_ratio_at_lowest_common_loss": "Equal training loss: lowest that both runs reach",
-    "lambda_max_ratio_over_common_losses": f"Equal training loss: averaged over {LEVELS} losses",
-}
+from study_statistics import quantities_of, ratios_of
+from tables import read_recorded_table
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -68,25 +49,27 @@ def summary_page(summary, study):
     body = [
         "<p>Mean over seeds, in brackets its 95 % bootstrap interval. Each condition has "
         f"{counted(n_seeds, 'seed')}; a cell tells where fewer went into a number"
-        f"{unconverged if study.curvature else ''}.</p>",
-        table_of(summary, QUANTITIES, study),
+        f"{unconverged if study.hessian else ''}.</p>",
+        table_of(summary, quantities_of(study), study),
     ]
-    if summary["quantity"].isin(RATIOS).any():
-        body += [
-            "<h2>Ratio of λ_max between conditions</h2>",
-            "<p>Paired by seed; geometric mean over seeds, in brackets its 95 % bootstrap "
-            "interval.</p>",
-            table_of(summary, RATIOS, study),
-        ]
+    for column, quantities in ratios_of(study).items():
+        if summary["quantity"].isin([quantity.name for quantity in quantities]).any():
+            body += [
+                f"<h2>Ratio between conditions: {html.escape(column.label)}</h2>",
+                "<p>Paired by seed; geometric mean over seeds, in brackets its 95 % bootstrap "
+                "interval.</p>",
+                table_of(summary, quantities, study),
+            ]
     return page("Summary", body)
 
 
 def table_of(summary, quantities, study):
     """Return the rows of some quantities as an html table with a column a condition."""
-    rows = summary[summary["quantity"].isin(quantities)]
+    labels = {quantity.name: quantity.label for quantity in quantities}
+    rows = summary[summary["quantity"].isin(labels)]
     cells = pd.DataFrame(
         {
-            "quantity": rows["quantity"].map(QUANTITY_LABELS),
+            "quantity": rows["quantity"].map(labels),
             "condition": [label_of_ratio(names, study) for names in rows["condition"]],
             "text": [in_words(row, len(study.seeds)) for row in rows.itertuples()],
         }
@@ -119,6 +102,13 @@ def configuration_page(study):
 
 def configuration_rows(value, schema, path):
     """Yield (key, value, unit, meaning) for every leaf of the configuration."""
+    if value in ([], {}):
+        yield path, "none", "", schema.get("description", "")
+        return
+    if isinstance(value, list) and isinstance(value[0], dict):
+        for place, part in enumerate(value):
+            yield from configuration_rows(part, schema["items"][place], f"{path}.{place}")
+        return
     if not isinstance(value, dict):
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         unit = schema.get("unit", "-")
@@ -138,9 +128,9 @@ def run_page(metadata, study):
     costs += [costs_of(medians[name], f"{labels[name]}, median") for name in study.conditions]
     totals = metadata["totals"]
     work = f"{duration(totals['training_wall_seconds'])} of training"
-    if has_curvature(metadata):
+    if has_hessian(metadata):
         work += (
-            f" and {duration(totals['curvature_wall_seconds'])} of curvature "
+            f" and {duration(totals['hessian_wall_seconds'])} of Hessians "
             f"({totals['products']} Hessian-vector products)"
         )
     body = [
@@ -153,9 +143,9 @@ def run_page(metadata, study):
     return page("Runs", body)
 
 
-def has_curvature(metadata):
-    """Tell whether the study that metadata.json tells of has eigenvalues."""
-    return metadata["study"]["curvature"] != NO_CURVATURE
+def has_hessian(metadata):
+    """Tell whether something was computed of the Hessian in the study of a metadata.json."""
+    return bool(metadata["study"]["hessian"])
 
 
 def costs_of(entry, name):
@@ -165,8 +155,8 @@ def costs_of(entry, name):
         "training": duration(entry["training_wall_seconds"]),
         "ms per iteration": milliseconds(entry["ms_per_iteration"]),
     }
-    if "curvature_wall_seconds" in entry:
-        row["curvature"] = duration(entry["curvature_wall_seconds"])
+    if "hessian_wall_seconds" in entry:
+        row["hessian"] = duration(entry["hessian_wall_seconds"])
         row["ms per product"] = milliseconds(entry["seconds_per_product"], 1000)
         row["products per checkpoint"] = digits(entry["products_per_checkpoint"])
     return row
@@ -180,11 +170,13 @@ def milliseconds(value, factor=1):
 def environments(metadata, labels):
     """Return a table of the different environments: a row an environment, what ran in it first."""
     used = {}
-    for stage in ("training", "curvature") if has_curvature(metadata) else ("training",):
-        for one in metadata["runs"]:
+    for one in metadata["runs"]:
+        stages = {"training": one["training_environment"]}
+        for entry, environment in one.get("hessian_environments", {}).items():
+            stages[f"hessian {entry}"] = environment
+        for stage, environment in stages.items():
             name = f"{labels[one['condition']]} {one['seed']}"
-            environment = tuple(sorted(one[f"{stage}_environment"].items()))
-            used.setdefault((stage, environment), []).append(name)
+            used.setdefault((stage, tuple(sorted(environment.items()))), []).append(name)
     rows = [
         {"used for": f"{stage}: {', '.join(names)}", **dict(environment)}
         for (stage, environment), names in used.items()

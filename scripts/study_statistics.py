@@ -18,37 +18,23 @@ averaged over seeds as a geometric mean. It answers two questions:
   The lambda_max of a run at a loss is that of its first crossing of it, log lambda_max being
   interpolated linearly in log loss between the checkpoints before and after.
 
-A run that stopped early (``training.stop_accuracy``) ends with the checkpoint at which it did: that
-is its final state, and averages are over the checkpoints that it has. A study without curvature has
-no number of eigenvalues.
+A run that stopped early (``training.stop``) ends with the checkpoint at which it did: that
+is its final state, and averages are over the checkpoints that it has.
 """
 
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
 
-from tables import EIGENVALUES, SUMMARY
+from lsnn.columns import SUMMARY
+from lsnn.outputs import compared_columns, shown_columns
 
 LEVELS = 20
-
-# quantity: (column, rows of a run that are averaged)
-QUANTITIES = {
-    "lambda_max_final": ("lambda_max", "final"),
-    "lambda_max_mean": ("lambda_max", "all"),
-    "lambda_min_final": ("lambda_min", "final"),
-    "lambda_abs_max_final": ("lambda_abs_max", "final"),
-    "lambda_abs_max_mean": ("lambda_abs_max", "all"),
-    "train_loss_final": ("train_loss", "final"),
-    "validation_loss_final": ("validation_loss", "final"),
-    "test_loss_final": ("test_loss", "final"),
-    "train_accuracy_final": ("train_accuracy", "final"),
-    "validation_accuracy_final": ("validation_accuracy", "final"),
-    "test_accuracy_final": ("test_accuracy", "final"),
-    "generalization_gap_final": ("generalization_gap", "final"),
-    "generalization_gap_loss_final": ("generalization_gap_loss", "final"),
-}
 
 
 class SeedNumber(NamedTuple):
@@ -58,39 +44,76 @@ class SeedNumber(NamedTuple):
     n_unconverged: int
 
 
-def summarise(trajectories, baseline):
+class Quantity(NamedTuple):
+    """A number of the summary."""
+
+    name: str
+    label: str
+    number: Callable  # of a run; of a ratio, its logarithm, of a run and the baseline's
+
+
+def quantities_of(study):
+    """Return the :class:`Quantity` of every column that is summarised, a list."""
+    rows = {"final": "final state", "mean": "mean over training"}
+    return [
+        Quantity(
+            f"{column.name}_{which}",
+            f"{capitalised(column.axis)}: {text}",
+            partial(number_of_run, column=column.name, which=which),
+        )
+        for column in shown_columns(study)
+        for which, text in rows.items()
+        if which in column.summary
+    ]
+
+
+def ratios_of(study):
+    """Return the ratios to the baseline by the column that they are of, lists of Quantity."""
+    return {
+        column: [
+            Quantity(f"{column.name}_ratio_{name}", label, partial(function, column=column.name))
+            for name, (label, function) in RATIOS.items()
+        ]
+        for column in compared_columns(study)
+    }
+
+
+def capitalised(text):
+    return text[0].upper() + text[1:]
+
+
+def summarise(trajectories, study):
     """Return ``summary.csv``: a row for every quantity and condition, or condition and baseline.
 
-    ``trajectories`` has the rows of a run in the order of its iterations; ``baseline`` is the
-    condition that the others are divided by.
+    ``trajectories`` has the rows of a run in the order of its iterations.
     """
+    baseline = study.baseline
     runs = {
         condition: dict(iter(of_condition.groupby("seed")))
         for condition, of_condition in trajectories.groupby("condition", sort=False)
     }
     rows = []
-    there = {name: of for name, of in QUANTITIES.items() if of[0] in trajectories}
-    for quantity, (column, which) in there.items():
+    for quantity in quantities_of(study):
         for condition, of_seeds in runs.items():
-            numbers = [number_of_run(run, column, which) for run in of_seeds.values()]
-            rows.append(_row(quantity, condition, numbers, lambda mean: mean))
+            numbers = [quantity.number(run) for run in of_seeds.values()]
+            rows.append(_row(quantity.name, condition, numbers, lambda mean: mean))
     of_baseline = runs.get(baseline, {})
     others = [condition for condition in runs if condition != baseline and of_baseline]
-    for quantity, log_ratio in RATIOS.items() if "lambda_max" in trajectories else ():
+    for quantity in chain.from_iterable(ratios_of(study).values()):
         for condition in others:
             of_seeds = runs[condition]
             pairs = [(of_seeds[s], of_baseline[s]) for s in of_seeds if s in of_baseline]
-            numbers = [log_ratio(run, divisor) for run, divisor in pairs]
-            rows.append(_row(quantity, f"{condition} / {baseline}", numbers, np.exp))
-    return pd.DataFrame(rows, columns=list(SUMMARY))
+            numbers = [quantity.number(run, divisor) for run, divisor in pairs]
+            rows.append(_row(quantity.name, f"{condition} / {baseline}", numbers, np.exp))
+    return pd.DataFrame(rows, columns=[column.name for column in SUMMARY])
 
 
 def _row(quantity, condition, numbers, back):
     """Return a row of the summary; ``back`` undoes the logarithm of the numbers, if any."""
     kept = [number for number in numbers if np.isfinite(number.value)]
     mean, low, high = mean_and_interval([number.value for number in kept])
-    n_unconverged = sum(number.n_unconverged for number in kept)
-    return (quantity, condition, back(mean), back(low), back(high), len(kept), n_unconverged)
+    unconverged = sum(number.n_unconverged for number in kept)
+    return (quantity, condition, back(mean), back(low), back(high), len(kept), unconverged)
 
 
 def mean_and_interval(values):
@@ -112,51 +135,52 @@ def mean_and_interval(values):
 def number_of_run(run, column, which):
     """Return the mean of a column over the ``"final"`` checkpoint of a run or over ``"all"``."""
     rows = run.tail(1) if which == "final" else run
-    n_unconverged = int((~rows[column + "_converged"]).sum()) if column in EIGENVALUES else 0
-    return SeedNumber(float(rows[column].mean(skipna=False)), n_unconverged)
+    return SeedNumber(float(rows[column].mean(skipna=False)), n_unconverged(rows, column))
 
 
-def log_ratio_at_end(run, baseline):
-    """Return log(lambda_max / lambda_max of the baseline) at the two final states."""
-    return _log_ratio_at_rows(run.tail(1), baseline.tail(1))
+def n_unconverged(rows, column, used=slice(None)):
+    """Return how many values of a column, of the rows at the positions used, did not converge."""
+    converged = column + "_converged"
+    return int((~rows[converged].to_numpy()[used]).sum()) if converged in rows else 0
 
 
-def log_ratio_over_fractions(run, baseline):
+def log_ratio_at_end(run, baseline, column):
+    """Return log(value / value of the baseline) of a column at the two final states."""
+    return _log_ratio_at_rows(run.tail(1), baseline.tail(1), column)
+
+
+def log_ratio_over_fractions(run, baseline, column):
     """Return the mean log ratio over the fractions of training at which both have a checkpoint."""
     fractions, of_baseline = run["fraction"].round(9), baseline["fraction"].round(9)
     return _log_ratio_at_rows(
-        run[fractions.isin(of_baseline)], baseline[of_baseline.isin(fractions)]
+        run[fractions.isin(of_baseline)], baseline[of_baseline.isin(fractions)], column
     )
 
 
-def _log_ratio_at_rows(rows, baseline_rows):
-    log_ratio = log_or_nan(rows["lambda_max"]) - log_or_nan(baseline_rows["lambda_max"])
-    unconverged = ~pd.concat([rows, baseline_rows])["lambda_max_converged"]
-    return SeedNumber(float(np.mean(log_ratio)), int(unconverged.sum()))
+def _log_ratio_at_rows(rows, baseline_rows, column):
+    log_ratio = log_or_nan(rows[column]) - log_or_nan(baseline_rows[column])
+    unconverged = n_unconverged(rows, column) + n_unconverged(baseline_rows, column)
+    return SeedNumber(float(np.mean(log_ratio)), unconverged)
 
 
-def log_ratio_at_lowest_loss(run, baseline):
+def log_ratio_at_lowest_loss(run, baseline, column):
     """Return the log ratio at the lowest training loss that both runs reach."""
-    return _log_ratio_at_levels(run, baseline, common_levels([run, baseline])[-1:])
+    return _log_ratio_at_levels(run, baseline, column, common_levels([run, baseline])[-1:])
 
 
-def log_ratio_over_losses(run, baseline):
+def log_ratio_over_losses(run, baseline, column):
     """Return the mean log ratio over the training losses that both runs pass through."""
-    return _log_ratio_at_levels(run, baseline, common_levels([run, baseline]))
+    return _log_ratio_at_levels(run, baseline, column, common_levels([run, baseline]))
 
 
-def _log_ratio_at_levels(run, baseline, levels):
+def _log_ratio_at_levels(run, baseline, column, levels):
     if len(levels) == 0:
         return SeedNumber(np.nan, 0)
-    log_lambda, used = log_eigenvalue_at_levels(run, levels)
-    log_lambda_baseline, used_baseline = log_eigenvalue_at_levels(baseline, levels)
-    unconverged = ~np.concatenate(
-        [
-            run["lambda_max_converged"].to_numpy()[used],
-            baseline["lambda_max_converged"].to_numpy()[used_baseline],
-        ]
-    )
-    return SeedNumber(float(np.mean(log_lambda - log_lambda_baseline)), int(unconverged.sum()))
+    of_run, used = log_values_at_levels(run, column, levels)
+    of_baseline, used_baseline = log_values_at_levels(baseline, column, levels)
+    unconverged = n_unconverged(run, column, used)
+    unconverged += n_unconverged(baseline, column, used_baseline)
+    return SeedNumber(float(np.mean(of_run - of_baseline)), unconverged)
 
 
 def common_levels(runs):
@@ -173,17 +197,17 @@ def common_levels(runs):
     return np.linspace(initial, lowest, LEVELS)
 
 
-def log_eigenvalue_at_levels(run, levels):
-    """Return log lambda_max at log training losses, and the positions of the rows that were used.
+def log_values_at_levels(run, column, levels):
+    """Return log values at log training losses, and the positions of the rows that were used.
 
     Every level must be reached by the run, and lie at or below its initial loss.
     """
     log_loss = log_or_nan(run["train_loss"])
-    log_lambda = log_or_nan(run["lambda_max"])
+    log_value = log_or_nan(run[column])
     values, used = [], set()
     for level in levels:
         weights = crossing(log_loss, level)
-        values.append(sum(weight * log_lambda[row] for row, weight in weights.items()))
+        values.append(sum(weight * log_value[row] for row, weight in weights.items()))
         used.update(weights)
     return np.array(values), sorted(used)
 
@@ -210,8 +234,14 @@ def log_or_nan(values):
 
 
 RATIOS = {
-    "lambda_max_ratio_final": log_ratio_at_end,
-    "lambda_max_ratio_mean": log_ratio_over_fractions,
-    "lambda_max_ratio_at_lowest_common_loss": log_ratio_at_lowest_loss,
-    "lambda_max_ratio_over_common_losses": log_ratio_over_losses,
+    "final": ("Equal fraction of training: final states", log_ratio_at_end),
+    "mean": ("Equal fraction of training: averaged over training", log_ratio_over_fractions),
+    "at_lowest_common_loss": (
+        "Equal training loss: lowest that both runs reach",
+        log_ratio_at_lowest_loss,
+    ),
+    "over_common_losses": (
+        f"Equal training loss: averaged over {LEVELS} losses",
+        log_ratio_over_losses,
+    ),
 }

@@ -1,8 +1,8 @@
 """Train one network: one condition of a study, from one seed.
 
 Writes to the output folder, when training is complete: checkpoints.npz (the weights at every
-checkpoint; format in lsnn/checkpoints.py), learning_curve.csv (a row a checkpoint: losses in nats,
-accuracies, mean activity) and training.json (what made them). Until then the progress is kept in
+checkpoint; format in lsnn/checkpoints.py), learning_curve.csv (a row a checkpoint: the measures of
+the task, mean activity) and training.json (what made them). Until then the progress is kept in
 training_state.npz there: stopped and started again, training goes on from the last checkpoint, to
 the same result.
 """
@@ -15,11 +15,12 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from lsnn import backend, checkpoints, provenance
+from lsnn.columns import of_learning_curve
 from lsnn.config import read_study
 from lsnn.errors import ConfigError, run
 from lsnn.files import exclusive, remove_temporaries, write_record, write_table
 from lsnn.network import network_of
-from lsnn.training import LEARNING_CURVE, train
+from lsnn.training import train
 
 
 def log(line):
@@ -73,7 +74,7 @@ def train_and_write(network, settings, threads, record, state, files):
     progress, ms_per_iteration = train(network, settings, state, log, threads)
 
     checkpoints.write(files[0], progress.arrays(), {"settings": settings})
-    columns = ("condition", "seed", "iteration", "fraction") + LEARNING_CURVE
+    columns = [column.name for column in of_learning_curve(network.task)]
     rows = [
         dict(
             row, condition=condition, seed=seed, fraction=row["iteration"] / settings["iterations"]

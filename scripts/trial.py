@@ -10,7 +10,8 @@ arrays (T steps, N units)
 
 and as metadata where they come from, and what was asked and answered: of each of the last
 `n_windows` windows of `window_steps` steps the class that is wanted (`target`, negative where none
-is) and the class whose mean output is the largest (`prediction`).
+is) and the class whose mean output is the largest (`prediction`); of a task without classes the
+outputs that are wanted (`target`) and the mean outputs (`prediction`), a list a window.
 """
 
 import argparse
@@ -29,11 +30,16 @@ from lsnn.network import network_of, recorded
 SPLIT, EXAMPLE = "test", 0
 
 
-def predictions(outputs, n_windows, window_steps):
-    """Return the class whose mean output (T, n_out) is the largest, of each of the last windows."""
-    asked = outputs[len(outputs) - n_windows * window_steps :]
-    windows = asked.reshape(n_windows, window_steps, -1)
-    return [int(answer) for answer in windows.mean(axis=1).argmax(axis=1)]
+def answers(task, outputs, targets):
+    """Return what is wanted of each of the last windows and what is answered: classes or outputs.
+
+    ``outputs`` are (T, n_out), ``targets`` those of one example.
+    """
+    asked = outputs[len(outputs) - task.n_windows * task.window_steps :]
+    means = asked.reshape(task.n_windows, task.window_steps, -1).mean(axis=1)
+    if task.is_classification:
+        return np.ravel(targets).tolist(), means.argmax(axis=1).tolist()
+    return np.reshape(targets, means.shape).tolist(), means.tolist()
 
 
 def main():
@@ -52,7 +58,7 @@ def main():
             "record".format(arguments.config, study.network.neurons["name"])
         )
     backend.require(study.tensorflow)
-    settings = study.curvature_settings()
+    settings = study.network_settings()
     arrays, condition, seed = checkpoints.read_run(arguments.checkpoints, settings)
     network = network_of(settings, study.data, seed)
     checkpoints.check_shapes(arguments.checkpoints, arrays, network.shapes)
@@ -61,6 +67,7 @@ def main():
     inputs, targets = task.examples(SPLIT, np.array([EXAMPLE]))
     recording = recorded(network, checkpoints.weights_at(arrays, -1), inputs)
     outputs = recording.outputs[:, 0]
+    target, prediction = answers(task, outputs, targets)
     metadata = {
         "condition": condition,
         "label": study.conditions[condition].label,
@@ -72,8 +79,9 @@ def main():
         "example": {"split": SPLIT, "index": EXAMPLE},
         "n_windows": task.n_windows,
         "window_steps": task.window_steps,
-        "target": [int(target) for target in np.ravel(targets)],
-        "prediction": predictions(outputs, task.n_windows, task.window_steps),
+        "is_classification": task.is_classification,
+        "target": target,
+        "prediction": prediction,
         "environment": provenance.environment(),
     }
     trial = {

@@ -8,6 +8,7 @@ import numpy as np
 from lsnn.backend import tf
 from lsnn.options import integer, number
 from lsnn.randomness import generator
+from lsnn.tasks.base import ACCURACY, CROSS_ENTROPY, Task, cross_entropy, is_right
 
 STEP = 0.001  # seconds
 NO_RECALL = -1  # target of a symbol that asks for nothing
@@ -22,7 +23,7 @@ AFTER_A_CUE = np.array([JUST_STORED, INVALID, RECALLED, JUST_STORED, INVALID])
 AFTER_A_VALUE = np.array([NEVER_STORED, STORED, STORED, RECALLED, INVALID])
 
 
-class StoreRecall(object):
+class StoreRecall(Task):
     """Sequences of symbols, each a bit, or a bit with `store`, or `recall` without a bit.
 
     A sequence begins with nothing stored. While nothing is stored a symbol is `store` with the
@@ -76,12 +77,13 @@ class StoreRecall(object):
             exclusiveMaximum=1,
         ),
     }
+    measures = (CROSS_ENTROPY, ACCURACY)
+    is_classification = True
     n_out = 2
     readout_bias = False
     carries_state = True
-    data_files = ()
     evaluation_batch = 128
-    split_sizes = {"train": 1000000, "validation": 5000, "test": 5000}
+    sizes = {"train": 1000000, "validation": 5000, "test": 5000}
     evaluation_sizes = {"train": 128, "validation": 512, "test": 512}
 
     def __init__(self, data, n_symbols, symbol_steps, group_size, input_rate, cue_probability):
@@ -93,6 +95,10 @@ class StoreRecall(object):
         self.n_steps = n_symbols * symbol_steps
         self.n_in = N_GROUPS * group_size
         self._cue_probabilities = cue_probabilities(n_symbols, cue_probability)
+
+    @classmethod
+    def known_sizes(cls, **options):
+        return cls.sizes
 
     def placeholders(self):
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (n_symbols, batch)."""
@@ -156,12 +162,10 @@ class StoreRecall(object):
     def loss(self, logits, targets):
         """Return the softmax cross entropy (nats), averaged over all recalls of the batch.
 
-        Written out for the reason given in :meth:`SequentialMnist.loss`. The logits are
-        (n_symbols, batch, 2).
+        The logits are (n_symbols, batch, 2).
         """
         asked = self._asked(targets)
-        wanted = tf.reduce_sum(logits * tf.one_hot(targets, self.n_out), axis=2)
-        cross_entropies = tf.reduce_logsumexp(logits, axis=2) - wanted
+        cross_entropies = cross_entropy(logits, targets, axis=2)
         return tf.reduce_sum(cross_entropies * asked) / tf.reduce_sum(asked)
 
     def accuracy(self, logits, targets):
@@ -170,8 +174,7 @@ class StoreRecall(object):
         The recall error of the paper is 1 - accuracy.
         """
         asked = self._asked(targets)
-        right = tf.equal(tf.argmax(logits, axis=2, output_type=tf.int32), targets)
-        return tf.reduce_sum(tf.cast(right, tf.float32) * asked) / tf.reduce_sum(asked)
+        return tf.reduce_sum(is_right(logits, targets, axis=2) * asked) / tf.reduce_sum(asked)
 
     @staticmethod
     def _asked(targets):

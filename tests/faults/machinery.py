@@ -20,11 +20,17 @@ STUDY = {
     "network": {"n_units": 16},
     "conditions": {"bptt": {"iterations": 8 * SPACING, "checkpoint_every": SPACING}},
     "seeds": 1,
-    "curvature": {"samples": 2000},
+    "hessian": [{"samples": 2000}],
 }
-RESULTS = {"train": ["checkpoints.npz", "learning_curve.csv"], "hessian": ["curvature.csv"]}
-RECORD = {"train": "training.json", "hessian": "curvature.json"}
-STATE = {"train": "training_state.npz", "hessian": "curvature_state.npz"}
+ENTRY = "w_rec_validation"
+# Files of a run by job, in its folder.
+RESULTS = {
+    "train": ["checkpoints.npz", "learning_curve.csv"],
+    "hessian": [f"hessian/{ENTRY}.csv"],
+}
+RECORD = {"train": "training.json", "hessian": f"hessian/{ENTRY}.json"}
+STATE = {"train": "training_state.npz", "hessian": f"hessian/{ENTRY}_state.npz"}
+LOCK = {"train": "train.lock", "hessian": f"hessian/{ENTRY}.lock"}
 
 
 def python_of(tensorflow):
@@ -101,10 +107,11 @@ class Run:
         """Start train or hessian."""
         options = {
             "train": ["--condition", "bptt", "--seed", "1"],
-            "hessian": ["--checkpoints", str(self.path("checkpoints.npz"))],
+            "hessian": ["--entry", ENTRY, "--checkpoints", str(self.path("checkpoints.npz"))],
         }[job]
+        output = self.path(RECORD[job]).parent
         command = [python_of(self.tensorflow), str(REPOSITORY / "scripts" / f"{job}.py")]
-        command += ["--config", str(self.config), "--output", str(self.output), *options]
+        command += ["--config", str(self.config), "--output", str(output), *options]
         self.processes += 1
         return Process(command, self.folder / f"{job}_{self.processes}.log", self.folder)
 
@@ -117,7 +124,7 @@ class Run:
     def holder(self, job):
         """Return the process id that stands in the lock of a job."""
         with contextlib.suppress(FileNotFoundError):
-            found = re.fullmatch(r"(\S+) pid (\d+)\n", self.path(f"{job}.lock").read_text())
+            found = re.fullmatch(r"(\S+) pid (\d+)\n", self.path(LOCK[job]).read_text())
             assert found is None or found[1] == socket.gethostname()
             return int(found[2]) if found else None
 
@@ -135,10 +142,12 @@ class Run:
         return {name: self.path(name).read_bytes() for name in RESULTS[job]}
 
     def files(self):
-        return sorted(path.name for path in self.output.iterdir())
+        """Return the names of all files, with the folder of those that are in one."""
+        paths = (path for path in self.output.rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.output).as_posix() for path in paths)
 
     def temporaries(self):
-        return [name for name in self.files() if name.startswith(".")]
+        return [name for name in self.files() if Path(name).name.startswith(".")]
 
     def delete_results(self, job):
         """Delete what Snakemake deletes before it runs a job again."""
@@ -148,7 +157,7 @@ class Run:
 
 def files_of(*jobs):
     """Return the names of the files that finished jobs leave, and no others."""
-    return sorted(name for job in jobs for name in [*RESULTS[job], RECORD[job], f"{job}.lock"])
+    return sorted(name for job in jobs for name in [*RESULTS[job], RECORD[job], LOCK[job]])
 
 
 def last_iteration(text):

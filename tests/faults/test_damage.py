@@ -14,17 +14,19 @@ import machinery  # noqa: F401  (extends the path to the scripts)
 import plot
 import report_tables
 from lsnn import checkpoints, files, mnist, training
+from lsnn.columns import SUMMARY
 from lsnn.config import parse_study, read_study
 from lsnn.errors import DataError, ResultError
 from lsnn.files import read_record, write_record
 from lsnn.network import Network
-from tables import SUMMARY, read_recorded_table
+from tables import read_recorded_table
 
 FLIPS, TRUNCATIONS = 200, 50
 
 STUDY = parse_study({"network": {"n_units": 5}, "conditions": {"bptt": {"iterations": 500}}})
 SETTINGS = STUDY.training_settings("bptt", 1)
-MADE_FROM = {"settings": STUDY.curvature_settings(), "checkpoints": "c0ffee"}
+MADE_FROM = {"settings": STUDY.hessian_settings(STUDY.hessian[0]), "checkpoints": "c0ffee"}
+LEARNING_CURVE = training.learning_curve_of(STUDY.task_class)
 NETWORK = Network(STUDY.network, STUDY.loss, SimpleNamespace(n_in=28, n_out=10))
 
 
@@ -83,9 +85,9 @@ def weights():
 
 
 def write_progress(path, metadata):
-    progress = training.Progress(str(path), metadata, log=pytest.fail)
+    progress = training.Progress(str(path), metadata, pytest.fail, LEARNING_CURVE)
     for iteration in (0, 250, 500):
-        progress.add(iteration, weights(), dict.fromkeys(training.LEARNING_CURVE, 1 / 3), {})
+        progress.add(iteration, weights(), dict.fromkeys(LEARNING_CURVE, 1 / 3), {})
     return progress
 
 
@@ -137,14 +139,14 @@ def test_training_state(tmp_path, tell):
     write_progress(path, {"settings": SETTINGS})
 
     def read(log):
-        progress = training.Progress(str(path), {"settings": SETTINGS}, log)
+        progress = training.Progress(str(path), {"settings": SETTINGS}, log, LEARNING_CURVE)
         return (content(progress.arrays()), progress.rows()) if progress.iterations else None
 
     set_aside_or_the_same(path, read, tell)
 
 
-def test_curvature_state(tmp_path, monkeypatch, tell):
-    path = tmp_path / "curvature_state.npz"
+def test_hessian_state(tmp_path, monkeypatch, tell):
+    path = tmp_path / "w_rec_validation_state.npz"
     rows = [{"iteration": 0, "lambda_max": 1 / 3}, {"iteration": 250, "lambda_max": 2 / 3}]
     start = np.random.RandomState(1).randn(25)
     checkpoints.write(str(path), {"start": start}, {"made_from": MADE_FROM, "rows": rows})
@@ -154,8 +156,8 @@ def test_curvature_state(tmp_path, monkeypatch, tell):
         monkeypatch.setattr(
             hessian, "log", lambda line: None if line.startswith("going on") else log(line)
         )
-        rows, start = hessian.read_state(str(path), MADE_FROM)
-        return None if start is None else (rows, start.tobytes())
+        rows, memory = hessian.read_state(str(path), MADE_FROM)
+        return (rows, content(memory)) if rows else None
 
     set_aside_or_the_same(path, read, tell)
 
@@ -199,7 +201,13 @@ def run(monkeypatch, script, arguments):
 
 
 @pytest.mark.parametrize(
-    "name", ["learning_curve.csv", "curvature.csv", "training.json", "curvature.json"]
+    "name",
+    [
+        "learning_curve.csv",
+        "training.json",
+        "hessian/w_rec_validation.csv",
+        "hessian/w_rec_validation.json",
+    ],
 )
 def test_results_of_a_run(study_folder, tell, name):
     study = read_study(str(study_folder / "config.yaml"))
@@ -267,7 +275,7 @@ def test_results_of_an_older_format_are_refused_with_what_to_do(
     metadata = {"settings": SETTINGS}
     older(monkeypatch, checkpoints, "FORMAT_VERSION", lambda: write_progress(state, metadata))
     lines = []
-    assert training.Progress(str(state), metadata, lines.append).iterations == []
+    assert training.Progress(str(state), metadata, lines.append, LEARNING_CURVE).iterations == []
     assert "training_state.npz.set-aside, starting anew" in lines[0] and "format 0" in lines[0]
 
     study = read_study(str(study_folder / "config.yaml"))
@@ -292,10 +300,11 @@ def test_a_state_of_another_configuration_is_set_aside(tmp_path, tell):
     other = STUDY._replace(loss=STUDY.loss._replace(l2=0.5))
     lines = []
     settings = {"settings": other.training_settings("bptt", 1)}
-    assert training.Progress(str(state), settings, lines.append).iterations == []
+    progress = training.Progress(str(state), settings, lines.append, LEARNING_CURVE)
+    assert progress.iterations == []
     assert len(lines) == 1 and "state of another run" in lines[0]
     with pytest.raises(ResultError, match="loss.l2: 0.01 there, 0.5 wanted"):
         path = tmp_path / "checkpoints.npz"
         write_checkpoints(path)
-        checkpoints.read_run(str(path), other.curvature_settings())
+        checkpoints.read_run(str(path), other.network_settings())
     tell("state and checkpoints of another configuration", "set aside; refused")

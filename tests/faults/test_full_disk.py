@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lsnn import checkpoints
-from machinery import RECORD, REPOSITORY, RESULTS, STATE, Run
+from machinery import LOCK, RECORD, REPOSITORY, RESULTS, STATE, Run
 
 pytestmark = pytest.mark.long
 
@@ -111,7 +111,7 @@ def test_results_of_training(undisturbed, disk, tmp_path, tell):
             room += pages(results["learning_curve.csv"])
             run.path("learning_curve.csv").unlink()
         run.path(STATE["train"]).write_bytes(state)
-        run.path("train.lock").write_bytes(b"has its page")
+        run.path(LOCK["train"]).write_bytes(b"has its page")
         disk.leave_free(room)
         fails(run.start("train"), run.path(name))
         assert run.path(name).read_bytes() == b"older"
@@ -126,13 +126,15 @@ def test_results_of_training(undisturbed, disk, tmp_path, tell):
     )
 
 
-def test_curvature(undisturbed, disk, tmp_path, tell):
+def test_hessian(undisturbed, disk, tmp_path, tell):
     whole = undisturbed("2", "hessian")
     run = Run(tmp_path, "2", output=disk.folder)
     for name, content in whole.results("train").items():
         run.path(name).write_bytes(content)
-    run.path("curvature.csv").write_bytes(b"older")
-    run.path("hessian.lock").write_bytes(b"has its page")
+    (table,) = map(run.path, RESULTS["hessian"])
+    table.parent.mkdir()
+    table.write_bytes(b"older")
+    run.path(LOCK["hessian"]).write_bytes(b"has its page")
     state = run.path(STATE["hessian"])
     disk.leave_free(1)
     fails(run.start("hessian"), state)
@@ -147,14 +149,14 @@ def test_curvature(undisturbed, disk, tmp_path, tell):
 
     # With all rows in the state, the table is what has no room.
     disk.clear()
-    run.path("curvature.csv").unlink()
-    run.path("curvature.csv").mkdir()
+    table.unlink()
+    table.mkdir()
     assert run.start("hessian").wait() == 1
-    run.path("curvature.csv").rmdir()
-    run.path("curvature.csv").write_bytes(b"older")
+    table.rmdir()
+    table.write_bytes(b"older")
     disk.leave_free(0)
-    fails(run.start("hessian"), run.path("curvature.csv"))
-    assert run.path("curvature.csv").read_bytes() == b"older"
+    fails(run.start("hessian"), table)
+    assert table.read_bytes() == b"older"
     disk.clear()
     run.finish("hessian")
     assert run.results("hessian") == whole.results("hessian")

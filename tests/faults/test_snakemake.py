@@ -11,7 +11,19 @@ import pytest
 import yaml
 
 from lsnn.files import read_record
-from machinery import REPOSITORY, SPACING, STUDY, Process, last_iteration, name_of, wait_until
+from machinery import (
+    ENTRY,
+    LOCK,
+    RECORD,
+    REPOSITORY,
+    RESULTS,
+    SPACING,
+    STUDY,
+    Process,
+    last_iteration,
+    name_of,
+    wait_until,
+)
 
 pytestmark = pytest.mark.long
 
@@ -45,19 +57,20 @@ class Checkout:
         return process.text()
 
     def log(self, job):
-        path = self.results / "logs" / job / "bptt" / "seed_1.log"
+        name = {"train": "seed_1.log", "hessian": f"seed_1/{ENTRY}.log"}[job]
+        path = self.results / "logs" / job / "bptt" / name
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start_and_wait_for_a_checkpoint(self):
         """Start snakemake; return it and the process id of train in the middle of its work."""
         process = self.start()
         wait_until(lambda: (last_iteration(self.log("train")) or 0) > 0, "a checkpoint", process)
-        return process, int((self.run / "train.lock").read_text().split()[2])
+        return process, int((self.run / LOCK["train"]).read_text().split()[2])
 
     def tables(self):
         """Return the bytes of all tables and checkpoints by name."""
         paths = [self.results / name for name in TABLES]
-        paths += [self.run / n for n in ("checkpoints.npz", "learning_curve.csv", "curvature.csv")]
+        paths += [self.run / name for names in RESULTS.values() for name in names]
         return {path.name: path.read_bytes() for path in paths}
 
 
@@ -142,7 +155,7 @@ def test_a_signal_to_snakemake_and_its_jobs(checkout, undisturbed_tables, tell, 
     seconds = time.monotonic() - sent
     assert status != 0 and job_seconds < 5 and seconds < 15
     assert f"stopped by {name_of(number)}" in checkout.log("train")
-    assert not [path for path in checkout.run.iterdir() if path.name.startswith(".")]
+    assert not [*checkout.run.rglob(".*")]
     checkout.finish()
     begun = int(re.search(r"going on from iteration (\d+)", checkout.log("train"))[1])
     assert far <= begun
@@ -189,7 +202,7 @@ def test_results_of_a_changed_configuration(checkout, undisturbed_tables, tell):
     """Aggregated by hand they are refused; Snakemake runs again what the change concerns."""
     checkout.finish()
     trajectories = checkout.results / "trajectories.csv"
-    changed = dict(STUDY, tensorflow="2", data="data", curvature={"samples": 100})
+    changed = dict(STUDY, tensorflow="2", data="data", hessian=[{"samples": 100}])
     (checkout.folder / "config.yaml").write_text(yaml.safe_dump(changed))
     by_hand = subprocess.run(
         [sys.executable, "scripts/aggregate.py", "--config", "config.yaml"]
@@ -200,8 +213,8 @@ def test_results_of_a_changed_configuration(checkout, undisturbed_tables, tell):
     )
     assert by_hand.returncode == 1
     assert re.fullmatch(
-        r"error: \S+curvature.json: of another configuration: curvature.samples: 2000 there, 100 "
-        r"wanted. .*\n",
+        rf"error: \S+{RECORD['hessian']}: of another configuration: hessian.samples: 2000 there, "
+        r"100 wanted. .*\n",
         by_hand.stderr,
     )
     assert not (checkout.folder / "by_hand").exists()
@@ -209,10 +222,10 @@ def test_results_of_a_changed_configuration(checkout, undisturbed_tables, tell):
     before = (checkout.run / "training.json").read_bytes()
     checkout.finish()
     assert (checkout.run / "training.json").read_bytes() == before
-    settings = read_record(checkout.run / "curvature.json")["settings"]
-    assert settings["curvature"]["samples"] == 100
+    settings = read_record(checkout.run / RECORD["hessian"])["settings"]
+    assert settings["hessian"]["samples"] == 100
     assert trajectories.read_bytes() != undisturbed_tables["trajectories.csv"]
-    tell("a changed curvature.samples", "aggregate refused; snakemake ran hessian alone again")
+    tell("a changed hessian.0.samples", "aggregate refused; snakemake ran hessian alone again")
 
 
 def test_a_damaged_checkpoint_file_stops_the_study_with_its_name(checkout, tell):
@@ -221,7 +234,7 @@ def test_a_damaged_checkpoint_file_stops_the_study_with_its_name(checkout, tell)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    (checkout.run / "curvature.csv").unlink()
+    (checkout.run / RESULTS["hessian"][0]).unlink()
     process = checkout.start()
     assert process.wait() != 0
     assert str(path.relative_to(checkout.folder)) in checkout.log("hessian")
@@ -238,4 +251,4 @@ def test_old_locks_and_half_written_files_do_not_stop_anyone(checkout, undisturb
     (checkout.run / ".checkpoints.npz.abcd1234").write_bytes(b"half")
     checkout.finish()
     assert checkout.tables() == undisturbed_tables
-    assert not [path for path in checkout.run.iterdir() if path.name.startswith(".")]
+    assert not [*checkout.run.rglob(".*")]

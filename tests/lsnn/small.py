@@ -50,8 +50,8 @@ class SmallTask(SequentialMnist):
     n_steps = 5
     n_in = 3
     n_out = 4
-    split_sizes = {"train": 40, "validation": 20, "test": 20}
-    evaluation_sizes = split_sizes
+    sizes = {"train": 40, "validation": 20, "test": 20}
+    evaluation_sizes = sizes
 
     def __init__(self):
         random = np.random.RandomState(0)
@@ -60,9 +60,8 @@ class SmallTask(SequentialMnist):
                 random.randint(0, 256, (self.n_steps, size, self.n_in)).astype(np.uint8),
                 random.randint(0, self.n_out, size).astype(np.uint8),
             )
-            for split, size in self.split_sizes.items()
+            for split, size in self.sizes.items()
         }
-        self._epoch = (None, None)
 
 
 class LongerTask(SmallTask):

@@ -10,16 +10,18 @@ import os
 
 import pytest
 
-from hessian import EIGENVALUES, measure
+from hessian import measure
 from lsnn.config import parse_study
 from lsnn.hessian import hessian_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.network import Network
-from lsnn.randomness import generator
-from lsnn.training import LEARNING_CURVE, Trainer
+from lsnn.options import build
+from lsnn.quantities import QUANTITIES
+from lsnn.training import Trainer, learning_curve_of
 
 REPOSITORY = os.path.join(os.path.dirname(__file__), "..", "..")
 TRAJECTORIES = os.path.join(REPOSITORY, "results/committed/sequential_mnist/trajectories.csv")
+EIGENVALUES = ("lambda_max", "lambda_min", "lambda_abs_max")
 
 
 @pytest.mark.parametrize("seed", [1, 5])
@@ -28,10 +30,11 @@ def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
     network = Network(study.network, study.loss, mnist, seed)
     weights = network.initial_weights()
     found = Trainer(network, LEARNING_RULES["bptt"](), study.training, weights).evaluate()
-    hessian = hessian_of(network, study.curvature)
+    (entry,) = study.hessian
+    hessian = hessian_of(network, entry["block"], entry["split"], entry["samples"])
     hessian.move_to(weights)
-    start = generator(seed, "Lanczos").randn(hessian.size)
-    found.update(measure(hessian, study.curvature.tolerance, start)[0])
+    quantities = [build(QUANTITIES, one) for one in entry["quantities"]]
+    found.update(measure(hessian, quantities, seed, {}))
     with open(TRAJECTORIES, newline="") as stream:
         rows = [
             row
@@ -47,7 +50,7 @@ def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
     ]
     assert found_rows == expected
     for row in rows:
-        for name in LEARNING_CURVE:
+        for name in learning_curve_of(mnist):
             assert found[name] == pytest.approx(float(row[name]), rel=1e-4), name
         for name in EIGENVALUES:
             assert found[name] == pytest.approx(float(row[name]), rel=1e-3), name

@@ -16,9 +16,12 @@ NAN, INF = float("nan"), float("inf")
 
 
 def at(path, value):
-    """Return a configuration with one key, such as ``at("network.n_units", 0)``."""
+    """Return a configuration with one key, such as ``at("network.n_units", 0)``.
+
+    The key 0 is the first of a list.
+    """
     for key in reversed(path.split(".")):
-        value = {key: value}
+        value = [value] if key == "0" else {key: value}
     return value
 
 
@@ -78,9 +81,20 @@ WRONG_VALUES = [
     ("training.decay_every", 0, "a whole number >= 1"),
     ("loss.rate_cost", -1, "a number >= 0"),
     ("loss.target_rate", 1000001, "<= 1000000"),
-    ("training.stop_accuracy", 0, "a number > 0"),
-    ("curvature", None, '"none", or a mapping'),
-    ("curvature", "off", '"none", or a mapping'),
+    ("training.stop", 0.95, "a mapping"),
+    ("training.stop.measure", 3, "a text"),
+    ("training.stop", {"measure": "accuracy", "above": "0.95"}, "a number >= -1000000"),
+    ("training.stop", {"measure": "accuracy", "above": NAN}, "a finite number"),
+    ("training.stop", {"measure": "loss", "below": INF}, "a finite number"),
+    ("training.stop", {"measure": "acuracy", "above": 0.95}, "of the task: loss, accuracy"),
+    ("training.stop", {"above": 0.95}, "a measure of the task: loss, accuracy"),
+    ("training.stop", {"measure": "accuracy"}, "above: VALUE}, or below in place of above"),
+    ("training.stop", {"measure": "loss", "above": 0, "below": 1}, "below in place of above"),
+    ("hessian", None, "a list, all different, each a mapping"),
+    ("hessian", "none", "a list, all different, each a mapping"),
+    ("hessian", {}, "a list, all different, each a mapping"),
+    ("hessian", [{}, {}], "a list, all different, each a mapping"),
+    ("hessian.0", "w_rec", "a mapping"),
     ("conditions", {}, "a mapping with at least one key"),
     ("conditions", ["bptt"], "a mapping with at least one key"),
     ("conditions.backprop", {"label": "a"}, 'one of "bptt", "three_factor"'),
@@ -93,6 +107,7 @@ WRONG_VALUES = [
     ("conditions.bptt.training.learning_rate", 0, "a number > 0"),
     ("conditions.bptt.training.learning_rate", NAN, "a finite number"),
     ("conditions.bptt.training.batch_size", 60000, "at most the 55000 examples of split train"),
+    ("conditions.bptt.training.stop", {"measure": "loss"}, "below in place of above"),
     ("conditions.bptt.label", "", "a text of a length >= 1"),
     ("baseline", 3, "a text"),
     ("baseline", "bpt", "one of the conditions bptt, three_factor (did you mean bptt?)"),
@@ -101,11 +116,17 @@ WRONG_VALUES = [
     ("seeds", [1, 1], "all different"),
     ("seeds", [1, -2], "a whole number >= 0"),
     ("seeds", "five", "a whole number >= 1"),
-    ("curvature.split", "all", 'one of "train", "validation", "test"'),
-    ("curvature.samples", 5001, "at most the 5000 examples of split validation"),
-    ("curvature.tolerance", 0, "a number >= 1e-05"),
-    ("curvature.parameters", ["w_rec", "w_rec"], "all different"),
-    ("curvature.parameters", ["bias"], '"b_out"'),
+    ("hessian.0.split", "all", 'one of "train", "validation", "test"'),
+    ("hessian.0.samples", 5001, "at most the 5000 examples of split validation"),
+    ("hessian.0", {"split": "test", "samples": 10001}, "at most the 10000 examples of split test"),
+    ("hessian.0.block", "bias", 'one of "w_in", "w_rec", "w_out", "b_out", "all"'),
+    ("hessian.0.block", ["w_rec", "w_rec"], 'one of "w_in", '),
+    ("hessian.0.quantities", [], "a list of at least one"),
+    ("hessian.0.quantities", "extremes", "a list of at least one"),
+    ("hessian.0.quantities", ["extremes", "extremes"], "all different"),
+    ("hessian.0.quantities", ["extreme"], "(did you mean extremes?)"),
+    ("hessian.0.quantities.0.name", 3, '"extremes"'),
+    ("hessian.0.quantities.0", {"name": "extremes", "tolerance": 0}, "a number >= 1e-05"),
 ]
 
 # unknown key, what the message says beside the keys that are known
@@ -124,7 +145,8 @@ UNKNOWN_KEYS = [
     ("conditions.bptt.training.l1", "allowed: batch_size"),
     ("conditions.bptt.training.temperature", "allowed: batch_size"),
     ("loss.l1", "allowed: l2, rate_cost, target_rate"),
-    ("curvature.rule", "allowed: parameters, samples, split, tolerance"),
+    ("training.stop.over", "allowed: above, below, measure"),
+    ("hessian.0.rule", "allowed: block, quantities, samples, split"),
     ("task.n_symbols", "allowed: name"),
 ]
 
@@ -244,11 +266,11 @@ OF_SPIKES = {"refractory_steps": 0, "dampening": 0.3, "input_noise": 0.0}
 )
 def test_neurons_may_be_a_name_alone_and_have_the_defaults_of_their_model(name, options):
     for neurons in (name, {"name": name}):
-        found = parse_study({"network": {"neurons": neurons}, "curvature": "none"})
+        found = parse_study({"network": {"neurons": neurons}, "hessian": []})
         assert found.network.neurons == dict(options, name=name)
         assert found.spiking == (name != "rate")
     some = {"name": name, "tau_m": 7}
-    found = parse_study({"network": {"neurons": some}, "curvature": "none"}).network.neurons
+    found = parse_study({"network": {"neurons": some}, "hessian": []}).network.neurons
     assert found == dict(options, name=name, tau_m=7.0) and isinstance(found["tau_m"], float)
 
 
@@ -261,21 +283,67 @@ def test_neurons_without_a_name_are_rate_units():
 SPIKING = {"neurons": {"name": "alif", "threshold": 0.01}}
 
 
-def test_curvature_of_spiking_units_is_refused_with_the_reason():
-    for curvature in ({}, {"samples": 10}):
-        message = refusal({"network": SPIKING, "curvature": curvature})
-        assert message.count("\n") == 0 and message.startswith("curvature: ")
-        for part in ('"none" for spiking units', "gradient of no loss", "Hessian is not defined"):
+def test_a_hessian_of_spiking_units_is_refused_with_the_reason():
+    for hessian in ({}, {"hessian": [{}]}, {"hessian": [{"samples": 10}]}):
+        message = refusal(dict(hessian, network=SPIKING))
+        assert message.count("\n") == 0 and message.startswith("hessian: ")
+        for part in ("[] for spiking units", "pseudo-gradient is the gradient of no loss"):
             assert part in message
-    assert parse_study({"network": SPIKING, "curvature": "none"}).curvature is None
+    assert parse_study({"network": SPIKING, "hessian": []}).hessian == ()
 
 
-def test_curvature_by_a_bias_that_the_task_does_not_have_is_refused():
+def test_a_hessian_by_a_bias_that_the_task_does_not_have_is_refused():
     task = {"name": "store_recall"}
-    message = refusal({"task": task, "curvature": {"parameters": ["w_rec", "b_out"]}})
+    message = refusal({"task": task, "hessian": [{}, {"block": "b_out"}]})
     assert message.count("\n") == 0
-    assert message.startswith('curvature.parameters: ["w_rec", "b_out"] is not possible; allowed: ')
-    assert parse_study({"task": task}).curvature.parameters == ("w_rec",)
+    assert message.startswith('hessian.1.block: "b_out" is not possible; allowed: another: ')
+    assert parse_study({"task": task, "hessian": [{"block": "all"}]}).hessian[0]["block"] == "all"
+
+
+W_REC = {
+    "block": "w_rec",
+    "split": "validation",
+    "samples": 256,
+    "quantities": [{"name": "extremes", "tolerance": 1e-3}],
+}
+
+
+def test_entries_of_the_hessian_have_their_defaults():
+    assert parse_study({}).hessian == (W_REC,)
+    quantities = [{"name": "extremes", "tolerance": 0.01}]
+    entries = [{"split": "test"}, {"block": "all", "samples": 10, "quantities": quantities}]
+    study = parse_study({"hessian": entries + [{"quantities": ["extremes"]}]})
+    assert study.hessian == (
+        dict(W_REC, split="test"),
+        dict(W_REC, block="all", samples=10, quantities=quantities),
+        W_REC,
+    )
+    of_network = study.network_settings()
+    assert sorted(of_network) == ["loss", "network", "task", "tensorflow"]
+    for entry in study.hessian:
+        assert study.hessian_settings(entry) == dict(of_network, hessian=entry)
+
+
+def test_an_unknown_option_of_a_quantity_is_refused():
+    message = refusal({"hessian": [{"quantities": [{"name": "extremes", "tolerence": 0.1}]}]})
+    assert message == (
+        "hessian.0.quantities.0.tolerence: unknown key (did you mean tolerance?); allowed: name, "
+        "tolerance"
+    )
+
+
+def test_two_entries_of_one_block_and_split_are_refused():
+    lines = refusal({"hessian": [{}, {"block": "w_in"}, {"samples": 10}]}).splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["hessian.0.block", "hessian.2.block"]
+    assert all("a block and split that no other entry has" in line for line in lines)
+
+
+def test_one_quantity_twice_in_an_entry_is_refused():
+    """Their columns would have the same names."""
+    message = refusal(
+        {"hessian": [{"quantities": ["extremes", {"name": "extremes", "tolerance": 0.01}]}]}
+    )
+    assert message.startswith("hessian.0.quantities") and message.count("\n") == 0
 
 
 @pytest.mark.parametrize(
@@ -340,7 +408,7 @@ def test_curvature_by_a_bias_that_the_task_does_not_have_is_refused():
     ],
 )
 def test_settings_of_neurons_that_do_not_have_them_are_refused(network, message):
-    found = refusal({"network": network, "curvature": "none"})
+    found = refusal({"network": network, "hessian": []})
     assert found.startswith(message) and found.count("\n") == 0
 
 
@@ -466,6 +534,16 @@ def test_conditions_have_free_names_rules_overrides_and_labels():
     assert study.conditions["adam"][2:4] == (10000, 250)
 
 
+def test_a_condition_stops_where_the_study_does_unless_it_says_otherwise():
+    stop, own = {"measure": "accuracy", "above": 0.95}, {"measure": "loss", "below": 1}
+    conditions = {"bptt": {}, "three_factor": {"training": {"stop": own}, "label": "own"}}
+    study = parse_study({"training": {"stop": stop}, "conditions": conditions})
+    assert study.conditions["bptt"].training == {} and study.conditions["bptt"].label == "BPTT"
+    assert study.training_of("bptt").stop == stop
+    assert study.training_of("three_factor").stop == own
+    assert parse_study({}).training.stop == {}
+
+
 def test_the_settings_of_a_run_are_those_of_its_condition():
     study = parse_study(SWEEP)
     assert study.training_settings("slow", 3) == {
@@ -589,7 +667,7 @@ def test_a_key_that_has_moved_into_another_is_refused_with_the_new_spelling(old,
     ((part, found),) = yaml.safe_load(written)["network"].items()
     network = {"neurons": {"name": "alif"}, "rewiring": {"connectivity": 0.5}}
     network[part].update(found)
-    study = parse_study({"network": network, "curvature": "none"})
+    study = parse_study({"network": network, "hessian": []})
     assert found[old.partition(".")[2]] == value
     assert getattr(study.network, part)[old.partition(".")[2]] == value
 

@@ -2,11 +2,18 @@ import inspect
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import LinearOperator
 
 from lsnn import hessian as hessian_module
 from lsnn import network as network_module
 from lsnn.cell import Cell
-from lsnn.hessian import Eigenvalue, Hessian, extreme_eigenvalues, larger_in_magnitude
+from lsnn.hessian import (
+    Eigenvalue,
+    Hessian,
+    extreme_eigenvalues,
+    hessian_of,
+    larger_in_magnitude,
+)
 from lsnn.learning_rules.base import LearningRule
 from lsnn.network import PARAMETERS
 from small import NETWORKS, relative_error, small_network, split_vector
@@ -46,6 +53,34 @@ def test_hessian_is_symmetric_and_of_the_chosen_parameters(parameters):
     assert hessian.size == sum(np.prod(network.shapes[name]) for name in parameters)
     matrix = dense(hessian)
     assert relative_error(matrix, matrix.T) < 1e-5
+    assert hessian.shape == matrix.shape
+    direction = np.random.RandomState(1).randn(hessian.size)
+    assert np.array_equal(hessian.matvec(direction), hessian.product(direction))
+
+
+@pytest.mark.parametrize("block", PARAMETERS + ("all",))
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_block_is_part_of_the_hessian_by_all_parameters_on_one_sample(block, split):
+    network, weights = small_network("adaptive")
+    matrices = {}
+    for name in (block, "all"):
+        hessian = hessian_of(network, name, split, 15)
+        hessian.move_to(weights)
+        matrices[name] = dense(hessian)
+    places = split_vector(np.arange(len(matrices["all"])), network)
+    of_block = np.concatenate([places[n].ravel() for n in PARAMETERS if block in (n, "all")])
+    assert relative_error(matrices[block], matrices["all"][np.ix_(of_block, of_block)]) < 1e-5
+    # The examples are different ones of the split.
+    inputs = hessian_of(network, block, split, network.task.sizes[split])
+    inputs.move_to(weights)
+    assert relative_error(dense(inputs), matrices[block]) > 1e-3
+
+
+def test_all_parameters_are_those_that_are_trained():
+    network, _ = small_network()
+    network.task.readout_bias = False
+    size = sum(np.prod(network.shapes[name]) for name in PARAMETERS if name != "b_out")
+    assert hessian_of(network, "all", "validation", 10).size == size
 
 
 def test_autapses_have_the_curvature_of_the_l2_term_alone():
@@ -72,15 +107,15 @@ def test_eigenvalues_are_those_of_the_dense_matrix(name):
     assert smallest.converged and smallest.residual <= 1e-3
 
 
-class Diagonal(object):
+class Diagonal(LinearOperator):
     """A known spectrum in the place of a Hessian."""
 
     def __init__(self, values):
         self.values = np.asarray(values, np.float64)
-        self.size = len(values)
+        super(Diagonal, self).__init__(np.float64, 2 * self.values.shape)
 
-    def product(self, vector):
-        return self.values * vector
+    def _matvec(self, vector):
+        return self.values * np.ravel(vector)
 
 
 def test_an_eigenvalue_that_did_not_converge_says_so(monkeypatch):

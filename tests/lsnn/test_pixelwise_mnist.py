@@ -72,7 +72,7 @@ def test_sizes_and_placeholders(options, n_steps, n_in, dtype):
 
 def test_the_sets_of_the_learning_curve_are_smaller_than_those_of_row_wise_mnist(mnist):
     task = pixelwise()
-    assert task.split_sizes == mnist.split_sizes
+    assert task.sizes == mnist.sizes
     assert task.evaluation_sizes == {"train": 500, "validation": 1000, "test": 1000}
     assert all(size % task.evaluation_batch == 0 for size in task.evaluation_sizes.values())
 

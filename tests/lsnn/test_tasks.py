@@ -15,13 +15,13 @@ def test_splits_of_mnist(mnist):
         in_file = np.frombuffer(stream.read()[8:], np.uint8)
     assert (labels == in_file[5000:5003]).all()
     assert (mnist.examples("validation", np.arange(5000))[1] == in_file[:5000]).all()
-    for split, size in mnist.split_sizes.items():
+    for split, size in mnist.sizes.items():
         assert len(mnist.examples(split, slice(None))[1]) == size
 
 
 def test_every_epoch_shows_every_example_once_in_an_order_of_its_own():
     task = SmallTask()
-    n = task.split_sizes["train"]
+    n = task.sizes["train"]
     batches = [task.batch(seed=1, iteration=i, size=n // 2) for i in range(4)]
     first = np.concatenate([batches[0][0], batches[1][0]], axis=1)
     second = np.concatenate([batches[2][0], batches[3][0]], axis=1)

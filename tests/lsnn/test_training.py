@@ -11,7 +11,8 @@ from lsnn.learning_rules import BPTT, LEARNING_RULES, ThreeFactor
 from lsnn.learning_rules.base import LearningRule
 from lsnn.network import Network
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
-from lsnn.training import Trainer, start_of_run, train
+from lsnn.tasks.base import FiniteTask, Measure
+from lsnn.training import Trainer, learning_curve_of, start_of_run, train
 from small import (
     SPIKING_NETWORKS,
     LongerTask,
@@ -441,10 +442,101 @@ def test_the_state_is_carried_from_batch_to_batch():
 
 
 def test_training_ends_when_the_accuracy_is_good_enough(tmpdir):
-    training = {"batch_size": 10, "stop_accuracy": 0.01}
+    training = {"batch_size": 10, "stop": {"measure": "accuracy", "above": 0.01}}
     study = parse_study({"conditions": {"bptt": SCHEDULE}, "training": training})
     network, _ = small_network(seed=1)
     state = os.path.join(str(tmpdir), "state.npz")
     settings = study.training_settings("bptt", 1)
     for _ in range(2):  # also when it goes on from a state that says so
         assert train(network, settings, state)[0].iterations == [0]
+
+
+@pytest.mark.parametrize(
+    "stop, series, last",
+    [
+        ({"measure": "accuracy", "above": 0.5}, [0.2, 0.5, 0.7, 0.1], 8),
+        ({"measure": "accuracy", "below": 0.5}, [0.9, 0.5, 0.4, 0.9], 8),
+        ({"measure": "loss", "below": 1.5}, [2.0, 1.4, 3.0, 1.0], 4),
+        ({"measure": "loss", "above": 1.5}, [1.6, 1.4, 3.0, 1.0], 0),
+        ({"measure": "loss", "below": 0.0}, [2.0, 1.4, 3.0, 0.0], 12),
+        ({}, [2.0, 1.4, 3.0, 1.0], 12),
+    ],
+)
+def test_training_ends_at_the_first_checkpoint_beyond_the_bound(
+    tmpdir, monkeypatch, stop, series, last
+):
+    """On the validation split: at every checkpoint the other splits are beyond it."""
+    beyond = 9.0 if "above" in stop else -9.0
+    name = stop.get("measure", "loss")
+    values = iter(series)
+
+    def made_up(trainer):
+        measures = dict.fromkeys(learning_curve_of(trainer.task), 0.0)
+        measures.update({split + name: beyond for split in ("train_", "test_")})
+        measures["validation_" + name] = next(values)
+        return measures
+
+    monkeypatch.setattr(Trainer, "evaluate", made_up)
+    study = parse_study(
+        {"conditions": {"bptt": SCHEDULE}, "training": {"batch_size": 10, "stop": stop}}
+    )
+    network, _ = small_network(seed=1)
+    state = os.path.join(str(tmpdir), "state.npz")
+    for _ in range(2):  # also when it goes on from a state that says so
+        progress, _ = train(network, study.training_settings("bptt", 1), state)
+        assert progress.iterations == list(range(0, last + 1, 4))
+
+
+class Regression(FiniteTask):
+    """Numbers for answers: the mean of the inputs of 6 steps, and their largest."""
+
+    measures = (Measure("loss", "squared error"), Measure("deviation", "deviation"))
+    n_steps = 6
+    n_in = 3
+    n_out = 2
+    sizes = {"train": 40, "validation": 20, "test": 10}
+    evaluation_batch = 7  # divides none of them
+
+    def placeholders(self):
+        inputs = tf.placeholder(tf.float32, [self.n_steps, None, self.n_in])
+        return inputs, tf.placeholder(tf.float32, [None, self.n_out])
+
+    def examples(self, split, indices):
+        random = np.random.RandomState(self.sizes[split])
+        inputs = random.rand(self.n_steps, self.sizes[split], self.n_in).astype(np.float32)
+        targets = np.stack([inputs.mean(axis=(0, 2)), inputs.max(axis=(0, 2))], axis=1)
+        return inputs[:, indices], targets[indices]
+
+    def loss(self, outputs, targets):
+        return tf.reduce_mean(tf.square(outputs[0] - targets))
+
+    def deviation(self, outputs, targets):
+        return tf.reduce_mean(tf.abs(outputs[0] - targets))
+
+
+def test_a_task_with_measures_of_its_own_is_trained(tmpdir):
+    task = Regression()
+    network = Network(network_settings(n_units=9), loss_settings(), task, seed=1)
+    state = os.path.join(str(tmpdir), "state.npz")
+    lines = []
+    of_run = settings(learning_rate=0.1)
+    progress, _ = train(network, of_run, state, lines.append)
+    names = ["{}_{}".format(s, m) for s in task.sizes for m in ("loss", "deviation")]
+    assert learning_curve_of(task) == progress.columns == names + ["l2_loss", "mean_activity"]
+    rows = progress.rows()
+    assert rows[-1]["train_loss"] < 0.5 * rows[0]["train_loss"]
+    assert "  deviation: train {:.4f}".format(rows[0]["train_deviation"]) in lines[0]
+    for i in (0, -1):
+        with tf.Graph().as_default() as graph:
+            weights = {name: tf.constant(w[i]) for name, w in progress.weights.items()}
+            examples = {split: task.examples(split, slice(None)) for split in task.sizes}
+            fetches = {s: network.respond(weights, tf.constant(examples[s][0])) for s in examples}
+            fetches = {split: response.logits for split, response in fetches.items()}
+        for split, outputs in new_session(graph).run(fetches).items():
+            errors = outputs[0] - examples[split][1]
+            assert rows[i][split + "_loss"] == pytest.approx(np.mean(errors**2), rel=1e-5)
+            assert rows[i][split + "_deviation"] == pytest.approx(np.abs(errors).mean(), rel=1e-5)
+    bound = (rows[0]["validation_deviation"] + rows[1]["validation_deviation"]) / 2
+    of_run["training"]["stop"] = {"measure": "deviation", "below": bound}
+    state = os.path.join(str(tmpdir), "stopped.npz")
+    assert train(network, of_run, state)[0].iterations == [0, 4]

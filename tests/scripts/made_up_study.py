@@ -5,14 +5,11 @@ import os
 import pandas as pd
 import yaml
 
+from lsnn.columns import RUN_KEYS, of_learning_curve
 from lsnn.config import parse_study, read_study
 from lsnn.files import sha256_of_file, write_record, write_table
-from tables import (
-    CURVATURE,
-    LEARNING_CURVE,
-    TRAJECTORIES,
-    TRAJECTORIES_WITHOUT_CURVATURE,
-)
+from lsnn.outputs import trajectories_columns
+from lsnn.quantities import columns_of, columns_of_table, name_of
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = {
@@ -24,7 +21,8 @@ CONFIG = {
     "seeds": [2, 1],
 }
 STUDY = parse_study(CONFIG)
-WITHOUT_CURVATURE = {**CONFIG, "curvature": "none"}
+WITHOUT_HESSIAN = {**CONFIG, "hessian": []}
+TWO_ENTRIES = {**CONFIG, "hessian": [{}, {"block": "all", "split": "train"}]}
 
 # Eight conditions: six learning rates of bptt, two of three_factor.
 RATES = {"bptt": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05], "three_factor": [0.01, 0.05]}
@@ -41,6 +39,10 @@ SWEEP = {
     },
 }
 CHECKPOINTS = 6
+
+
+def names_of(columns):
+    return [column.name for column in columns]
 
 
 def is_bptt(study, condition):
@@ -70,12 +72,13 @@ def learning_curve(condition, seed, study=STUDY):
     ]
 
 
-def curvature(condition, seed, study=STUDY):
+def eigenvalues(condition, seed, study=STUDY, place=0):
     """lambda_max falls in proportion to the loss with bptt, and does not change otherwise.
 
-    It starts in inverse proportion to the learning rate.
+    It starts in inverse proportion to the learning rate. Of the second entry of ``hessian`` it is
+    twice that of the first one.
     """
-    scale = 1000.0 * (0.01 / study.training_of(condition).learning_rate)
+    scale = 1000.0 * (place + 1) * (0.01 / study.training_of(condition).learning_rate)
     rows = []
     for row in learning_curve(condition, seed, study):
         k = round(5 * row["fraction"])
@@ -96,25 +99,26 @@ def curvature(condition, seed, study=STUDY):
 
 def trajectories(conditions=None, seeds=(1, 2), study=STUDY):
     """The same numbers as the data frame that trajectories.csv holds."""
-    pieces = [
-        pd.DataFrame(learning_curve(condition, seed, study))
-        .merge(pd.DataFrame(curvature(condition, seed, study)))
-        .assign(
-            learning_rule=study.conditions[condition].learning_rule["name"],
-            learning_rate=study.training_of(condition).learning_rate,
-        )
-        for condition in conditions or study.conditions
-        for seed in seeds
-    ]
+    pieces = []
+    for condition in conditions or study.conditions:
+        for seed in seeds:
+            piece = pd.DataFrame(learning_curve(condition, seed, study))
+            for place, entry in enumerate(study.hessian):
+                of_entry = pd.DataFrame(eigenvalues(condition, seed, study, place))
+                plain, own = names_of(columns_of_table(entry)), names_of(columns_of(entry))
+                piece = piece.merge(of_entry.rename(columns=dict(zip(plain, own, strict=True))))
+            piece["learning_rule"] = study.conditions[condition].learning_rule["name"]
+            piece["learning_rate"] = study.training_of(condition).learning_rate
+            pieces.append(piece)
     table = pd.concat(pieces, ignore_index=True)
-    table["generalization_gap"] = table["train_accuracy"] - table["test_accuracy"]
     table["generalization_gap_loss"] = table["test_loss"] - table["train_loss"]
-    return table[list(TRAJECTORIES)]
+    table["generalization_gap_accuracy"] = table["train_accuracy"] - table["test_accuracy"]
+    return table[names_of(trajectories_columns(study))]
 
 
-def without_curvature():
-    """The same as :func:`trajectories`, of a study without curvature."""
-    return trajectories()[list(TRAJECTORIES_WITHOUT_CURVATURE)]
+def without_hessian():
+    """The same as :func:`trajectories`, of a study that computes nothing of the Hessian."""
+    return trajectories(study=parse_study(WITHOUT_HESSIAN))
 
 
 def stopped_early(table=None, condition="bptt", seed=1, fraction=0.4):
@@ -144,11 +148,14 @@ def run_folder(folder, condition, seed):
     return os.path.join(folder, "runs", condition, f"seed_{seed}")
 
 
-def write_run(folder, study, condition, seed, rows=None, eigenvalues=None):
-    """Write one run, with other rows than the made-up ones where they are given."""
+def write_run(folder, study, condition, seed, rows=None, of_hessian=None):
+    """Write one run, with other rows than the made-up ones where they are given.
+
+    ``of_hessian`` are those of the first entry of ``hessian``.
+    """
     rows = rows or learning_curve(condition, seed, study)
     curve_file = os.path.join(folder, "learning_curve.csv")
-    write_table(curve_file, [name for name in LEARNING_CURVE if name in rows[0]], rows)
+    write_rows(curve_file, of_learning_curve(study.task_class), rows)
     environment = {
         "python": "3.6.15",
         "numpy": "1.16.6",
@@ -171,20 +178,27 @@ def write_run(folder, study, condition, seed, rows=None, eigenvalues=None):
             "ms_per_iteration": 1.5 * seed,
         },
     )
-    if not study.curvature:
-        return
-    eigenvalues = eigenvalues or curvature(condition, seed, study)
-    curvature_file = os.path.join(folder, "curvature.csv")
-    write_table(curvature_file, [name for name in CURVATURE if name in eigenvalues[0]], eigenvalues)
-    write_record(
-        os.path.join(folder, "curvature.json"),
-        {
-            "settings": study.curvature_settings(),
-            "outputs": {"curvature.csv": sha256_of_file(curvature_file)},
-            "environment": environment,
-            "wall_seconds": 10.0,
-            "products": 40 * CHECKPOINTS,
-            "seconds_per_product": 0.04,
-            "checkpoints": {"file": "checkpoints.npz", "sha256": "c0ffee"},
-        },
-    )
+    for place, entry in enumerate(study.hessian):
+        of_entry = eigenvalues(condition, seed, study, place)
+        if place == 0 and of_hessian:
+            of_entry = of_hessian
+        path = os.path.join(folder, "hessian", name_of(entry))
+        write_rows(path + ".csv", [*RUN_KEYS, *columns_of_table(entry)], of_entry)
+        write_record(
+            path + ".json",
+            {
+                "settings": study.hessian_settings(entry),
+                "outputs": {name_of(entry) + ".csv": sha256_of_file(path + ".csv")},
+                "environment": environment,
+                "wall_seconds": 10.0,
+                "products": 40 * CHECKPOINTS,
+                "seconds_per_product": 0.04,
+                "checkpoints": {"file": "checkpoints.npz", "sha256": "c0ffee"},
+            },
+        )
+
+
+def write_rows(path, columns, rows):
+    """Write a table of a run, without the columns that its rows lack."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    write_table(path, [name for name in names_of(columns) if name in rows[0]], rows)

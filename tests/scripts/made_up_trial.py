@@ -7,8 +7,11 @@ from lsnn import checkpoints
 N_REGULAR, N_ADAPTIVE = 4, 3
 
 
-def trial(n_windows=4, n_adaptive=N_ADAPTIVE, analog_inputs=0, n_out=2):
-    """Return arrays and metadata: windows of 50 steps, asked for are all but the first."""
+def trial(n_windows=4, n_adaptive=N_ADAPTIVE, analog_inputs=0, n_out=2, is_classification=True):
+    """Return arrays and metadata: windows of 50 steps.
+
+    Of classes, asked for are all but the first; else an output of every window and readout is.
+    """
     window_steps = 50
     n_steps = n_windows * window_steps + 20  # some before the first window
     random = np.random.RandomState(1)
@@ -32,9 +35,13 @@ def trial(n_windows=4, n_adaptive=N_ADAPTIVE, analog_inputs=0, n_out=2):
         "network": {"neurons": neurons},
         "n_windows": n_windows,
         "window_steps": window_steps,
+        "is_classification": is_classification,
         "target": [-1] + [1] * (n_windows - 1) if n_windows > 1 else [n_out - 1],
         "prediction": [0] + [1] * (n_windows - 2) + [0] if n_windows > 1 else [n_out - 1],
     }
+    if not is_classification:
+        metadata["target"] = random.randn(n_windows, n_out).tolist()
+        metadata["prediction"] = random.randn(n_windows, n_out).tolist()
     return arrays, metadata
 
 

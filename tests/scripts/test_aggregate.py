@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 
@@ -7,11 +8,17 @@ import pytest
 
 import aggregate
 import made_up_study
-from lsnn.config import read_study
+from lsnn.columns import SUMMARY
+from lsnn.config import parse_study, read_study
 from lsnn.errors import ResultError
 from lsnn.files import read_record, sha256_of_file, write_record
+from lsnn.outputs import trajectories_columns
 from study_statistics import summarise
-from tables import SUMMARY, TRAJECTORIES, TRAJECTORIES_WITHOUT_CURVATURE, read_table
+from tables import read_table
+
+STUDY = made_up_study.STUDY
+CURVE = "learning_curve.csv"
+TABLE, RECORD = (os.path.join("hessian", f"w_rec_validation.{one}") for one in ("csv", "json"))
 
 
 @pytest.fixture
@@ -44,6 +51,10 @@ def write_again(folder, **changes):
     made_up_study.write_run(folder, study, "bptt", 1, **changes)
 
 
+def trajectories_of(folder, study=STUDY):
+    return read_table(folder / "trajectories.csv", trajectories_columns(study))
+
+
 def refused(run, *parts):
     with pytest.raises(ResultError) as error:
         run()
@@ -53,7 +64,7 @@ def refused(run, *parts):
 
 def test_trajectories_keep_every_digit_in_the_order_of_the_study(folder, run):
     run()
-    found = read_table(folder / "trajectories.csv", TRAJECTORIES)
+    found = trajectories_of(folder)
     pd.testing.assert_frame_equal(found, made_up_study.trajectories(), check_exact=True)
 
 
@@ -64,7 +75,7 @@ def test_trajectories_tell_the_rule_and_learning_rate_of_conditions_of_any_name(
     }
     made_up_study.write_study(folder, {**made_up_study.CONFIG, "conditions": conditions})
     run()
-    found = read_table(folder / "trajectories.csv", TRAJECTORIES)
+    found = trajectories_of(folder)
     study = read_study(folder / "config.yaml")
     expected = made_up_study.trajectories(study=study)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
@@ -80,7 +91,7 @@ def test_trajectories_tell_the_rule_and_learning_rate_of_conditions_of_any_name(
 def test_summary_is_that_of_the_trajectories(folder, run):
     run()
     found = read_table(folder / "summary.csv", SUMMARY)
-    expected = summarise(made_up_study.trajectories(), "bptt")
+    expected = summarise(made_up_study.trajectories(), STUDY)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
@@ -96,13 +107,14 @@ def test_metadata(folder, run):
         ("three_factor", 2),
     ]
     assert metadata["runs"][0]["training_environment"]["tensorflow"] == "1.12.0"
+    assert list(metadata["runs"][0]["hessian_environments"]) == ["w_rec_validation"]
     assert metadata["runs"][0]["products_per_checkpoint"] == 40
     assert metadata["medians"]["bptt"]["training_wall_seconds"] == 150
     assert metadata["medians"]["bptt"]["ms_per_iteration"] == 2.25
     assert metadata["totals"] == {
         "runs": 4,
         "training_wall_seconds": 600,
-        "curvature_wall_seconds": 40,
+        "hessian_wall_seconds": 40,
         "products": 960,
     }
     assert metadata["outputs"]["summary.csv"] == sha256_of_file(folder / "summary.csv")
@@ -117,11 +129,11 @@ def test_the_same_runs_give_the_same_bytes(folder, run):
 
 
 def test_missing_eigenvalue_stays_missing(folder, run, run_folder):
-    eigenvalues = made_up_study.curvature("bptt", 1)
+    eigenvalues = made_up_study.eigenvalues("bptt", 1)
     eigenvalues[2].update(lambda_max=float("nan"), lambda_max_converged=False)
-    write_again(run_folder, eigenvalues=eigenvalues)
+    write_again(run_folder, of_hessian=eigenvalues)
     run()
-    found = read_table(folder / "trajectories.csv", TRAJECTORIES)
+    found = trajectories_of(folder)
     assert list(found.index[found["lambda_max"].isna()]) == [2]
     assert list(found.index[~found["lambda_max_converged"]]) == [2]
 
@@ -129,19 +141,17 @@ def test_missing_eigenvalue_stays_missing(folder, run, run_folder):
 def test_rows_in_any_order_are_sorted(folder, run, run_folder):
     write_again(run_folder, rows=made_up_study.learning_curve("bptt", 1)[::-1])
     run()
-    found = read_table(folder / "trajectories.csv", TRAJECTORIES)
+    found = trajectories_of(folder)
     pd.testing.assert_frame_equal(found, made_up_study.trajectories(), check_exact=True)
 
 
-@pytest.mark.parametrize(
-    "name", ["training.json", "curvature.json", "learning_curve.csv", "curvature.csv"]
-)
+@pytest.mark.parametrize("name", ["training.json", RECORD, CURVE, TABLE])
 def test_missing_file_is_refused(run, run_folder, name):
     os.unlink(os.path.join(run_folder, name))
     refused(run, os.path.join(run_folder, name), "no such file")
 
 
-@pytest.mark.parametrize("name", ["learning_curve.csv", "curvature.csv"])
+@pytest.mark.parametrize("name", [CURVE, TABLE])
 def test_altered_table_is_refused(run, run_folder, name):
     path = os.path.join(run_folder, name)
     with open(path) as stream:
@@ -151,7 +161,7 @@ def test_altered_table_is_refused(run, run_folder, name):
     refused(run, path, "altered since it was written")
 
 
-@pytest.mark.parametrize("name", ["learning_curve.csv", "curvature.csv"])
+@pytest.mark.parametrize("name", [CURVE, TABLE])
 def test_empty_table_is_refused(run, run_folder, name):
     path = os.path.join(run_folder, name)
     open(path, "w").close()
@@ -164,15 +174,15 @@ def test_table_that_the_record_does_not_tell_of_is_refused(run, run_folder):
     refused(run, "learning_curve.csv", "instead of none")
 
 
-def test_curvature_of_other_checkpoints_is_refused(run, run_folder):
-    path = os.path.join(run_folder, "curvature.json")
+def test_hessian_of_other_checkpoints_is_refused(run, run_folder):
+    path = os.path.join(run_folder, RECORD)
     write_record(path, {**read_record(path), "checkpoints": {"sha256": "decaf"}})
     refused(run, path, "not of the checkpoints that training.json tells of")
 
 
 def test_unknown_time_per_product_stays_unknown(folder, run):
     for seed in (1, 2):
-        path = os.path.join(made_up_study.run_folder(folder, "bptt", seed), "curvature.json")
+        path = os.path.join(made_up_study.run_folder(folder, "bptt", seed), RECORD)
         write_record(path, {**read_record(path), "seconds_per_product": None})
     run()
     medians = read_record(folder / "metadata.json")["medians"]
@@ -197,8 +207,9 @@ def test_missing_key_of_a_record_is_refused(run, run_folder):
             "training.learning_rate: 0.02 there, 0.01 wanted",
         ),
         ("training.json", {"seed": 2}, "seed: 2 there, 1 wanted"),
+        (RECORD, {"hessian": {"samples": 64}}, "hessian.samples: 64 there, 256 wanted"),
         ("training.json", {"noise": 0.2}, "noise: 0.2 there, null wanted"),
-        ("curvature.json", {"tensorflow": "2"}, 'tensorflow: "2" there, "1.12" wanted'),
+        (RECORD, {"tensorflow": "2"}, 'tensorflow: "2" there, "1.12" wanted'),
     ],
 )
 def test_other_settings_are_refused(run, run_folder, name, change, message):
@@ -212,10 +223,10 @@ def test_other_settings_are_refused(run, run_folder, name, change, message):
 
 
 @pytest.mark.parametrize(
-    "table, column", [("rows", "train_loss"), ("eigenvalues", "lambda_min_converged")]
+    "table, column", [("rows", "train_loss"), ("of_hessian", "lambda_min_converged")]
 )
 def test_missing_column_is_refused(run, run_folder, table, column):
-    rows = {"rows": made_up_study.learning_curve, "eigenvalues": made_up_study.curvature}
+    rows = {"rows": made_up_study.learning_curve, "of_hessian": made_up_study.eigenvalues}
     rows = rows[table]("bptt", 1)
     for row in rows:
         del row[column]
@@ -231,52 +242,91 @@ def test_text_in_a_column_of_numbers_is_refused(run, run_folder):
 
 
 def test_rows_that_do_not_match_are_refused(run, run_folder):
-    write_again(run_folder, eigenvalues=made_up_study.curvature("bptt", 1)[:-1])
-    refused(run, run_folder, "do not have the same iterations", "6 and 5 rows", "100;")
+    write_again(run_folder, of_hessian=made_up_study.eigenvalues("bptt", 1)[:-1])
+    message = f"learning_curve.csv and {TABLE} do not have the same iterations: 6 and 5 rows"
+    refused(run, run_folder, message, "100;")
 
 
 def test_rows_that_repeat_are_refused(run, run_folder):
     rows = made_up_study.learning_curve("bptt", 1)
-    eigenvalues = made_up_study.curvature("bptt", 1)
-    write_again(run_folder, rows=rows + rows[-1:], eigenvalues=eigenvalues + eigenvalues[-1:])
+    eigenvalues = made_up_study.eigenvalues("bptt", 1)
+    write_again(run_folder, rows=rows + rows[-1:], of_hessian=eigenvalues + eigenvalues[-1:])
     refused(run, os.path.join(run_folder, "learning_curve.csv"), "iteration 100 more than once")
-    write_again(run_folder, eigenvalues=eigenvalues + eigenvalues[-1:])
-    refused(run, os.path.join(run_folder, "curvature.csv"), "iteration 100 more than once")
+    write_again(run_folder, of_hessian=eigenvalues + eigenvalues[-1:])
+    refused(run, os.path.join(run_folder, TABLE), "iteration 100 more than once")
 
 
 def test_rows_of_another_run_are_refused(run, run_folder):
-    write_again(run_folder, eigenvalues=made_up_study.curvature("bptt", 2))
+    write_again(run_folder, of_hessian=made_up_study.eigenvalues("bptt", 2))
     refused(
         run,
-        "curvature.csv",
+        TABLE,
         "a row of condition bptt, seed 2 among those of condition bptt, seed 1",
     )
 
 
-def test_a_study_without_curvature_needs_none_and_has_none(folder, run):
-    made_up_study.write_study(folder, made_up_study.WITHOUT_CURVATURE)
-    for path in folder.rglob("curvature.*"):
-        path.unlink()
+def test_a_study_without_hessian_needs_none_and_has_none(folder, run):
+    made_up_study.write_study(folder, made_up_study.WITHOUT_HESSIAN)
+    for path in folder.glob("runs/*/*/hessian"):
+        shutil.rmtree(path)
     run()
+    study = parse_study(made_up_study.WITHOUT_HESSIAN)
     found = pd.read_csv(folder / "trajectories.csv")
-    assert list(found) == list(TRAJECTORIES_WITHOUT_CURVATURE)
-    found = read_table(folder / "trajectories.csv", TRAJECTORIES_WITHOUT_CURVATURE)
-    expected = made_up_study.without_curvature()
+    assert list(found) == made_up_study.names_of(trajectories_columns(study))
+    found = trajectories_of(folder, study)
+    expected = made_up_study.without_hessian()
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
     summary = read_table(folder / "summary.csv", SUMMARY)
-    pd.testing.assert_frame_equal(summary, summarise(expected, "bptt"), check_exact=True)
+    pd.testing.assert_frame_equal(summary, summarise(expected, study), check_exact=True)
     text = (folder / "metadata.json").read_text()
-    assert "products" not in text and "curvature_" not in text
+    assert "products" not in text and "hessian_" not in text
     metadata = read_record(folder / "metadata.json")
-    assert metadata["study"]["curvature"] == "none"
+    assert metadata["study"]["hessian"] == []
     assert metadata["totals"] == {"runs": 4, "training_wall_seconds": 600}
     assert metadata["medians"]["bptt"] == {"training_wall_seconds": 150, "ms_per_iteration": 2.25}
     assert metadata["runs"][0]["checkpoints"] == 6
 
 
-def test_without_curvature_rows_are_checked_as_ever(folder, run, run_folder):
-    made_up_study.write_study(folder, made_up_study.WITHOUT_CURVATURE)
+def test_a_second_entry_has_columns_and_costs_of_its_own(folder, run):
+    made_up_study.write_study(folder, made_up_study.TWO_ENTRIES)
+    for condition in STUDY.conditions:
+        # Of the products of a run, 240 took 0.04 s each, the other 240 twice as long.
+        for seed in STUDY.seeds:
+            path = made_up_study.run_folder(folder, condition, seed)
+            path = os.path.join(path, "hessian", "all_train.json")
+            write_record(path, {**read_record(path), "seconds_per_product": 0.08})
+    run()
+    study = parse_study(made_up_study.TWO_ENTRIES)
+    found = trajectories_of(folder, study)
+    expected = made_up_study.trajectories(study=study)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert found["all_train_lambda_max"].tolist() == (2 * found["lambda_max"]).tolist()
+    assert {"all_train_lambda_max_converged", "all_train_products"} <= set(found)
+    assert list(pd.read_csv(folder / "trajectories.csv")) == list(expected)
+
+    summary = read_table(folder / "summary.csv", SUMMARY)
+    pd.testing.assert_frame_equal(summary, summarise(expected, study), check_exact=True)
+    assert {"lambda_max_final", "all_train_lambda_max_final"} <= set(summary["quantity"])
+    metadata = read_record(folder / "metadata.json")
+    entry = metadata["runs"][0]
+    assert set(entry["hessian_environments"]) == {"w_rec_validation", "all_train"}
+    assert (entry["products"], entry["products_per_checkpoint"]) == (480, 80)
+    assert entry["seconds_per_product"] == pytest.approx(0.06)
+    assert metadata["totals"]["hessian_wall_seconds"] == 80
+
+
+def test_files_of_an_entry_are_not_those_of_another(folder, run, run_folder):
+    made_up_study.write_study(folder, made_up_study.TWO_ENTRIES)
+    path = os.path.join(run_folder, "hessian", "all_train.json")
+    shutil.copy(os.path.join(run_folder, RECORD), path)
+    refused(run, path, 'hessian.block: "w_rec" there, "all" wanted')
+    os.unlink(path)
+    refused(run, path, "no such file")
+
+
+def test_without_hessian_rows_are_checked_as_ever(folder, run, run_folder):
+    made_up_study.write_study(folder, made_up_study.WITHOUT_HESSIAN)
     rows = made_up_study.learning_curve("bptt", 1)
     write_again(run_folder, rows=rows + rows[-1:])
     refused(run, run_folder, "iteration 100 more than once")
@@ -286,9 +336,9 @@ def test_without_curvature_rows_are_checked_as_ever(folder, run, run_folder):
 
 def test_a_run_that_stopped_early_ends_where_it_did(folder, run, run_folder):
     rows = made_up_study.learning_curve("bptt", 1)[:3]
-    write_again(run_folder, rows=rows, eigenvalues=made_up_study.curvature("bptt", 1)[:3])
+    write_again(run_folder, rows=rows, of_hessian=made_up_study.eigenvalues("bptt", 1)[:3])
     run()
-    found = read_table(folder / "trajectories.csv", TRAJECTORIES)
+    found = trajectories_of(folder)
     expected = made_up_study.stopped_early()
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
     assert read_record(folder / "metadata.json")["runs"][0]["checkpoints"] == 3

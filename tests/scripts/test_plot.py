@@ -10,10 +10,13 @@ import made_up_study
 import plot
 from lsnn.config import parse_study
 from lsnn.errors import ResultError
-from tables import trajectories_columns, write_table
+from lsnn.outputs import compared_columns, figures_of, shown_columns
+from tables import write_table
 
 STUDY = made_up_study.STUDY
-FIGURES = plot.figures_of(STUDY)
+FIGURES = {figure.name: figure for figure in figures_of(STUDY)}
+COLUMNS = {column.name: column for column in shown_columns(STUDY)}
+LARGEST, SMALLEST = COLUMNS["lambda_max"], COLUMNS["lambda_min"]
 BPTT = plot.looks(STUDY)["bptt"].colour
 
 SWEEP = parse_study(made_up_study.SWEEP)
@@ -84,7 +87,7 @@ def run(monkeypatch, trajectories, folder, config=None):
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.filterwarnings("error")
 def test_every_figure_can_be_drawn(name, variant):
-    figure = FIGURES[name](VARIANTS[variant](), STUDY)
+    figure = plot.draw(FIGURES[name], VARIANTS[variant](), STUDY)
     figure.canvas.draw()
     width, _ = figure.get_size_inches()
     assert 3.5 <= width <= 7
@@ -94,14 +97,14 @@ def test_every_figure_can_be_drawn(name, variant):
 
 
 @pytest.mark.parametrize("variant", ["full", "nothing to draw", "unconverged"])
-@pytest.mark.parametrize("name", plot.figures_of(SWEEP))
+@pytest.mark.parametrize("one", figures_of(SWEEP), ids=lambda one: one.name)
 @pytest.mark.filterwarnings("error")
-def test_every_figure_of_eight_conditions_can_be_drawn(name, variant):
+def test_every_figure_of_eight_conditions_can_be_drawn(one, variant):
     table = made_up_study.trajectories(study=SWEEP)
     if variant == "nothing to draw":
         table["lambda_max"] = -5.0
     table["lambda_max_converged"] &= variant != "unconverged"
-    figure = plot.figures_of(SWEEP)[name](table, SWEEP)
+    figure = plot.draw(one, table, SWEEP)
     figure.canvas.draw()
     width, height = figure.get_size_inches() * figure.dpi
     assert 3.5 * figure.dpi <= width <= 7 * figure.dpi
@@ -124,7 +127,7 @@ def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
 
 
 def test_mean_runs_and_threshold_of_the_leading_eigenvalue():
-    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(), STUDY)
+    figure = plot.plot_along_training(made_up_study.trajectories(), STUDY, LARGEST)
     axes = figure.axes[0]
     [(x, y)] = line_of(axes, BPTT, 1.6)
     assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
@@ -138,7 +141,7 @@ def test_mean_runs_and_threshold_of_the_leading_eigenvalue():
 
 
 def test_mean_against_loss_is_taken_at_equal_losses():
-    figure = plot.plot_eigenvalue_against_loss(made_up_study.trajectories(), STUDY)
+    figure = plot.plot_against_loss(made_up_study.trajectories(), STUDY, LARGEST)
     axes = figure.axes[0]
     [(x, y)] = line_of(axes, BPTT, 1.6)
     assert len(x) == 20
@@ -147,48 +150,99 @@ def test_mean_against_loss_is_taken_at_equal_losses():
 
 
 def test_unconverged_values_are_crossed():
-    figure = plot.plot_leading_eigenvalue(unconverged(), STUDY)
+    figure = plot.plot_along_training(unconverged(), STUDY, LARGEST)
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
     assert sum(len(line.get_xdata()) for line in crosses) == 3
     assert "not converged" in texts(figure)
-    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(), STUDY)
+    figure = plot.plot_along_training(made_up_study.trajectories(), STUDY, LARGEST)
     assert "not converged" not in texts(figure)
 
 
 def test_values_that_cannot_be_drawn_are_counted():
     table = with_cells("lambda_max", [-5.0, 0.0, np.nan])
-    expected = "left out, of 24 eigenvalues: 2 not positive, 1 missing"
-    for draw in (plot.plot_leading_eigenvalue, plot.plot_generalization_gap):
-        assert expected in texts(draw(table, STUDY))
-    assert not plot.plot_smallest_eigenvalue(table, STUDY).get_supxlabel()
+    expected = "left out, of 24 values: 2 not positive, 1 missing"
+    for draw in (plot.plot_along_training, plot.plot_against_loss, plot.plot_generalization_gap):
+        assert expected in texts(draw(table, STUDY, LARGEST))
+    assert not plot.plot_along_training(table, STUDY, SMALLEST).get_supxlabel()
 
 
-def test_without_curvature_the_other_figures_are_drawn(tmp_path, monkeypatch):
+def test_without_hessian_the_other_figures_are_drawn(tmp_path, monkeypatch):
     config = tmp_path / "config.yaml"
-    made_up_study.write_config(config, made_up_study.WITHOUT_CURVATURE)
+    made_up_study.write_config(config, made_up_study.WITHOUT_HESSIAN)
     for name, table in [
         ("with", made_up_study.trajectories()),
-        ("without", made_up_study.without_curvature()),
+        ("without", made_up_study.without_hessian()),
     ]:
         write_table(tmp_path / f"{name}.csv", table, missing="nan")
         run(monkeypatch, tmp_path / f"{name}.csv", tmp_path / name, config)
     names = sorted(path.name for path in (tmp_path / "without").iterdir())
-    assert names == [f"loss_and_accuracy.{suffix}" for suffix in ("pdf", "png", "svg")]
+    assert names == [f"learning_curves.{suffix}" for suffix in ("pdf", "png", "svg")]
     for name in names:
         drawn = [(tmp_path / folder / name).read_bytes() for folder in ("with", "without")]
         assert drawn[0] == drawn[1]
 
 
-def test_with_curvature_a_table_without_eigenvalues_is_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "missing, without",
+    [
+        (["lambda_min"], {"smallest_eigenvalue"}),
+        (["lambda_max"], set(FIGURES) - {"learning_curves", "smallest_eigenvalue"}),
+        (["generalization_gap_loss", "lambda_max_residual"], set()),
+    ],
+)
+def test_of_a_table_that_lacks_a_column_the_other_figures_are_drawn(
+    tmp_path, monkeypatch, capsys, missing, without
+):
     path = tmp_path / "trajectories.csv"
-    write_table(path, made_up_study.without_curvature(), missing="nan")
-    with pytest.raises(ResultError, match="column lambda_max, .* is missing"):
-        run(monkeypatch, path, tmp_path / "figures")
-    assert not (tmp_path / "figures").exists()
+    write_table(path, made_up_study.trajectories().drop(columns=missing), missing="nan")
+    run(monkeypatch, path, tmp_path / "figures")
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert names == set(FIGURES) - without
+    expected = [
+        f"no figure {name}: {path} lacks its columns" for name in FIGURES if name in without
+    ]
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+def test_a_second_entry_has_figures_of_its_own(tmp_path, monkeypatch):
+    study = made_up_study.write_config(tmp_path / "config.yaml", made_up_study.TWO_ENTRIES)
+    table = made_up_study.trajectories(study=study)
+    write_table(tmp_path / "table.csv", table, missing="nan")
+    run(monkeypatch, tmp_path / "table.csv", tmp_path / "figures", tmp_path / "config.yaml")
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert names - set(FIGURES) == {
+        "all_train_leading_eigenvalue",
+        "all_train_smallest_eigenvalue",
+        "all_train_leading_eigenvalue_against_loss",
+        "generalization_gap_against_all_train_leading_eigenvalue",
+    }
+    assert set(FIGURES) <= names
+    figures = {figure.name: figure for figure in figures_of(study)}
+    axes = {
+        name: plot.draw(figures[name], table, study).axes[0]
+        for name in ("leading_eigenvalue", "all_train_leading_eigenvalue")
+    }
+    assert {name: one.get_ylabel() for name, one in axes.items()} == {
+        "leading_eigenvalue": "largest eigenvalue $\\lambda_{\\max}$",
+        "all_train_leading_eigenvalue": "largest eigenvalue $\\lambda_{\\max}$, all, train",
+    }
+    [(_, first)], [(_, second)] = (line_of(one, BPTT, 1.6) for one in axes.values())
+    assert second == pytest.approx(2 * first)
+
+
+def test_the_sweep_has_a_panel_of_every_entry():
+    study = parse_study(
+        {**made_up_study.TWO_ENTRIES, "conditions": made_up_study.SWEEP["conditions"]}
+    )
+    figure = plot.plot_learning_rate_sweep(made_up_study.trajectories(study=study), study)
+    labels = [plot.axis_label(column) for column in compared_columns(study)]
+    assert len(labels) == 2
+    assert [axes.get_ylabel() for axes in figure.axes][:2] == labels
+    assert texts(figure).count("2 / learning rate") == 1
 
 
 def test_a_stopped_run_counts_in_means_with_its_last_value():
-    figure = plot.plot_leading_eigenvalue(made_up_study.stopped_early(fraction=0.4), STUDY)
+    figure = plot.plot_along_training(made_up_study.stopped_early(fraction=0.4), STUDY, LARGEST)
     [(x, y)] = line_of(figure.axes[0], BPTT, 1.6)
     assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
     seed_1 = 1000 * 2.0 ** -np.array([0, 1, 2, 2, 2, 2])
@@ -205,7 +259,7 @@ def test_means_end_where_the_last_run_of_a_condition_stops():
     carried = plot.carried_on(table)
     ends = carried.groupby(["condition", "seed"])["fraction"].max()
     assert list(ends["bptt"]) == [0.6, 0.6] and list(ends["three_factor"]) == [1, 1]
-    figure = plot.plot_loss_and_accuracy(table, STUDY)
+    figure = plot.plot_learning_curves(table, STUDY)
     assert "2 of 4 runs stopped early; means go on with their last values" in texts(figure)
 
 
@@ -213,18 +267,18 @@ def test_a_value_that_cannot_be_drawn_is_not_replaced_by_the_one_before():
     table = made_up_study.trajectories()
     last = (table["seed"] == 1) & (table["fraction"] == 1)
     table.loc[last, "lambda_max"] = -5.0
-    figure = plot.plot_leading_eigenvalue(table, STUDY)
+    figure = plot.plot_along_training(table, STUDY, LARGEST)
     [(_, y)] = line_of(figure.axes[0], BPTT, 1.6)
     assert y[-1] == pytest.approx(2000 / 32)
-    assert texts(figure)[-1] == "left out, of 24 eigenvalues: 2 not positive"
+    assert texts(figure)[-1] == "left out, of 24 values: 2 not positive"
 
 
 def test_both_notes_stand_below_a_figure():
     table = made_up_study.stopped_early()
     table.loc[0, "lambda_max"] = np.nan
-    note = plot.plot_leading_eigenvalue(table, STUDY).get_supxlabel()
+    note = plot.plot_along_training(table, STUDY, LARGEST).get_supxlabel()
     assert note.split("\n") == [
-        "left out, of 21 eigenvalues: 1 missing",
+        "left out, of 21 values: 1 missing",
         "1 of 4 runs stopped early; means go on with their last values",
     ]
 
@@ -235,14 +289,14 @@ def test_nothing_is_carried_on_where_no_run_stopped():
 
 
 def test_the_final_state_of_a_stopped_run_is_a_large_point():
-    figure = plot.plot_generalization_gap(made_up_study.stopped_early(), STUDY)
+    figure = plot.plot_generalization_gap(made_up_study.stopped_early(), STUDY, LARGEST)
     lines = [line for line in figure.axes[0].lines if line.get_color() == BPTT]
     [final] = [line for line in lines if line.get_markersize() == 7]
     assert list(final.get_xdata()) == [1000 / 4, 2000 / 32]
 
 
 def test_one_seed_has_no_interval():
-    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(seeds=[7]), STUDY)
+    figure = plot.plot_along_training(made_up_study.trajectories(seeds=[7]), STUDY, LARGEST)
     assert texts(figure)[:2] == ["BPTT", "three-factor"]
     assert "95 % interval of mean" not in texts(figure)
 
@@ -287,9 +341,9 @@ def horizontal(axes):
     ]
 
 
-@pytest.mark.parametrize("draw", [plot.plot_leading_eigenvalue, plot.plot_eigenvalue_against_loss])
+@pytest.mark.parametrize("draw", [plot.plot_along_training, plot.plot_against_loss])
 def test_every_condition_has_a_threshold_in_its_colour(draw):
-    figure = draw(made_up_study.trajectories(study=SWEEP), SWEEP)
+    figure = draw(made_up_study.trajectories(study=SWEEP), SWEEP, LARGEST)
     looks = plot.looks(SWEEP)
     expected = [(looks[name].colour, 2 / rate) for name, rate in RATES.items()]
     assert horizontal(figure.axes[0]) == expected
@@ -300,11 +354,11 @@ def test_every_condition_has_a_threshold_in_its_colour(draw):
 def test_adam_has_no_threshold():
     conditions = {"bptt": {}, "adam": {"learning_rule": "bptt", "training": {"optimiser": "adam"}}}
     study = parse_study({**made_up_study.CONFIG, "conditions": conditions})
-    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(study=study), study)
+    figure = plot.plot_along_training(made_up_study.trajectories(study=study), study, LARGEST)
     assert horizontal(figure.axes[0]) == [(plot.looks(study)["bptt"].colour, 200)]
     assert texts(figure)[:2] == ["BPTT", "BPTT, optimiser adam"]
     study = parse_study({**made_up_study.CONFIG, "training": {"optimiser": "adam"}})
-    figure = plot.plot_leading_eigenvalue(made_up_study.trajectories(study=study), study)
+    figure = plot.plot_along_training(made_up_study.trajectories(study=study), study, LARGEST)
     assert horizontal(figure.axes[0]) == []
     assert not [text for text in texts(figure) if "2 / learning rate" in text]
 
@@ -312,7 +366,7 @@ def test_adam_has_no_threshold():
 def test_the_sweep_has_a_line_a_rule():
     figure = plot.plot_learning_rate_sweep(made_up_study.trajectories(study=SWEEP), SWEEP)
     assert [axes.get_ylabel() for axes in figure.axes] == [
-        plot.LAMBDA_MAX, plot.TRAIN_LOSS, "test accuracy",
+        "largest eigenvalue $\\lambda_{\\max}$", "training cross entropy (nats)", "test accuracy",
     ]  # fmt: skip
     assert [axes.get_xscale() for axes in figure.axes] == ["log"] * 3
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "log", "linear"]
@@ -341,7 +395,7 @@ def test_the_sweep_leaves_out_and_tells_what_the_other_figures_do():
     assert y[list(x).index(0.01)] == pytest.approx(2000 / 32)
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
     assert [len(line.get_xdata()) for line in crosses] == [1, 0]
-    assert texts(figure)[-2:] == ["not converged", "left out, of 16 eigenvalues: 1 not positive"]
+    assert texts(figure)[-2:] == ["not converged", "left out, of 16 values: 1 not positive"]
 
 
 def test_the_sweep_of_another_optimiser_has_no_threshold():
@@ -352,17 +406,17 @@ def test_the_sweep_of_another_optimiser_has_no_threshold():
 
 
 def test_the_sweep_is_drawn_of_studies_that_have_one(tmp_path, monkeypatch):
-    assert "learning_rate_sweep" not in plot.figures_of(STUDY)
+    assert "learning_rate_sweep" not in [figure.name for figure in figures_of(STUDY)]
     one_each = {name: {"training": {"learning_rate": 0.1}} for name in ("bptt", "three_factor")}
     study = parse_study({**made_up_study.CONFIG, "conditions": one_each})
-    assert "learning_rate_sweep" not in plot.figures_of(study)
+    assert "learning_rate_sweep" not in [figure.name for figure in figures_of(study)]
     config = tmp_path / "config.yaml"
-    study = made_up_study.write_config(config, {**made_up_study.SWEEP, "curvature": "none"})
+    study = made_up_study.write_config(config, {**made_up_study.SWEEP, "hessian": []})
     table = made_up_study.trajectories(study=study)
-    write_table(tmp_path / "table.csv", table[list(trajectories_columns(study))], missing="nan")
+    write_table(tmp_path / "table.csv", table, missing="nan")
     run(monkeypatch, tmp_path / "table.csv", tmp_path / "figures", config)
     names = {path.stem for path in (tmp_path / "figures").iterdir()}
-    assert names == {"loss_and_accuracy", "learning_rate_sweep"}
+    assert names == {"learning_curves", "learning_rate_sweep"}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ VARIANTS = {
     "no adaptive units": {"n_adaptive": 0},
     "many adaptive units": {"n_adaptive": 100},
     "one window": {"n_windows": 1, "n_out": 10},
+    "regression": {"is_classification": False},
+    "regression of one window": {"is_classification": False, "n_windows": 1, "n_out": 1},
 }
 
 
@@ -115,6 +117,25 @@ def test_windows_that_are_asked_for_are_shaded_and_told():
     assert told == {95: "1", 145: "1", 195: "1 (0)", 220: "  target (answer)"}
 
 
+def test_outputs_of_a_regression_are_drawn_with_what_is_wanted_dashed():
+    options = {"is_classification": False, "n_out": 3}
+    arrays, metadata = made_up_trial.trial(**options)
+    axes = panels(**options)["output"]
+    lines = {line.get_label(): line for line in axes.lines}
+    outputs = [lines[f"output {number}"] for number in range(3)]
+    targets = [lines[f"target {number}"] for number in range(3)]
+    assert np.array([line.get_ydata() for line in outputs]) == pytest.approx(arrays["outputs"].T)
+    found = np.array([line.get_ydata() for line in targets])
+    assert found == pytest.approx(np.transpose(metadata["target"]))
+    for output, target in zip(outputs, targets, strict=True):
+        assert (output.get_linestyle(), target.get_linestyle()) == ("-", "--")
+        assert output.get_color() == target.get_color()
+        assert list(target.get_xdata()) == [45, 95, 145, 195]  # the middles of the windows
+    # Nothing is shaded, and no answer stands above, where no class is wanted.
+    assert len(axes.patches) == len(axes.texts) == 0
+    assert "softmax of output" not in panels(**options)
+
+
 def test_title_tells_the_label_of_the_condition():
     figure = plot_raster.plot_trial(*made_up_trial.trial())
     titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
@@ -137,6 +158,7 @@ def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
     [
         (["spikes"], "has no array spikes"),
         (["target", "n_windows"], "not a trial: n_windows, target is missing"),
+        (["is_classification"], "not a trial: is_classification is missing"),
     ],
 )
 def test_another_file_is_refused_by_name(tmp_path, monkeypatch, without, message):

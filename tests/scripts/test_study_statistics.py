@@ -7,7 +7,10 @@ import pytest
 import made_up_study
 import study_statistics
 from lsnn.config import parse_study
-from study_statistics import mean_and_interval, summarise
+from lsnn.tasks.base import SPLITS
+from study_statistics import mean_and_interval, quantities_of, ratios_of, summarise
+
+STUDY = made_up_study.STUDY
 
 
 def row(summary, quantity, condition):
@@ -17,7 +20,7 @@ def row(summary, quantity, condition):
 
 
 def ratio(trajectories, quantity):
-    return row(summarise(trajectories, "bptt"), quantity, "three_factor / bptt")
+    return row(summarise(trajectories, STUDY), quantity, "three_factor / bptt")
 
 
 def cells(trajectories, condition, seed, fraction):
@@ -54,13 +57,25 @@ def test_one_value_has_no_interval_and_none_has_no_mean():
 
 
 def test_order_and_columns_of_the_summary():
-    summary = summarise(made_up_study.trajectories(), "bptt")
+    summary = summarise(made_up_study.trajectories(), STUDY)
     assert list(summary) == [
         "quantity", "condition", "mean", "ci_low", "ci_high", "n_seeds", "n_unconverged",
     ]  # fmt: skip
     assert len(summary) == 2 * 13 + 4
     assert list(summary["condition"][:2]) == ["bptt", "three_factor"]
     assert not summary[["quantity", "condition"]].duplicated().any()
+    measures = [f"{split}_{name}" for name in ("loss", "accuracy") for split in SPLITS]
+    gaps = ["generalization_gap_loss", "generalization_gap_accuracy"]
+    ratios = ["final", "mean", "at_lowest_common_loss", "over_common_losses"]
+    assert list(summary["quantity"].unique()) == [
+        "lambda_max_final",
+        "lambda_max_mean",
+        "lambda_min_final",
+        "lambda_abs_max_final",
+        "lambda_abs_max_mean",
+        *[f"{name}_final" for name in measures + gaps],
+        *[f"lambda_max_ratio_{name}" for name in ratios],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,12 +93,12 @@ def test_order_and_columns_of_the_summary():
         ("train_accuracy_final", "bptt", 0.9),
         ("validation_accuracy_final", "bptt", 0.85),
         ("test_accuracy_final", "bptt", 0.85),
-        ("generalization_gap_final", "bptt", 0.05),
+        ("generalization_gap_accuracy_final", "bptt", 0.05),
         ("generalization_gap_loss_final", "bptt", 0.05),
     ],
 )
 def test_means_over_seeds(quantity, condition, expected):
-    found = row(summarise(made_up_study.trajectories(), "bptt"), quantity, condition)
+    found = row(summarise(made_up_study.trajectories(), STUDY), quantity, condition)
     assert found["mean"] == pytest.approx(expected)
     assert found["n_seeds"] == 2
     assert found["n_unconverged"] == 0
@@ -145,7 +160,7 @@ def test_seed_without_a_logarithm_is_left_out_of_ratios(value):
 def test_seed_with_a_missing_eigenvalue_is_left_out_of_means():
     table = made_up_study.trajectories()
     table.loc[cells(table, "bptt", 2, 0.4), "lambda_max"] = np.nan
-    summary = summarise(table, "bptt")
+    summary = summarise(table, STUDY)
     assert row(summary, "lambda_max_mean", "bptt")["n_seeds"] == 1
     assert row(summary, "lambda_max_final", "bptt")["n_seeds"] == 2
 
@@ -168,10 +183,10 @@ def test_unconverged_eigenvalues_are_used_and_counted():
     table = made_up_study.trajectories()
     table.loc[cells(table, "bptt", 1, 0.2), "lambda_max_converged"] = False
     table.loc[cells(table, "three_factor", 2, 1.0), "lambda_max_converged"] = False
-    summary = summarise(table, "bptt")
+    summary = summarise(table, STUDY)
     pd.testing.assert_frame_equal(
         summary.drop(columns="n_unconverged"),
-        summarise(made_up_study.trajectories(), "bptt").drop(columns="n_unconverged"),
+        summarise(made_up_study.trajectories(), STUDY).drop(columns="n_unconverged"),
     )
     counts = {
         ("lambda_max_final", "bptt"): 0,
@@ -197,14 +212,14 @@ def with_another(order=("three_factor", "bptt", "another"), **keys):
 
 def test_every_other_condition_is_divided_by_the_first_one():
     study, table = with_another()
-    assert set(summarise(table, study.baseline)["condition"]) == {
+    assert set(summarise(table, study)["condition"]) == {
         "three_factor", "bptt", "another", "three_factor / bptt", "another / bptt",
     }  # fmt: skip
 
 
 def test_the_baseline_is_what_the_configuration_says():
     study, table = with_another(baseline="three_factor")
-    summary = summarise(table, study.baseline)
+    summary = summarise(table, study)
     assert set(summary["condition"]) == {
         "three_factor", "bptt", "another", "bptt / three_factor", "another / three_factor",
     }  # fmt: skip
@@ -217,19 +232,55 @@ def test_the_baseline_is_what_the_configuration_says():
 
 def test_no_ratio_without_the_baseline():
     table = made_up_study.trajectories(["three_factor"])
-    assert set(summarise(table, "bptt")["condition"]) == {"three_factor"}
+    assert set(summarise(table, STUDY)["condition"]) == {"three_factor"}
 
 
-def test_a_study_without_curvature_has_no_number_of_eigenvalues():
-    expected = summarise(made_up_study.trajectories(), "bptt")
+def test_a_study_without_hessian_has_no_number_of_eigenvalues():
+    expected = summarise(made_up_study.trajectories(), STUDY)
     of_eigenvalues = expected["quantity"].str.startswith("lambda_")
-    found = summarise(made_up_study.without_curvature(), "bptt")
+    study = parse_study(made_up_study.WITHOUT_HESSIAN)
+    found = summarise(made_up_study.without_hessian(), study)
     expected = expected[~of_eigenvalues].reset_index(drop=True)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
+def test_a_second_entry_has_numbers_of_its_own():
+    study = parse_study(made_up_study.TWO_ENTRIES)
+    table = made_up_study.trajectories(study=study)
+    table.loc[cells(table, "bptt", 1, 1.0), "all_train_lambda_max_converged"] = False
+    summary = summarise(table, study)
+    first = summarise(made_up_study.trajectories(), STUDY)
+    second = summary["quantity"].str.startswith("all_train_")
+    pd.testing.assert_frame_equal(summary[~second].reset_index(drop=True), first)
+    assert list(summary.loc[second, "quantity"].str.removeprefix("all_train_")) == [
+        name for name in first["quantity"] if name.startswith("lambda_")
+    ]
+    found = row(summary, "all_train_lambda_max_final", "bptt")
+    assert found["mean"] == pytest.approx(2 * 1500 / 32)
+    assert found["n_unconverged"] == 1
+    assert row(summary, "lambda_max_final", "bptt")["n_unconverged"] == 0
+    # Both conditions have twice the eigenvalues.
+    found = row(summary, "all_train_lambda_max_ratio_final", "three_factor / bptt")
+    assert found["mean"] == pytest.approx(2**5 * 2**0.5)
+    assert found["n_unconverged"] == 1
+
+
+def test_every_number_has_a_label_of_its_own():
+    study = parse_study(made_up_study.TWO_ENTRIES)
+    labels = {quantity.name: quantity.label for quantity in quantities_of(study)}
+    assert labels["lambda_max_final"] == "Largest eigenvalue λ_max: final state"
+    assert labels["all_train_lambda_max_final"] == (
+        "Largest eigenvalue λ_max, all, train: final state"
+    )
+    assert labels["train_loss_final"] == "Training cross entropy (nats): final state"
+    assert len(set(labels.values())) == len(labels) == 18
+    assert [column.label for column in ratios_of(study)] == [
+        "largest eigenvalue λ_max", "largest eigenvalue λ_max, all, train",
+    ]  # fmt: skip
+
+
 def test_the_final_state_of_a_run_that_stopped_early_is_its_last_one():
-    summary = summarise(made_up_study.stopped_early(seed=1, fraction=0.4), "bptt")
+    summary = summarise(made_up_study.stopped_early(seed=1, fraction=0.4), STUDY)
     assert row(summary, "train_loss_final", "bptt")["mean"] == pytest.approx((2 / 4 + 2 / 32) / 2)
     assert row(summary, "test_accuracy_final", "bptt")["mean"] == pytest.approx((0.4 + 0.85) / 2)
     # Of seed 1, 1000 has halved twice; of seed 2, 2000 five times.
@@ -239,7 +290,7 @@ def test_the_final_state_of_a_run_that_stopped_early_is_its_last_one():
 
 def test_a_run_that_stopped_early_counts_in_averages_with_the_checkpoints_that_it_has():
     table = made_up_study.stopped_early(made_up_study.trajectories(seeds=[1]), fraction=0.4)
-    found = row(summarise(table, "bptt"), "lambda_max_mean", "bptt")
+    found = row(summarise(table, STUDY), "lambda_max_mean", "bptt")
     assert found["mean"] == pytest.approx((1000 + 500 + 250) / 3)
     # Halvings of bptt at the fractions that both have: 0, 1 and 2; of the final states 2.
     assert ratio(table, "lambda_max_ratio_mean")["mean"] == pytest.approx(2)

@@ -1,10 +1,17 @@
 import pandas as pd
 import pytest
 
+from lsnn.columns import Column
 from lsnn.errors import ResultError
 from tables import read_table, write_table
 
-COLUMNS = {"rule": "text", "seed": "integer", "loss": "number", "value": "estimate", "ok": "flag"}
+COLUMNS = (
+    Column("rule", "text"),
+    Column("seed", "integer"),
+    Column("loss", "number"),
+    Column("value", "estimate"),
+    Column("ok", "flag"),
+)
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -38,3 +45,14 @@ def test_cell_of_another_kind_is_refused(tmp_path, row, column):
     path.write_text("rule,seed,loss,value,ok\na,1,1.0,1.0,True\n" + row + "\n")
     with pytest.raises(ResultError, match=f"table.csv: damaged: column {column} must hold"):
         read_table(path, COLUMNS)
+
+
+def test_missing_column_is_refused_unless_it_is_optional(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("loss,other,rule\n1.0,2,a\n")
+    with pytest.raises(ResultError, match="column seed, value, ok is missing; found: loss, other"):
+        read_table(path, COLUMNS)
+    assert list(read_table(path, COLUMNS, optional=COLUMNS)) == ["rule", "loss"]
+    path.write_text("loss,other,rule\nmuch,2,a\n")
+    with pytest.raises(ResultError, match="damaged: column loss must hold numbers"):
+        read_table(path, COLUMNS, optional=COLUMNS)

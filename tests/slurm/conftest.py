@@ -16,6 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 STUDY = "tests/slurm/study.yaml"
 RESULTS = "results/slurm"
+ENTRY = "w_rec_validation"
+OUTPUT = {"train": "", "hessian": "/hessian"}  # in the folder of a run
 RUNS = [(condition, seed) for condition in ("bptt", "three_factor") for seed in (1, 2)]
 PACKAGES = "slurmctld slurmd slurm-client munge slurmdbd mariadb-server"
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "slurmdbd", "mariadbd")
@@ -137,7 +139,7 @@ class Checkout:
         """Return the bytes of all results that do not depend on when and how they were made."""
         names = [f"{RESULTS}/trajectories.csv"]
         for condition, seed in RUNS:
-            for name in ("checkpoints.npz", "learning_curve.csv", "curvature.csv"):
+            for name in ("checkpoints.npz", "learning_curve.csv", f"hessian/{ENTRY}.csv"):
                 names.append(f"{RESULTS}/runs/{condition}/seed_{seed}/{name}")
         contents = {}
         for name in names:
@@ -146,14 +148,15 @@ class Checkout:
         return contents
 
     def log(self, stage, condition, seed):
-        name = f"{RESULTS}/logs/{stage}/{condition}/seed_{seed}.log"
+        of_stage = {"train": ".log", "hessian": f"/{ENTRY}.log"}[stage]
+        name = f"{RESULTS}/logs/{stage}/{condition}/seed_{seed}{of_stage}"
         with open(self.path(name), encoding="utf-8", errors="replace") as stream:
             return stream.read()
 
     def program(self, stage, condition, seed):
         """Return the processes of a job's script; there should not be two."""
         found = []
-        of_run = f"{RESULTS}/runs/{condition}/seed_{seed}"
+        of_run = f"{RESULTS}/runs/{condition}/seed_{seed}" + OUTPUT[stage]
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):  # ended meanwhile
                 arguments = process.cmdline()
@@ -164,7 +167,7 @@ class Checkout:
 
     def in_mid_run(self, stage, condition, seed):
         """Wait until a job has something to lose, and return the process of its script."""
-        state = {"train": "training_state.npz", "hessian": "curvature_state.npz"}[stage]
+        state = {"train": "training_state.npz", "hessian": f"hessian/{ENTRY}_state.npz"}[stage]
         state = self.path(f"{RESULTS}/runs/{condition}/seed_{seed}/{state}")
 
         def running():

@@ -47,7 +47,7 @@ def test_with_accounting(checkout, slurm, local):
 
     checkout.on_slurm()
     checkout.finish()
-    for name in "checkpoints.npz", "learning_curve.csv", "curvature.csv":
+    for name in "checkpoints.npz", "learning_curve.csv", "hessian/w_rec_validation.csv":
         with open(checkout.path(RUN + name), "rb") as stream:
             assert stream.read() == local[RUN + name]
     fields = "Account,Partition,State,ReqMem,AllocTRES%60"

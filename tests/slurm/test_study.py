@@ -8,7 +8,7 @@ import time
 
 import psutil
 
-from conftest import RUNS, wait_until
+from conftest import ENTRY, RUNS, wait_until
 
 
 def processes(name):
@@ -27,7 +27,9 @@ def watch(checkout, slurm):
 
 
 def of_run(jobs, stage, condition, seed):
-    return [job for job in jobs if job["Comment"] == f"rule_{stage}_wildcards_{condition}_{seed}"]
+    of_stage = {"train": "", "hessian": f"_{ENTRY}"}[stage]
+    comment = f"rule_{stage}_wildcards_{condition}_{seed}{of_stage}"
+    return [job for job in jobs if job["Comment"] == comment]
 
 
 def test_from_start_to_figures(checkout, slurm, local):

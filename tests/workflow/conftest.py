@@ -47,10 +47,8 @@ class Checkout:
         }
 
 
-@pytest.fixture(scope="session")
-def checkout(tmp_path_factory):
-    """Return a :class:`Checkout` without results."""
-    folder = tmp_path_factory.mktemp("checkout")
+def new_checkout(folder):
+    """Return a :class:`Checkout` without results in an empty folder."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY, check=True, capture_output=True, text=True,
@@ -62,6 +60,11 @@ def checkout(tmp_path_factory):
     shutil.copytree(REPOSITORY / "data", folder / "data")
     (folder / ".environments").symlink_to(REPOSITORY / ".environments")
     return Checkout(folder)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory):
+    return new_checkout(tmp_path_factory.mktemp("checkout"))
 
 
 DEMO = ("--configfile", "studies/demo.yaml")

@@ -58,12 +58,12 @@ def test_checkpoints_of_one_are_analysed_by_the_other(checkout, demo, tmp_path):
     config.write_text((demo / "config.yaml").read_text().replace("'1.12'", "'2'"))
     assert "tensorflow: '2'" in config.read_text()
     done = checkout.run(
-        PYTHONS["2"], "scripts/hessian.py", "--config", config,
+        PYTHONS["2"], "scripts/hessian.py", "--config", config, "--entry", "w_rec_validation",
         "--checkpoints", demo / "runs/bptt/seed_1/checkpoints.npz", "--output", tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 
-    by_2 = pd.read_csv(tmp_path / "curvature.csv")
-    by_1 = pd.read_csv(demo / "runs/bptt/seed_1/curvature.csv")
+    by_2 = pd.read_csv(tmp_path / "w_rec_validation.csv")
+    by_1 = pd.read_csv(demo / "runs/bptt/seed_1/hessian/w_rec_validation.csv")
     for name in ("lambda_max", "lambda_min"):
         assert by_2[name].to_numpy() == pytest.approx(by_1[name].to_numpy(), rel=2e-3)

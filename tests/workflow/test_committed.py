@@ -85,7 +85,7 @@ def test_the_numbers_of_adaptive_rate_units_in_the_readme_are_those_of_the_summa
     readme = " ".join((REPOSITORY / "README.md").read_text().split())
     told = readme[readme.index("*Adaptive rate units*") : readme.index("*Pixel-wise MNIST* with")]
     cells = cells_of("adaptive_rate", n_seeds=3)
-    quantities = ["test_accuracy_final", "lambda_max_final", "generalization_gap_final"]
+    quantities = ["test_accuracy_final", "lambda_max_final", "generalization_gap_accuracy_final"]
     for quantity in quantities + [name for name in cells if "ratio" in name]:
         for cell in cells[quantity]:
             assert cell in told, quantity

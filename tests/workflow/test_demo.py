@@ -59,11 +59,12 @@ checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)
     subprocess.run([PYTHONS["1.12"], "-c", script], cwd=root, check=True)
     subprocess.run(
         [PYTHONS["1.12"], "scripts/hessian.py", "--config", demo / "config.yaml"]
-        + ["--checkpoints", tmp_path / "renamed.npz", "--output", tmp_path],
+        + ["--entry", "w_rec_validation", "--checkpoints", tmp_path / "renamed.npz"]
+        + ["--output", tmp_path],
         cwd=root, check=True, capture_output=True,
     )  # fmt: skip
-    renamed = (tmp_path / "curvature.csv").read_text()
-    original = (demo / "runs/three_factor/seed_1/curvature.csv").read_text()
+    renamed = (tmp_path / "w_rec_validation.csv").read_text()
+    original = (demo / "runs/three_factor/seed_1/hessian/w_rec_validation.csv").read_text()
     assert renamed.replace("bptt", "three_factor") == original
 
 
@@ -96,7 +97,8 @@ def test_results_say_what_made_them(demo):
 
 
 def test_a_job_uses_one_core(demo):
-    jobs = [pd.read_csv(path, sep="\t").iloc[0] for path in demo.glob("benchmarks/*/*/*.tsv")]
+    found = [*demo.glob("benchmarks/train/*/*.tsv"), *demo.glob("benchmarks/hessian/*/*/*.tsv")]
+    jobs = [pd.read_csv(path, sep="\t").iloc[0] for path in found]
     assert len(jobs) == 8
     assert np.median([job["cpu_time"] / job["s"] for job in jobs]) < 1.1
     assert max(job["max_rss"] for job in jobs) < 1024  # MiB
@@ -109,7 +111,7 @@ def test_the_log_has_a_line_a_checkpoint_with_speed_and_time_left(demo):
     for part in ("iteration 250/250", "train ", "validation ", "test ", "accuracy", "ms per iter"):
         assert part in checkpoints[-1]
     assert "s left" in checkpoints[-1]
-    hessian = (demo / "logs/hessian/bptt/seed_2.log").read_text()
+    hessian = (demo / "logs/hessian/bptt/seed_2/w_rec_validation.log").read_text()
     assert hessian.count("lambda_max ") == 6 and "s left" in hessian
 
 
@@ -123,7 +125,7 @@ def test_a_second_run_does_nothing(checkout, demo):
 
 
 TRAIN = {"checkpoints.npz", "learning_curve.csv", "training.json"}
-HESSIAN = {"curvature.csv", "curvature.json"}
+HESSIAN = {"hessian/w_rec_validation.csv", "hessian/w_rec_validation.json"}
 BOTH = TRAIN | HESSIAN
 
 
@@ -132,7 +134,7 @@ BOTH = TRAIN | HESSIAN
     [
         ("training: {learning_rate: 0.02}", {"bptt", "three_factor"}, {1, 2}, BOTH),
         ("network: {neurons: {beta: 2.0}}", {"bptt", "three_factor"}, {1, 2}, BOTH),
-        ("curvature: {samples: 64}", {"bptt", "three_factor"}, {1, 2}, HESSIAN),
+        ("hessian: [{samples: 64}]", {"bptt", "three_factor"}, {1, 2}, HESSIAN),
         ("loss: {l2: 0.02}", {"bptt", "three_factor"}, {1, 2}, BOTH),
         ("conditions: {bptt: {iterations: 300}}", {"bptt"}, {1, 2}, BOTH),
         ("conditions: {bptt: {training: {learning_rate: 0.02}}}", {"bptt"}, {1, 2}, BOTH),
@@ -158,4 +160,4 @@ def test_a_fresh_checkout_really_runs_the_default_study(checkout):
     """Committed results do not stand where the default target writes."""
     planned = checkout.planned()
     assert len([name for name in planned if name.endswith("/checkpoints.npz")]) == 10
-    assert len([name for name in planned if name.endswith("/curvature.csv")]) == 10
+    assert len([name for name in planned if name.endswith("/hessian/w_rec_validation.csv")]) == 10

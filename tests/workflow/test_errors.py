@@ -8,6 +8,7 @@ import pytest
 from conftest import PYTHONS
 from lsnn.files import write_record
 
+ENTRY = "w_rec_validation"
 TRAIN = ("scripts/train.py", "--config", "config.yaml", "--condition", "bptt")
 
 
@@ -27,7 +28,7 @@ def refused(done, *parts):
         ("seeds: [1, 1]", ["seeds: [1, 1]", "all different"]),
         ("sedes: 3", ["sedes: unknown key", "did you mean seeds?"]),
         ("tensorflow: 3", ["tensorflow: 3", '"1.12", "2"']),
-        ("curvature: {samples: 9999}", ["curvature.samples: 9999", "5000"]),
+        ("hessian: [{samples: 9999}]", ["hessian.0.samples: 9999", "5000"]),
         (
             "{baseline: btpt, seeds: 0, training: {learning_rat: 1}}",
             ['baseline: "btpt"', "did you mean bptt?", "seeds: 0", "did you mean learning_rate?"],
@@ -46,6 +47,15 @@ def refused(done, *parts):
                 for old, new in [("l2:", "l2: 0.5"), ("rate_cost:", "rate_cost: 0.1")]
             ],
         ),
+        (
+            "{training: {stop_accuracy: 0.9}, curvature: {tolerance: 0.01, parameters: [w_in]}}",
+            [
+                "stop_accuracy: has moved; write training: {stop: {measure: accuracy, above: 0.9}}",
+                "curvature: is now called hessian, a list; write\nhessian:\n- block: w_in\n",
+                "quantities:\n  - {name: extremes, tolerance: 0.01}",
+            ],
+        ),
+        ("curvature: none", ["curvature: is now called hessian, a list; write\nhessian: []"]),
         (
             "{network: {n_adaptive: 9, connectivity: 0.12}, training: {l1: 0.01}}",
             [
@@ -71,6 +81,11 @@ WITHOUT_OPTIONS_OF_NEURONS = {
     "seed": 1,
     "network": {"neurons": "rate", "n_units": 128, "tau_m": 0.01},
 }
+WITH_STOP_ACCURACY = {
+    "condition": "bptt",
+    "seed": 1,
+    "training": {"learning_rate": 0.01, "stop_accuracy": 1.0},
+}
 
 
 @pytest.fixture
@@ -84,7 +99,10 @@ def older(checkout, request):
 
 
 @pytest.mark.parametrize(
-    "older", [WITHOUT_CONDITIONS, WITHOUT_OPTIONS_OF_NEURONS], ids=["rules", "keys"], indirect=True
+    "older",
+    [WITHOUT_CONDITIONS, WITHOUT_OPTIONS_OF_NEURONS, WITH_STOP_ACCURACY],
+    ids=["rules", "keys", "stop"],
+    indirect=True,
 )
 def test_results_of_an_older_version_are_refused_and_stay(checkout, older):
     before = older.read_bytes()
@@ -133,7 +151,7 @@ def test_a_run_that_the_study_does_not_have_is_refused(checkout, tmp_path):
 def test_checkpoints_of_another_network_or_cut_off_are_refused(checkout, demo, tmp_path):
     checkpoints = demo / "runs/bptt/seed_1/checkpoints.npz"
     config = tmp_path / "config.yaml"
-    hessian = [PYTHONS["1.12"], "scripts/hessian.py", "--output", tmp_path]
+    hessian = [PYTHONS["1.12"], "scripts/hessian.py", "--entry", ENTRY, "--output", tmp_path]
     config.write_text("network: {n_units: 64}\n")
     done = checkout.run(*hessian, "--config", config, "--checkpoints", checkpoints)
     refused(done, str(checkpoints), "network.n_units: 128 there, 64 wanted")
@@ -142,17 +160,23 @@ def test_checkpoints_of_another_network_or_cut_off_are_refused(checkout, demo, t
     cut_off.write_bytes(checkpoints.read_bytes()[:-1000])
     done = checkout.run(*hessian, "--config", demo / "config.yaml", "--checkpoints", cut_off)
     refused(done, str(cut_off), "damaged or not a checkpoint file")
-    assert not (tmp_path / "curvature.csv").exists()
+    assert not (tmp_path / f"{ENTRY}.csv").exists()
 
 
-def test_eigenvalues_of_a_study_without_curvature_are_refused(checkout, demo, tmp_path):
+@pytest.mark.parametrize(
+    "written, there", [("hessian: []\n", "none"), ("hessian: [{block: all}]\n", "all_validation")]
+)
+def test_an_entry_of_hessian_that_a_study_does_not_have_is_refused(
+    checkout, demo, tmp_path, written, there
+):
     config = tmp_path / "config.yaml"
-    config.write_text("curvature: none\n")
+    config.write_text(written)
     done = checkout.run(
-        PYTHONS["1.12"], "scripts/hessian.py", "--config", config,
+        PYTHONS["1.12"], "scripts/hessian.py", "--config", config, "--entry", ENTRY,
         "--checkpoints", demo / "runs/bptt/seed_1/checkpoints.npz", "--output", tmp_path,
     )  # fmt: skip
-    refused(done, str(config), "curvature: none")
+    refused(done, str(config), f"hessian: has no entry {ENTRY}; there are: {there}")
+    assert not (tmp_path / f"{ENTRY}.csv").exists()
 
 
 def test_a_failed_job_shows_the_end_of_its_log_and_keeps_what_was_recorded(checkout, tmp_path):

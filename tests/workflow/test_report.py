@@ -15,10 +15,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 from conftest import DEMO
 
 FIGURES = [
-    "eigenvalue against loss",
-    "generalization gap",
+    "generalization gap against leading eigenvalue",
     "leading eigenvalue",
-    "loss and accuracy",
+    "leading eigenvalue against loss",
+    "learning curves",
     "smallest eigenvalue",
 ]
 
@@ -110,7 +110,8 @@ def test_every_figure_is_shown_with_its_caption(browser, report, name):
         ("summary", ["BPTT", "three-factor", "final state", "Equal training loss"]),
         (
             "configuration",
-            ["training.learning_rate", "0.01", "conditions.bptt.iterations", "curvature.tolerance"],
+            ["training.learning_rate", "0.01", "conditions.bptt.iterations"]
+            + ["hessian.0.quantities.0.tolerance"],
         ),
         ("run", ["ms per iteration", "1.12.0", "BPTT, seed 1"]),
     ],

@@ -12,11 +12,12 @@ from docutils.core import publish_parts
 
 from conftest import REPOSITORY
 from lsnn.config import parse_study, read_study, resolve
+from lsnn.outputs import shown_columns
 
 SPIKING = {
     "task": {"name": "store_recall"},
     "network": {"neurons": {"name": "alif", "n_adaptive": 10}},
-    "curvature": "none",
+    "hessian": [],
 }
 
 
@@ -34,20 +35,26 @@ def planned(tmp_path, study):
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
 
 
-def test_a_study_with_curvature(tmp_path):
+def test_a_study_with_a_hessian(tmp_path):
     jobs = planned(tmp_path, {})
     assert (jobs["data"], jobs["train"], jobs["hessian"]) == (1, 10, 10)
     assert not {"trial", "plot_raster"} & set(jobs)
 
 
-def test_a_study_without_curvature_plans_no_hessian_jobs(tmp_path):
-    jobs = planned(tmp_path, {"curvature": "none"})
+def test_an_entry_of_hessian_plans_a_job_a_run(tmp_path):
+    entries = [{}, {"block": "all", "split": "train"}]
+    jobs = planned(tmp_path, {"hessian": entries})
+    assert (jobs["train"], jobs["hessian"], jobs["aggregate"]) == (10, 20, 1)
+
+
+def test_a_study_without_hessian_plans_no_hessian_jobs(tmp_path):
+    jobs = planned(tmp_path, {"hessian": []})
     assert (jobs["data"], jobs["train"], jobs["aggregate"]) == (1, 10, 1)
     assert not {"hessian", "trial", "plot_raster"} & set(jobs)
 
 
 def test_a_task_that_makes_its_own_data_plans_no_data_job(tmp_path):
-    jobs = planned(tmp_path, {"task": {"name": "store_recall"}, "curvature": "none"})
+    jobs = planned(tmp_path, {"task": {"name": "store_recall"}, "hessian": []})
     assert "data" not in jobs and jobs["train"] == 10
 
 
@@ -62,7 +69,7 @@ def test_a_ready_study_is_possible_and_plans_a_training_a_run(tmp_path, path):
     study = read_study(path)
     jobs = planned(tmp_path, yaml.safe_load(path.read_text()))
     assert jobs["train"] == len(study.conditions) * len(study.seeds)
-    assert jobs.get("hessian", 0) == (jobs["train"] if study.curvature else 0)
+    assert jobs.get("hessian", 0) == jobs["train"] * len(study.hessian)
 
 
 def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():
@@ -76,22 +83,31 @@ def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():
 
 
 CAPTIONS = sorted(path.name for path in (REPOSITORY / "workflow/report").glob("*.rst"))
-OF_CURVATURE = {
-    "leading_eigenvalue.rst",
-    "smallest_eigenvalue.rst",
-    "eigenvalue_against_loss.rst",
-    "generalization_gap.rst",
-}
+OF_HESSIAN = {"along_training.rst", "against_loss.rst", "generalization_gap.rst"}
+
+
+def params_of(name, study):
+    """Return the params of the rule that a caption belongs to, as far as captions ask for them."""
+    shown = shown_columns(study)
+    if name == "trajectories.rst":
+        return {"columns": [{"name": column.name, "label": column.axis} for column in shown]}
+    if name == "raster.rst":
+        return {"is_classification": study.task_class.is_classification}
+    told = ("label", "meaning", "threshold")
+    return {
+        "thresholds": sorted({study.threshold_of(name) for name in study.conditions} - {None}),
+        "columns": [{key: getattr(c, key) for key in told} for c in shown if c.figure],
+        "measures": [measure.label for measure in study.task_class.measures],
+    }
 
 
 def caption(name, config):
     """Return a caption of the report, as text, for a configuration; complain of flaws in it."""
     study = parse_study(config)
-    thresholds = {study.threshold_of(name) for name in study.conditions} - {None}
     snakemake = types.SimpleNamespace(
         config=resolve(config),
         wildcards=types.SimpleNamespace(condition=list(study.conditions)[-1]),
-        params={"thresholds": sorted(thresholds)},
+        params=params_of(name, study),
     )
     template = (REPOSITORY / "workflow/report" / name).read_text(encoding="utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
@@ -101,19 +117,19 @@ def caption(name, config):
 
 
 @pytest.mark.parametrize("name", CAPTIONS)
-def test_captions_hold_with_curvature(name):
+def test_captions_hold_with_a_hessian(name):
     text = caption(name, {})
     assert len(text) > 80
     assert "stop" not in text
 
 
-@pytest.mark.parametrize("name", [name for name in CAPTIONS if name not in OF_CURVATURE])
+@pytest.mark.parametrize("name", [name for name in CAPTIONS if name not in OF_HESSIAN])
 @pytest.mark.parametrize(
     "study",
-    [{"curvature": "none"}, SPIKING, {"network": {"neurons": "lif"}, "curvature": "none"}],
+    [{"hessian": []}, SPIKING, {"network": {"neurons": "lif"}, "hessian": []}],
     ids=["rate", "spiking", "lif"],
 )
-def test_captions_of_studies_without_curvature_tell_of_none(name, study):
+def test_captions_of_studies_without_hessian_tell_of_none(name, study):
     text = caption(name, study)
     assert len(text) > 80
     for word in ("lambda", "Hessian", "igenvalue", "Lanczos", "products"):
@@ -121,12 +137,28 @@ def test_captions_of_studies_without_curvature_tell_of_none(name, study):
 
 
 @pytest.mark.parametrize(
-    "name", ["loss_and_accuracy.rst", "leading_eigenvalue.rst", "smallest_eigenvalue.rst"]
+    "stop, words",
+    [
+        ({"measure": "accuracy", "above": 0.95}, "whose validation accuracy is above 0.95"),
+        ({"measure": "loss", "below": 0.2}, "whose validation loss is below 0.2"),
+    ],
 )
-def test_captions_tell_of_runs_that_stop_early(name):
-    text = caption(name, {"training": {"stop_accuracy": 0.95}})
-    assert "validation accuracy exceeds 0.95" in text
+@pytest.mark.parametrize("name", ["learning_curves.rst", "along_training.rst"])
+def test_captions_tell_of_runs_that_stop_early(name, stop, words):
+    text = caption(name, {"training": {"stop": stop}})
+    assert words in text
     assert "counts with its last value in means" in text
+
+
+def test_captions_tell_of_every_column_that_is_shown():
+    study = {"hessian": [{}, {"block": "all", "split": "train"}]}
+    text = caption("trajectories.rst", study)
+    names = ["lambda_max", "all_train_lambda_max", "test_accuracy", "generalization_gap_loss"]
+    for name in names:
+        assert f"``{name}``: " in text
+    text = caption("along_training.rst", study)
+    for words in ("λ_max*: The larger", "λ_min*: Negative values", "λ_max, all, train*: The"):
+        assert words in text
 
 
 SWEEP = {
@@ -151,7 +183,7 @@ def test_captions_name_conditions_by_their_labels():
     assert "that BPTT, learning rate 0.001 trained from seed 1" in caption("raster.rst", SWEEP)
 
 
-@pytest.mark.parametrize("name", ["leading_eigenvalue.rst", "eigenvalue_against_loss.rst"])
+@pytest.mark.parametrize("name", ["along_training.rst", "against_loss.rst"])
 def test_captions_tell_of_one_threshold_or_of_one_a_condition_or_of_none(name):
     assert "2 / learning rate = 200." in caption(name, {})
     assert "of the condition of its colour" in caption(name, SWEEP)

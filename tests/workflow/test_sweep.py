@@ -19,7 +19,7 @@ STUDY = {
     },
     "baseline": "bptt",
     "seeds": 1,
-    "curvature": {"samples": 32},
+    "hessian": [{"samples": 32}],
 }
 
 
@@ -47,7 +47,7 @@ def test_tables_have_the_conditions_with_their_rules_and_learning_rates(results)
         (("three_factor", "three_factor", 0.01), 3),
     ]
     for condition in STUDY["conditions"]:
-        for name in ("learning_curve.csv", "curvature.csv"):
+        for name in ("learning_curve.csv", "hessian/w_rec_validation.csv"):
             table = pd.read_csv(results / f"runs/{condition}/seed_1/{name}")
             assert list(table["condition"]) == 3 * [condition]
     metadata = read_record(results / "metadata.json")

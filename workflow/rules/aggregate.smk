@@ -3,8 +3,9 @@ TRAJECTORIES = f"{RESULTS}/trajectories.csv"
 SUMMARY = f"{RESULTS}/summary.csv"
 METADATA = f"{RESULTS}/metadata.json"
 RESULTS_OF_RUN = ["learning_curve.csv", "training.json"]
-if STUDY.curvature:
-    RESULTS_OF_RUN += ["curvature.csv", "curvature.json"]
+RESULTS_OF_RUN += [
+    f"hessian/{name}.{suffix}" for name in ENTRIES for suffix in ("csv", "json")
+]
 
 
 localrules:
@@ -33,6 +34,10 @@ rule aggregate:
         config=CONFIG,
         study=as_mapping(STUDY),
         runs=subpath(input[0], ancestor=3),
+        columns=[
+            {"name": column.name, "label": column.axis}
+            for column in shown_columns(STUDY)
+        ],
         folder=subpath(output.trajectories, parent=True),
     shell:
         "python scripts/aggregate.py --config {params.config}"

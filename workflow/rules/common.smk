@@ -15,6 +15,8 @@ from lsnn import mnist
 from lsnn.config import as_mapping, parse_study, read_values, resolve
 from lsnn.errors import ConfigError, ResultError
 from lsnn.files import atomic_write, read_record
+from lsnn.outputs import figures_of, shown_columns
+from lsnn.quantities import name_of
 from lsnn.tasks import TASKS
 
 try:
@@ -38,9 +40,7 @@ def refuse_older_results():
             settings = read_record(path).get("settings", {})
         except ResultError:
             continue  # damaged; the job that reads it says so
-        if "condition" not in settings or isinstance(
-            settings["network"]["neurons"], str
-        ):
+        if "stop" not in settings.get("training", {}):
             raise WorkflowError(
                 f"{RESULTS} holds results of an earlier version, of which {path} is one: their "
                 "folders or settings have other names than today. Move the folder away, or "
@@ -71,7 +71,12 @@ GPU = {"gpu": 1} if STUDY.on_gpu else {}
 MEM_MB = 6000 if STUDY.on_gpu or STUDY.spiking else 1500
 
 
+# The entries of `hessian` by name.
+ENTRIES = {name_of(entry): entry for entry in STUDY.hessian}
+
+
 wildcard_constraints:
+    entry="|".join(map(re.escape, ENTRIES)),
     condition="|".join(map(re.escape, STUDY.conditions)),
     seed="|".join(str(seed) for seed in STUDY.seeds),
 

@@ -1,19 +1,10 @@
 # Figures from trajectories.csv alone, and tables for the report.
-FIGURE_NAMES = ["loss_and_accuracy"]
-if STUDY.curvature:
-    FIGURE_NAMES += [
-        "leading_eigenvalue",
-        "smallest_eigenvalue",
-        "eigenvalue_against_loss",
-        "generalization_gap",
-    ]
+FIGURE_KINDS = {figure.name: figure.kind for figure in figures_of(STUDY)}
 # 2 / learning rate of the conditions that have it, for the captions.
 THRESHOLDS = {STUDY.threshold_of(name) for name in STUDY.conditions} - {None}
-if STUDY.sweeps:
-    FIGURE_NAMES.append("learning_rate_sweep")
 FIGURES = expand(
     f"{RESULTS}/figures/{{name}}.{{suffix}}",
-    name=FIGURE_NAMES,
+    name=FIGURE_KINDS,
     suffix=["svg", "pdf", "png"],
 )
 TABLE_NAMES = ["summary", "configuration", "run"]
@@ -32,15 +23,15 @@ rule plot:
         [
             report(
                 f"{RESULTS}/figures/{name}.svg",
-                caption=f"../report/{name}.rst",
+                caption=f"../report/{kind}.rst",
                 category="Figures",
                 labels={"figure": name.replace("_", " ")},
             )
-            for name in FIGURE_NAMES
+            for name, kind in FIGURE_KINDS.items()
         ],
         expand(
             f"{RESULTS}/figures/{{name}}.{{suffix}}",
-            name=FIGURE_NAMES,
+            name=FIGURE_KINDS,
             suffix=["pdf", "png"],
         ),
     log:
@@ -53,6 +44,16 @@ rule plot:
         config=CONFIG,
         conditions=as_mapping(STUDY.conditions),
         thresholds=sorted(THRESHOLDS),
+        columns=[
+            {
+                "label": column.label,
+                "meaning": column.meaning,
+                "threshold": column.threshold,
+            }
+            for column in shown_columns(STUDY)
+            if column.figure
+        ],
+        measures=[measure.label for measure in STUDY.task_class.measures],
         folder=subpath(output[0], parent=True),
     shell:
         "python scripts/plot.py --config {params.config}"

@@ -60,5 +60,6 @@ rule plot_raster:
         "../../envs/workflow.yaml"
     params:
         folder=subpath(output[0], parent=True),
+        is_classification=STUDY.task_class.is_classification,
     shell:
         "python scripts/plot_raster.py --trial {input} --output {params.folder} > {log} 2>&1"

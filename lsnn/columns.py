@@ -1,0 +1,103 @@
+"""Columns of the tables, each declared once.
+
+From a declaration follow the check of what is read, what the summary says of the column, labels,
+units and scales in figures and in the report, and its figure along training.
+"""
+
+from typing import Any, NamedTuple, Tuple
+
+from lsnn.tasks.base import SPLITS
+
+SPLIT_NAMES = {"train": "training", "validation": "validation", "test": "test"}
+
+
+class Column(NamedTuple):
+    """A column of a table: what its cells hold, and how it is told of."""
+
+    name: str
+    kind: str  # "text", "integer", "flag", "number", or "estimate", a number that may be missing
+    label: str = ""  # in figures and tables; of a column that is shown nowhere empty
+    meaning: str = ""  # in the report, a sentence or two
+    unit: str = "1"  # "1": dimensionless
+    scale: str = "linear"  # of an axis: "linear", "log", or "symlog", which shows negative values
+    limits: Tuple[Any, Any] = (None, None)  # of a linear axis
+    # What the summary has of it: "final", at the end of training; "mean", over training; "ratio",
+    # of conditions to the baseline, at equal fraction of training and at equal training loss.
+    summary: Tuple[str, ...] = ()
+    figure: str = ""  # name of its figure along training, if it has one
+    threshold: bool = False  # whether 2 / learning rate is drawn beside it
+
+    @property
+    def axis(self):
+        """Label with unit."""
+        return self.label if self.unit == "1" else "{} ({})".format(self.label, self.unit)
+
+
+RUN_KEYS = (
+    Column("condition", "text"),
+    Column("seed", "integer"),
+    Column("iteration", "integer"),
+)
+FRACTION = Column("fraction", "number", "fraction of training")  # of the condition's iterations
+# What trajectories.csv says of the condition of a row.
+OF_CONDITION = (
+    Column("condition", "text"),
+    Column("learning_rule", "text"),  # its name, without options
+    Column("learning_rate", "number", "learning rate", scale="log"),
+)
+SUMMARY = (
+    Column("quantity", "text"),
+    Column("condition", "text"),  # or "condition / baseline"
+    Column("mean", "estimate"),
+    Column("ci_low", "estimate"),
+    Column("ci_high", "estimate"),
+    Column("n_seeds", "integer"),
+    Column("n_unconverged", "integer"),
+)
+
+
+def of_measure(measure, split):
+    """Return the column of a task's measure on a split."""
+    return Column(
+        "{}_{}".format(split, measure.name),
+        "number",
+        "{} {}".format(SPLIT_NAMES[split], measure.label),
+        unit=measure.unit,
+        scale="log" if measure.limits == (0.0, None) else "linear",
+        limits=measure.limits,
+        summary=("final",),
+    )
+
+
+def of_gap(measure):
+    """Return the column of a measure's difference between training and test examples.
+
+    It is positive where the measure is worse on test examples.
+    """
+    order = ("test", "training") if measure.larger_is_worse else ("training", "test")
+    return Column(
+        "generalization_gap_" + measure.name,
+        "number",
+        "{} \N{MINUS SIGN} {} {}".format(order[0], order[1], measure.label),
+        unit=measure.unit,
+        summary=("final",),
+    )
+
+
+def of_learning_curve(task):
+    """Return the columns of learning_curve.csv for a task."""
+    measures = tuple(of_measure(one, split) for split in SPLITS for one in task.measures)
+    return (
+        RUN_KEYS
+        + (FRACTION,)
+        + measures
+        + (
+            Column("l2_loss", "number", "L2 term of the loss"),
+            Column("mean_activity", "number", "mean activity"),
+        )
+    )
+
+
+def of_gaps(task):
+    """Return the columns of the generalization gaps of a task."""
+    return tuple(of_gap(one) for one in task.measures)

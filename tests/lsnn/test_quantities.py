@@ -1,0 +1,122 @@
+"""Entries of the list ``hessian`` of a configuration: names, columns, and what is found."""
+
+import numpy as np
+import pytest
+
+from lsnn.config import parse_study
+from lsnn.hessian import hessian_of
+from lsnn.options import build
+from lsnn.quantities import QUANTITIES, columns_of, columns_of_table, name_of
+from small import small_network
+
+EXTREMES = [
+    name + suffix
+    for name in ("lambda_max", "lambda_min", "lambda_abs_max")
+    for suffix in ("", "_residual", "_converged")
+]
+
+
+def entry(**values):
+    """Return an entry with its defaults."""
+    return parse_study({"hessian": [values]}).hessian[0]
+
+
+def names(columns):
+    return [column.name for column in columns]
+
+
+def test_an_entry_is_named_by_block_and_split():
+    assert name_of(entry()) == "w_rec_validation"
+    assert name_of(entry(block="all", split="train", samples=10)) == "all_train"
+
+
+def test_columns_of_the_published_operator_keep_their_names():
+    for one in (entry(), entry(samples=10)):
+        assert names(columns_of(one)) == EXTREMES + ["products"]
+        assert columns_of(one) == columns_of_table(one)
+
+
+@pytest.mark.parametrize("values", [{"block": "w_in"}, {"split": "test"}, {"block": "all"}])
+def test_columns_of_another_entry_tell_block_and_split(values):
+    one = entry(**values)
+    assert names(columns_of_table(one)) == EXTREMES + ["products"]  # its own table is its own
+    prefix = name_of(one) + "_"
+    assert names(columns_of(one)) == [prefix + name for name in EXTREMES + ["products"]]
+    for plain, column in zip(columns_of(entry()), columns_of(one)):
+        assert bool(column.label) == bool(plain.label)
+        assert bool(column.figure) == bool(plain.figure)
+        if plain.label:
+            ending = ", {}, {}".format(one["block"], one["split"])
+            assert column.label == plain.label + ending
+        if plain.figure:
+            assert column.figure == prefix + plain.figure
+        same = {"name": "", "label": "", "figure": ""}
+        assert column._replace(**same) == plain._replace(**same)
+
+
+def test_no_two_entries_share_a_column():
+    entries = [entry(block=b, split=s) for b in ("w_rec", "all") for s in ("validation", "train")]
+    columns = [name for one in entries for name in names(columns_of(one))]
+    assert len(set(columns)) == len(columns) == 4 * len(columns_of(entry()))
+
+
+@pytest.fixture
+def hessian():
+    network, weights = small_network()
+    found = hessian_of(network, "w_rec", "validation", 20)
+    found.move_to(weights)
+    return found
+
+
+def test_extremes_are_those_of_the_dense_matrix(hessian):
+    spectrum = np.linalg.eigvalsh([hessian.product(column) for column in np.eye(hessian.size)])
+    extremes = build(QUANTITIES, {"name": "extremes", "tolerance": 1e-3})
+    row = extremes.measure(hessian, 3, {})
+    assert sorted(row) == sorted(EXTREMES)
+    expected = {"lambda_max": spectrum[-1], "lambda_min": spectrum[0]}
+    expected["lambda_abs_max"] = max(spectrum[[0, -1]], key=abs)
+    for name, value in expected.items():
+        assert row[name] == pytest.approx(value, rel=1e-3)
+        assert row[name + "_converged"] is True and 0.0 <= row[name + "_residual"] <= 1e-3
+
+
+def test_extremes_start_from_the_vectors_of_the_checkpoint_before(hessian):
+    extremes = build(QUANTITIES, {"name": "extremes", "tolerance": 1e-3})
+    memory = {}
+    first = extremes.measure(hessian, 3, memory)
+    assert list(memory) == ["start"] and memory["start"].shape == (hessian.size,)
+    # |v + w|^2 = 2 and H(v + w) = max v + min w for orthogonal unit vectors v and w.
+    start = memory["start"].copy()
+    assert start.dot(start) == pytest.approx(2.0, rel=1e-3)
+    image = hessian.product(start)
+    both = first["lambda_max"] + first["lambda_min"]
+    product = first["lambda_max"] * first["lambda_min"]
+    residual = hessian.product(image) - both * image + product * start
+    assert np.linalg.norm(residual) < 1e-2 * np.linalg.norm(hessian.product(image))
+
+    def products_of(memory):
+        before = hessian.products
+        again = extremes.measure(hessian, 3, memory)
+        assert again["lambda_max"] == pytest.approx(first["lambda_max"], rel=1e-3)
+        return hessian.products - before
+
+    anew = products_of({})
+    assert products_of(memory) <= anew
+    assert not np.array_equal(memory["start"], start)
+
+
+def test_extremes_of_one_seed_are_the_same(hessian):
+    extremes = build(QUANTITIES, {"name": "extremes"})
+    memories = [{}, {}]
+    rows = [extremes.measure(hessian, 3, memory) for memory in memories]
+    assert rows[0] == rows[1]
+    assert np.array_equal(memories[0]["start"], memories[1]["start"])
+
+
+def test_extremes_keep_their_start_where_there_is_no_estimate(hessian, monkeypatch):
+    monkeypatch.setattr("lsnn.hessian._arpack", lambda *arguments: [])
+    start = np.ones(hessian.size)
+    memory = {"start": start}
+    row = build(QUANTITIES, {"name": "extremes"}).measure(hessian, 3, memory)
+    assert np.isnan(row["lambda_max"]) and row["lambda_max_converged"] is False
+    assert np.array_equal(memory["start"], start)

@@ -1,0 +1,25 @@
+"""An example of a learning rule with an option."""
+
+from lsnn.backend import tf
+from lsnn.learning_rules.base import LearningRule
+from lsnn.options import number
+
+
+class Damped(LearningRule):
+    """Backpropagation through time whose gradient fades from unit to unit."""
+
+    options = {"kept": number("Part of the gradient that is left behind a synapse.", 0.5, most=1)}
+
+    def __init__(self, kept):
+        self.kept = kept
+
+    @property
+    def label(self):
+        return "damped to {:g}".format(self.kept)
+
+    def recurrent_input(self, z, distance, step):
+        @tf.custom_gradient
+        def damped(z):
+            return tf.identity(z), lambda d: self.kept * d
+
+        return damped(z)

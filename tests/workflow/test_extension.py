@@ -1,0 +1,126 @@
+"""A rule, a task and a quantity of a reader's own: a file and a line each, found everywhere.
+
+They are put into a copy of the project and run by the real `snakemake`.
+"""
+
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+
+from conftest import REPOSITORY, new_checkout
+
+# An example, where it goes, its class, the registry that it is entered in, and its name there.
+EXAMPLES = [
+    ("damped", "learning_rules", "Damped", "LEARNING_RULES", "damped"),
+    ("running_mean", "tasks", "RunningMean", "TASKS", "running_mean"),
+    ("random_curvature", "quantities", "RandomCurvature", "QUANTITIES", "random_curvature"),
+]
+STUDY = {
+    "name": "extended",
+    "task": {"name": "running_mean", "n_steps": 5},
+    "network": {"n_units": 8},
+    "training": {"batch_size": 20},
+    "conditions": {
+        "bptt": {"iterations": 8, "checkpoint_every": 2},
+        "fading": {
+            "learning_rule": {"name": "damped", "kept": 0.25},
+            "iterations": 8,
+            "checkpoint_every": 2,
+        },
+    },
+    "seeds": 2,
+    "hessian": [
+        {"samples": 20, "quantities": ["extremes", "random_curvature"]},
+        {"block": "all", "split": "train", "samples": 30, "quantities": ["random_curvature"]},
+    ],
+}
+
+
+def extend(folder):
+    """Add the examples: a new file each, and a line of the registry."""
+    for module, package, one, registry, name in EXAMPLES:
+        shutil.copy(REPOSITORY / f"tests/workflow/examples/{module}.py", folder / "lsnn" / package)
+        path = folder / "lsnn" / package / "__init__.py"
+        head, opening, tail = path.read_text().partition(f"\n{registry} = {{")
+        line = f"from lsnn.{package}.{module} import {one}\n"
+        path.write_text(f"{head}{line}{opening}{name!r}: {one}, {tail}")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Return the folder of the study's results, with its report."""
+    checkout = new_checkout(tmp_path_factory.mktemp("extended"))
+    extend(checkout.folder)
+    config = checkout.folder / "studies/extended.yaml"
+    config.write_text(yaml.safe_dump(STUDY))
+    done = checkout.snakemake("--cores", "2", "--configfile", config)
+    assert done.returncode == 0, done.stdout
+    report = checkout.folder / "results/extended/report.html"
+    done = checkout.snakemake("--configfile", config, "--report", report)
+    assert done.returncode == 0, done.stdout
+    return checkout.folder / "results/extended"
+
+
+def test_they_stand_in_the_tables(results):
+    table = pd.read_csv(results / "trajectories.csv")
+    assert set(table["learning_rule"]) == {"bptt", "damped"}
+    for column in ("train_loss", "test_loss", "generalization_gap_loss", "random_curvature"):
+        assert table[column].notna().all() and table[column].nunique() > 1
+    assert table["all_train_random_curvature"].nunique() > 1
+    assert not [name for name in table if "accuracy" in name]
+    assert (table["generalization_gap_loss"] == table["test_loss"] - table["train_loss"]).all()
+    first = table[table["iteration"] == 0].groupby("seed")["train_loss"]
+    assert (first.nunique() == 1).all()  # both rules start from the same weights
+    last = table[table["iteration"] == 8].groupby("seed")["train_loss"]
+    assert (last.nunique() == 2).all()
+
+
+def test_they_stand_in_the_summary(results):
+    summary = pd.read_csv(results / "summary.csv").set_index(["quantity", "condition"])
+    for quantity in (
+        "test_loss_final",
+        "random_curvature_mean",
+        "all_train_random_curvature_final",
+    ):
+        for condition in ("bptt", "fading"):
+            assert summary.loc[(quantity, condition), "n_seeds"] == 2
+    assert ("lambda_max_ratio_final", "fading / bptt") in summary.index
+
+
+def texts(path):
+    """Return what is written in an svg; letters are paths, their text stands in comments."""
+    return path.read_text().replace("&lt;", "<")
+
+
+def test_figures_have_their_labels_and_units(results):
+    figures = results / "figures"
+    learning_curves = texts(figures / "learning_curves.svg")
+    for label in ("training", "validation", "test"):
+        assert f"<!-- {label} squared error (mV^2) -->" in learning_curves
+    for label in ("BPTT", "damped to 0.25"):
+        assert f"<!-- {label} -->" in learning_curves
+    label = "random curvature"
+    assert f"<!-- {label} (mV^2) -->" in texts(figures / "random_curvature.svg")
+    other = texts(figures / "all_train_random_curvature.svg")
+    assert f"<!-- {label}, all, train (mV^2) -->" in other
+    gap = texts(figures / "generalization_gap_against_leading_eigenvalue.svg")
+    assert "test \N{MINUS SIGN} training squared error (mV^2)" in gap
+    for path in figures.glob("*.svg"):
+        assert "accuracy" not in texts(path) and "nats" not in texts(path)
+
+
+def test_they_stand_in_the_report(results):
+    page = (results / "report/summary.html").read_text()
+    for text in (
+        "Test squared error (mV^2): final state",
+        "Random curvature (mV^2): mean over training",
+        "Random curvature, all, train (mV^2): final state",
+        "damped to 0.25",
+    ):
+        assert text in page, text
+    configuration = (results / "report/configuration.html").read_text()
+    for text in ("conditions.fading.learning_rule.kept", "Part of the gradient", "Steps of noise."):
+        assert text in configuration, text
+    assert (results / "report.html").stat().st_size > 100000

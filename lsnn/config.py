@@ -391,7 +391,8 @@ def _outdated(values):
         entry = dict(given) if isinstance(given, dict) else {}
         tolerance = {key: entry.pop(key) for key in ("tolerance",) if key in entry}
         blocks = entry.pop("parameters", ["w_rec"])
-        entry["block"] = blocks[0] if len(blocks) == 1 else "all"
+        is_one = isinstance(blocks, list) and len(blocks) == 1
+        entry["block"] = blocks[0] if is_one else "all"  # an entry has one block, or all
         entry["quantities"] = [dict({"name": "extremes"}, **tolerance)]
         hessian = [] if given == "none" else [entry]
         written = yaml.safe_dump({"hessian": hessian}, default_flow_style=None).rstrip()
@@ -418,6 +419,8 @@ def default_label(condition: dict) -> str:
     """Return what a condition is called that has no label: its rule, and what it trains with."""
     parts = [new_rule(condition["learning_rule"]).label]
     for key, value in condition["training"].items():
+        if isinstance(value, dict):
+            value = " ".join(str(part) for pair in value.items() for part in pair)
         value = "{:g}".format(value) if isinstance(value, float) else value
         parts.append("{} {}".format(key.replace("_", " "), value))
     return ", ".join(parts)

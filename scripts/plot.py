@@ -25,6 +25,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.scale import SymmetricalLogScale
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from lsnn.columns import FRACTION, of_gaps, of_measure
@@ -246,7 +247,7 @@ def scale_axis(axes, which, column):
     axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
     axis.set_label_text(axis_label(column))
     if column.scale == "symlog":
-        axes.set_yscale("symlog", linthresh=1)
+        axes.set(**{f"{which}scale": SymmetricalLogScale(axis, linthresh=1)})
     elif column.scale == "log":
         axes.set(**{f"{which}scale": "log"})
         if column.unit != "1":

@@ -767,3 +767,14 @@ def test_conditions_of_one_rule_with_different_options_are_no_sweep(damped):
 def test_the_documentation_is_that_of_the_code():
     with open(DOCUMENTATION, encoding="utf-8") as stream:
         assert stream.read() == documentation()
+
+
+@pytest.mark.parametrize("parameters", [5, [], "w_rec", ["w_rec", "b_out"]])
+def test_an_old_curvature_of_other_than_one_block_is_refused_with_all_of_them(parameters):
+    assert "block: all" in refusal({"curvature": {"parameters": parameters}})
+
+
+def test_a_condition_that_stops_elsewhere_says_so_in_its_label():
+    stop = {"measure": "accuracy", "above": 0.5}
+    study = parse_study({"conditions": {"bptt": {"training": {"stop": stop}}}})
+    assert study.conditions["bptt"].label == "BPTT, stop measure accuracy above 0.5"

@@ -450,3 +450,13 @@ def test_table_without_rows_or_cut_short_is_refused(tmp_path, monkeypatch):
     path.write_text(path.read_text()[:-30])
     with pytest.raises(ResultError, match="damaged: column"):
         run(monkeypatch, path, tmp_path)
+
+
+@pytest.mark.parametrize("which, other", [("x", "y"), ("y", "x")])
+def test_a_column_scales_the_axis_that_it_is_on_and_no_other(which, other):
+    (column,) = [one for one in shown_columns(made_up_study.STUDY) if one.scale == "symlog"]
+    figure, axes = plt.subplots()
+    plot.scale_axis(axes, which, column)
+    scales = {"x": axes.get_xscale(), "y": axes.get_yscale()}
+    assert scales == {which: "symlog", other: "linear"}
+    plt.close(figure)

@@ -12,7 +12,7 @@ from conftest import ENTRY, RUNS, wait_until
 
 
 def processes(name):
-    return [process.pid for process in psutil.process_iter(["name"]) if process.name() == name]
+    return [process.pid for process in psutil.process_iter(["name"]) if process.info["name"] == name]
 
 
 def watch(checkout, slurm):

@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/tested
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: help run demo figures test faults test-slurm lint bench bench-dag
+.PHONY: help run demo figures test test-slow faults test-slurm lint bench bench-dag
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -29,11 +29,26 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 	    echo "figures: $$study/figures"; \
 	done
 
-test: .venv/development data/mnist $(TENSORFLOWS) ## all tests, on both TensorFlows
-	.venv/bin/python -m pytest tests/scripts tests/test_environments.py
-	for python in $(TENSORFLOWS:/tested=/bin/python); do $$python -m pytest tests/lsnn || exit 1; done
-	.venv/bin/python -m pytest tests/workflow
+PARTS = test-workflow test-lsnn-1.12 test-lsnn-2 test-scripts
+
+test: .venv/development data/mnist $(TENSORFLOWS) ## all tests but the slow ones, on both TensorFlows
+	@echo "two parts of the tests at a time; what a part prints comes when it is done"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
 	.venv/bin/python -m pytest tests/faults -m "not long"
+
+.PHONY: $(PARTS)
+test-scripts:
+	.venv/bin/python -m pytest -m "not slow" tests/scripts tests/test_environments.py
+
+test-lsnn-1.12 test-lsnn-2: test-lsnn-%:
+	.environments/tensorflow-$*/bin/python -m pytest -m "not slow" tests/lsnn
+
+test-workflow:
+	.venv/bin/python -m pytest -m "not slow" tests/workflow
+
+test-slow: .venv/development data/mnist $(TENSORFLOWS) ## the slow ones: what rarely breaks
+	.venv/bin/python -m pytest -m slow tests/scripts tests/workflow
+	for python in $(TENSORFLOWS:/tested=/bin/python); do $$python -m pytest -m slow tests/lsnn || exit 1; done
 
 faults: .venv/development data/mnist $(TENSORFLOWS) ## kills, full disks, damage: really inflicted, in up to 20 minutes, as root
 	timeout --kill-after=20 1200 .venv/bin/python -m pytest -v tests/faults

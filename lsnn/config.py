@@ -4,29 +4,19 @@ Meaning, unit, default and bounds of every key are declared here or, for what is
 the class that has the name; ``docs/configuration.md`` lists them all.
 """
 
-import json
+import functools
 from collections import OrderedDict
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import yaml
 
-from lsnn import options
+from lsnn.checks import check, impossible, suggestion
 from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.network import LOSS, NETWORK, LossSettings, NetworkSettings
 from lsnn.neurons import NEURONS
-from lsnn.options import (
-    choice,
-    impossible,
-    integer,
-    list_of,
-    meanings,
-    named,
-    section,
-    suggestion,
-    text,
-)
-from lsnn.quantities import HESSIAN, QUANTITIES, name_of
+from lsnn.options import choice, for_values, integer, list_of, meanings, named, section, text
+from lsnn.quantities import HESSIAN, name_of
 from lsnn.tasks import TASKS
 from lsnn.training import TRAINING, TrainingSettings
 
@@ -66,17 +56,75 @@ CONDITION = section(
     ),
 )
 
-# Keys of earlier versions, and where their values stand now.
-MOVED = {"training." + key: "loss." + key for key in LOSS}
-MOVED.update(
-    {
-        "network." + key: "network.neurons." + key
-        for neurons in NEURONS.values()
-        for key in neurons.options
-    }
+# The options of a study; its conditions have names of their own (:func:`study_schema`).
+STUDY = OrderedDict(
+    name=text(
+        'Name of the study; its results are written to results/<name>. "committed" is taken.',
+        "sequential_mnist",
+        **NAME,
+    ),
+    tensorflow=choice(
+        'TensorFlow that trains and that computes the Hessian: "1.12" is that of the published '
+        'study, "2" the current release; with "-gpu" it computes on an NVIDIA GPU.',
+        ["1.12", "2", "1.12-gpu", "2-gpu"],
+        "1.12",
+    ),
+    data=text(
+        "Folder of the data sets, absolute or relative to the folder that the study runs in, "
+        "without ~; MNIST goes to <data>/mnist.",
+        "data",
+        pattern="^[^~]",
+    ),
+    task=named("What the network learns: " + meanings(TASKS), TASKS, "sequential_mnist"),
+    network=section("The recurrent network.", NETWORK),
+    loss=section("The terms of the loss beside that of the task.", LOSS),
+    training=section("Stochastic gradient descent.", TRAINING),
+    conditions={
+        "type": "object",
+        "description": "What is compared, each under a name that names its folder.",
+        "minProperties": 1,
+        "propertyNames": dict(NAME, type="string"),
+        "additionalProperties": False,
+    },
+    baseline=text("The condition that ratios are taken against; if left out, the first one."),
+    seeds={
+        "description": "Runs of each condition: a count n (seeds 1 to n), or a list of seeds. Runs "
+        "of different conditions with one seed share initial weights and batches.",
+        "unit": "-",
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 10000},
+            {
+                "type": "array",
+                "minItems": 1,
+                "uniqueItems": True,
+                "items": {"type": "integer", "minimum": 0, "maximum": 4294967295},
+            },
+        ],
+        "default": 5,
+    },
+    hessian=list_of(
+        "What is computed of the Hessian of the loss at every checkpoint: entries, each an "
+        "operator and quantities of it. An empty list - nothing, as spiking units need it: their "
+        "pseudo-gradient is the gradient of no loss, so that there is no Hessian.",
+        section("An operator, and quantities of it.", HESSIAN),
+        [{}],
+        least=0,
+    ),
 )
-MOVED.update({"training." + key: "network.rewiring." + key for key in ("l1", "temperature")})
-MOVED["network.connectivity"] = "network.rewiring.connectivity"
+
+# A suite: configuration files of studies, and what holds for all of them in place of their own.
+SUITE = section(
+    "A suite of studies.",
+    OrderedDict(
+        studies=list_of(
+            "Configuration files of studies, as they are named to `--configfile`; all of them run "
+            "as one workflow.",
+            text("A file.", minLength=1),
+            None,
+        ),
+        **{key: dict(STUDY[key], default=None) for key in ("tensorflow", "data", "seeds")},
+    ),
+)
 
 
 class Condition(NamedTuple):
@@ -134,23 +182,17 @@ class Study(NamedTuple):
             return None
         return 2.0 / training.learning_rate
 
-    @property
-    def sweeps(self) -> List[List[str]]:
-        """Groups of conditions that differ in learning rate and length alone.
-
-        Each has at least two learning rates, and of conditions with the same one the first.
-        """
-        groups = OrderedDict()
-        for name, condition in self.conditions.items():
-            training = self.training_of(name)
-            alike = [condition.learning_rule, training._replace(learning_rate=None)]
-            by_rate = groups.setdefault(json.dumps(alike, sort_keys=True), OrderedDict())
-            by_rate.setdefault(training.learning_rate, name)
-        return [list(by_rate.values()) for by_rate in groups.values() if len(by_rate) > 1]
-
     def training_settings(self, condition: str, seed: int) -> dict:
-        """Return all that the result of one training run depends on, as JSON-able values."""
-        of_condition = self.conditions[condition]
+        """Return all that the result of one training run depends on, as JSON-able values.
+
+        Raises:
+            ConfigError: the study has no such run.
+        """
+        of_condition = self._condition(condition)
+        if seed not in self.seeds:
+            raise ConfigError(
+                "seeds: has no run with seed {}; there are: {}".format(seed, list(self.seeds))
+            )
         return as_mapping(
             {
                 "condition": condition,
@@ -166,9 +208,36 @@ class Study(NamedTuple):
             }
         )
 
-    def hessian_settings(self, entry: Dict[str, Any]) -> dict:
-        """Return all that an entry of :attr:`hessian` depends on beside weights, JSON-able."""
-        return dict(self.network_settings(), hessian=as_mapping(entry))
+    @property
+    def entries(self) -> Dict[str, Dict[str, Any]]:
+        """The entries of :attr:`hessian` by name."""
+        return OrderedDict((name_of(entry), entry) for entry in self.hessian)
+
+    def hessian_settings(self, entry: str) -> dict:
+        """Return all that an entry of :attr:`hessian` depends on beside weights, JSON-able.
+
+        Raises:
+            ConfigError: the study has no such entry.
+        """
+        if entry not in self.entries:
+            known = ", ".join(self.entries) or "none"
+            raise ConfigError("hessian: has no entry {}; there are: {}".format(entry, known))
+        return dict(self.network_settings(), hessian=as_mapping(self.entries[entry]))
+
+    def trial_settings(self, condition: str) -> dict:
+        """Return all that a recorded trial depends on beside weights, and the label it gets.
+
+        Raises:
+            ConfigError: the study has no such condition.
+        """
+        label = self._condition(condition).label
+        return dict(self.network_settings(), condition=condition, label=label)
+
+    def _condition(self, name):
+        if name not in self.conditions:
+            known = ", ".join(self.conditions) + suggestion(name, self.conditions)
+            raise ConfigError("conditions: has no {}; there are: {}".format(name, known))
+        return self.conditions[name]
 
     def network_settings(self) -> dict:
         """Return what a network is made of, as JSON-able values."""
@@ -193,6 +262,40 @@ def read_study(path: str) -> Study:
         return parse_study(values)
     except ConfigError as error:
         raise ConfigError("configuration {}:\n{}".format(path, error)) from None
+
+
+def studies_of(values: dict) -> Dict[str, Study]:
+    """Return the studies that a mapping describes, by name: one, or those of a suite.
+
+    Raises:
+        ConfigError: as :func:`read_study`, of all files at once; or two studies have one name.
+    """
+    if not isinstance(values, dict) or "studies" not in values:
+        study = parse_study(values)
+        return {study.name: study}
+    problems, suite = check(SUITE, values)
+    if problems:
+        raise ConfigError(_lines(problems))
+    studies, files, wrong = OrderedDict(), {}, []
+    for path in suite.pop("studies"):
+        try:
+            own = read_values(path)
+            study = parse_study(dict(own, **suite) if isinstance(own, dict) else own)
+            if study.name in studies:
+                other = "a name of its own; {} has it".format(files[study.name])
+                raise ConfigError("name: " + impossible(study.name, other))
+        except ConfigError as error:
+            wrong.append("{}:\n{}".format(path, error))
+        else:
+            studies[study.name], files[study.name] = study, path
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    return studies
+
+
+def _lines(problems):
+    """Return problems by key as text."""
+    return "\n".join(": ".join(line) for line in sorted(problems.items()))
 
 
 def read_values(path: str) -> dict:
@@ -233,23 +336,17 @@ def parse_study(values: dict) -> Study:
         ConfigError: one line for every unknown key and impossible value, with key, value and what
             is allowed.
     """
-    values = resolve(values)
-    seeds = values["seeds"]
-    return Study(
-        name=values["name"],
-        tensorflow=values["tensorflow"],
-        data=values["data"],
-        task=values["task"],
-        network=NetworkSettings(**values["network"]),
-        loss=LossSettings(**values["loss"]),
-        training=TrainingSettings(**values["training"]),
-        conditions={
-            name: Condition(**condition) for name, condition in values["conditions"].items()
-        },
-        baseline=values["baseline"],
-        seeds=tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds),
-        hessian=tuple(values["hessian"]),
-    )
+    values = _resolved(values)
+    seeds, conditions = values["seeds"], values["conditions"]
+    typed = {
+        "network": NetworkSettings(**values["network"]),
+        "loss": LossSettings(**values["loss"]),
+        "training": TrainingSettings(**values["training"]),
+        "conditions": {name: Condition(**one) for name, one in conditions.items()},
+        "seeds": tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds),
+        "hessian": tuple(values["hessian"]),
+    }
+    return Study(**dict(values, **typed))
 
 
 def network_settings(**values) -> NetworkSettings:
@@ -261,97 +358,38 @@ def network_settings(**values) -> NetworkSettings:
     return parse_study({"network": values, "hessian": []}).network
 
 
-def resolve(values: dict) -> dict:
+def _resolved(values):
     """Return the mapping with every default filled in, after checking it as :func:`parse_study`."""
     if not isinstance(values, dict):
         raise ConfigError("the configuration: " + impossible(values, "a mapping"))
+    if "studies" in values:
+        raise ConfigError("studies: a suite, not a study; name the file of one of its studies")
     outdated = _outdated(values)
     if outdated:
         raise ConfigError("\n".join(outdated))
     values = _with_conditions(values)
-    problems, values = options.check(*options.for_values(_schema(values), values))
+    problems, values = check(*for_values(study_schema(values), values))
     for condition in values["conditions"].values():
         if "label" not in condition and "name" in condition["learning_rule"]:
             condition["label"] = default_label(condition)
     values.setdefault("baseline", next(iter(values["conditions"]), None))
     _add_contradictions(problems, values)
     if problems:
-        raise ConfigError("\n".join(": ".join(line) for line in sorted(problems.items())))
+        raise ConfigError(_lines(problems))
     return values
 
 
 def schema_for(values: dict) -> dict:
     """Return the schema of the configuration, with the options of what values name."""
     values = _with_conditions(values)
-    return options.for_values(_schema(values), values)[0]
+    return for_values(study_schema(values), values)[0]
 
 
-def _schema(values):
-    """Return the schema with the conditions that values have."""
+def study_schema(values):
+    """Return the schema of a study with the conditions that values have."""
     conditions = values["conditions"] if isinstance(values["conditions"], dict) else {}
-    return section(
-        "A study of learning rules and curvature.",
-        OrderedDict(
-            name=text(
-                'Name of the study; its results are written to results/<name>. "committed" is '
-                "taken.",
-                "sequential_mnist",
-                **NAME,
-            ),
-            tensorflow=choice(
-                'TensorFlow that trains and that computes the Hessian: "1.12" is that of the '
-                'published study, "2" the current release; with "-gpu" it computes on an NVIDIA '
-                "GPU.",
-                ["1.12", "2", "1.12-gpu", "2-gpu"],
-                "1.12",
-            ),
-            data=text(
-                "Folder of the data sets, relative to the repository or absolute, without ~; MNIST "
-                "goes to <data>/mnist.",
-                "data",
-                pattern="^[^~]",
-            ),
-            task=named("What the network learns: " + meanings(TASKS), TASKS, "sequential_mnist"),
-            network=section("The recurrent network.", NETWORK),
-            loss=section("The terms of the loss beside that of the task.", LOSS),
-            training=section("Stochastic gradient descent.", TRAINING),
-            conditions={
-                "type": "object",
-                "description": "What is compared, each under a name that names its folder.",
-                "minProperties": 1,
-                "propertyNames": dict(NAME, type="string"),
-                "properties": {name: CONDITION for name in conditions},
-                "additionalProperties": False,
-            },
-            baseline=text(
-                "The condition that ratios are taken against; if left out, the first one.",
-            ),
-            seeds={
-                "description": "Runs of each condition: a count n (seeds 1 to n), or a list of "
-                "seeds. Runs of different conditions with one seed share initial weights and "
-                "batches.",
-                "unit": "-",
-                "anyOf": [
-                    {"type": "integer", "minimum": 1, "maximum": 10000},
-                    {
-                        "type": "array",
-                        "minItems": 1,
-                        "uniqueItems": True,
-                        "items": {"type": "integer", "minimum": 0, "maximum": 4294967295},
-                    },
-                ],
-                "default": 5,
-            },
-            hessian=list_of(
-                "What is computed of the Hessian of the loss at every checkpoint: entries, each an "
-                "operator and quantities of it. An empty list - nothing, as spiking units need it: "
-                "their pseudo-gradient is the gradient of no loss, so that there is no Hessian.",
-                section("An operator, and quantities of it.", HESSIAN),
-                [{}],
-                least=0,
-            ),
-        ),
-    )
+    named_ones = dict(STUDY["conditions"], properties={name: CONDITION for name in conditions})
+    return section("A study.", OrderedDict(STUDY, conditions=named_ones))
 
 
 def _with_conditions(values):
@@ -380,38 +418,56 @@ DEFAULT_CONDITIONS = {
 }
 
 
+def _within(path, value):
+    """Return the value in mappings of mappings, under a path of keys."""
+    for key in reversed(path):
+        value = {key: value}
+    return value
+
+
+def _entry_of(curvature):
+    """Return the list ``hessian`` that says what the earlier mapping ``curvature`` said."""
+    if curvature == "none":
+        return []
+    entry = dict(curvature) if isinstance(curvature, dict) else {}
+    extremes = {key: entry.pop(key) for key in ("tolerance",) if key in entry}
+    blocks = entry.pop("parameters", ["w_rec"])
+    is_one = isinstance(blocks, list) and len(blocks) == 1
+    quantities = [dict({"name": "extremes"}, **extremes)]
+    return [dict(entry, block=blocks[0] if is_one else "all", quantities=quantities)]
+
+
+# Keys of earlier versions: what to write instead, given the value.
+MOVED = {
+    "learning_rules": lambda value: {"conditions": value},
+    "curvature": lambda value: {"hessian": _entry_of(value)},
+    "training.stop_accuracy": lambda value: {
+        "training": {"stop": {"measure": "accuracy", "above": value}}
+    },
+}
+for _part, _keys, _inner in [
+    ("training", LOSS, ["loss"]),
+    ("training", ["l1", "temperature"], ["network", "rewiring"]),
+    ("network", ["connectivity"], ["network", "rewiring"]),
+    ("network", [k for one in NEURONS.values() for k in one.options], ["network", "neurons"]),
+]:
+    for _key in _keys:
+        MOVED[_part + "." + _key] = functools.partial(_within, _inner + [_key])
+
+
 def _outdated(values):
     """Return a line for every key of an earlier version, with what to write in its place."""
     lines = []
-    if "learning_rules" in values:
-        conditions = yaml.safe_dump({"conditions": values["learning_rules"]}, sort_keys=False)
-        lines.append("learning_rules: is now called conditions; write\n" + conditions.rstrip())
-    if "curvature" in values:
-        given = values["curvature"]
-        entry = dict(given) if isinstance(given, dict) else {}
-        tolerance = {key: entry.pop(key) for key in ("tolerance",) if key in entry}
-        blocks = entry.pop("parameters", ["w_rec"])
-        is_one = isinstance(blocks, list) and len(blocks) == 1
-        entry["block"] = blocks[0] if is_one else "all"  # an entry has one block, or all
-        entry["quantities"] = [dict({"name": "extremes"}, **tolerance)]
-        hessian = [] if given == "none" else [entry]
-        written = yaml.safe_dump({"hessian": hessian}, default_flow_style=None).rstrip()
-        lines.append("curvature: is now called hessian, a list; write\n" + written)
-    if isinstance(values.get("training"), dict) and "stop_accuracy" in values["training"]:
-        lines.append(
-            "training.stop_accuracy: has moved; write training: {{stop: {{measure: accuracy, "
-            "above: {}}}}}, or nothing in place of 1".format(values["training"]["stop_accuracy"])
-        )
-    for old, new in sorted(MOVED.items()):
-        part, key = old.split(".")
-        if isinstance(values.get(part), dict) and key in values[part]:
-            outer, inner, *last = new.split(".")
-            text = "{}: {}".format((last or [inner])[0], json.dumps(values[part][key], default=str))
-            neurons = values[part].get("neurons", "rate")
-            if inner == "neurons" and isinstance(neurons, str):
-                text = "name: {}, {}".format(neurons, text)
-            write = "{}: {{{}: {{{}}}}}" if last else "{0}: {{{2}}}"
-            lines.append("{}: has moved; write {}".format(old, write.format(outer, inner, text)))
+    for old, write in sorted(MOVED.items()):
+        part, _, key = old.rpartition(".")
+        there = values.get(part) if part else values
+        if isinstance(there, dict) and key in there:
+            new = write(there[key])
+            if "neurons" in new.get("network", {}) and isinstance(there.get("neurons"), str):
+                of_model = dict({"name": there["neurons"]}, **new["network"]["neurons"])
+                new = {"network": {"neurons": of_model}}
+            written = yaml.safe_dump(new, default_flow_style=None, sort_keys=False)
+            lines.append("{}: has moved; write\n{}".format(old, written.rstrip()))
     return lines
 
 
@@ -424,42 +480,6 @@ def default_label(condition: dict) -> str:
         value = "{:g}".format(value) if isinstance(value, float) else value
         parts.append("{} {}".format(key.replace("_", " "), value))
     return ", ".join(parts)
-
-
-def documentation() -> str:
-    """Return ``docs/configuration.md``: every key with its default, unit, bounds and meaning."""
-    lines = [
-        "# Configuration",
-        "",
-        "Generated by `python -m lsnn.config` from the declarations in the code. A key that is "
-        "left out has its default. What has a name and options, such as a task, can be written as "
-        "its name alone; [] stands for the entries of a list.",
-    ]
-    lines += _table("A study", _schema({"conditions": {"NAME": {}}}))
-    kinds = [("Task", TASKS), ("Neurons", NEURONS), ("Learning rule", LEARNING_RULES)]
-    kinds.append(("Quantity", QUANTITIES))
-    for kind, registry in kinds:
-        for name, one in registry.items():
-            if one.options:
-                lines += _table("{} `{}`".format(kind, name), section("", one.options))
-    return "\n".join(lines) + "\n"
-
-
-def _table(title, schema):
-    """Return the lines of a table of the options of a schema."""
-    lines = ["", "## " + title, "", "| key | default | unit | allowed | meaning |"]
-    lines.append("|---|---|---|---|---|")
-    for key, option in options.rows(schema):
-        default = options.default_of(option)
-        cells = (
-            "`{}`".format(key),
-            "" if default is None else "`{}`".format(json.dumps(default)),
-            option["unit"],
-            options.allowed(option),
-            option["description"],
-        )
-        lines.append("| {} |".format(" | ".join(cell.replace("|", "\\|") for cell in cells)))
-    return lines
 
 
 def as_mapping(value):
@@ -492,7 +512,7 @@ def _add_contradictions(problems, values):
     neurons = network["neurons"]
     task = TASKS[values["task"]["name"]]
     options_of_task = {key: value for key, value in values["task"].items() if key != "name"}
-    sizes = task.known_sizes(**options_of_task)
+    sizes = task.outline(**options_of_task).get("sizes", {})
 
     def require_examples(split, key, value):
         what = "at most the {} examples of split {}".format(sizes.get(split), split)
@@ -557,7 +577,3 @@ def _add_contradictions(problems, values):
         quantities = [quantity["name"] for quantity in entry["quantities"]]
         is_once = len(set(quantities)) == len(quantities)
         require(is_once, path + "quantities", quantities, "a list of quantities, each once")
-
-
-if __name__ == "__main__":
-    print(documentation(), end="")

@@ -10,6 +10,8 @@ from lsnn.columns import (
     of_learning_curve,
     of_measure,
 )
+from lsnn.config import as_mapping
+from lsnn.files import canonical_json
 from lsnn.quantities import columns_of
 from lsnn.tasks.base import SPLITS
 
@@ -47,6 +49,19 @@ def compared_columns(study):
     return [column for column in shown_columns(study) if "ratio" in column.summary]
 
 
+def sweeps_of(study):
+    """Return groups of conditions, by name, that differ in learning rate and length alone.
+
+    Each has at least two learning rates, and of conditions with the same one the first.
+    """
+    groups = {}
+    for name, condition in study.conditions.items():
+        training = study.training_of(name)
+        alike = canonical_json([condition.learning_rule, training._replace(learning_rate=None)])
+        groups.setdefault(alike, {}).setdefault(training.learning_rate, name)
+    return [list(by_rate.values()) for by_rate in groups.values() if len(by_rate) > 1]
+
+
 def figures_of(study):
     """Return the :class:`Figure` of everything that is drawn of trajectories.csv, a list."""
     figures = [Figure("learning_curves", "learning_curves")]
@@ -57,6 +72,19 @@ def figures_of(study):
         name = column.figure or column.name
         figures.append(Figure(name + "_against_loss", "against_loss", column))
         figures.append(Figure("generalization_gap_against_" + name, "generalization_gap", column))
-    if study.sweeps:
+    if sweeps_of(study):
         figures.append(Figure("learning_rate_sweep", "learning_rate_sweep"))
     return figures
+
+
+def about_figure(figure, study):
+    """Return what the caption of a :class:`Figure` tells of, as JSON-able values."""
+    # 2 / learning rate, of the conditions that have it.
+    thresholds = {study.threshold_of(name) for name in study.conditions} - {None}
+    return {
+        "kind": figure.kind,
+        "column": figure.column and figure.column._asdict(),
+        "thresholds": sorted(thresholds),
+        "measures": [measure.label for measure in study.task_class.measures],
+        "study": as_mapping(study),
+    }

@@ -1,9 +1,12 @@
 """Put all runs of a study together: trajectories.csv, summary.csv and metadata.json.
 
+Beside them goes config.yaml, the configuration with every default filled in.
+
 Runs of another configuration, and tables that were altered, are refused, never mixed in.
 """
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -14,13 +17,14 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import numpy as np
 import pandas as pd
 import scipy
+import yaml
 
 from lsnn.columns import RUN_KEYS, of_gap, of_learning_curve
-from lsnn.config import as_mapping, read_study
-from lsnn.errors import ResultError, run
-from lsnn.files import differences, read_record, sha256_of_file, write_record
+from lsnn.config import as_mapping, parse_study, read_study
+from lsnn.errors import ConfigError, ResultError, run
+from lsnn.files import atomic_write, differences, read_record, sha256_of_file, write_record
 from lsnn.outputs import trajectories_columns
-from lsnn.quantities import columns_of, columns_of_table, name_of
+from lsnn.quantities import columns_of, columns_of_table
 from study_statistics import summarise
 from tables import read_recorded_table, write_table
 
@@ -64,9 +68,9 @@ def read_run(folder, study, condition, seed):
         "ms_per_iteration": training["ms_per_iteration"],
     }
     records = {}
-    for entry in study.hessian:
-        path = os.path.join(folder, "hessian", name_of(entry) + ".csv")
-        of_entry, records[name_of(entry)] = read_entry(path, study, entry, training)
+    for name, entry in study.entries.items():
+        path = os.path.join(folder, "hessian", name + ".csv")
+        of_entry, records[name] = read_entry(path, study, name, training)
         names = zip(columns_of_table(entry), columns_of(entry), strict=True)
         of_entry = checked(of_entry, path, condition, seed).rename(
             columns={plain.name: column.name for plain, column in names}
@@ -100,7 +104,7 @@ def costs_of_hessian(records, n_checkpoints):
 
 
 def read_entry(path, study, entry, training):
-    """Return the table of an entry of `hessian` of a run, and its record.
+    """Return the table of an entry of `hessian`, by name, of a run, and its record.
 
     Raises:
         ResultError: as :func:`read_run`, or it is not of the checkpoints of ``training``, the
@@ -113,7 +117,8 @@ def read_entry(path, study, entry, training):
             f"{record_path}: not of the checkpoints that training.json tells of; run the job that "
             "writes it again"
         )
-    return read_recorded_table(path, [*RUN_KEYS, *columns_of_table(entry)], record), record
+    columns = [*RUN_KEYS, *columns_of_table(study.entries[entry])]
+    return read_recorded_table(path, columns, record), record
 
 
 def read_result(path, keys, settings):
@@ -200,16 +205,28 @@ def describe(study, runs):
     }
 
 
+def study_of(arguments):
+    """Return the study that the arguments of this program mean."""
+    if arguments.config:
+        return read_study(arguments.config)
+    try:
+        return parse_study(json.loads(arguments.study))
+    except ValueError as error:
+        raise ConfigError(f"--study: not valid JSON: {error}") from None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", required=True, help="configuration of the study")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--config", metavar="FILE", help="configuration of the study (YAML)")
+    source.add_argument("--study", metavar="JSON", help="the same, as the workflow gives it")
     parser.add_argument(
         "--runs", required=True, help="folder with <condition>/seed_<seed>/ for every run"
     )
-    parser.add_argument("--output", required=True, help="folder of the three files")
+    parser.add_argument("--output", required=True, help="folder of the four files")
     arguments = parser.parse_args()
 
-    study = read_study(arguments.config)
+    study = study_of(arguments)
     runs = [
         read_run(os.path.join(arguments.runs, condition, f"seed_{seed}"), study, condition, seed)
         for condition in study.conditions
@@ -217,6 +234,8 @@ def main():
     ]
     trajectories = pd.concat([one.table for one in runs], ignore_index=True)
 
+    with atomic_write(os.path.join(arguments.output, "config.yaml")) as stream:
+        stream.write(yaml.safe_dump(as_mapping(study), sort_keys=False).encode())
     trajectories_file = os.path.join(arguments.output, "trajectories.csv")
     summary_file = os.path.join(arguments.output, "summary.csv")
     write_table(trajectories_file, trajectories, missing="nan")

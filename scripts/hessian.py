@@ -17,10 +17,10 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import job_settings
 from lsnn import backend, checkpoints, provenance
 from lsnn.columns import RUN_KEYS
-from lsnn.config import read_study
-from lsnn.errors import ConfigError, ResultError, run
+from lsnn.errors import ResultError, run
 from lsnn.files import exclusive, remove_temporaries, sha256_of_file, write_record, write_table
 from lsnn.hessian import hessian_of
 from lsnn.network import network_of
@@ -66,25 +66,19 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", required=True, help="configuration of the study (YAML)")
-    parser.add_argument("--entry", required=True, help="of `hessian`, such as w_rec_validation")
     parser.add_argument("--checkpoints", required=True, metavar="FILE", help="checkpoint file")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where results go")
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
-    arguments = parser.parse_args()
-
-    study = read_study(arguments.config)
-    entries = {name_of(entry): entry for entry in study.hessian}
-    if arguments.entry not in entries:
-        raise ConfigError(
-            "configuration {}: hessian: has no entry {}; there are: {}".format(
-                arguments.config, arguments.entry, ", ".join(entries) or "none"
-            )
-        )
-    backend.require(study.tensorflow)
-    settings = study.hessian_settings(entries[arguments.entry])
+    arguments, settings = job_settings.parse(
+        parser,
+        lambda study, entry: study.hessian_settings(entry),
+        ("hessian",),
+        entry=(str, "one of the study's list `hessian`, such as w_rec_validation"),
+    )
+    backend.require(settings["tensorflow"])
+    entry = name_of(settings["hessian"])
     table, record, state, lock = [
-        os.path.join(arguments.output, arguments.entry + suffix)
+        os.path.join(arguments.output, entry + suffix)
         for suffix in (".csv", ".json", "_state.npz", ".lock")
     ]
     with exclusive(lock, log):
@@ -93,7 +87,7 @@ def main():
             log("complete already: {}, {}; delete them to compute anew".format(table, record))
         else:
             files = (arguments.checkpoints, record, state, table)
-            compute_and_write(settings, study.data, arguments.threads, *files)
+            compute_and_write(settings, arguments.data, arguments.threads, *files)
         if os.path.exists(state):
             os.remove(state)
 

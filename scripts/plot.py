@@ -30,10 +30,16 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from lsnn.columns import FRACTION, of_gaps, of_measure
 from lsnn.config import default_label, read_study
-from lsnn.errors import run
+from lsnn.errors import ConfigError, run
 from lsnn.files import atomic_write, read_record
 from lsnn.learning_rules import LEARNING_RULES
-from lsnn.outputs import compared_columns, figures_of, of_hessian, trajectories_columns
+from lsnn.outputs import (
+    compared_columns,
+    figures_of,
+    of_hessian,
+    sweeps_of,
+    trajectories_columns,
+)
 from study_statistics import common_levels, log_values_at_levels, mean_and_interval
 from tables import read_recorded_table, read_table
 
@@ -181,7 +187,7 @@ def plot_learning_rate_sweep(trajectories, study):
     final = trajectories.groupby(["condition", "seed"], sort=False).tail(1)
     for axes, column in zip(panels, columns, strict=True):
         drawn = shown(final, column)
-        for number, names in enumerate(study.sweeps):
+        for number, names in enumerate(sweeps_of(study)):
             rows = drawn[drawn["condition"].isin(names)]
             if rows.empty:
                 continue
@@ -198,7 +204,7 @@ def plot_learning_rate_sweep(trajectories, study):
         Line2D([], [], color=look.colour, linestyle=look.line, marker=look.marker, label=text)
         for look, text in [
             (look_of_sweep(study, number), label_of_sweep(study, names))
-            for number, names in enumerate(study.sweeps)
+            for number, names in enumerate(sweeps_of(study))
         ]
     ]
     values = np.array(sorted(set(thresholds(study)[0].values()), reverse=True))
@@ -216,7 +222,7 @@ def plot_learning_rate_sweep(trajectories, study):
 
 def look_of_sweep(study, number):
     """Return the :class:`Look` of a line of the sweep: the hue of its rule."""
-    rule = study.conditions[study.sweeps[number][0]].learning_rule["name"]
+    rule = study.conditions[sweeps_of(study)[number][0]].learning_rule["name"]
     place = list(LEARNING_RULES).index(rule)
     colour = sns.color_palette("colorblind", len(LEARNING_RULES))[place]
     return Look(colour, LINES[number % len(LINES)], MARKERS[number % len(MARKERS)])
@@ -480,18 +486,27 @@ def main():
     parser.add_argument("--trajectories", required=True, help="trajectories.csv of a study")
     parser.add_argument("--config", required=True, help="configuration of the study")
     parser.add_argument("--output", required=True, help="folder of the figures")
+    parser.add_argument("--figure", help="name of the one that is drawn (default: all)")
     arguments = parser.parse_args()
 
     study = read_study(arguments.config)
+    figures = {figure.name: figure for figure in figures_of(study)}
+    if arguments.figure:
+        if arguments.figure not in figures:
+            raise ConfigError(
+                f"--figure {arguments.figure}: study {study.name} has no such figure; it has: "
+                f"{', '.join(figures)}"
+            )
+        figures = {arguments.figure: figures[arguments.figure]}
     trajectories = read_trajectories(arguments.trajectories, study)
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
-    for one in figures_of(study):
+    for name, one in figures.items():
         figure = draw(one, trajectories, study)
         if figure is None:
-            print(f"no figure {one.name}: {arguments.trajectories} lacks its columns")
+            print(f"no figure {name}: {arguments.trajectories} lacks its columns")
             continue
-        save(figure, arguments.output, one.name)
+        save(figure, arguments.output, name)
         plt.close(figure)
 
 

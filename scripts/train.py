@@ -14,10 +14,10 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import job_settings
 from lsnn import backend, checkpoints, provenance
 from lsnn.columns import of_learning_curve
-from lsnn.config import read_study
-from lsnn.errors import ConfigError, run
+from lsnn.errors import run
 from lsnn.files import exclusive, remove_temporaries, write_record, write_table
 from lsnn.network import network_of
 from lsnn.training import train
@@ -32,25 +32,17 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", required=True, help="configuration of the study (YAML)")
-    parser.add_argument("--condition", required=True, help="one of the study's conditions")
-    parser.add_argument("--seed", required=True, type=int, help="one of the study's seeds")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where results go")
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
-    arguments = parser.parse_args()
-
-    study = read_study(arguments.config)
-    condition, seed = arguments.condition, arguments.seed
-    if condition not in study.conditions or seed not in study.seeds:
-        raise ConfigError(
-            "configuration {}: has no run of condition {} with seed {}; conditions: {}; seeds: "
-            "{}".format(
-                arguments.config, condition, seed, ", ".join(study.conditions), list(study.seeds)
-            )
-        )
-    backend.require(study.tensorflow)
-    settings = study.training_settings(condition, seed)
-    network = network_of(settings, study.data, seed)
+    arguments, settings = job_settings.parse(
+        parser,
+        lambda study, condition, seed: study.training_settings(condition, seed),
+        ("condition", "seed", "learning_rule", "iterations", "checkpoint_every", "training"),
+        condition=(str, "one of the study's conditions"),
+        seed=(int, "one of the study's seeds"),
+    )
+    backend.require(settings["tensorflow"])
+    network = network_of(settings, arguments.data, settings["seed"])
     record, state, *files = [
         os.path.join(arguments.output, name)
         for name in ("training.json", "training_state.npz", "checkpoints.npz", "learning_curve.csv")

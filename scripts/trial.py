@@ -22,10 +22,11 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import numpy as np
 
+import job_settings
 from lsnn import backend, checkpoints, provenance
-from lsnn.config import as_mapping, read_study
-from lsnn.errors import ConfigError, run
+from lsnn.errors import ConfigError, ResultError, run
 from lsnn.network import network_of, recorded
+from lsnn.neurons import NEURONS
 
 SPLIT, EXAMPLE = "test", 0
 
@@ -46,21 +47,28 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", required=True, help="configuration of the study (YAML)")
     parser.add_argument("--checkpoints", required=True, metavar="FILE", help="checkpoint file")
     parser.add_argument("--output", required=True, metavar="FILE", help="file to write (npz)")
-    arguments = parser.parse_args()
-
-    study = read_study(arguments.config)
-    if not study.spiking:
+    arguments, settings = job_settings.parse(
+        parser,
+        lambda study, condition: study.trial_settings(condition),
+        ("condition", "label"),
+        condition=(str, "that of the checkpoint file"),
+    )
+    neurons = settings["network"]["neurons"]["name"]
+    if not NEURONS[neurons].spiking:
         raise ConfigError(
-            "configuration {}: network.neurons: {} units do not spike; there is nothing to "
-            "record".format(arguments.config, study.network.neurons["name"])
+            "network.neurons: {} units do not spike; there is nothing to record".format(neurons)
         )
-    backend.require(study.tensorflow)
-    settings = study.network_settings()
+    backend.require(settings["tensorflow"])
     arrays, condition, seed = checkpoints.read_run(arguments.checkpoints, settings)
-    network = network_of(settings, study.data, seed)
+    if condition != settings["condition"]:
+        raise ResultError(
+            "{}: of condition {}, not of {}".format(
+                arguments.checkpoints, condition, settings["condition"]
+            )
+        )
+    network = network_of(settings, arguments.data, seed)
     checkpoints.check_shapes(arguments.checkpoints, arrays, network.shapes)
 
     task = network.task
@@ -70,12 +78,12 @@ def main():
     target, prediction = answers(task, outputs, targets)
     metadata = {
         "condition": condition,
-        "label": study.conditions[condition].label,
+        "label": settings["label"],
         "seed": seed,
         "iteration": int(arrays["iteration"][-1]),
         "checkpoints": provenance.describe_file(arguments.checkpoints),
-        "task": study.task,
-        "network": as_mapping(study.network),
+        "task": settings["task"],
+        "network": settings["network"],
         "example": {"split": SPLIT, "index": EXAMPLE},
         "n_windows": task.n_windows,
         "window_steps": task.window_steps,

@@ -3,7 +3,8 @@
 To add one, write a module here with a class like :class:`lsnn.quantities.extremes.Extremes`, and
 enter it in :data:`QUANTITIES`. Its ``options`` (:mod:`lsnn.options`) are the keyword arguments that
 it is made with; from its ``columns`` (:class:`lsnn.columns.Column`) follow tables, summary, figures
-and report.
+and report, and from ``products``, about how many Hessian-vector products it takes at a checkpoint,
+if it says so, the time that a dry run tells.
 """
 
 from collections import OrderedDict

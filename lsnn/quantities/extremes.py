@@ -26,6 +26,7 @@ class Extremes(object):
             most=0.1,
         )
     }
+    products = 45  # Hessian-vector products a checkpoint, about
     columns = (
         _columns(
             "lambda_max",

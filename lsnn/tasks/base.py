@@ -54,8 +54,12 @@ class Task(object):
         return self.sizes
 
     @classmethod
-    def known_sizes(cls, **options):
-        """Return the examples of each split, as far as options tell before data are read."""
+    def outline(cls, **options):
+        """Return what options tell before data are read, by name, each if it is known.
+
+        That is n_steps, n_in, n_out, sizes and evaluation_sizes: what is asked of examples is
+        checked against them, and the time of a run is estimated from them.
+        """
         return {}
 
     def placeholders(self):

@@ -78,11 +78,19 @@ class PixelwiseMnist(SequentialMnist):
         self.repeat = repeat
         self.downsample = downsample
         self.test_noise = test_noise
-        self.n_in = n_inputs if encoding == "threshold" else 2
+        outline = self.outline(encoding, n_inputs, repeat, downsample)
+        self.n_steps, self.n_in = outline["n_steps"], outline["n_in"]
         self.n_pixels = (28 // downsample) ** 2
-        self.n_steps = self.n_pixels * repeat + self.cue_steps
         # In float32, as pixels are, so that a pixel that equals a threshold is seen to do so.
         self.thresholds = np.linspace(0.0, 1.0, n_inputs // 2).astype(np.float32)
+
+    @classmethod
+    def outline(cls, encoding, n_inputs, repeat, downsample, test_noise=0.0):
+        return dict(
+            super(PixelwiseMnist, cls).outline(),
+            n_steps=(28 // downsample) ** 2 * repeat + cls.cue_steps,
+            n_in=n_inputs if encoding == "threshold" else 2,
+        )
 
     def placeholders(self):
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (batch)."""

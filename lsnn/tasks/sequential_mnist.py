@@ -45,8 +45,9 @@ class SequentialMnist(FiniteTask):
         }
 
     @classmethod
-    def known_sizes(cls, **options):
-        return cls.sizes
+    def outline(cls, **options):
+        names = ("n_steps", "n_in", "n_out", "sizes", "evaluation_sizes")
+        return {name: getattr(cls, name) for name in names}
 
     def placeholders(self):
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (batch)."""

@@ -92,13 +92,19 @@ class StoreRecall(Task):
         self.input_rate = input_rate
         self.n_windows = n_symbols
         self.window_steps = symbol_steps
-        self.n_steps = n_symbols * symbol_steps
-        self.n_in = N_GROUPS * group_size
+        outline = self.outline(n_symbols, symbol_steps, group_size)
+        self.n_steps, self.n_in = outline["n_steps"], outline["n_in"]
         self._cue_probabilities = cue_probabilities(n_symbols, cue_probability)
 
     @classmethod
-    def known_sizes(cls, **options):
-        return cls.sizes
+    def outline(cls, n_symbols, symbol_steps, group_size, **others):
+        return {
+            "n_steps": n_symbols * symbol_steps,
+            "n_in": N_GROUPS * group_size,
+            "n_out": cls.n_out,
+            "sizes": cls.sizes,
+            "evaluation_sizes": cls.evaluation_sizes,
+        }
 
     def placeholders(self):
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (n_symbols, batch)."""

@@ -25,7 +25,7 @@ FLIPS, TRUNCATIONS = 200, 50
 
 STUDY = parse_study({"network": {"n_units": 5}, "conditions": {"bptt": {"iterations": 500}}})
 SETTINGS = STUDY.training_settings("bptt", 1)
-MADE_FROM = {"settings": STUDY.hessian_settings(STUDY.hessian[0]), "checkpoints": "c0ffee"}
+MADE_FROM = {"settings": STUDY.hessian_settings("w_rec_validation"), "checkpoints": "c0ffee"}
 LEARNING_CURVE = training.learning_curve_of(STUDY.task_class)
 NETWORK = Network(STUDY.network, STUDY.loss, SimpleNamespace(n_in=28, n_out=10))
 

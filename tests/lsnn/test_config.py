@@ -1,17 +1,19 @@
 """Configurations that are refused, each with one line: key, value, and what is allowed."""
 
+import json
 import os
+import re
 
 import pytest
 import yaml
 
-from lsnn.config import documentation, parse_study, read_study
+from lsnn.config import parse_study, read_study, studies_of
 from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.learning_rules.base import LearningRule
 from lsnn.options import number
+from lsnn.outputs import sweeps_of
 
-DOCUMENTATION = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "configuration.md")
 NAN, INF = float("nan"), float("inf")
 
 
@@ -59,8 +61,8 @@ WRONG_VALUES = [
     ("network.neurons.tau_m", 0, "a number > 0"),
     ("network.neurons.tau_m", "10 ms", "a number > 0"),
     ("network.tau_out", -1.0, "a number > 0"),
-    ("network.tau_out", NAN, "a finite number"),
-    ("network.neurons.threshold", INF, "a finite number"),
+    ("network.tau_out", NAN, "a number "),
+    ("network.neurons.threshold", INF, "a number "),
     ("network.neurons.tau_adaptation", None, "a number > 0"),
     ("network.neurons.beta", -0.1, "a number >= 0"),
     ("network.rewiring", 0.5, "a mapping"),
@@ -72,7 +74,7 @@ WRONG_VALUES = [
     ("training.learning_rate", 0, "a number > 0"),
     ("training.learning_rate", "1e-3", "1.0e-3"),
     ("training.learning_rate", [0.01, 0.02], "a number > 0"),
-    ("training.learning_rate", NAN, "a finite number"),
+    ("training.learning_rate", NAN, "a number "),
     ("training.batch_size", 0, "a whole number >= 1"),
     ("training.batch_size", 60000, "at most the 55000 examples of split train"),
     ("loss.l2", -0.01, "a number >= 0"),
@@ -84,8 +86,8 @@ WRONG_VALUES = [
     ("training.stop", 0.95, "a mapping"),
     ("training.stop.measure", 3, "a text"),
     ("training.stop", {"measure": "accuracy", "above": "0.95"}, "a number >= -1000000"),
-    ("training.stop", {"measure": "accuracy", "above": NAN}, "a finite number"),
-    ("training.stop", {"measure": "loss", "below": INF}, "a finite number"),
+    ("training.stop", {"measure": "accuracy", "above": NAN}, "a number "),
+    ("training.stop", {"measure": "loss", "below": INF}, "a number "),
     ("training.stop", {"measure": "acuracy", "above": 0.95}, "of the task: loss, accuracy"),
     ("training.stop", {"above": 0.95}, "a measure of the task: loss, accuracy"),
     ("training.stop", {"measure": "accuracy"}, "above: VALUE}, or below in place of above"),
@@ -105,7 +107,7 @@ WRONG_VALUES = [
     ("conditions.bptt.iterations", 0, "a whole number >= 1"),
     ("conditions.bptt.checkpoint_every", 300, "a divisor of iterations = 10000"),
     ("conditions.bptt.training.learning_rate", 0, "a number > 0"),
-    ("conditions.bptt.training.learning_rate", NAN, "a finite number"),
+    ("conditions.bptt.training.learning_rate", NAN, "a number "),
     ("conditions.bptt.training.batch_size", 60000, "at most the 55000 examples of split train"),
     ("conditions.bptt.training.stop", {"measure": "loss"}, "below in place of above"),
     ("conditions.bptt.label", "", "a text of a length >= 1"),
@@ -159,7 +161,7 @@ WRONG_OPTIONS = [
     ("pixelwise_mnist", "repeat", 0, "a whole number >= 1"),
     ("pixelwise_mnist", "downsample", 4, "one of 1, 2"),
     ("pixelwise_mnist", "test_noise", -0.2, "a number >= 0"),
-    ("pixelwise_mnist", "test_noise", NAN, "a finite number"),
+    ("pixelwise_mnist", "test_noise", NAN, "a number "),
     ("store_recall", "n_symbols", 2, "a whole number >= 3"),
     ("store_recall", "symbol_steps", 0, "a whole number >= 1"),
     ("store_recall", "group_size", 2.5, "a whole number >= 1"),
@@ -320,8 +322,9 @@ def test_entries_of_the_hessian_have_their_defaults():
     )
     of_network = study.network_settings()
     assert sorted(of_network) == ["loss", "network", "task", "tensorflow"]
-    for entry in study.hessian:
-        assert study.hessian_settings(entry) == dict(of_network, hessian=entry)
+    assert list(study.entries) == ["w_rec_test", "all_validation", "w_rec_validation"]
+    for name, entry in study.entries.items():
+        assert study.hessian_settings(name) == dict(of_network, hessian=entry)
 
 
 def test_an_unknown_option_of_a_quantity_is_refused():
@@ -573,10 +576,10 @@ def test_the_threshold_is_that_of_gradient_descent_at_one_learning_rate():
 
 
 def test_a_sweep_is_of_conditions_that_differ_in_learning_rate_and_length_alone():
-    assert parse_study(SWEEP).sweeps == [["bptt", "slow"], ["local", "local_fast"]]
-    assert parse_study({}).sweeps == []
+    assert sweeps_of(parse_study(SWEEP)) == [["bptt", "slow"], ["local", "local_fast"]]
+    assert sweeps_of(parse_study({})) == []
     longer = {"learning_rule": "bptt", "iterations": 20000, "label": "BPTT, longer"}
-    assert parse_study({"conditions": {"bptt": {}, "longer": longer}}).sweeps == []
+    assert sweeps_of(parse_study({"conditions": {"bptt": {}, "longer": longer}})) == []
 
 
 def test_the_baseline_is_the_first_condition_unless_it_is_named():
@@ -621,38 +624,40 @@ def test_a_misspelt_rule_and_all_other_problems_come_in_one_answer():
 def test_keys_of_earlier_versions_are_refused_with_the_new_spelling():
     rules = {"bptt": {"iterations": 20, "checkpoint_every": 5}}
     training = {"rate_cost": 0.1, "l2": 0, "target_rate": 5, "learning_rate": 0.02}
-    lines = refusal({"learning_rules": rules, "training": training}).splitlines()
-    assert lines[0] == "learning_rules: is now called conditions; write"
-    assert lines[-3:] == [
-        "training.l2: has moved; write loss: {l2: 0}",
-        "training.rate_cost: has moved; write loss: {rate_cost: 0.1}",
-        "training.target_rate: has moved; write loss: {target_rate: 5}",
+    message = refusal({"learning_rules": rules, "training": training})
+    written = {"conditions": rules}, {"loss": {"l2": 0}}, {"loss": {"rate_cost": 0.1}}
+    parts = re.split(r"^(\S+): has moved; write\n", message, flags=re.M)[1:]
+    assert parts[::2] == [
+        "learning_rules",
+        "training.l2",
+        "training.rate_cost",
+        "training.target_rate",
     ]
     # What is to be written is a configuration.
-    written = parse_study(yaml.safe_load("\n".join(lines[1:-3])))
-    assert written.conditions["bptt"][2:4] == (20, 5) and list(written.conditions) == ["bptt"]
-    written = yaml.safe_load(lines[-2].partition("write ")[2])
-    assert parse_study(written).loss.rate_cost == 0.1
+    assert [yaml.safe_load(text) for text in parts[1::2]] == [
+        *written,
+        {"loss": {"target_rate": 5}},
+    ]
 
 
 @pytest.mark.parametrize(
     "old, value, written",
     [
-        ("network.tau_m", 20, "network: {neurons: {name: alif, tau_m: 20}}"),
-        ("network.threshold", 0.02, "network: {neurons: {name: alif, threshold: 0.02}}"),
-        ("network.n_adaptive", 60, "network: {neurons: {name: alif, n_adaptive: 60}}"),
+        ("network.tau_m", 20, "network:\n  neurons: {name: alif, tau_m: 20}"),
+        ("network.threshold", 0.02, "network:\n  neurons: {name: alif, threshold: 0.02}"),
+        ("network.n_adaptive", 60, "network:\n  neurons: {name: alif, n_adaptive: 60}"),
         (
             "network.tau_adaptation",
             700.0,
-            "network: {neurons: {name: alif, tau_adaptation: 700.0}}",
+            "network:\n  neurons: {name: alif, tau_adaptation: 700.0}",
         ),
-        ("network.beta", 1.7, "network: {neurons: {name: alif, beta: 1.7}}"),
-        ("network.refractory_steps", 2, "network: {neurons: {name: alif, refractory_steps: 2}}"),
-        ("network.dampening", 0.4, "network: {neurons: {name: alif, dampening: 0.4}}"),
-        ("network.input_noise", 0.1, "network: {neurons: {name: alif, input_noise: 0.1}}"),
-        ("network.connectivity", 0.12, "network: {rewiring: {connectivity: 0.12}}"),
-        ("training.l1", 0.01, "network: {rewiring: {l1: 0.01}}"),
-        ("training.temperature", 0.5, "network: {rewiring: {temperature: 0.5}}"),
+        ("network.beta", 1.7, "network:\n  neurons: {name: alif, beta: 1.7}"),
+        ("network.refractory_steps", 2, "network:\n  neurons: {name: alif, refractory_steps: 2}"),
+        ("network.dampening", 0.4, "network:\n  neurons: {name: alif, dampening: 0.4}"),
+        ("network.input_noise", 0.1, "network:\n  neurons: {name: alif, input_noise: 0.1}"),
+        ("network.connectivity", 0.12, "network:\n  rewiring: {connectivity: 0.12}"),
+        ("training.l1", 0.01, "network:\n  rewiring: {l1: 0.01}"),
+        ("training.temperature", 0.5, "network:\n  rewiring: {temperature: 0.5}"),
     ],
 )
 def test_a_key_that_has_moved_into_another_is_refused_with_the_new_spelling(old, value, written):
@@ -662,7 +667,7 @@ def test_a_key_that_has_moved_into_another_is_refused_with_the_new_spelling(old,
         if old.startswith("network.") and "neurons" in written:
             values["network"]["neurons"] = "alif"
         message = refusal(values)
-        assert message == "{}: has moved; write {}".format(old, written)
+        assert message == "{}: has moved; write\n{}".format(old, written)
     # What is to be written is part of a configuration, in which it has its effect.
     ((part, found),) = yaml.safe_load(written)["network"].items()
     network = {"neurons": {"name": "alif"}, "rewiring": {"connectivity": 0.5}}
@@ -673,19 +678,22 @@ def test_a_key_that_has_moved_into_another_is_refused_with_the_new_spelling(old,
 
 
 def test_all_keys_that_have_moved_are_told_at_once():
-    lines = refusal(
+    message = refusal(
         {
             "network": {"neurons": "alif", "n_adaptive": 3, "tau_m": 20, "connectivity": 0.1},
             "training": {"l2": 0, "l1": 0.1},
         }
-    ).splitlines()
-    assert lines == [
-        "network.connectivity: has moved; write network: {rewiring: {connectivity: 0.1}}",
-        "network.n_adaptive: has moved; write network: {neurons: {name: alif, n_adaptive: 3}}",
-        "network.tau_m: has moved; write network: {neurons: {name: alif, tau_m: 20}}",
-        "training.l1: has moved; write network: {rewiring: {l1: 0.1}}",
-        "training.l2: has moved; write loss: {l2: 0}",
-    ]
+    )
+    assert message == "\n".join(
+        [
+            "network.connectivity: has moved; write\nnetwork:\n  rewiring: {connectivity: 0.1}",
+            "network.n_adaptive: has moved; write\n"
+            "network:\n  neurons: {name: alif, n_adaptive: 3}",
+            "network.tau_m: has moved; write\nnetwork:\n  neurons: {name: alif, tau_m: 20}",
+            "training.l1: has moved; write\nnetwork:\n  rewiring: {l1: 0.1}",
+            "training.l2: has moved; write\nloss: {l2: 0}",
+        ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -760,13 +768,37 @@ def test_conditions_of_one_rule_with_different_options_are_no_sweep(damped):
         "weak": {"learning_rule": {"name": "damped", "gain": 0.1}},
         "strong": {"learning_rule": {"name": "damped", "gain": 0.9}},
     }
-    assert parse_study({"conditions": conditions}).sweeps == []
-    assert "| `gain` | `0.5` | 1 | a number >= 0 and <= 1 | What it does. |" in documentation()
+    assert sweeps_of(parse_study({"conditions": conditions})) == []
 
 
-def test_the_documentation_is_that_of_the_code():
-    with open(DOCUMENTATION, encoding="utf-8") as stream:
-        assert stream.read() == documentation()
+@pytest.mark.parametrize(
+    "values, written",
+    [
+        ({"curvature": "none"}, {"hessian": []}),
+        (
+            {"curvature": {"tolerance": 0.01, "parameters": ["w_in"], "samples": 64}},
+            {
+                "hessian": [
+                    {
+                        "samples": 64,
+                        "block": "w_in",
+                        "quantities": [{"name": "extremes", "tolerance": 0.01}],
+                    }
+                ]
+            },
+        ),
+        (
+            {"training": {"stop_accuracy": 0.9}},
+            {"training": {"stop": {"measure": "accuracy", "above": 0.9}}},
+        ),
+    ],
+)
+def test_what_is_said_in_another_way_today_is_refused_with_it(values, written):
+    message = refusal(values)
+    key, _, text = message.partition(": has moved; write\n")
+    assert key in ("curvature", "training.stop_accuracy")
+    assert yaml.safe_load(text) == written
+    parse_study(written)
 
 
 @pytest.mark.parametrize("parameters", [5, [], "w_rec", ["w_rec", "b_out"]])
@@ -778,3 +810,86 @@ def test_a_condition_that_stops_elsewhere_says_so_in_its_label():
     stop = {"measure": "accuracy", "above": 0.5}
     study = parse_study({"conditions": {"bptt": {"training": {"stop": stop}}}})
     assert study.conditions["bptt"].label == "BPTT, stop measure accuracy above 0.5"
+
+
+def test_what_a_study_does_not_have_is_refused_with_what_it_has():
+    study = parse_study({"seeds": [1, 3]})
+    for ask, message in [
+        (
+            lambda: study.training_settings("btpt", 1),
+            "has no btpt; there are: bptt, three_factor (",
+        ),
+        (lambda: study.training_settings("bptt", 2), "seeds: has no run with seed 2; there are: "),
+        (lambda: study.trial_settings("x"), "conditions: has no x; there are: bptt, three_factor"),
+        (lambda: study.hessian_settings("all_test"), "hessian: has no entry all_test; there are: "),
+    ]:
+        with pytest.raises(ConfigError) as error:
+            ask()
+        assert message in str(error.value)
+
+
+def write_files(folder, **studies):
+    """Write configuration files into a folder; return their paths."""
+    paths = []
+    for name, values in studies.items():
+        paths.append(str(folder.join(name + ".yaml")))
+        folder.join(name + ".yaml").write(json.dumps(values))
+    return paths
+
+
+def test_a_study_is_a_suite_of_one():
+    assert studies_of({"seeds": 2}) == {"sequential_mnist": parse_study({"seeds": 2})}
+
+
+def test_a_suite_has_the_studies_of_its_files_with_what_it_says_for_all(tmpdir):
+    a, b = {"name": "a", "seeds": 3}, {"name": "b", "loss": {"l2": 0.5}}
+    files = write_files(tmpdir, a=a, b=b)
+    suite = studies_of({"studies": files})
+    assert list(suite.items()) == [("a", parse_study(a)), ("b", parse_study(b))]
+    suite = studies_of({"studies": files, "tensorflow": "2", "seeds": 2})
+    assert suite["a"] == parse_study(dict(a, tensorflow="2", seeds=2))
+    assert suite["b"] == parse_study(dict(b, tensorflow="2", seeds=2))
+
+
+@pytest.mark.parametrize(
+    "values, messages",
+    [
+        ({"studies": []}, ["studies: [] is not possible; allowed: a list of at least one"]),
+        ({"studies": "a.yaml"}, ['studies: "a.yaml" is not possible']),
+        ({"studies": ["nowhere.yaml"]}, ["configuration nowhere.yaml: cannot be read"]),
+        ({"studies": ["{4}"]}, ["{4}:\nthe configuration: [1] is not possible; allowed: a map"]),
+        ({"studies": ["{0}"], "sedes": 1}, ["sedes: unknown key (did you mean seeds?)"]),
+        ({"studies": ["{0}"], "conditions": {}}, ["conditions: unknown key; allowed: data, seeds"]),
+        ({"studies": ["{0}"], "seeds": 0}, ["seeds: 0 is not possible"]),
+        (
+            {"studies": ["{0}", "{1}"]},
+            ['name: "a" is not possible; allowed: a name of its own; {0}'],
+        ),
+        (
+            {"studies": ["{2}", "{0}", "{3}"]},
+            ["{2}:\nloss.l2: -1 is not possible", "{3}:\nstudies: a suite, not a study"],
+        ),
+    ],
+)
+def test_an_impossible_suite_is_refused_with_all_that_is_wrong(tmpdir, values, messages):
+    files = write_files(
+        tmpdir,
+        a={"name": "a"},
+        same={"name": "a", "seeds": 2},
+        wrong={"name": "w", "loss": {"l2": -1}},
+        nested={"studies": ["x.yaml"]},
+        values=[1],
+    )
+    if isinstance(values["studies"], list):
+        values = dict(values, studies=[one.format(*files) for one in values["studies"]])
+    with pytest.raises(ConfigError) as error:
+        studies_of(values)
+    for message in messages:
+        assert message.format(*files) in str(error.value)
+
+
+def test_a_suite_is_no_study(tmpdir):
+    (path,) = write_files(tmpdir, suite={"studies": ["a.yaml"]})
+    with pytest.raises(ConfigError) as error:
+        read_study(path)
+    assert "studies: a suite, not a study" in str(error.value)

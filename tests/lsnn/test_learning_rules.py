@@ -112,8 +112,11 @@ def new_network(name):
     return small_network(name) if name in NETWORKS else small_spiking_network(name)
 
 
-@pytest.mark.parametrize("in_loop", [False, True])
-@pytest.mark.parametrize("name", sorted(NETWORKS) + sorted(SPIKING_NETWORKS))
+@pytest.mark.parametrize(
+    "name, in_loop",
+    [(name, False) for name in sorted(NETWORKS) + sorted(SPIKING_NETWORKS)]
+    + [("adaptive", True), ("all", True)],
+)
 def test_no_rule_changes_a_forward_value(name, in_loop, monkeypatch):
     monkeypatch.setattr("lsnn.network.MOST_UNROLLED_STEPS", 0 if in_loop else 100)
     network, weights = new_network(name)

@@ -73,7 +73,7 @@ def test_logits(published, network, examples, scale):
     assert relative_error(found, published["paper/{}/bptt/logits".format(scale)]) < 1e-5
 
 
-@pytest.mark.parametrize("scale", [1, 0.5])
+@pytest.mark.parametrize("scale", [1, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_hessian(published, network, examples, scale):
     hessian = Hessian(network, *examples)
     hessian.move_to(published_weights(scale))

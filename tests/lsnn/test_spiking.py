@@ -111,9 +111,15 @@ def trainer_and_feed(network, weights, rule, n_examples=6):
     return trainer, {trainer.inputs: inputs, trainer.targets: targets}
 
 
-@pytest.mark.parametrize("in_loop", [False, True], ids=["unrolled", "loop"])
+@pytest.mark.parametrize(
+    "name, in_loop",
+    [
+        pytest.param(name, in_loop, marks=[pytest.mark.slow] if in_loop and name != "all" else [])
+        for name in sorted(SPIKING_NETWORKS)
+        for in_loop in (False, True)
+    ],
+)
 @pytest.mark.parametrize("rule", ["bptt", "three_factor"])
-@pytest.mark.parametrize("name", sorted(SPIKING_NETWORKS))
 def test_gradients_are_those_carried_forward_in_time(name, rule, in_loop, monkeypatch):
     if in_loop:
         monkeypatch.setattr(network_module, "MOST_UNROLLED_STEPS", 1)

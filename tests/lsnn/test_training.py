@@ -270,7 +270,16 @@ def run_variant(folder, name, log=lambda line: None):
     return train(network, study.training_settings("bptt", 1), state, log)[0]
 
 
-@pytest.mark.parametrize("name", sorted(VARIANTS))
+SLOW = ("dale_adam", "deep_r_adam", "noise")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name in sorted(VARIANTS)
+    ],
+)
 def test_whatever_a_run_depends_on_is_kept_when_it_is_stopped(tmpdir, name):
     seen = []
 

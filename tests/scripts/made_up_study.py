@@ -9,7 +9,7 @@ from lsnn.columns import RUN_KEYS, of_learning_curve
 from lsnn.config import parse_study, read_study
 from lsnn.files import sha256_of_file, write_record, write_table
 from lsnn.outputs import trajectories_columns
-from lsnn.quantities import columns_of, columns_of_table, name_of
+from lsnn.quantities import columns_of, columns_of_table
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = {
@@ -178,17 +178,17 @@ def write_run(folder, study, condition, seed, rows=None, of_hessian=None):
             "ms_per_iteration": 1.5 * seed,
         },
     )
-    for place, entry in enumerate(study.hessian):
+    for place, (name, entry) in enumerate(study.entries.items()):
         of_entry = eigenvalues(condition, seed, study, place)
         if place == 0 and of_hessian:
             of_entry = of_hessian
-        path = os.path.join(folder, "hessian", name_of(entry))
+        path = os.path.join(folder, "hessian", name)
         write_rows(path + ".csv", [*RUN_KEYS, *columns_of_table(entry)], of_entry)
         write_record(
             path + ".json",
             {
-                "settings": study.hessian_settings(entry),
-                "outputs": {name_of(entry) + ".csv": sha256_of_file(path + ".csv")},
+                "settings": study.hessian_settings(name),
+                "outputs": {name + ".csv": sha256_of_file(path + ".csv")},
                 "environment": environment,
                 "wall_seconds": 10.0,
                 "products": 40 * CHECKPOINTS,

@@ -60,6 +60,7 @@ def metadata(folder):
         return email.message_from_file(stream)
 
 
+@pytest.mark.slow
 def test_the_library_works_outside_the_checkout(installed, tmp_path):
     python, folder = installed
     environment = dict(os.environ, PYTHONPATH=folder)
@@ -73,6 +74,7 @@ def test_the_library_works_outside_the_checkout(installed, tmp_path):
     assert "sequential_mnist" in tasks.split()
 
 
+@pytest.mark.slow
 def test_its_commit_is_not_that_of_the_checkout_around_it(installed):
     python, folder = installed
     around = os.path.dirname(folder)
@@ -89,12 +91,14 @@ def test_its_commit_is_not_that_of_the_checkout_around_it(installed):
     assert result.stdout.split() == [os.path.join(folder, "lsnn"), "None"]
 
 
+@pytest.mark.slow
 def test_nothing_but_the_library_is_installed(installed):
     _, folder = installed
     packages = {name for name in os.listdir(folder) if not name.endswith(".dist-info")}
     assert packages - {".lock"} == {"lsnn"}  # the lock is uv's
 
 
+@pytest.mark.slow
 def test_the_package_says_what_it_needs_but_tensorflow(installed):
     _, folder = installed
     found = metadata(folder)

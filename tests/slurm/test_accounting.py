@@ -1,5 +1,7 @@
 """The same profile where Slurm keeps accounts, with account and partition edited in."""
 
+import os
+
 import pytest
 import yaml
 
@@ -29,7 +31,12 @@ def edit(path, replacements):
         stream.write(text)
 
 
-def test_with_accounting(checkout, slurm, local):
+def write(path, values):
+    with open(path, "w", encoding="utf-8") as stream:
+        yaml.safe_dump(values, stream)
+
+
+def test_a_suite_with_accounting(checkout, slurm, local):
     edit(
         checkout.path("slurm/config.yaml"),
         [
@@ -37,13 +44,15 @@ def test_with_accounting(checkout, slurm, local):
             ("# slurm_account: my_group ", "slurm_account: lab "),
         ],
     )
-    study = checkout.path("tests/slurm/study.yaml")
-    with open(study, encoding="utf-8") as stream:
+    with open(checkout.path("tests/slurm/study.yaml"), encoding="utf-8") as stream:
         one_run = yaml.safe_load(stream)
     one_run["seeds"] = [1]
     del one_run["conditions"]["three_factor"]
-    with open(study, "w", encoding="utf-8") as stream:
-        yaml.safe_dump(one_run, stream)
+    write(checkout.path("studies/one.yaml"), one_run)
+    short = {"bptt": {"iterations": 2, "checkpoint_every": 1}}
+    write(checkout.path("studies/two.yaml"), {**one_run, "name": "two", "conditions": short})
+    suite = {"studies": ["studies/one.yaml", "studies/two.yaml"]}
+    write(checkout.path("tests/slurm/study.yaml"), suite)
 
     checkout.on_slurm()
     checkout.finish()
@@ -52,7 +61,8 @@ def test_with_accounting(checkout, slurm, local):
             assert stream.read() == local[RUN + name]
     fields = "Account,Partition,State,ReqMem,AllocTRES%60"
     lines = slurm.run("sacct", "-X", "--noheader", "--parsable2", f"--format={fields}").splitlines()
-    assert len(lines) == 2
+    assert os.path.exists(checkout.path("results/two/figures/leading_eigenvalue.svg"))
+    assert len(lines) == 2 * 2  # training and Hessian of two studies
     for line in lines:
         account, partition, state, memory, resources = line.split("|")
         assert (account, partition, state) == ("lab", "other", "COMPLETED")

@@ -12,7 +12,9 @@ from conftest import ENTRY, RUNS, wait_until
 
 
 def processes(name):
-    return [process.pid for process in psutil.process_iter(["name"]) if process.info["name"] == name]
+    return [
+        process.pid for process in psutil.process_iter(["name"]) if process.info["name"] == name
+    ]
 
 
 def watch(checkout, slurm):
@@ -28,7 +30,7 @@ def watch(checkout, slurm):
 
 def of_run(jobs, stage, condition, seed):
     of_stage = {"train": "", "hessian": f"_{ENTRY}"}[stage]
-    comment = f"rule_{stage}_wildcards_{condition}_{seed}{of_stage}"
+    comment = f"rule_{stage}_wildcards_slurm_{condition}_{seed}{of_stage}"
     return [job for job in jobs if job["Comment"] == comment]
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 PYTHONS = {tf: REPOSITORY / f".environments/tensorflow-{tf}/bin/python" for tf in ("1.12", "2")}
@@ -76,3 +77,70 @@ def demo(checkout):
     done = checkout.snakemake("--cores", "2", *DEMO)
     assert done.returncode == 0, done.stdout
     return checkout.folder / "results/demo"
+
+
+LENGTH = {"iterations": 6, "checkpoint_every": 3}
+SWEEP = {
+    "name": "sweep",
+    "network": {"n_units": 8},
+    "conditions": {
+        "slow": {"learning_rule": "bptt", "training": {"learning_rate": 0.001}, **LENGTH},
+        "bptt": LENGTH,
+        "three_factor": LENGTH,
+    },
+    "baseline": "bptt",
+    "seeds": 1,
+    "hessian": [{"samples": 32}],
+}
+NEURONS = {
+    "name": "alif",
+    "n_adaptive": 5,
+    "tau_m": 20,
+    "threshold": 0.01,
+    "tau_adaptation": 200,
+    "refractory_steps": 3,
+}
+# Half of the answers of an untrained network are right: this one stops at once, or nearly so.
+STOP = {"measure": "accuracy", "above": 0.4}
+SPIKING = {
+    "name": "spiking",
+    "task": {"name": "store_recall", "n_symbols": 4, "symbol_steps": 40, "group_size": 5},
+    "network": {"neurons": NEURONS, "n_units": 12, "tau_out": 20, "n_delays": 3},
+    "training": {"optimiser": "adam", "batch_size": 8, "stop": STOP},
+    "loss": {"l2": 0.0},
+    "conditions": {
+        "bptt": {"iterations": 4, "checkpoint_every": 2},
+        "three_factor": {"iterations": 4, "checkpoint_every": 2},
+    },
+    "seeds": [2, 1],
+    "hessian": [],
+}
+
+
+@pytest.fixture(scope="session")
+def suite(checkout):
+    """Return the configuration of a suite of both studies, relative to the checkout."""
+    for study in SWEEP, SPIKING:
+        text = yaml.safe_dump({**study, "tensorflow": "2"}, sort_keys=False)
+        (checkout.folder / f"studies/{study['name']}.yaml").write_text(text)
+    files = ["studies/sweep.yaml", "studies/spiking.yaml"]
+    # TensorFlow: that of the suite, not those of its studies.
+    suite = {"studies": files, "tensorflow": "1.12"}
+    (checkout.folder / "studies/suite.yaml").write_text(yaml.safe_dump(suite))
+    return "studies/suite.yaml"
+
+
+@pytest.fixture(scope="session")
+def suite_planned(checkout, suite):
+    """Return what a dry run says of the suite before anything is there."""
+    done = checkout.snakemake("--dry-run", "--configfile", suite)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def suite_results(checkout, suite, suite_planned):
+    """Return the folder of all results, after one `snakemake` has run the suite."""
+    done = checkout.snakemake("--cores", "2", "--configfile", suite)
+    assert done.returncode == 0, done.stdout
+    return checkout.folder / "results"

@@ -29,9 +29,9 @@ print(json.dumps({"losses": losses, "w_rec": weights["w_rec"].tolist()}))
     "rule, seed, learning_rate",
     [
         ("three_factor", 1, 0.01),
-        ("bptt", 4, 0.01),
+        pytest.param("bptt", 4, 0.01, marks=pytest.mark.slow),
         ("bptt", 1, 0.001),
-        ("bptt", 2, 0.001),
+        pytest.param("bptt", 2, 0.001, marks=pytest.mark.slow),
     ],
 )
 def test_the_first_50_iterations_have_the_same_losses(checkout, rule, seed, learning_rate):

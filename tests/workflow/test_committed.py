@@ -37,6 +37,7 @@ def test_the_full_study_is_complete():
     assert read_record(folder / "metadata.json")["totals"]["runs"] == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 def test_figures_are_redrawn_to_the_same_bytes(folder, tmp_path):
     """With neither TensorFlow nor MNIST: this Python has none, and no data folder is given."""

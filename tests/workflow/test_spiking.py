@@ -1,4 +1,4 @@
-"""A small study of spiking units, by the real `snakemake`, from start to figures and report."""
+"""A small study of spiking units, from start to figures, as one study of a suite."""
 
 import numpy as np
 import pandas as pd
@@ -6,52 +6,15 @@ import pytest
 import yaml
 
 from conftest import PYTHONS
+from conftest import SPIKING as STUDY
 from lsnn import checkpoints
 
-NEURONS = {
-    "name": "alif",
-    "n_adaptive": 5,
-    "tau_m": 20,
-    "threshold": 0.01,
-    "tau_adaptation": 200,
-    "refractory_steps": 3,
-}
-# Half of the answers of an untrained network are right: this one stops at once, or nearly so.
-STOP = {"measure": "accuracy", "above": 0.4}
-STUDY = {
-    "name": "spiking",
-    "task": {"name": "store_recall", "n_symbols": 4, "symbol_steps": 40, "group_size": 5},
-    "network": {
-        "neurons": NEURONS,
-        "n_units": 12,
-        "tau_out": 20,
-        "n_delays": 3,
-    },
-    "training": {"optimiser": "adam", "batch_size": 8, "stop": STOP},
-    "loss": {"l2": 0.0},
-    "conditions": {
-        "bptt": {"iterations": 4, "checkpoint_every": 2},
-        "three_factor": {"iterations": 4, "checkpoint_every": 2},
-    },
-    "seeds": [2, 1],
-    "hessian": [],
-}
-TRIAL = ["scripts/trial.py", "--config"]
+TRIAL = ["scripts/trial.py", "--condition", "bptt", "--config"]
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("spiking") / "study.yaml"
-    path.write_text(yaml.safe_dump(STUDY))
-    return path
-
-
-@pytest.fixture(scope="module")
-def results(checkout, config):
-    """Return the folder of the study's results, after `snakemake` has run it."""
-    done = checkout.snakemake("--cores", "2", "--configfile", config)
-    assert done.returncode == 0, done.stdout
-    return checkout.folder / "results/spiking"
+def results(suite_results):
+    return suite_results / "spiking"
 
 
 def test_tables_and_figures_without_hessian(results):
@@ -87,9 +50,9 @@ def test_a_trial_is_that_of_the_first_seed_at_its_final_checkpoint(results, cond
     assert len(metadata["target"]) == 4 and set(metadata["target"]) <= {-1, 0, 1}
 
 
-def test_the_same_checkpoints_give_the_same_trial(checkout, config, results, tmp_path):
+def test_the_same_checkpoints_give_the_same_trial(checkout, results, tmp_path):
     done = checkout.run(
-        PYTHONS["1.12"], *TRIAL, config, "--output", tmp_path / "trial.npz",
+        PYTHONS["1.12"], *TRIAL, results / "config.yaml", "--output", tmp_path / "trial.npz",
         "--checkpoints", results / "runs/bptt/seed_2/checkpoints.npz",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
@@ -100,7 +63,12 @@ def test_the_same_checkpoints_give_the_same_trial(checkout, config, results, tmp
     "change, message",
     [
         (
-            {"network": {**STUDY["network"], "neurons": {**NEURONS, "beta": 1.0}}},
+            {
+                "network": {
+                    **STUDY["network"],
+                    "neurons": {**STUDY["network"]["neurons"], "beta": 1.0},
+                }
+            },
             "network.neurons.beta: 1.8 there, 1.0 wanted",
         ),
         ({"network": {"neurons": "rate"}}, "rate units do not spike"),
@@ -116,15 +84,3 @@ def test_a_network_of_another_kind_is_refused(checkout, results, tmp_path, chang
     assert done.returncode == 1 and "Traceback" not in done.stdout
     assert message in done.stdout
     assert not (tmp_path / "trial.npz").exists()
-
-
-def test_it_is_all_in_the_report(checkout, config, results, tmp_path):
-    done = checkout.snakemake("--configfile", config, "--report", tmp_path / "report.html")
-    assert done.returncode == 0, done.stdout
-    text = (tmp_path / "report.html").read_text()
-    for part in ("raster BPTT", "raster three-factor", "learning curves", "trained from seed"):
-        assert part in text
-
-
-def test_a_second_run_does_nothing(checkout, config, results):
-    assert checkout.planned("--configfile", config) == set()

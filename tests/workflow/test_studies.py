@@ -11,8 +11,8 @@ import yaml
 from docutils.core import publish_parts
 
 from conftest import REPOSITORY
-from lsnn.config import parse_study, read_study, resolve
-from lsnn.outputs import shown_columns
+from lsnn.config import as_mapping, parse_study, read_study
+from lsnn.outputs import about_figure, figures_of, shown_columns
 
 SPIKING = {
     "task": {"name": "store_recall"},
@@ -24,7 +24,8 @@ SPIKING = {
 def planned(tmp_path, study):
     """Return the number of jobs of each rule, for a study whose data are not there."""
     path = tmp_path / "study.yaml"
-    path.write_text(yaml.safe_dump({"name": "of_a_test", "data": str(tmp_path / "data"), **study}))
+    own = {} if "studies" in study else {"name": "of_a_test"}
+    path.write_text(yaml.safe_dump({"data": str(tmp_path / "data"), **own, **study}))
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--configfile", str(path)]
     done = subprocess.run(
         [*command, "--workflow-profile", "none"], capture_output=True, text=True, cwd=REPOSITORY
@@ -64,12 +65,14 @@ def test_a_study_of_spiking_units_plans_a_trial_a_condition(tmp_path):
     assert not {"data", "hessian"} & set(jobs)
 
 
-@pytest.mark.parametrize("path", sorted(REPOSITORY.glob("studies/*.yaml")), ids=lambda p: p.stem)
-def test_a_ready_study_is_possible_and_plans_a_training_a_run(tmp_path, path):
-    study = read_study(path)
-    jobs = planned(tmp_path, yaml.safe_load(path.read_text()))
-    assert jobs["train"] == len(study.conditions) * len(study.seeds)
-    assert jobs.get("hessian", 0) == jobs["train"] * len(study.hessian)
+def test_the_ready_studies_are_possible_and_plan_a_training_a_run(tmp_path):
+    paths = [*map(str, sorted(REPOSITORY.glob("studies/*.yaml"))), str(REPOSITORY / "config.yaml")]
+    studies = [read_study(path) for path in paths]
+    runs = [len(study.conditions) * len(study.seeds) for study in studies]
+    jobs = planned(tmp_path, {"studies": paths})
+    assert jobs["train"] == sum(runs)
+    hessians = [n * len(study.hessian) for study, n in zip(studies, runs, strict=True)]
+    assert jobs["hessian"] == sum(hessians)
 
 
 def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():
@@ -82,48 +85,60 @@ def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():
     assert short._replace(**same) == long_one
 
 
-CAPTIONS = sorted(path.name for path in (REPOSITORY / "workflow/report").glob("*.rst"))
-OF_HESSIAN = {"along_training.rst", "against_loss.rst", "generalization_gap.rst"}
+CAPTIONS = sorted(path.stem for path in (REPOSITORY / "workflow/report").glob("*.rst"))
+CAPTIONS.remove("figure")
+OF_HESSIAN = ["along_training", "against_loss", "generalization_gap"]
 
 
-def params_of(name, study):
-    """Return the params of the rule that a caption belongs to, as far as captions ask for them."""
-    shown = shown_columns(study)
-    if name == "trajectories.rst":
-        return {"columns": [{"name": column.name, "label": column.axis} for column in shown]}
-    if name == "raster.rst":
-        return {"is_classification": study.task_class.is_classification}
-    told = ("label", "meaning", "threshold")
+def params_of_file(study):
+    """Return the params of the rules that captions belong to, but those of figures."""
+    condition = list(study.conditions)[-1]
     return {
-        "thresholds": sorted({study.threshold_of(name) for name in study.conditions} - {None}),
-        "columns": [{key: getattr(c, key) for key in told} for c in shown if c.figure],
-        "measures": [measure.label for measure in study.task_class.measures],
+        "study": as_mapping(study),
+        "columns": [{"name": one.name, "label": one.axis} for one in shown_columns(study)],
+        "label": study.conditions[condition].label,
+        "seed": study.seeds[0],
+        "is_classification": study.task_class.is_classification,
     }
 
 
-def caption(name, config):
-    """Return a caption of the report, as text, for a configuration; complain of flaws in it."""
-    study = parse_study(config)
+def rendered(file, params, studies):
+    """Return a caption of the report as text; complain of flaws in it."""
     snakemake = types.SimpleNamespace(
-        config=resolve(config),
-        wildcards=types.SimpleNamespace(condition=list(study.conditions)[-1]),
-        params=params_of(name, study),
+        config={"studies": [as_mapping(study) for study in studies]}, params=params
     )
-    template = (REPOSITORY / "workflow/report" / name).read_text(encoding="utf-8")
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    template = (REPOSITORY / f"workflow/report/{file}.rst").read_text(encoding="utf-8")
+    # As Snakemake makes it, but for what is undefined.
+    environment = jinja2.Environment(
+        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     text = environment.from_string(template).render(snakemake=snakemake)
     publish_parts(text, writer="html", settings_overrides={"halt_level": 2})
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    assert not re.search(r"[.,;)][A-Z]|[,;)][a-z]{2}", text), text  # sentences that touch
+    return text
 
 
-@pytest.mark.parametrize("name", CAPTIONS)
+def caption(name, *configs):
+    """Return a caption of studies: of a file, or of all figures of a kind of the first one."""
+    studies = [parse_study(config) for config in configs]
+    if name in CAPTIONS:
+        return rendered(name, params_of_file(studies[0]), studies)
+    figures = [figure for figure in figures_of(studies[0]) if figure.kind == name]
+    return "\n".join(
+        rendered("figure", {"about": about_figure(figure, studies[0])}, studies)
+        for figure in figures
+    )
+
+
+@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", *OF_HESSIAN])
 def test_captions_hold_with_a_hessian(name):
     text = caption(name, {})
     assert len(text) > 80
     assert "stop" not in text
 
 
-@pytest.mark.parametrize("name", [name for name in CAPTIONS if name not in OF_HESSIAN])
+@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves"])
 @pytest.mark.parametrize(
     "study",
     [{"hessian": []}, SPIKING, {"network": {"neurons": "lif"}, "hessian": []}],
@@ -136,6 +151,27 @@ def test_captions_of_studies_without_hessian_tell_of_none(name, study):
         assert word not in text
 
 
+def test_every_kind_of_figure_has_a_caption():
+    study = parse_study(SWEEP)
+    kinds = {figure.kind for figure in figures_of(study)}
+    assert kinds == {"learning_curves", *OF_HESSIAN, "learning_rate_sweep"}
+    for kind in kinds:
+        assert len(caption(kind, SWEEP)) > 80
+    without = caption("learning_rate_sweep", {**SWEEP, "hessian": []})
+    assert "final states" in without and "dashed" not in without
+
+
+def test_the_report_of_a_suite_tells_of_every_study():
+    text = caption("workflow", {"name": "one"}, {"name": "two", **SPIKING})
+    assert (
+        "**Study** *one*: a network of 128 recurrent units (rate, adaptive thresholds: 0) was"
+        in text
+    )
+    assert (
+        "**Study** *two*: a network of 128 recurrent units (alif, adaptive thresholds: 10)" in text
+    )
+
+
 @pytest.mark.parametrize(
     "stop, words",
     [
@@ -143,7 +179,7 @@ def test_captions_of_studies_without_hessian_tell_of_none(name, study):
         ({"measure": "loss", "below": 0.2}, "whose validation loss is below 0.2"),
     ],
 )
-@pytest.mark.parametrize("name", ["learning_curves.rst", "along_training.rst"])
+@pytest.mark.parametrize("name", ["learning_curves", "along_training"])
 def test_captions_tell_of_runs_that_stop_early(name, stop, words):
     text = caption(name, {"training": {"stop": stop}})
     assert words in text
@@ -152,13 +188,15 @@ def test_captions_tell_of_runs_that_stop_early(name, stop, words):
 
 def test_captions_tell_of_every_column_that_is_shown():
     study = {"hessian": [{}, {"block": "all", "split": "train"}]}
-    text = caption("trajectories.rst", study)
+    text = caption("trajectories", study)
     names = ["lambda_max", "all_train_lambda_max", "test_accuracy", "generalization_gap_loss"]
     for name in names:
         assert f"``{name}``: " in text
-    text = caption("along_training.rst", study)
-    for words in ("λ_max*: The larger", "λ_min*: Negative values", "λ_max, all, train*: The"):
-        assert words in text
+    text = caption("along_training", study).splitlines()
+    expected = ["λ_max.", "λ_min.", "λ_max, all, train.", "λ_min, all, train."]
+    for line, words in zip(text, expected, strict=True):
+        assert words in line
+        assert ("dashed line" in line) == ("λ_max" in words)  # 2 / learning rate
 
 
 SWEEP = {
@@ -170,20 +208,20 @@ SWEEP = {
 }
 
 
-@pytest.mark.parametrize("name", CAPTIONS)
+@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", *OF_HESSIAN])
 def test_captions_hold_for_several_learning_rates(name):
     assert len(caption(name, SWEEP)) > 80
 
 
 def test_captions_name_conditions_by_their_labels():
     assert "BPTT for 10000 iterations, BPTT, learning rate 0.001 for 10000 iterations." in caption(
-        "workflow.rst", SWEEP
+        "workflow", SWEEP
     )
-    assert "to that of BPTT, learning rate 0.001." in caption("summary.rst", SWEEP)
-    assert "that BPTT, learning rate 0.001 trained from seed 1" in caption("raster.rst", SWEEP)
+    assert "to that of BPTT, learning rate 0.001." in caption("summary", SWEEP)
+    assert "that BPTT, learning rate 0.001 trained from seed 1" in caption("raster", SWEEP)
 
 
-@pytest.mark.parametrize("name", ["along_training.rst", "against_loss.rst"])
+@pytest.mark.parametrize("name", ["along_training", "against_loss"])
 def test_captions_tell_of_one_threshold_or_of_one_a_condition_or_of_none(name):
     assert "2 / learning rate = 200." in caption(name, {})
     assert "of the condition of its colour" in caption(name, SWEEP)

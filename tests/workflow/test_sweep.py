@@ -1,41 +1,17 @@
-"""A sweep of learning rates beside another rule, in miniature, by the real `snakemake`."""
+"""A sweep of learning rates beside another rule, in miniature, as one study of a suite."""
 
 import xml.etree.ElementTree
 
 import pandas as pd
 import pytest
-import yaml
 
+from conftest import SWEEP as STUDY
 from lsnn.files import read_record
 
-LENGTH = {"iterations": 6, "checkpoint_every": 3}
-STUDY = {
-    "name": "sweep",
-    "network": {"n_units": 8},
-    "conditions": {
-        "slow": {"learning_rule": "bptt", "training": {"learning_rate": 0.001}, **LENGTH},
-        "bptt": LENGTH,
-        "three_factor": LENGTH,
-    },
-    "baseline": "bptt",
-    "seeds": 1,
-    "hessian": [{"samples": 32}],
-}
-
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("sweep") / "study.yaml"
-    path.write_text(yaml.safe_dump(STUDY, sort_keys=False))
-    return path
-
-
-@pytest.fixture(scope="module")
-def results(checkout, config):
-    """Return the folder of the study's results, after `snakemake` has run it."""
-    done = checkout.snakemake("--cores", "2", "--configfile", config)
-    assert done.returncode == 0, done.stdout
-    return checkout.folder / "results/sweep"
+def results(suite_results):
+    return suite_results / "sweep"
 
 
 def test_tables_have_the_conditions_with_their_rules_and_learning_rates(results):
@@ -71,22 +47,8 @@ def test_ratios_are_taken_against_the_baseline(results):
     assert ratios["slow / bptt"] == pytest.approx(final["slow"] / final["bptt"])
 
 
-def test_the_sweep_is_drawn_and_reported(checkout, config, results, tmp_path):
+def test_the_sweep_is_drawn(results):
     figures = sorted(path.name for path in (results / "figures").glob("learning_rate_sweep.*"))
     assert figures == [f"learning_rate_sweep.{suffix}" for suffix in ("pdf", "png", "svg")]
     svg = (results / "figures/learning_rate_sweep.svg").read_bytes()
     assert xml.etree.ElementTree.fromstring(svg).tag.endswith("svg")
-    done = checkout.snakemake("--configfile", config, "--report", tmp_path / "report.html")
-    assert done.returncode == 0, done.stdout
-    text = (tmp_path / "report.html").read_text()
-    for part in (
-        "learning rate sweep",
-        "The final states against the learning rate",
-        "BPTT, learning rate 0.001 for",
-        "learning rate, of the condition of its colour",
-    ):
-        assert part in text
-
-
-def test_a_second_run_does_nothing(checkout, config, results):
-    assert checkout.planned("--configfile", config) == set()

@@ -1,44 +1,42 @@
-# All runs in one table, and the statistics over seeds.
-TRAJECTORIES = f"{RESULTS}/trajectories.csv"
-SUMMARY = f"{RESULTS}/summary.csv"
-METADATA = f"{RESULTS}/metadata.json"
-RESULTS_OF_RUN = ["learning_curve.csv", "training.json"]
-RESULTS_OF_RUN += [
-    f"hessian/{name}.{suffix}" for name in ENTRIES for suffix in ("csv", "json")
-]
-
-
-localrules:
-    aggregate,
+# All runs of a study in one table, and the statistics over seeds.
+TABLES = expand(
+    f"{RESULTS}/{{name}}",
+    study=STUDIES,
+    name=["trajectories.csv", "summary.csv", "metadata.json", "config.yaml"],
+)
 
 
 rule aggregate:
     input:
-        [of_all_runs(f"{RUN}/{name}") for name in RESULTS_OF_RUN],
+        results_of_runs,
     output:
         trajectories=report(
-            TRAJECTORIES,
+            f"{RESULTS}/trajectories.csv",
             caption="../report/trajectories.rst",
             category="Tables",
+            subcategory=SUBCATEGORY,
             labels={"table": "trajectories (csv)"},
         ),
-        summary=SUMMARY,
-        metadata=METADATA,
+        summary=f"{RESULTS}/summary.csv",
+        metadata=f"{RESULTS}/metadata.json",
+        config=f"{RESULTS}/config.yaml",
     log:
         f"{RESULTS}/logs/aggregate.log",
     benchmark:
         f"{RESULTS}/benchmarks/aggregate.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        config=CONFIG,
-        study=as_mapping(STUDY),
-        runs=subpath(input[0], ancestor=3),
-        columns=[
+        python=PYTHON,
+        program=SCRIPTS / "aggregate.py",
+        study_json=lambda wildcards: json.dumps(as_mapping(study_of(wildcards))),
+        study=lambda wildcards: as_mapping(study_of(wildcards)),
+        columns=lambda wildcards: [
             {"name": column.name, "label": column.axis}
-            for column in shown_columns(STUDY)
+            for column in shown_columns(study_of(wildcards))
         ],
         folder=subpath(output.trajectories, parent=True),
     shell:
-        "python scripts/aggregate.py --config {params.config}"
-        " --runs {params.runs} --output {params.folder} > {log} 2>&1"
+        "{params.python:q} {params.program:q} --study {params.study_json:q}"
+        " --runs {params.folder}/runs --output {params.folder} > {log} 2>&1"

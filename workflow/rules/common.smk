@@ -1,92 +1,151 @@
-# What all rules share: the study, where its files go, and which Python runs a script.
+# What all rules share: the studies, where their files go, and which Python runs a script.
 import glob
+import json
 import os
 import re
-import shlex
 import sys
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, str(Path(workflow.basedir).parent))
+# The folder of scripts, lsnn and envs, from where Snakemake runs; in a module that is elsewhere.
+BASE = Path(os.path.relpath(Path(str(workflow.current_basedir)).parents[1]))
+
+sys.path.insert(0, str(BASE.absolute()))
 
 from lsnn import mnist
-from lsnn.config import as_mapping, parse_study, read_values, resolve
+from lsnn.config import as_mapping, read_values, studies_of
+from lsnn.costs import estimate
 from lsnn.errors import ConfigError, ResultError
-from lsnn.files import atomic_write, read_record
-from lsnn.outputs import figures_of, shown_columns
-from lsnn.quantities import name_of
-from lsnn.tasks import TASKS
+from lsnn.files import canonical_json, read_record
+from lsnn.outputs import about_figure, figures_of, shown_columns
 
 try:
-    for path in workflow.config_settings.configfiles or ["config.yaml"]:
-        read_values(
-            path
-        )  # refuses a key that is there twice, which Snakemake passes over
-    STUDY = parse_study(config)
-    config.update(resolve(config))
+    for path in workflow.configfiles:
+        read_values(path)  # refuses a key that is twice, which Snakemake passes over
+    STUDIES = studies_of(config)
 except ConfigError as error:
     raise WorkflowError(f"The configuration is not possible:\n{error}")
 
-RESULTS = f"results/{STUDY.name}"
+# For the report: the studies with every default filled in.
+config["studies"] = [as_mapping(study) for study in STUDIES.values()]
+
+# In the report, for several studies.
+SUBCATEGORY = "{study}" if len(STUDIES) > 1 else None
+
+RESULTS = "results/{study}"
 RUN = f"{RESULTS}/runs/{{condition}}/seed_{{seed}}"
 
+CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
-def refuse_older_results():
+# Programs are params of type Path, which Snakemake does not compare: that a checkout or a Python lies
+# elsewhere changes no result, and reruns nothing.
+SCRIPTS = BASE / "scripts"
+PYTHON = Path("python" if CONDA else sys.executable)
+
+
+def one_of(names):
+    """Return the pattern of a wildcard that is one of some names."""
+    return "|".join(sorted({re.escape(str(name)) for name in names})) or "(?!)"
+
+
+wildcard_constraints:
+    study=one_of(STUDIES),
+    condition=one_of(name for study in STUDIES.values() for name in study.conditions),
+    seed=one_of(seed for study in STUDIES.values() for seed in study.seeds),
+    entry=one_of(name for study in STUDIES.values() for name in study.entries),
+    data=one_of(study.data for study in STUDIES.values()),
+    tensorflow=one_of(study.tensorflow for study in STUDIES.values()),
+
+
+def study_of(wildcards):
+    """Return the study of a job."""
+    return STUDIES[wildcards.study]
+
+
+def of_runs(name, path):
+    """Return a file of every run of a study, of a pattern with {study}, {condition} and {seed}."""
+    study = STUDIES[name]
+    return expand(path, study=name, condition=study.conditions, seed=study.seeds)
+
+
+def data_of(wildcards):
+    """Return the files of data that the jobs of a study read; none if its task makes its own."""
+    study = study_of(wildcards)
+    return [f"{study.data}/{name}" for name in study.task_class.data_files]
+
+
+def environment_of(wildcards):
+    """Return what stands for the Python of the model of a study; nothing where conda brings it."""
+    if CONDA:
+        return []
+    return f".environments/tensorflow-{study_of(wildcards).tensorflow}/environment.json"
+
+
+def python_of(wildcards):
+    """Return the Python of the model of a study."""
+    if CONDA:
+        return PYTHON
+    tensorflow = study_of(wildcards).tensorflow
+    return Path(f".environments/tensorflow-{tensorflow}/bin/python")
+
+
+def conda_of(wildcards):
+    """Return what conda makes the Python of the model of a study from."""
+    tensorflow = study_of(wildcards).tensorflow
+    return str((BASE / f"envs/tensorflow-{tensorflow}.yaml").absolute())
+
+
+# What train, hessian and trial jobs are given. The libraries of CUDA want more memory, and so do spiking
+# networks, whose states of all steps are kept for the gradient. Snakemake's --retries give a job more
+# time and memory with every attempt.
+def memory_of(wildcards, attempt):
+    """Return MB of memory."""
+    study = study_of(wildcards)
+    return attempt * (6000 if study.on_gpu or study.spiking else 1500)
+
+
+OF_JOB = {
+    "mem_mb": memory_of,
+    "runtime": lambda wildcards, attempt: attempt * 240,
+}
+if any(study.on_gpu for study in STUDIES.values()):
+    OF_JOB["gpu"] = lambda wildcards: int(study_of(wildcards).on_gpu)
+
+
+def results_of_runs(wildcards):
+    """Return the tables and records of all runs of a study."""
+    names = ["learning_curve.csv", "training.json"]
+    names += expand(
+        "hessian/{entry}.{suffix}",
+        entry=study_of(wildcards).entries,
+        suffix=["csv", "json"],
+    )
+    return [
+        path for name in names for path in of_runs(wildcards.study, f"{RUN}/{name}")
+    ]
+
+
+def rasters_of(study):
+    """Return the names of the figures of trials; none where units do not spike."""
+    return [f"raster_{condition}" for condition in study.conditions if study.spiking]
+
+
+def refuse_older_results(study):
     """Refuse results whose settings stand under other keys: they would be trained anew."""
-    for path in glob.iglob(f"{RESULTS}/runs/*/seed_*/training.json"):
+    for path in glob.iglob(f"results/{study}/runs/*/seed_*/training.json"):
         try:
             settings = read_record(path).get("settings", {})
         except ResultError:
             continue  # damaged; the job that reads it says so
         if "stop" not in settings.get("training", {}):
             raise WorkflowError(
-                f"{RESULTS} holds results of an earlier version, of which {path} is one: their "
-                "folders or settings have other names than today. Move the folder away, or "
-                "give the study another name (--config name=...)"
+                f"results/{study} holds results of an earlier version, of which {path} is one: "
+                "their folders or settings have other names than today. Move the folder away, or "
+                "give the study another name"
             )
         return
 
 
-refuse_older_results()
-
-# The resolved configuration, which all scripts read. It is nobody's input, because jobs are to be rerun
-# for the values that they depend on and for no others; those are their params.
-CONFIG = f"{RESULTS}/config.yaml"
-
-CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-ENVIRONMENT = f".environments/tensorflow-{STUDY.tensorflow}"
-
-MODEL_PYTHON = "python" if CONDA else f"{ENVIRONMENT}/bin/python"
-
-# Without conda, `python` in a shell command is the Python that runs Snakemake.
-if not CONDA:
-    shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
-
-# What train, hessian and trial jobs are given. The libraries of CUDA want more memory, and so do spiking
-# networks, whose states of all steps are kept for the gradient. Snakemake's --retries give a job more
-# time and memory with every attempt.
-GPU = {"gpu": 1} if STUDY.on_gpu else {}
-MEM_MB = 6000 if STUDY.on_gpu or STUDY.spiking else 1500
-
-
-# The entries of `hessian` by name.
-ENTRIES = {name_of(entry): entry for entry in STUDY.hessian}
-
-
-wildcard_constraints:
-    entry="|".join(map(re.escape, ENTRIES)),
-    condition="|".join(map(re.escape, STUDY.conditions)),
-    seed="|".join(str(seed) for seed in STUDY.seeds),
-
-
-def of_all_runs(path):
-    """Return the file of every run that a pattern with {condition} and {seed} stands for."""
-    return expand(path, condition=STUDY.conditions, seed=STUDY.seeds)
-
-
-def write_configuration():
-    """Write the resolved configuration beside the results."""
-    with atomic_write(CONFIG) as stream:
-        stream.write(yaml.safe_dump(config, sort_keys=False).encode())
+for name in STUDIES:
+    refuse_older_results(name)

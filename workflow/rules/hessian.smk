@@ -1,8 +1,8 @@
-# One process a run and entry of `hessian`. It is told weights and a configuration, and no learning rule.
+# One process a run and entry of `hessian`. It is told weights and a loss, and no learning rule.
 rule hessian:
     input:
-        data=ancient(DATA),  # verified by every job; its date says nothing
-        environment=MODEL_ENVIRONMENT,
+        data=ancient(data_of),  # verified by every job; its date says nothing
+        environment=environment_of,
         checkpoints=f"{RUN}/checkpoints.npz",
     output:
         table=f"{RUN}/hessian/{{entry}}.csv",
@@ -12,18 +12,19 @@ rule hessian:
     benchmark:
         f"{RESULTS}/benchmarks/hessian/{{condition}}/seed_{{seed}}/{{entry}}.tsv"
     conda:
-        f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
+        conda_of
     threads: 1
     resources:
-        **GPU,
-        mem_mb=lambda wildcards, attempt: attempt * MEM_MB,
-        runtime=lambda wildcards, attempt: attempt * 240,
+        **OF_JOB,
     params:
-        python=MODEL_PYTHON,
-        config=CONFIG,
-        settings=lambda wildcards: STUDY.hessian_settings(ENTRIES[wildcards.entry]),
+        program=SCRIPTS / "hessian.py",
+        python=python_of,
+        data=lambda wildcards: study_of(wildcards).data,
+        settings=lambda wildcards: canonical_json(
+            study_of(wildcards).hessian_settings(wildcards.entry)
+        ),
         folder=subpath(output.table, parent=True),
     shell:
-        "{params.python} scripts/hessian.py --config {params.config}"
-        " --entry {wildcards.entry} --checkpoints {input.checkpoints} --output {params.folder} --threads {threads}"
-        " > {log} 2>&1"
+        "{params.python:q} {params.program:q} --settings {params.settings:q}"
+        " --data {params.data:q} --checkpoints {input.checkpoints} --output {params.folder}"
+        " --threads {threads} > {log} 2>&1"

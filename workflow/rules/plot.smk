@@ -1,90 +1,84 @@
 # Figures from trajectories.csv alone, and tables for the report.
-FIGURE_KINDS = {figure.name: figure.kind for figure in figures_of(STUDY)}
-# 2 / learning rate of the conditions that have it, for the captions.
-THRESHOLDS = {STUDY.threshold_of(name) for name in STUDY.conditions} - {None}
-FIGURES = expand(
-    f"{RESULTS}/figures/{{name}}.{{suffix}}",
-    name=FIGURE_KINDS,
-    suffix=["svg", "pdf", "png"],
+FIGURES_OF = {
+    study: {figure.name: figure for figure in figures_of(STUDIES[study])}
+    for study in STUDIES
+}
+FIGURES = [
+    f"results/{study}/figures/{name}.{suffix}"
+    for study, figures in FIGURES_OF.items()
+    for name in [*figures, *rasters_of(STUDIES[study])]
+    for suffix in ("svg", "pdf", "png")
+]
+REPORT_TABLES = expand(
+    f"{RESULTS}/report/{{name}}.html",
+    study=STUDIES,
+    name=["summary", "configuration", "run"],
 )
-TABLE_NAMES = ["summary", "configuration", "run"]
-REPORT_TABLES = expand(f"{RESULTS}/report/{{name}}.html", name=TABLE_NAMES)
-
-
-localrules:
-    plot,
-    report_tables,
 
 
 rule plot:
     input:
-        TRAJECTORIES,
+        trajectories=f"{RESULTS}/trajectories.csv",
+        config=f"{RESULTS}/config.yaml",
     output:
-        [
-            report(
-                f"{RESULTS}/figures/{name}.svg",
-                caption=f"../report/{kind}.rst",
-                category="Figures",
-                labels={"figure": name.replace("_", " ")},
-            )
-            for name, kind in FIGURE_KINDS.items()
-        ],
-        expand(
-            f"{RESULTS}/figures/{{name}}.{{suffix}}",
-            name=FIGURE_KINDS,
-            suffix=["pdf", "png"],
+        report(
+            f"{RESULTS}/figures/{{figure}}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            subcategory=SUBCATEGORY,
+            labels=lambda wildcards: {"figure": wildcards.figure.replace("_", " ")},
         ),
+        f"{RESULTS}/figures/{{figure}}.pdf",
+        f"{RESULTS}/figures/{{figure}}.png",
     log:
-        f"{RESULTS}/logs/plot.log",
+        f"{RESULTS}/logs/plot/{{figure}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/plot.tsv"
+        f"{RESULTS}/benchmarks/plot/{{figure}}.tsv"
+    wildcard_constraints:
+        figure=one_of(name for figures in FIGURES_OF.values() for name in figures),
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        config=CONFIG,
-        conditions=as_mapping(STUDY.conditions),
-        thresholds=sorted(THRESHOLDS),
-        columns=[
-            {
-                "label": column.label,
-                "meaning": column.meaning,
-                "threshold": column.threshold,
-            }
-            for column in shown_columns(STUDY)
-            if column.figure
-        ],
-        measures=[measure.label for measure in STUDY.task_class.measures],
+        python=PYTHON,
+        program=SCRIPTS / "plot.py",
+        about=lambda wildcards: about_figure(
+            FIGURES_OF[wildcards.study][wildcards.figure], study_of(wildcards)
+        ),
         folder=subpath(output[0], parent=True),
     shell:
-        "python scripts/plot.py --config {params.config}"
-        " --trajectories {input} --output {params.folder} > {log} 2>&1"
+        "{params.python:q} {params.program:q} --config {input.config} --figure {wildcards.figure}"
+        " --trajectories {input.trajectories} --output {params.folder} > {log} 2>&1"
 
 
 rule report_tables:
     input:
-        summary=SUMMARY,
-        metadata=METADATA,
+        config=f"{RESULTS}/config.yaml",
+        summary=f"{RESULTS}/summary.csv",
+        metadata=f"{RESULTS}/metadata.json",
     output:
         [
             report(
                 f"{RESULTS}/report/{name}.html",
                 caption=f"../report/{name}.rst",
                 category="Tables",
+                subcategory=SUBCATEGORY,
                 labels={"table": name},
             )
-            for name in TABLE_NAMES
+            for name in ("summary", "configuration", "run")
         ],
     log:
         f"{RESULTS}/logs/report_tables.log",
     benchmark:
         f"{RESULTS}/benchmarks/report_tables.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        config=CONFIG,
-        study=as_mapping(STUDY),
+        python=PYTHON,
+        program=SCRIPTS / "report_tables.py",
+        study=lambda wildcards: as_mapping(study_of(wildcards)),
         folder=subpath(output[0], parent=True),
     shell:
-        "python scripts/report_tables.py --config {params.config}"
-        " --summary {input.summary} --metadata {input.metadata} --output {params.folder}"
-        " > {log} 2>&1"
+        "{params.python:q} {params.program:q} --config {input.config} --summary {input.summary}"
+        " --metadata {input.metadata} --output {params.folder} > {log} 2>&1"

@@ -2,8 +2,8 @@
 # does not delete: a run that was stopped goes on.
 rule train:
     input:
-        data=ancient(DATA),  # verified by every job; its date says nothing
-        environment=MODEL_ENVIRONMENT,
+        data=ancient(data_of),  # verified by every job; its date says nothing
+        environment=environment_of,
     output:
         checkpoints=f"{RUN}/checkpoints.npz",
         learning_curve=f"{RUN}/learning_curve.csv",
@@ -14,20 +14,20 @@ rule train:
         f"{RESULTS}/benchmarks/train/{{condition}}/seed_{{seed}}.tsv"
     priority: 1  # the longer jobs first, so that no core is idle at the end
     conda:
-        f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
+        conda_of
     threads: 1
     resources:
-        **GPU,
-        mem_mb=lambda wildcards, attempt: attempt * MEM_MB,
-        runtime=lambda wildcards, attempt: attempt * 240,
+        **OF_JOB,
     params:
-        python=MODEL_PYTHON,
-        config=CONFIG,
-        settings=lambda wildcards: STUDY.training_settings(
-            wildcards.condition, int(wildcards.seed)
+        program=SCRIPTS / "train.py",
+        python=python_of,
+        data=lambda wildcards: study_of(wildcards).data,
+        settings=lambda wildcards: canonical_json(
+            study_of(wildcards).training_settings(
+                wildcards.condition, int(wildcards.seed)
+            )
         ),
         folder=subpath(output.checkpoints, parent=True),
     shell:
-        "{params.python} scripts/train.py --config {params.config}"
-        " --condition {wildcards.condition} --seed {wildcards.seed}"
+        "{params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
         " --output {params.folder} --threads {threads} > {log} 2>&1"

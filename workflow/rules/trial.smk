@@ -1,53 +1,45 @@
-# One test example in one network a condition: its spikes are recorded, and drawn.
-TRIAL = f"{RESULTS}/trials/{{condition}}.npz"
-FIGURES += expand(
-    f"{RESULTS}/figures/raster_{{condition}}.{{suffix}}",
-    condition=STUDY.conditions,
-    suffix=["svg", "pdf", "png"],
-)
-
-
-localrules:
-    plot_raster,
-
-
+# One test example in one network a condition of spiking units: its spikes are recorded, and drawn.
 rule trial:
     input:
-        data=ancient(DATA),  # verified by every job; its date says nothing
-        environment=MODEL_ENVIRONMENT,
-        checkpoints=f"{RESULTS}/runs/{{condition}}/seed_{STUDY.seeds[0]}/checkpoints.npz",
+        data=ancient(data_of),  # verified by every job; its date says nothing
+        environment=environment_of,
+        checkpoints=lambda wildcards: (
+            f"{RESULTS}/runs/{{condition}}/seed_{study_of(wildcards).seeds[0]}/checkpoints.npz"
+        ),
     output:
-        TRIAL,
+        f"{RESULTS}/trials/{{condition}}.npz",
     log:
         f"{RESULTS}/logs/trial/{{condition}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/trial/{{condition}}.tsv"
     conda:
-        f"../../envs/tensorflow-{STUDY.tensorflow}.yaml"
+        conda_of
     threads: 1
     resources:
-        **GPU,
-        mem_mb=lambda wildcards, attempt: attempt * MEM_MB,
-        runtime=lambda wildcards, attempt: attempt * 240,
+        **OF_JOB,
     params:
-        python=MODEL_PYTHON,
-        config=CONFIG,
-        settings=as_mapping({"task": STUDY.task, "network": STUDY.network}),
+        program=SCRIPTS / "trial.py",
+        python=python_of,
+        data=lambda wildcards: study_of(wildcards).data,
+        settings=lambda wildcards: canonical_json(
+            study_of(wildcards).trial_settings(wildcards.condition)
+        ),
     shell:
-        "{params.python} scripts/trial.py --config {params.config}"
+        "{params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
         " --checkpoints {input.checkpoints} --output {output} > {log} 2>&1"
 
 
 rule plot_raster:
     input:
-        TRIAL,
+        f"{RESULTS}/trials/{{condition}}.npz",
     output:
         report(
             f"{RESULTS}/figures/raster_{{condition}}.svg",
             caption="../report/raster.rst",
             category="Figures",
+            subcategory=SUBCATEGORY,
             labels=lambda wildcards: {
-                "figure": f"raster {STUDY.conditions[wildcards.condition].label}"
+                "figure": f"raster {study_of(wildcards).conditions[wildcards.condition].label}"
             },
         ),
         f"{RESULTS}/figures/raster_{{condition}}.pdf",
@@ -56,10 +48,20 @@ rule plot_raster:
         f"{RESULTS}/logs/plot_raster/{{condition}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_raster/{{condition}}.tsv"
+    localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
+        python=PYTHON,
+        program=SCRIPTS / "plot_raster.py",
         folder=subpath(output[0], parent=True),
-        is_classification=STUDY.task_class.is_classification,
+        label=lambda wildcards: study_of(wildcards)
+        .conditions[wildcards.condition]
+        .label,
+        seed=lambda wildcards: study_of(wildcards).seeds[0],
+        is_classification=lambda wildcards: (
+            study_of(wildcards).task_class.is_classification
+        ),
     shell:
-        "python scripts/plot_raster.py --trial {input} --output {params.folder} > {log} 2>&1"
+        "{params.python:q} {params.program:q} --trial {input} --output {params.folder}"
+        " > {log} 2>&1"

@@ -1,0 +1,124 @@
+"""About how long a run takes and how many bytes it leaves, before it is started.
+
+A rough model: time goes with the products of matrices, with the states of the units, and, of long
+sequences, with the steps of the loop in the graph. Its constants are those of one core of the
+machines that computed the committed studies, for which it is right to a factor of three
+(``tests/workflow/test_suites.py``). A GPU counts as such a core.
+"""
+
+import os
+from typing import NamedTuple
+
+from lsnn.errors import ResultError
+from lsnn.files import read_record
+from lsnn.network import MOST_UNROLLED_STEPS
+from lsnn.quantities import QUANTITIES
+
+FLOPS = 140e9  # of products of matrices, a second
+SECONDS_PER_STATE = 1.5e-9  # of a unit without memory, for a step and example of the batch
+SECONDS_PER_ADAPTIVE_STATE = 11e-9  # of one with membrane and threshold
+SECONDS_PER_LOOP_STEP = 0.15e-3
+SLOWER = {"1.12": 2.0}  # than TensorFlow 2
+SECONDS_PER_START = 4.0  # of a process: imports, data, graph
+ITERATIONS_PER_PRODUCT = 2.0  # time of a Hessian-vector product over as many examples
+
+
+class Cost(NamedTuple):
+    """What a job costs, about."""
+
+    seconds: float  # of one core
+    size: float  # bytes of its results
+
+
+def of_training(study, condition):
+    """Return the :class:`Cost` of a run of a condition; None if it is not known."""
+    outline = _outline(study)
+    if outline is None:
+        return None
+    one = study.conditions[condition]
+    n_checkpoints = one.iterations // one.checkpoint_every + 1
+    evaluated = sum(outline["evaluation_sizes"].values())
+    batch = study.training_of(condition).batch_size
+    n_units = study.network.n_units
+    n_weights = n_units * (outline["n_in"] + n_units + outline["n_out"]) + outline["n_out"]
+    seconds = one.iterations * _seconds_per_iteration(study, outline, batch)
+    # Without the backward pass, which is two thirds of an iteration.
+    seconds += n_checkpoints * _seconds_per_iteration(study, outline, evaluated) / 3.0
+    return Cost(SECONDS_PER_START + seconds, 4.0 * n_weights * n_checkpoints)
+
+
+def of_hessian(study, condition, entry):
+    """Return the :class:`Cost` of an entry of `hessian` of a run; None if it is not known."""
+    outline = _outline(study)
+    if outline is None:
+        return None
+    one, settings = study.conditions[condition], study.entries[entry]
+    n_checkpoints = one.iterations // one.checkpoint_every + 1
+    quantities = [QUANTITIES[quantity["name"]] for quantity in settings["quantities"]]
+    if not all(hasattr(quantity, "products") for quantity in quantities):
+        return None
+    products = sum(quantity.products for quantity in quantities)
+    per_product = ITERATIONS_PER_PRODUCT * _seconds_per_iteration(
+        study, outline, settings["samples"]
+    )
+    return Cost(SECONDS_PER_START + n_checkpoints * products * per_product, 200.0 * n_checkpoints)
+
+
+def _outline(study):
+    """Return what the study's task tells of its sizes, if it is enough."""
+    options = {key: value for key, value in study.task.items() if key != "name"}
+    outline = study.task_class.outline(**options)
+    needed = ("n_steps", "n_in", "n_out", "evaluation_sizes")
+    return outline if all(name in outline for name in needed) else None
+
+
+def _seconds_per_iteration(study, outline, n_examples):
+    """Return the time of forward and backward pass over so many examples."""
+    network, n_steps = study.network, outline["n_steps"]
+    n_units = network.n_units
+    weights = network.n_delays * n_units * (n_units + outline["n_in"]) + n_units * outline["n_out"]
+    adaptive = study.spiking or network.neurons.get("n_adaptive")
+    per_state = SECONDS_PER_ADAPTIVE_STATE if adaptive else SECONDS_PER_STATE
+    # A multiplication and an addition, in the forward and twice in the backward pass.
+    seconds = n_steps * n_examples * (6.0 * weights / FLOPS + n_units * per_state)
+    if n_steps > MOST_UNROLLED_STEPS:
+        seconds += n_steps * SECONDS_PER_LOOP_STEP
+    return seconds * SLOWER.get(study.tensorflow, 1.0)
+
+
+def estimate(studies):
+    """Return what is to be computed of studies, by name, as text: jobs, time and bytes."""
+    lines = ["Training and Hessians that are to be computed, by study, times those of one core:"]
+    for name, study in studies.items():
+        left = list(_jobs_left(name, study))
+        text = "  {}: {} jobs".format(name, len(left))
+        if left and all(left):
+            minutes = sum(cost.seconds for cost in left) / 60.0
+            size = sum(cost.size for cost in left) / 1e6
+            text += ", about {:.0f} min and {:.1f} MB".format(max(minutes, 1.0), size)
+        lines.append(text)
+    return "\n".join(lines)
+
+
+def _jobs_left(name, study):
+    """Yield the cost of every job of a study that has not left a record of these settings."""
+    for condition in study.conditions:
+        training = of_training(study, condition)
+        hessians = {entry: of_hessian(study, condition, entry) for entry in study.entries}
+        for seed in study.seeds:
+            run = os.path.join("results", name, "runs", condition, "seed_{}".format(seed))
+            record = os.path.join(run, "training.json")
+            is_trained = _is_done(record, study.training_settings(condition, seed))
+            if not is_trained:
+                yield training
+            for entry, cost in hessians.items():
+                record = os.path.join(run, "hessian", entry + ".json")
+                if not (is_trained and _is_done(record, study.hessian_settings(entry))):
+                    yield cost
+
+
+def _is_done(record, settings):
+    try:
+        return read_record(record).get("settings") == settings
+    except ResultError:
+        return False

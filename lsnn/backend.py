@@ -14,21 +14,19 @@ from threadpoolctl import threadpool_limits
 from lsnn.errors import MissingTensorFlowError
 
 
-class _MissingTensorFlow(object):
-    """Stands for TensorFlow where there is none.
+class _TensorFlow(object):
+    """TensorFlow, imported when it is first asked for something.
 
-    The workflow's own Python reads the names of rules, neurons and tasks without TensorFlow; it
-    only must not compute with them.
+    So whoever reads names of rules, neurons and tasks, or finds a job done already, waits for no
+    import, and the workflow's own Python does without TensorFlow.
     """
 
-    def __init__(self, reason):
-        self._reason = reason
-
     def __getattr__(self, name):
-        raise MissingTensorFlowError(
-            "{} cannot import TensorFlow ({}), which this needs; run it with the Python of the "
-            "TensorFlow environment (README.md, Environments)".format(sys.executable, self._reason)
-        )
+        if name.startswith("__"):  # asked for by whoever looks at any object, as pytest does
+            raise AttributeError(name)
+        value = getattr(_import_tensorflow(), name)
+        setattr(self, name, value)
+        return value
 
 
 def _import_tensorflow():
@@ -39,17 +37,20 @@ def _import_tensorflow():
             warnings.simplefilter("ignore", FutureWarning)
             import tensorflow
     except ImportError as error:
-        return _MissingTensorFlow(error)
-    tf1 = tensorflow
-    if not tensorflow.__version__.startswith("1."):
+        raise MissingTensorFlowError(
+            "{} cannot import TensorFlow ({}), which this needs; run it with the Python of the "
+            "TensorFlow environment (README.md, Environments)".format(sys.executable, error)
+        ) from None
+    if tensorflow.__version__.startswith("1."):
+        tf1 = tensorflow
+    else:
         tf1 = tensorflow.compat.v1
-    tf1.logging.set_verbosity(tf1.logging.ERROR)  # deprecations are not for users either
-    if tf1 is not tensorflow:
         tf1.disable_v2_behavior()
+    tf1.logging.set_verbosity(tf1.logging.ERROR)  # deprecations are not for users either
     return tf1
 
 
-tf = _import_tensorflow()
+tf = _TensorFlow()
 
 
 def require(version):

@@ -39,6 +39,7 @@ RUN_KEYS = (
     Column("iteration", "integer"),
 )
 FRACTION = Column("fraction", "number", "fraction of training")  # of the condition's iterations
+DIVERGED = Column("diverged", "flag")  # whether the loss of the run was not finite after its rows
 # What trajectories.csv says of the condition of a row.
 OF_CONDITION = (
     Column("condition", "text"),
@@ -51,8 +52,11 @@ SUMMARY = (
     Column("mean", "estimate"),
     Column("ci_low", "estimate"),
     Column("ci_high", "estimate"),
-    Column("n_seeds", "integer"),
+    Column("n", "integer"),  # seeds, or pairs of runs of one seed
+    Column("n_diverged", "integer"),  # that are left out
     Column("n_unconverged", "integer"),
+    Column("n_levels", "estimate"),  # of training loss, where runs are compared at equal loss
+    Column("sign_p", "estimate"),  # of ratios
 )
 
 

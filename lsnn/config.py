@@ -17,6 +17,7 @@ from lsnn.network import LOSS, NETWORK, LossSettings, NetworkSettings
 from lsnn.neurons import NEURONS
 from lsnn.options import choice, for_values, integer, list_of, meanings, named, section, text
 from lsnn.quantities import HESSIAN, name_of
+from lsnn.source import source_of_job
 from lsnn.tasks import TASKS
 from lsnn.training import TRAINING, TrainingSettings
 
@@ -183,7 +184,7 @@ class Study(NamedTuple):
         return 2.0 / training.learning_rate
 
     def training_settings(self, condition: str, seed: int) -> dict:
-        """Return all that the result of one training run depends on, as JSON-able values.
+        """Return all that the result of one training run depends on, its source too, JSON-able.
 
         Raises:
             ConfigError: the study has no such run.
@@ -193,7 +194,7 @@ class Study(NamedTuple):
             raise ConfigError(
                 "seeds: has no run with seed {}; there are: {}".format(seed, list(self.seeds))
             )
-        return as_mapping(
+        return _with_source(
             {
                 "condition": condition,
                 "seed": seed,
@@ -214,7 +215,7 @@ class Study(NamedTuple):
         return OrderedDict((name_of(entry), entry) for entry in self.hessian)
 
     def hessian_settings(self, entry: str) -> dict:
-        """Return all that an entry of :attr:`hessian` depends on beside weights, JSON-able.
+        """Return all that an entry of :attr:`hessian` depends on beside weights, as for a run.
 
         Raises:
             ConfigError: the study has no such entry.
@@ -222,7 +223,7 @@ class Study(NamedTuple):
         if entry not in self.entries:
             known = ", ".join(self.entries) or "none"
             raise ConfigError("hessian: has no entry {}; there are: {}".format(entry, known))
-        return dict(self.network_settings(), hessian=as_mapping(self.entries[entry]))
+        return _with_source(dict(self.network_settings(), hessian=self.entries[entry]))
 
     def trial_settings(self, condition: str) -> dict:
         """Return all that a recorded trial depends on beside weights, and the label it gets.
@@ -231,7 +232,7 @@ class Study(NamedTuple):
             ConfigError: the study has no such condition.
         """
         label = self._condition(condition).label
-        return dict(self.network_settings(), condition=condition, label=label)
+        return _with_source(dict(self.network_settings(), condition=condition, label=label))
 
     def _condition(self, name):
         if name not in self.conditions:
@@ -249,6 +250,12 @@ class Study(NamedTuple):
                 "loss": self.loss,
             }
         )
+
+
+def _with_source(settings):
+    """Return the settings of a job, JSON-able, with the hash of the source that it computes by."""
+    settings = as_mapping(settings)
+    return dict(settings, source=source_of_job(settings))
 
 
 def read_study(path: str) -> Study:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from lsnn.errors import ResultError
 from lsnn.files import read_record
 from lsnn.network import MOST_UNROLLED_STEPS
-from lsnn.quantities import QUANTITIES
+from lsnn.quantities import quantities_of
+from lsnn.training import checkpoint_iterations
 
 FLOPS = 140e9  # of products of matrices, a second
 SECONDS_PER_STATE = 1.5e-9  # of a unit without memory, for a step and example of the batch
@@ -36,7 +37,7 @@ def of_training(study, condition):
     if outline is None:
         return None
     one = study.conditions[condition]
-    n_checkpoints = one.iterations // one.checkpoint_every + 1
+    n_checkpoints = len(checkpoint_iterations(one.iterations, one.checkpoint_every))
     evaluated = sum(outline["evaluation_sizes"].values())
     batch = study.training_of(condition).batch_size
     n_units = study.network.n_units
@@ -53,8 +54,8 @@ def of_hessian(study, condition, entry):
     if outline is None:
         return None
     one, settings = study.conditions[condition], study.entries[entry]
-    n_checkpoints = one.iterations // one.checkpoint_every + 1
-    quantities = [QUANTITIES[quantity["name"]] for quantity in settings["quantities"]]
+    n_checkpoints = len(checkpoint_iterations(one.iterations, one.checkpoint_every))
+    quantities = quantities_of(settings)
     if not all(hasattr(quantity, "products") for quantity in quantities):
         return None
     products = sum(quantity.products for quantity in quantities)

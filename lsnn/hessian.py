@@ -1,32 +1,23 @@
-"""Curvature of the loss at given weights: Hessian-vector products and extreme eigenvalues.
+"""Curvature of the loss at given weights: Hessian-vector products.
 
 The loss is the true one. Nothing here knows of learning rules: a network and weights are all that
 is needed, and there is no argument through which a rule's truncated gradient could enter.
 """
 
-from typing import Any, NamedTuple
+from collections import OrderedDict
 
 import numpy as np
-from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import LinearOperator
 
 from lsnn.backend import new_session, tf
+from lsnn.kept import Kept
 from lsnn.network import PARAMETERS
 from lsnn.randomness import generator
 
+# Names in a journal of what quantities keep from a checkpoint for the next begin with this.
+MEMORY = "memory/"
+
 ALL = "all"  # the block of all parameters that are trained
-
-LANCZOS_VECTORS = 36  # size of ARPACK's Krylov space: along real runs it seldom has to restart
-MAX_RESTARTS = 100
-ROUGH_TOLERANCE = 0.1  # of the estimate that is made where the wanted tolerance was not reached
-
-
-class Eigenvalue(NamedTuple):
-    """A signed eigenvalue of the Hessian, and what it is worth."""
-
-    value: float
-    residual: float  # |Hv - value v| / |value| with |v| = 1; bounds the relative error
-    converged: bool  # residual <= tolerance
-    vector: Any  # eigenvector (size,), float64, |v| = 1; None where there is no estimate
 
 
 class Hessian(LinearOperator):
@@ -65,16 +56,20 @@ class Hessian(LinearOperator):
             ]
             slope = tf.add_n([tf.reduce_sum(g * v) for g, v in zip(gradient, directions)])
             self._gradient = _flat(gradient)
-            self._product = _flat(tf.gradients(slope, by))
+            product = _flat(tf.gradients(slope, by))
+            initialise = tf.global_variables_initializer()
         self._session = new_session(graph, threads)
+        self._session.run(initialise)
         for variable, value in zip(examples, [inputs, targets]):
             variable.load(value, self._session)
+        self._product = Kept(product, self._vector, self._session)
         self.products = 0  # computed so far
 
     def move_to(self, weights):
         """Take the Hessian at these weights, arrays by name, from now on."""
         for name in PARAMETERS:
             self._weights[name].load(weights[name], self._session)
+        self._product.keep()
 
     def gradient(self):
         """Return the gradient of the loss (size,), float64."""
@@ -88,7 +83,7 @@ class Hessian(LinearOperator):
     def product(self, vector):
         """Return the Hessian times a vector (size,) as float64, computed in float32."""
         self.products += 1
-        return self._session.run(self._product, {self._vector: vector}).astype(np.float64)
+        return self._session.run(self._product.tensor, {self._vector: vector}).astype(np.float64)
 
 
 def hessian_of(network, block, split, samples, threads=1):
@@ -106,64 +101,33 @@ def hessian_of(network, block, split, samples, threads=1):
     return Hessian(network, *examples, parameters, threads)
 
 
-def _flat(tensors):
-    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
-
-
-def extreme_eigenvalues(hessian, tolerance, start):
-    """Return the largest and the smallest eigenvalue, signed, by ARPACK's restarted Lanczos.
-
-    Both come from one Krylov space, which costs fewer products than one for each.
+def follow(hessian, quantities, checkpoints, seed, journal, log):
+    """Compute quantities at every checkpoint of a run, going on behind those in ``journal``.
 
     Args:
-        hessian: symmetric ``LinearOperator`` of size at least 3.
-        tolerance: relative tolerance of the eigenvalues.
-        start: vector (size,) to start from; near a sum of both eigenvectors it saves products.
-
-    Returns:
-        Two :class:`Eigenvalue`, the largest first. One that did not reach the tolerance is a rough
-        estimate, or nan if not even that was to be had; its ``converged`` is False.
+        hessian: :class:`Hessian`.
+        quantities: members of :data:`lsnn.quantities.QUANTITIES`, made with their options.
+        checkpoints: arrays of a checkpoint file by name.
+        seed: of the run.
+        journal: :class:`lsnn.journal.Journal`; gets a record a checkpoint, with the columns of the
+            quantities, ``iteration``, and ``products``, the Hessian-vector products of all.
+        log: called with the record of a checkpoint.
     """
-    vectors = _arpack(hessian, tolerance, start)
-    if len(vectors) < 2:
-        rough = _arpack(hessian, ROUGH_TOLERANCE, start)
-        if len(rough) < 2:
-            unknown = Eigenvalue(np.nan, np.nan, False, None)
-            return unknown, unknown
-        vectors = np.concatenate([vectors, rough])
-    # Of two estimates of one end the outer one is the better.
-    pairs = sorted(
-        (_rayleigh(hessian, vector, tolerance) for vector in vectors), key=lambda pair: pair.value
-    )
-    return pairs[-1], pairs[0]
+    memory = {}
+    if journal.size:
+        last = journal.records[-1]
+        names = [name for name in last.dtype.names if name.startswith(MEMORY)]
+        memory = {name[len(MEMORY) :]: np.array(last[name]) for name in names}
+    for i in range(journal.size, len(checkpoints["iteration"])):
+        hessian.move_to({name: checkpoints[name][i] for name in PARAMETERS})
+        before = hessian.products
+        record = OrderedDict(iteration=np.int64(checkpoints["iteration"][i]))
+        for quantity in quantities:
+            record.update(quantity.measure(hessian, seed, memory))
+        record["products"] = hessian.products - before
+        log(record)
+        journal.append(dict(record, **{MEMORY + name: memory[name] for name in sorted(memory)}))
 
 
-def larger_in_magnitude(largest, smallest):
-    """Return that of two :class:`Eigenvalue` which is larger in magnitude."""
-    return smallest if abs(smallest.value) > abs(largest.value) else largest
-
-
-def _arpack(hessian, tolerance, start):
-    """Return the eigenvectors (n, size) that ARPACK finds: of both ends, or of fewer."""
-    try:
-        return eigsh(
-            hessian,
-            k=2,
-            which="BE",  # one from each end of the spectrum
-            ncv=min(LANCZOS_VECTORS, hessian.shape[0]),
-            tol=tolerance,
-            v0=start,
-            maxiter=MAX_RESTARTS,
-        )[1].T
-    except ArpackNoConvergence as error:
-        return error.eigenvectors.T
-    except ArpackError:  # nothing to converge to, as in a Hessian of zeros
-        return np.empty((0, hessian.shape[0]))
-
-
-def _rayleigh(hessian, vector, tolerance):
-    """Return the eigenvalue of a unit vector, with the residual that is really there."""
-    image = hessian.matvec(vector)
-    value = vector.dot(image)
-    residual = np.linalg.norm(image - value * vector) / abs(value)
-    return Eigenvalue(float(value), float(residual), bool(residual <= tolerance), vector)
+def _flat(tensors):
+    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)

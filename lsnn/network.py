@@ -9,7 +9,8 @@ from lsnn.backend import new_session, standard_normal, tf
 from lsnn.cell import Cell
 from lsnn.connectivity import half_squared_norm, initial_weights, synaptic_delays
 from lsnn.learning_rules.base import LearningRule
-from lsnn.neurons import NEURONS, decay, low_pass, new_neurons
+from lsnn.neurons import NEURONS, new_neurons
+from lsnn.neurons.base import decay, low_pass
 from lsnn.options import integer, meanings, named, number, section
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRING

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from lsnn.columns import (
+    DIVERGED,
     FRACTION,
     OF_CONDITION,
     RUN_KEYS,
@@ -31,7 +32,8 @@ def of_hessian(study):
 
 def trajectories_columns(study):
     """Return the columns of trajectories.csv."""
-    of_condition = list(OF_CONDITION) + [c for c in RUN_KEYS if c not in OF_CONDITION] + [FRACTION]
+    of_condition = list(OF_CONDITION) + [c for c in RUN_KEYS if c not in OF_CONDITION]
+    of_condition += [FRACTION, DIVERGED]
     learning_curve = [c for c in of_learning_curve(study.task_class) if c not in of_condition]
     return of_condition + learning_curve + of_hessian(study) + list(of_gaps(study.task_class))
 

@@ -40,23 +40,41 @@ def describe_file(path):
     return {"file": os.path.basename(path), "sha256": sha256_of_file(path)}
 
 
-def is_complete(path, outputs, **wanted):
-    """Tell whether the results of a job are there already, as a killed Snakemake's job leaves them.
+def intact_record(path, outputs):
+    """Return the record of a job if its results are there as it tells of them, to the bit.
 
     Args:
         path: the job's record.
-        outputs: paths of the results, which must be those that the record tells of, to the bit.
-        wanted: entries of the record, such as ``settings``.
+        outputs: paths of the results.
+
+    Returns:
+        The record, or None: it or a result is missing, or is another one.
     """
     try:
         found = read_record(path)
     except ResultError:
-        return False
+        return None
     there = {
         os.path.basename(file): sha256_of_file(file) for file in outputs if os.path.exists(file)
     }
-    wanted = dict(wanted, outputs=there)
-    return len(there) == len(outputs) and all(found.get(name) == wanted[name] for name in wanted)
+    return found if found.get("outputs") == there and len(there) == len(outputs) else None
+
+
+def set_aside(path, outputs, log):
+    """Move intact results and their record to a folder of their own beside them.
+
+    Args:
+        path: the job's record.
+        outputs: paths of the results.
+        log: called with a line of text for the reader.
+    """
+    if intact_record(path, outputs) is None:
+        return
+    folder = os.path.join(os.path.dirname(path), "set-aside", sha256_of_file(path)[:12])
+    os.makedirs(folder, exist_ok=True)
+    for file in [path] + list(outputs):
+        os.replace(file, os.path.join(folder, os.path.basename(file)))
+    log("results of other settings, or another source, that were here are now in " + folder)
 
 
 def _commit():

@@ -1,14 +1,13 @@
 """Training by a learning rule, with a checkpoint every so many iterations."""
 
-import os
 import time
 from collections import OrderedDict, namedtuple
 
 import numpy as np
 
-from lsnn import checkpoints
 from lsnn.backend import flatten, new_session, pack, tf
-from lsnn.errors import DivergenceError, ResultError
+from lsnn.errors import DivergenceError
+from lsnn.journal import Journal
 from lsnn.learning_rules import new_rule
 from lsnn.network import FREE_SIGNS, PARAMETERS
 from lsnn.options import choice, integer, number, section, text
@@ -55,7 +54,7 @@ TrainingSettings = namedtuple("TrainingSettings", TRAINING)
 # Arrays of a checkpoint file with this prefix are constants of the learning rule.
 OF_RULE = "rule/"
 
-# Arrays of a state file with this prefix are what :meth:`Trainer.memory` tells.
+# Those with this one are what training needs to go on from the last checkpoint beside its weights.
 MEMORY = "memory/"
 
 
@@ -70,70 +69,91 @@ def learning_curve_of(task):
 
 
 class Progress(object):
-    """The checkpoints and the learning curve of a run so far, kept in a file between processes.
+    """The checkpoints and the learning curve of a run so far.
 
     Args:
-        path: the file. It is no result: a run that was stopped goes on from it.
-        metadata: what the run is; a file that says otherwise is set aside, never used.
-        log: called with a line of text for the reader.
+        journal: :class:`lsnn.journal.Journal` of the run.
         columns: names of what is recorded at a checkpoint (:func:`learning_curve_of`).
         constants: of the learning rule, arrays by name, which are kept with the checkpoints.
+
+    Attributes:
+        diverged_at: the iteration at which the loss was not finite any more; None if it always was.
     """
 
-    def __init__(self, path, metadata, log, columns, constants=()):
-        self.path = path
+    def __init__(self, journal, columns, constants=()):
+        self.journal = journal
         self.columns = columns
-        self.metadata = metadata
         self.constants = OrderedDict((OF_RULE + name, a) for name, a in dict(constants).items())
-        self.iterations = []
-        self.weights = OrderedDict((name, []) for name in PARAMETERS)
-        self.learning_curve = []
-        self.memory = {}
-        if os.path.exists(path):
-            self._load(log)
+        self.diverged_at = None
 
-    def _load(self, log):
-        try:
-            arrays, metadata = checkpoints.read(self.path)
-            expected = dict(self.metadata, format_version=checkpoints.FORMAT_VERSION)
-            same = [np.array_equal(arrays.get(n), array) for n, array in self.constants.items()]
-            if metadata != expected or "learning_curve" not in arrays or not all(same):
-                raise ResultError("{}: state of another run".format(self.path))
-        except ResultError as error:
-            aside = self.path + ".set-aside"
-            os.replace(self.path, aside)
-            log("not used, moved to {}, starting anew: {}".format(aside, error))
-            return
-        self.iterations = list(arrays["iteration"])
-        self.learning_curve = list(arrays["learning_curve"])
-        self.weights = OrderedDict((name, list(arrays[name])) for name in PARAMETERS)
-        self.memory = {
-            name[len(MEMORY) :]: array for name, array in arrays.items() if name.startswith(MEMORY)
-        }
+    @property
+    def iterations(self):
+        """The iterations at which there is a checkpoint, a list."""
+        return [int(n) for n in self.journal.records["iteration"]] if self.journal.size else []
+
+    @property
+    def weights(self):
+        """The weights at all checkpoints, stacked, arrays by name."""
+        return OrderedDict((name, self.journal.records[name]) for name in PARAMETERS)
+
+    @property
+    def memory(self):
+        """What :meth:`Trainer.memory` has told at the last checkpoint."""
+        last = self.journal.records[-1]
+        names = [name for name in last.dtype.names if name.startswith(MEMORY)]
+        return OrderedDict((name[len(MEMORY) :], np.array(last[name])) for name in names)
 
     def add(self, iteration, weights, measures, memory):
-        """Append a checkpoint and write the file, with what training needs besides to go on."""
-        self.iterations.append(iteration)
-        self.learning_curve.append([measures[name] for name in self.columns])
-        for name in PARAMETERS:
-            self.weights[name].append(weights[name])
-        arrays = dict(self.arrays(), learning_curve=np.array(self.learning_curve))
-        arrays.update((MEMORY + name, array) for name, array in memory.items())
-        checkpoints.write(self.path, arrays, self.metadata)
+        """Append a checkpoint, with what training needs besides to go on from it."""
+        self.journal.append(self._record(iteration, weights, self._row(measures), memory))
+
+    def take(self, arrays, rows):
+        """Take up the checkpoints of a finished, shorter run.
+
+        Args:
+            arrays: what :meth:`arrays` has told of it.
+            rows: what :meth:`rows` has told of it.
+        """
+        memory = {n[len(MEMORY) :]: a for n, a in arrays.items() if n.startswith(MEMORY)}
+        self.journal.begin(
+            [
+                # The memory is that at the last checkpoint; nobody asks for that at another one.
+                self._record(
+                    iteration, {n: arrays[n][i] for n in PARAMETERS}, self._row(row), memory
+                )
+                for i, (iteration, row) in enumerate(zip(arrays["iteration"], rows))
+            ]
+        )
+
+    def _row(self, measures):
+        return np.array([float(measures[name]) for name in self.columns])
+
+    def _record(self, iteration, weights, row, memory):
+        record = OrderedDict(iteration=np.int64(iteration), learning_curve=row)
+        record.update((name, weights[name]) for name in PARAMETERS)
+        record.update((MEMORY + name, memory[name]) for name in sorted(memory))
+        return record
 
     def arrays(self):
         """Return the arrays of a checkpoint file by name."""
-        arrays = OrderedDict((name, np.stack(self.weights[name])) for name in PARAMETERS)
-        arrays["iteration"] = np.array(self.iterations, np.int64)
+        arrays = self.weights
+        arrays["iteration"] = self.journal.records["iteration"]
         arrays.update(self.constants)
+        arrays.update((MEMORY + name, array) for name, array in self.memory.items())
         return arrays
 
     def rows(self):
         """Return the learning curve as a list of mappings, one a checkpoint."""
-        return [
-            dict(zip(self.columns, (float(x) for x in row)), iteration=int(iteration))
-            for iteration, row in zip(self.iterations, self.learning_curve)
-        ]
+        return [self._row_of(record) for record in self.journal.records]
+
+    @property
+    def last(self):
+        """The last row of the learning curve; empty if there is none."""
+        return self._row_of(self.journal.records[-1]) if self.journal.size else {}
+
+    def _row_of(self, record):
+        values = zip(self.columns, record["learning_curve"].tolist())
+        return dict(values, iteration=int(record["iteration"]))
 
 
 class Trainer(object):
@@ -237,10 +257,19 @@ class Trainer(object):
         """Return what the next step depends on beside weights and iteration, as arrays by name."""
         of_optimiser = self.session.run(self._of_optimiser)
         memory = {"optimiser_{}".format(i): value for i, value in enumerate(of_optimiser)}
-        if self._carried is not None:
-            carried = enumerate(flatten(self._carried))
-            memory.update(("state_{}".format(i), value) for i, value in carried)
+        if self.task.carries_state:
+            carried = flatten(self._carried) if self._carried else self._zeros()
+            memory.update(("state_{}".format(i), value) for i, value in enumerate(carried))
         return memory
+
+    def _zeros(self):
+        """Return the state before the first batch, a list."""
+        return [
+            np.zeros(
+                [self.training.batch_size] + part.shape.as_list()[1:], part.dtype.as_numpy_dtype
+            )
+            for part in flatten(self.initial_state)
+        ]
 
     def remember(self, memory):
         """Take up what :meth:`memory` has told."""
@@ -276,54 +305,77 @@ class Trainer(object):
         return {name: total / size for name, total in totals.items()}
 
 
-def train(network, settings, state_file, log=print, threads=1):
+def checkpoint_iterations(iterations, checkpoint_every):
+    """Return the iterations at which a checkpoint is taken, a list.
+
+    At first they are as far apart as the loss falls fast, each half again as far as the one before
+    (0, 1, 2, 3, 5, 8, 12, ...); from the first multiple of ``checkpoint_every`` on they are its
+    multiples.
+    """
+    early = [0, 1]
+    while early[-1] < checkpoint_every:
+        early.append(-(-3 * early[-1] // 2))
+    evenly = range(checkpoint_every, iterations + 1, checkpoint_every)
+    return [one for one in early if one < checkpoint_every] + list(evenly)
+
+
+def train(network, settings, state_file, log=print, threads=1, earlier=None):
     """Train one network by one learning rule, going on from ``state_file`` if there is one.
 
-    A checkpoint is taken before the training step of its iteration: at 0, at every multiple of the
-    spacing, and of the final state. Each checkpoint is written to ``state_file`` at once. Training
-    ends before its last iteration where ``stop`` in the settings says so.
+    A checkpoint is taken before the training step of its iteration
+    (:func:`checkpoint_iterations`), the last one of the final state, and is written to
+    ``state_file`` at once. Training ends before its last iteration where ``stop`` in the settings
+    says so, and where the loss is not a finite number any more: the run has diverged.
 
     Args:
         network: :class:`lsnn.network.Network` of the run's seed.
-        settings: what :meth:`lsnn.config.Study.training_settings` returns; the metadata of the run.
+        settings: what :meth:`lsnn.config.Study.training_settings` returns.
         state_file: where the progress of the run is kept; the caller deletes it when done.
         log: called with a line of text per checkpoint.
         threads: most threads to compute with.
+        earlier: arrays of the checkpoint file, and rows of the learning curve, of a run with the
+            same settings but fewer iterations, to go on from where there is no ``state_file``.
 
     Returns:
         :class:`Progress` with all checkpoints, and the mean time of an iteration in ms (None if
         none was left to do).
 
     Raises:
-        DivergenceError: the loss is not finite; the checkpoints before stay in ``state_file``.
+        DivergenceError: the loss is not finite at the initial weights.
     """
     seed = network.seed
     assert settings["seed"] == seed, "network and settings are of different runs"
     training = TrainingSettings(**settings["training"])
-    n_iterations, checkpoint_every = settings["iterations"], settings["checkpoint_every"]
+    n_iterations = settings["iterations"]
+    at = set(checkpoint_iterations(n_iterations, settings["checkpoint_every"]))
     weights, rewiring = start_of_run(network)
     rule = new_rule(settings["learning_rule"])
     rule.constants = rule.draw(weights, generator(seed, "learning rule"))
-    progress = Progress(
-        state_file, {"settings": settings}, log, learning_curve_of(network.task), rule.constants
-    )
+    # A longer run begins as a shorter one does.
+    journal = Journal(state_file, dict(settings, iterations=None), log)
+    progress = Progress(journal, learning_curve_of(network.task), rule.constants)
+    if journal.size and progress.last["iteration"] > n_iterations:
+        journal.set_aside("{}: of a run with more iterations".format(state_file), log)
+    if earlier and not journal.size:
+        progress.take(*earlier)
     first = 0
-    if progress.iterations:
-        first = int(progress.iterations[-1])
-        weights = {name: progress.weights[name][-1] for name in PARAMETERS}
-        log("going on from iteration {} kept in {}".format(first, state_file))
+    if journal.size:
+        first = progress.last["iteration"]
+        weights = {name: array[-1] for name, array in progress.weights.items()}
+        log("going on from iteration {}".format(first))
 
     trainer = Trainer(network, rule, training, weights, first, rewiring, threads)
-    if progress.iterations:
+    if journal.size:
         trainer.remember(progress.memory)
     seconds = 0.0
     started = time.time()
     for iteration in range(first, n_iterations + 1):
-        if iteration % checkpoint_every == 0 and iteration not in progress.iterations[-1:]:
+        if iteration in at and progress.last.get("iteration") != iteration:
             measures = trainer.evaluate()
-            _require_finite(sum(measures.values()), iteration, settings, state_file)
-            weights, memory = trainer.current_weights(), trainer.memory()
-            progress.add(iteration, weights, measures, memory)
+            if not np.isfinite(sum(measures.values())):
+                progress.diverged_at = iteration
+                break
+            progress.add(iteration, trainer.current_weights(), measures, trainer.memory())
             log(
                 _line(
                     iteration,
@@ -335,12 +387,17 @@ def train(network, settings, state_file, log=print, threads=1):
                     time.time() - started,
                 )
             )
-        if iteration == n_iterations or _is_good_enough(progress, **training.stop):
+        is_over = iteration in at and _is_good_enough(progress.last, **training.stop)
+        if is_over or iteration == n_iterations:
             break
         before = time.time()
         loss = trainer.step(*network.task.batch(seed, iteration, training.batch_size))
         seconds += time.time() - before
-        _require_finite(loss, iteration, settings, state_file)
+        if not np.isfinite(loss):
+            progress.diverged_at = iteration
+            break
+    if progress.diverged_at is not None:
+        _tell_of_divergence(progress, settings, log)
     done = iteration - first
     return progress, (1000.0 * seconds / done if done else None)
 
@@ -363,27 +420,33 @@ def start_of_run(network):
     return weights, keeper
 
 
-def _is_good_enough(progress, measure=None, above=np.inf, below=-np.inf):
-    """Tell whether a measure of the last checkpoint on the validation split exceeds its bound."""
+def _is_good_enough(row, measure=None, above=np.inf, below=-np.inf):
+    """Tell whether a measure of a checkpoint on the validation split exceeds its bound."""
     if measure is None:
         return False
-    value = progress.rows()[-1]["validation_" + measure]
+    value = row["validation_" + measure]
     return value > above or value < below
 
 
-def _require_finite(loss, iteration, settings, state_file):
-    if not np.isfinite(loss):
+def _tell_of_divergence(progress, settings, log):
+    """Say in the log where a run diverged.
+
+    Raises:
+        DivergenceError: it has no checkpoint.
+    """
+    line = "{}, seed {}: DIVERGED: the loss at iteration {} is not a finite number".format(
+        settings["condition"], settings["seed"], progress.diverged_at
+    )
+    if not progress.last:
         raise DivergenceError(
-            "{}, seed {}: the training loss at iteration {} is {}. Lower training.learning_rate "
-            "({}). The checkpoints so far are kept in {}".format(
-                settings["condition"],
-                settings["seed"],
-                iteration,
-                loss,
-                settings["training"]["learning_rate"],
-                state_file,
-            )
+            line + ", that is at the initial weights; change network or loss in the configuration"
         )
+    log(
+        "{}. The run ends with its checkpoint at iteration {}; a lower training.learning_rate than "
+        "{} may help".format(
+            line, progress.last["iteration"], settings["training"]["learning_rate"]
+        )
+    )
 
 
 def _line(iteration, n_iterations, task, measures, first, seconds, elapsed):

@@ -2,7 +2,8 @@
 
 Beside them goes config.yaml, the configuration with every default filled in.
 
-Runs of another configuration, and tables that were altered, are refused, never mixed in.
+Runs of another configuration, and tables that were altered, are refused, never mixed in. Of results
+that were computed by another source than that of now metadata.json tells, and the log.
 """
 
 import argparse
@@ -28,7 +29,14 @@ from lsnn.quantities import columns_of, columns_of_table
 from study_statistics import summarise
 from tables import read_recorded_table, write_table
 
-TRAINING_KEYS = ("settings", "outputs", "environment", "wall_seconds", "ms_per_iteration")
+TRAINING_KEYS = (
+    "settings",
+    "outputs",
+    "environment",
+    "wall_seconds",
+    "ms_per_iteration",
+    "diverged_at",
+)
 HESSIAN_KEYS = (
     "settings",
     "outputs",
@@ -63,6 +71,8 @@ def read_run(folder, study, condition, seed):
     metadata = {
         "condition": condition,
         "seed": seed,
+        "diverged_at": training["diverged_at"],
+        "other_sources": other_source("training", training, settings),
         "training_environment": training["environment"],
         "training_wall_seconds": training["wall_seconds"],
         "ms_per_iteration": training["ms_per_iteration"],
@@ -76,11 +86,14 @@ def read_run(folder, study, condition, seed):
             columns={plain.name: column.name for plain, column in names}
         )
         table = side_by_side(table, of_entry, folder, path)
+        of_now = study.hessian_settings(name)
+        metadata["other_sources"].update(other_source(f"hessian {name}", records[name], of_now))
     if records:
         metadata.update(costs_of_hessian(records.values(), len(table)))
         metadata["hessian_environments"] = {n: r["environment"] for n, r in records.items()}
     table["learning_rule"] = settings["learning_rule"]["name"]
     table["learning_rate"] = settings["training"]["learning_rate"]
+    table["diverged"] = training["diverged_at"] is not None
     table = table.sort_values("iteration")
     for measure in study.task_class.measures:
         train, test = table[f"train_{measure.name}"], table[f"test_{measure.name}"]
@@ -88,6 +101,12 @@ def read_run(folder, study, condition, seed):
         table[of_gap(measure).name] = gap
     names = [column.name for column in trajectories_columns(study)]
     return Run(table[names], {**metadata, "checkpoints": len(table)})
+
+
+def other_source(stage, record, settings):
+    """Return {stage: hash of its source} where that is not the source of now, else nothing."""
+    found = record["settings"].get("source")
+    return {} if found == settings["source"] else {stage: found}
 
 
 def costs_of_hessian(records, n_checkpoints):
@@ -124,6 +143,8 @@ def read_entry(path, study, entry, training):
 def read_result(path, keys, settings):
     """Return the record of a job at ``path``, which must have ``keys`` and these settings.
 
+    The source that it was computed by may be another one.
+
     Raises:
         ResultError: the record is missing or damaged, lacks a key, or has other settings.
     """
@@ -134,7 +155,8 @@ def read_result(path, keys, settings):
             f"{path}: {', '.join(missing)} is missing; delete the file and run the job that writes "
             "it again"
         )
-    different = differences(record["settings"], settings)
+    there = {**record["settings"], "source": settings["source"]}
+    different = differences(there, settings)
     if different:
         raise ResultError(
             f"{path}: of another configuration: {'; '.join(different)}. Run that job again, or "
@@ -194,6 +216,7 @@ def describe(study, runs):
     return {
         "study": as_mapping(study),
         "runs": [one.metadata for one in runs],
+        "warnings": warnings_of([one.metadata for one in runs]),
         "medians": medians.to_dict("index"),
         "totals": totals,
         "aggregation_environment": {
@@ -203,6 +226,20 @@ def describe(study, runs):
             "scipy": scipy.__version__,
         },
     }
+
+
+def warnings_of(runs):
+    """Return what is to be said of runs, entries of metadata.json, a list of lines."""
+    found = {}
+    for one in runs:
+        seed, at = one["seed"], one["diverged_at"]
+        if at is not None:
+            what = f"{one['condition']}: diverged, and left out of means"
+            found.setdefault(what, []).append(f"seed {seed} (at iteration {at})")
+        for stage, source in one["other_sources"].items():
+            what = f"{one['condition']}: {stage} by another source ({source:.12}) than that of now"
+            found.setdefault(what, []).append(f"seed {seed}")
+    return [f"{what}: {', '.join(seeds)}" for what, seeds in found.items()]
 
 
 def study_of(arguments):
@@ -244,10 +281,10 @@ def main():
         "trajectories.csv": sha256_of_file(trajectories_file),
         "summary.csv": sha256_of_file(summary_file),
     }
-    write_record(
-        os.path.join(arguments.output, "metadata.json"),
-        {**describe(study, runs), "outputs": outputs},
-    )
+    metadata = describe(study, runs)
+    for line in metadata["warnings"]:
+        print(line)
+    write_record(os.path.join(arguments.output, "metadata.json"), {**metadata, "outputs": outputs})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 What is computed is an entry of the configuration's list `hessian`: a block of parameters, examples
 and quantities, such as the extreme eigenvalues. Writes to the output folder ENTRY.csv (a row a
 checkpoint; the columns of the quantities, and the number of Hessian-vector products) and
-ENTRY.json (what made it). What was computed so far is kept in ENTRY_state.npz there: stopped and
+ENTRY.json (what made it). What was computed so far is kept in ENTRY.state there: stopped and
 started again, the program goes on behind the last checkpoint of it.
 
 The columns condition and seed are copied from the checkpoint file. The seed also draws the
@@ -20,46 +20,18 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import job_settings
 from lsnn import backend, checkpoints, provenance
 from lsnn.columns import RUN_KEYS
-from lsnn.errors import ResultError, run
+from lsnn.errors import run
 from lsnn.files import exclusive, remove_temporaries, sha256_of_file, write_record, write_table
-from lsnn.hessian import hessian_of
+from lsnn.hessian import follow, hessian_of
+from lsnn.journal import Journal
 from lsnn.network import network_of
-from lsnn.options import build
-from lsnn.quantities import QUANTITIES, columns_of_table, name_of
+from lsnn.quantities import columns_of_table, name_of, quantities_of
+from lsnn.source import require_source
 
 
 def log(line):
     """Print a line at once: whoever follows the log sees the job move."""
     print(line, flush=True)
-
-
-def read_state(path, made_from):
-    """Return the rows computed before from the same settings and checkpoints, and the memory.
-
-    Without such a state both are empty.
-    """
-    if not os.path.exists(path):
-        return [], {}
-    try:
-        arrays, metadata = checkpoints.read(path, names=())
-        if metadata["made_from"] != made_from:
-            raise ResultError("{}: state of other settings or checkpoints".format(path))
-    except ResultError as error:
-        os.replace(path, path + ".set-aside")
-        log("not used, moved to {}.set-aside, starting anew: {}".format(path, error))
-        return [], {}
-    log("going on behind the {} checkpoints kept in {}".format(len(metadata["rows"]), path))
-    return metadata["rows"], arrays
-
-
-def measure(hessian, quantities, seed, memory):
-    """Return the columns of one checkpoint but for its labels; ``memory`` goes on to the next."""
-    before = hessian.products
-    row = {}
-    for quantity in quantities:
-        row.update(quantity.measure(hessian, seed, memory))
-    row["products"] = hessian.products - before
-    return row
 
 
 def main():
@@ -75,59 +47,65 @@ def main():
         ("hessian",),
         entry=(str, "one of the study's list `hessian`, such as w_rec_validation"),
     )
-    backend.require(settings["tensorflow"])
     entry = name_of(settings["hessian"])
     table, record, state, lock = [
         os.path.join(arguments.output, entry + suffix)
-        for suffix in (".csv", ".json", "_state.npz", ".lock")
+        for suffix in (".csv", ".json", ".state", ".lock")
     ]
     with exclusive(lock, log):
         remove_temporaries([record, state, table])
         if is_complete(record, table, settings, arguments.checkpoints):
-            log("complete already: {}, {}; delete them to compute anew".format(table, record))
+            log("complete already: {}; delete it to compute it anew".format(table))
         else:
-            files = (arguments.checkpoints, record, state, table)
-            compute_and_write(settings, arguments.data, arguments.threads, *files)
+            compute_and_write(settings, arguments, record, state, table)
         if os.path.exists(state):
             os.remove(state)
 
 
 def is_complete(record, table, settings, checkpoints_file):
     """Tell whether the results of these checkpoints are there already."""
-    return os.path.exists(checkpoints_file) and provenance.is_complete(
-        record,
-        [table],
-        settings=settings,
-        checkpoints=provenance.describe_file(checkpoints_file),
+    found = provenance.intact_record(record, [table])
+    return (
+        found is not None
+        and found["settings"] == settings
+        and os.path.exists(checkpoints_file)
+        and found["checkpoints"]["sha256"] == sha256_of_file(checkpoints_file)
     )
 
 
-def compute_and_write(settings, data, threads, checkpoints_file, record, state, table):
+def compute_and_write(settings, arguments, record, state, table):
     """Compute the quantities, and write table and record to these paths; ``state`` stays."""
     started = time.time()
+    backend.require(settings["tensorflow"])
+    require_source(settings)
+    checkpoints_file, threads = arguments.checkpoints, arguments.threads
     arrays, condition, seed = checkpoints.read_run(checkpoints_file, settings)
-    network = network_of(settings, data, seed)
+    network = network_of(settings, arguments.data, seed)
     checkpoints.check_shapes(checkpoints_file, arrays, network.shapes)
     entry = settings["hessian"]
+    job = {"settings": settings, "checkpoints": sha256_of_file(checkpoints_file)}
+    journal = Journal(state, job, log)
+    if journal.size:
+        log("going on behind the {} checkpoints kept in {}".format(journal.size, state))
+    n_checkpoints, n_before, loop_started = len(arrays["iteration"]), journal.size, time.time()
     hessian = hessian_of(network, entry["block"], entry["split"], entry["samples"], threads)
-    quantities = [build(QUANTITIES, one) for one in entry["quantities"]]
 
-    made_from = {"settings": settings, "checkpoints": sha256_of_file(checkpoints_file)}
-    rows, memory = read_state(state, made_from)
-    n_checkpoints = len(arrays["iteration"])
-    n_before, loop_started = len(rows), time.time()
-    for i in range(n_before, n_checkpoints):
-        iteration = int(arrays["iteration"][i])
-        hessian.move_to(checkpoints.weights_at(arrays, i))
-        row = measure(hessian, quantities, seed, memory)
-        rows.append(dict(row, condition=condition, seed=seed, iteration=iteration))
-        checkpoints.write(state, memory, {"made_from": made_from, "rows": rows})
-        per_checkpoint = (time.time() - loop_started) / (i + 1 - n_before)
-        log(describe(row, entry, iteration, per_checkpoint, n_checkpoints - 1 - i))
+    def log_checkpoint(row):
+        n_done = journal.size + 1 - n_before
+        per_checkpoint = (time.time() - loop_started) / n_done
+        log(describe(row, entry, per_checkpoint, n_checkpoints - n_before - n_done))
 
-    columns = RUN_KEYS + columns_of_table(entry)
-    write_table(table, [column.name for column in columns], rows)
+    follow(hessian, quantities_of(entry), arrays, seed, journal, log_checkpoint)
     seconds = time.time() - loop_started
+
+    provenance.set_aside(record, [table], log)
+    names = [column.name for column in RUN_KEYS + columns_of_table(entry)]
+    of_run = {"condition": condition, "seed": seed}
+    rows = [
+        {name: of_run[name] if name in of_run else one[name].item() for name in names}
+        for one in journal.records
+    ]
+    write_table(table, names, rows)
     content = provenance.record(
         settings,
         [table],
@@ -141,7 +119,7 @@ def compute_and_write(settings, data, threads, checkpoints_file, record, state, 
     log("done in {:.0f} s".format(time.time() - started))
 
 
-def describe(row, entry, iteration, seconds_per_checkpoint, checkpoints_left):
+def describe(row, entry, seconds_per_checkpoint, checkpoints_left):
     """Return the line of the log for a checkpoint: what is shown of it, and the time left."""
     values = []
     for column in columns_of_table(entry):
@@ -150,7 +128,7 @@ def describe(row, entry, iteration, seconds_per_checkpoint, checkpoints_left):
             is_good = row.get(column.name + "_converged", True)
             values.append(value if is_good else value + " (NOT converged)")
     return "iteration {}  {}  {} products, {:.1f} s per checkpoint, {:.0f} s left".format(
-        iteration,
+        row["iteration"],
         ", ".join(values),
         row["products"],
         seconds_per_checkpoint,

@@ -9,7 +9,7 @@ import json
 from lsnn.errors import ConfigError
 
 # What every job of the model is told.
-NEEDED = ("tensorflow", "task", "network", "loss")
+NEEDED = ("tensorflow", "task", "network", "loss", "source")
 
 
 def parse(parser, of_study, needed, **selectors):

@@ -1,8 +1,10 @@
 """Draw the figures of a study from its trajectories.csv, each as svg, pdf and png.
 
-Thin lines are runs; thick lines and bands are the mean over seeds and its 95 % bootstrap interval,
-computed as in summary.csv. A run that stopped early keeps its weights: in means it counts with its
-last value at later fractions of training. A cross marks an eigenvalue that did not converge.
+Thin lines are runs; thick lines and bands are the mean over seeds and its 95 % t interval, computed
+as in summary.csv: on a logarithmic axis the mean is geometric, and of fewer than 3 runs there is no
+band. A run that stopped early keeps its weights: in means it counts with its last value at later
+fractions of training. A cross marks an eigenvalue that did not converge. A ring marks the end of a
+run that diverged, which is left out of means.
 """
 
 import argparse
@@ -28,7 +30,7 @@ from matplotlib.patches import Patch
 from matplotlib.scale import SymmetricalLogScale
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from lsnn.columns import FRACTION, of_gaps, of_measure
+from lsnn.columns import DIVERGED, FRACTION, of_gaps, of_measure
 from lsnn.config import default_label, read_study
 from lsnn.errors import ConfigError, run
 from lsnn.files import atomic_write, read_record
@@ -40,7 +42,12 @@ from lsnn.outputs import (
     sweeps_of,
     trajectories_columns,
 )
-from study_statistics import common_levels, log_values_at_levels, mean_and_interval
+from study_statistics import (
+    LEAST_SEEDS,
+    common_levels,
+    log_values_at_levels,
+    mean_and_interval,
+)
 from tables import read_recorded_table, read_table
 
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
@@ -64,6 +71,7 @@ LONGEST_LABEL = 36  # characters of an axis in a line
 THRESHOLD = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
 CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
 CROSS["label"] = "not converged"
+RING = {"marker": "o", "markersize": 6, "markerfacecolor": "none", "linestyle": "none"}
 # Without a date, the same data give the same file.
 METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
@@ -127,7 +135,7 @@ def plot_learning_curves(trajectories, study):
         draw_curves(axes, trajectories, study, column)
         axes.set(xlabel=FRACTION.label)
     add_legend(figure, trajectories, study)
-    tell_below(figure, stopped_early(trajectories))
+    tell_below(figure, stopped_early(trajectories), diverged(trajectories))
     return figure
 
 
@@ -139,7 +147,12 @@ def plot_along_training(trajectories, study, column):
     if column.threshold:
         draw_threshold(axes, study)
     add_legend(figure, trajectories, study, column, threshold=column.threshold)
-    tell_below(figure, left_out(trajectories, column), stopped_early(trajectories))
+    tell_below(
+        figure,
+        left_out(trajectories, column),
+        stopped_early(trajectories),
+        diverged(trajectories),
+    )
     return figure
 
 
@@ -149,14 +162,14 @@ def plot_against_loss(trajectories, study, column):
     figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
     rows = shown(shown(trajectories, column), loss)
     draw_runs(axes, rows, study, loss.name, column.name)
-    draw_means(axes, values_at_losses(trajectories, column), study, loss.name, column.name)
+    draw_means(axes, values_at_losses(trajectories, column), study, loss.name, column)
     scale_axis(axes, "x", loss)
     scale_axis(axes, "y", column)
     if column.threshold:
         draw_threshold(axes, study)
     axes.invert_xaxis()
     add_legend(figure, trajectories, study, column, threshold=column.threshold)
-    tell_below(figure, left_out(trajectories, column))
+    tell_below(figure, left_out(trajectories, column), diverged(trajectories))
     return figure
 
 
@@ -172,7 +185,7 @@ def plot_generalization_gap(trajectories, study, column):
         scale_axis(axes, "x", column)
         axes.set_ylabel(axis_label(gap))
     add_legend(figure, trajectories, study, column, points=True)
-    tell_below(figure, left_out(trajectories, column))
+    tell_below(figure, left_out(trajectories, column), diverged(trajectories))
     return figure
 
 
@@ -184,7 +197,8 @@ def plot_learning_rate_sweep(trajectories, study):
     columns = [column for column in columns if column.name in trajectories]
     width = 1 + 2 * len(columns)
     figure, panels = plt.subplots(1, len(columns), figsize=(width, 3), layout="constrained")
-    final = trajectories.groupby(["condition", "seed"], sort=False).tail(1)
+    of_finished = finished(trajectories)
+    final = of_finished.groupby(["condition", "seed"], sort=False).tail(1)
     for axes, column in zip(panels, columns, strict=True):
         drawn = shown(final, column)
         for number, names in enumerate(sweeps_of(study)):
@@ -196,7 +210,7 @@ def plot_learning_rate_sweep(trajectories, study):
                 rows["learning_rate"], rows[column.name], look.marker,
                 color=look.colour, markersize=2.5, alpha=0.5, mew=0,
             )  # fmt: skip
-            draw_mean(axes, rows, look, "learning_rate", column.name)
+            draw_mean(axes, rows, look, "learning_rate", column)
             draw_crosses(axes, rows, look, "learning_rate", column.name, of=column.name)
         axes.set(xscale="log", xlabel="learning rate")
         scale_axis(axes, "y", column)
@@ -215,7 +229,8 @@ def plot_learning_rate_sweep(trajectories, study):
             handles += [line] if axes is panels[0] else []
     if any(len(unconverged(final, one.name).dropna(subset=[one.name])) for one in columns):
         handles.append(Line2D([], [], **CROSS))
-    tell_below(figure, *(left_out(final, one) for one in columns if "ratio" in one.summary))
+    notes = [left_out(final, one) for one in columns if "ratio" in one.summary]
+    tell_below(figure, *notes, diverged(trajectories))
     place_legend(figure, handles)
     return figure
 
@@ -262,6 +277,11 @@ def scale_axis(axes, which, column):
         axes.set(**{f"{which}lim": column.limits})
 
 
+def finished(trajectories):
+    """Return the rows of the runs that did not diverge."""
+    return trajectories[~trajectories["diverged"]]
+
+
 def carried_on(trajectories):
     """Return the rows with the last one of every stopped run repeated at later fractions.
 
@@ -273,13 +293,13 @@ def carried_on(trajectories):
         for _, one in of_condition.groupby("seed", sort=False):
             later = np.sort(fractions[fractions > one["fraction"].max()])
             pieces += [one, *(one.tail(1).assign(fraction=fraction) for fraction in later)]
-    return pd.concat(pieces)
+    return pd.concat(pieces) if pieces else trajectories
 
 
 def values_at_losses(trajectories, column):
     """Return a column of every run at losses that all runs of its condition pass through."""
     rows = []
-    for condition, of_condition in trajectories.groupby("condition", sort=False):
+    for condition, of_condition in finished(trajectories).groupby("condition", sort=False):
         runs = dict(iter(of_condition.groupby("seed")))
         levels = common_levels(list(runs.values()))
         for seed, one in runs.items():
@@ -294,31 +314,36 @@ def draw_curves(axes, trajectories, study, column):
     if column.scale == "symlog":
         axes.axhline(0, color="0.4", linewidth=0.8)
     draw_runs(axes, shown(trajectories, column), study, "fraction", column.name)
-    draw_means(axes, shown(carried_on(trajectories), column), study, "fraction", column.name)
+    rows = shown(carried_on(finished(trajectories)), column)
+    draw_means(axes, rows, study, "fraction", column)
     scale_axis(axes, "y", column)
 
 
 def draw_runs(axes, rows, study, x, y):
-    """Draw a thin line a run, and a cross at every eigenvalue that did not converge."""
+    """Draw a thin line a run, crosses at unconverged eigenvalues, rings where runs diverged."""
     for of_condition, look in of_each(rows, study):
         sns.lineplot(
             of_condition, x=x, y=y, units="seed", estimator=None, sort=False, ax=axes,
             color=look.colour, linestyle=look.line, linewidth=0.5, alpha=0.6,
         )  # fmt: skip
         draw_crosses(axes, of_condition, look, x, y, of=y)
+        ends = of_condition[of_condition["diverged"]].groupby("seed").tail(1)
+        axes.plot(ends[x], ends[y], color=look.colour, **RING)
 
 
-def draw_means(axes, rows, study, x, y):
-    """Draw the mean over seeds of each condition, and its interval, at every ``x``."""
-    for of_condition, look in of_each(rows.dropna(subset=[y]), study):
-        draw_mean(axes, of_condition, look, x, y)
+def draw_means(axes, rows, study, x, column):
+    """Draw the mean of a column over seeds of each condition, and its interval, at every ``x``."""
+    for of_condition, look in of_each(rows.dropna(subset=[column.name]), study):
+        draw_mean(axes, of_condition, look, x, column)
 
 
-def draw_mean(axes, rows, look, x, y):
-    """Draw the mean of rows at every ``x``, and its interval."""
-    at_x = rows.groupby(x)[y]
+def draw_mean(axes, rows, look, x, column):
+    """Draw the mean of a column over rows at every ``x``, and its interval where there is one."""
+    at_x = rows.groupby(x)[column.name]
     places = np.array(list(at_x.groups))
-    mean, low, high = np.array([mean_and_interval(values) for _, values in at_x]).T
+    is_positive = column.scale == "log"
+    means = [mean_and_interval(values.to_numpy(), is_positive) for _, values in at_x]
+    mean, low, high = np.array(means).T
     axes.fill_between(places, low, high, color=look.colour, alpha=0.25, linewidth=0)
     axes.plot(
         places, mean, color=look.colour, linestyle=look.line, linewidth=1.6,
@@ -329,7 +354,7 @@ def draw_mean(axes, rows, look, x, y):
 def draw_points(axes, rows, study, x, y):
     """Draw a point a checkpoint, and a large one at the final state of every run."""
     for of_condition, look in of_each(rows, study):
-        final = of_condition.groupby("seed").tail(1)
+        final = finished(of_condition).groupby("seed").tail(1)
         small = {"markersize": 2.5, "alpha": 0.4, "mew": 0}
         axes.plot(of_condition[x], of_condition[y], look.marker, color=look.colour, **small)
         large = {"markersize": 7, "mec": "black", "mew": 0.8}
@@ -383,9 +408,15 @@ def add_legend(figure, trajectories, study, column=None, points=False, threshold
     if points:
         large = {"marker": "o", "markersize": 7, "color": "0.7", "mec": "black", "mew": 0.8}
         entries.append(Line2D([], [], linestyle="none", label="final state", **large))
-    elif trajectories.groupby("condition")["seed"].nunique().max() > 1:
-        entries.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
-        entries.append(Patch(color="0.4", alpha=0.25, linewidth=0, label="95 % interval of mean"))
+    else:
+        n_seeds = finished(trajectories).groupby("condition")["seed"].nunique().max()
+        if n_seeds > 1:
+            entries.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
+        if n_seeds >= LEAST_SEEDS:
+            band = {"color": "0.4", "alpha": 0.25, "linewidth": 0}
+            entries.append(Patch(label="95 % interval of mean", **band))
+        if trajectories["diverged"].any():
+            entries.append(Line2D([], [], color="0.4", label="diverged", **RING))
     found, is_one = thresholds(study)
     if threshold and found:
         value = next(iter(found.values()))
@@ -422,11 +453,20 @@ def left_out(trajectories, column):
 
 def stopped_early(trajectories):
     """Return in words how many runs ended before their last iteration; empty if none did."""
-    ends = trajectories.groupby(["condition", "seed"])["fraction"].max()
+    ends = finished(trajectories).groupby(["condition", "seed"])["fraction"].max()
     n_stopped = int((ends < 1).sum())
     if n_stopped == 0:
         return ""
     return f"{n_stopped} of {len(ends)} runs stopped early; means go on with their last values"
+
+
+def diverged(trajectories):
+    """Return in words which runs diverged; empty if none did."""
+    runs = trajectories[trajectories["diverged"]].groupby("condition", sort=False)["seed"].unique()
+    if runs.empty:
+        return ""
+    parts = [f"{name}, seed {', '.join(map(str, seeds))}" for name, seeds in runs.items()]
+    return textwrap.fill(f"diverged, left out of means: {'; '.join(parts)}", 80)
 
 
 def tell_below(figure, *notes):
@@ -473,12 +513,14 @@ def read_trajectories(path, study):
     Raises:
         ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
     """
-    optional = [*of_hessian(study), *of_gaps(study.task_class)]
+    optional = [*of_hessian(study), *of_gaps(study.task_class), DIVERGED]
     metadata = os.path.join(os.path.dirname(path), "metadata.json")
     if os.path.exists(metadata):
         record = read_record(metadata)
-        return read_recorded_table(path, trajectories_columns(study), record, optional=optional)
-    return read_table(path, trajectories_columns(study), optional=optional)
+        table = read_recorded_table(path, trajectories_columns(study), record, optional=optional)
+    else:
+        table = read_table(path, trajectories_columns(study), optional=optional)
+    return table if "diverged" in table else table.assign(diverged=False)
 
 
 def main():

@@ -19,7 +19,7 @@ from scipy.special import softmax
 
 from lsnn import checkpoints
 from lsnn.errors import ResultError, run
-from lsnn.neurons import DT
+from lsnn.neurons.base import DT
 from plot import STYLE, save
 
 ARRAYS = ("inputs", "spikes", "thresholds", "outputs")

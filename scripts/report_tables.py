@@ -14,7 +14,7 @@ from lsnn.columns import SUMMARY
 from lsnn.config import as_mapping, read_study, schema_for
 from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write, read_record
-from study_statistics import quantities_of, ratios_of
+from study_statistics import LEAST_SEEDS, quantities_of, ratios_of
 from tables import read_recorded_table
 
 PAGE = """<!DOCTYPE html>
@@ -45,19 +45,21 @@ tbody tr {{ border-bottom: 1px solid #ccc; }}
 def summary_page(summary, study):
     """Return the page of summary.csv: a column a condition, then the ratios."""
     n_seeds = len(study.seeds)
-    unconverged = ", and how many of the eigenvalues that did had not converged"
+    unconverged = ", and how many of the eigenvalues had not converged"
     body = [
-        "<p>Mean over seeds, in brackets its 95 % bootstrap interval. Each condition has "
-        f"{counted(n_seeds, 'seed')}; a cell tells where fewer went into a number"
-        f"{unconverged if study.hessian else ''}.</p>",
+        "<p>Mean over seeds, of losses and of the largest eigenvalue the geometric one; in "
+        f"brackets its 95 % t interval, if there are {LEAST_SEEDS} seeds. Each condition has "
+        f"{counted(n_seeds, 'seed')}; a cell tells where fewer went into a number, how many "
+        f"diverged{unconverged if study.hessian else ''}.</p>",
         table_of(summary, quantities_of(study), study),
     ]
     for column, quantities in ratios_of(study).items():
         if summary["quantity"].isin([quantity.name for quantity in quantities]).any():
             body += [
                 f"<h2>Ratio between conditions: {html.escape(column.label)}</h2>",
-                "<p>Paired by seed; geometric mean over seeds, in brackets its 95 % bootstrap "
-                "interval.</p>",
+                "<p>Paired by seed; geometric mean over seeds, in brackets its 95 % t interval. At "
+                "equal loss a cell tells how many levels of training loss all runs pass "
+                "through between checkpoints after the initial state.</p>",
                 table_of(summary, quantities, study),
             ]
     return page("Summary", body)
@@ -87,8 +89,10 @@ def in_words(row, n_seeds):
     text = digits(row.mean)
     if not np.isnan(row.ci_low):
         text += f" [{digits(row.ci_low)}, {digits(row.ci_high)}]"
-    notes = [f"{row.n_seeds} of {counted(n_seeds, 'seed')}"] if row.n_seeds < n_seeds else []
+    notes = [f"{row.n} of {counted(n_seeds, 'seed')}"] if row.n < n_seeds else []
+    notes += [f"{row.n_diverged} diverged"] if row.n_diverged else []
     notes += [f"{row.n_unconverged} not converged"] if row.n_unconverged else []
+    notes += [counted(int(row.n_levels), "level")] if row.n_levels > 0 else []
     return text + (f" ({', '.join(notes)})" if notes else "")
 
 
@@ -136,6 +140,7 @@ def run_page(metadata, study):
     body = [
         f"<p>{counted(totals['runs'], 'run')}, in sum {work}. Runs can share a machine and run "
         "side by side: these are sums of wall time, not the time that the study took.</p>",
+        *[f"<p>{html.escape(line)}.</p>" for line in metadata["warnings"]],
         as_html(pd.DataFrame(costs).set_index("run")),
         "<h2>Environments</h2>",
         as_html(environments(metadata, labels)),

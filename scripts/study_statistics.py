@@ -1,25 +1,31 @@
 """Numbers of a whole study: means over seeds, and ratios between conditions, with intervals.
 
-Every number of ``summary.csv`` is first computed for each seed, then averaged over seeds. A seed
-whose own number does not exist (an eigenvalue is nan; an eigenvalue in a ratio is not positive) is
-left out of that number, and ``n_seeds`` tells how many were left in. Nothing else is excluded: an
-eigenvalue that did not converge goes in, and ``n_unconverged`` counts such eigenvalues.
+Every number of ``summary.csv`` is first computed for each seed, then averaged over seeds, numbers
+of a positive quantity (one on a logarithmic axis) and ratios as geometric means. A seed whose own
+number does not exist (an eigenvalue is nan; one that should be positive is not) is left out of that
+number, and ``n`` tells how many were left in. So is a run that diverged, or a pair of runs of which
+one did; ``n_diverged`` counts them. Nothing else is excluded: an eigenvalue that did not converge
+goes in, and ``n_unconverged`` counts such eigenvalues.
 
-The interval is the 95 % percentile bootstrap over seeds. With few seeds it is too narrow; with one
-there is none.
+The interval is the 95 % t interval over seeds, of positive quantities and ratios that of their
+logarithms. With fewer than :data:`LEAST_SEEDS` there is none. Beside ratios stands, as information,
+the p-value of the exact sign test (two-sided) of "a ratio is as often above as below 1".
 
-The ratio of lambda_max is taken between runs of one seed, which start from the same weights, and
-averaged over seeds as a geometric mean. It answers two questions:
+The ratio of lambda_max is taken between runs of one seed, which start from the same weights. It
+answers two questions:
 
 - at equal fraction of training: at the final states, and averaged (log ratio) over all fractions at
   which both runs have a checkpoint;
-- at equal training loss: at the lowest loss that both runs reach, and averaged (log ratio) over
-  :data:`LEVELS` losses, evenly spaced in log loss from the initial loss down to that lowest one.
-  The lambda_max of a run at a loss is that of its first crossing of it, log lambda_max being
-  interpolated linearly in log loss between the checkpoints before and after.
+- at equal training loss: at the lowest loss that every run of the two conditions reaches, and
+  averaged (log ratio) over losses, of :data:`LEVELS` that are evenly spaced in log loss from the
+  lowest initial loss down to that one, those that every run brackets by checkpoints after the
+  initial state. ``n_levels`` tells how many. The lambda_max of a run at a loss is that of its first
+  crossing of it, log lambda_max being interpolated linearly in log loss between the checkpoints
+  before and after.
 
-A run that stopped early (``training.stop``) ends with the checkpoint at which it did: that
-is its final state, and averages are over the checkpoints that it has.
+What is averaged over training is averaged over the checkpoints that are evenly spaced, without the
+additional ones at its beginning. A run that stopped early (``training.stop``) ends with the
+checkpoint at which it did: that is its final state, and averages are over the checkpoints it has.
 """
 
 from collections.abc import Callable
@@ -29,12 +35,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap
+from scipy import stats
 
 from lsnn.columns import SUMMARY
 from lsnn.outputs import compared_columns, shown_columns
 
 LEVELS = 20
+LEAST_SEEDS = 3
 
 
 class SeedNumber(NamedTuple):
@@ -49,7 +56,9 @@ class Quantity(NamedTuple):
 
     name: str
     label: str
-    number: Callable  # of a run; of a ratio, its logarithm, of a run and the baseline's
+    number: Callable  # of a run; of a ratio, of two runs and log losses
+    is_positive: bool = True  # so that means are geometric
+    at_equal_loss: bool = False
 
 
 def quantities_of(study):
@@ -60,6 +69,7 @@ def quantities_of(study):
             f"{column.name}_{which}",
             f"{capitalised(column.axis)}: {text}",
             partial(number_of_run, column=column.name, which=which),
+            is_positive=column.scale == "log",
         )
         for column in shown_columns(study)
         for which, text in rows.items()
@@ -71,7 +81,12 @@ def ratios_of(study):
     """Return the ratios to the baseline by the column that they are of, lists of Quantity."""
     return {
         column: [
-            Quantity(f"{column.name}_ratio_{name}", label, partial(function, column=column.name))
+            Quantity(
+                f"{column.name}_ratio_{name}",
+                label,
+                partial(function, column=column.name),
+                at_equal_loss=function in AT_EQUAL_LOSS,
+            )
             for name, (label, function) in RATIOS.items()
         ]
         for column in compared_columns(study)
@@ -87,54 +102,88 @@ def summarise(trajectories, study):
 
     ``trajectories`` has the rows of a run in the order of its iterations.
     """
-    baseline = study.baseline
-    runs = {
-        condition: dict(iter(of_condition.groupby("seed")))
-        for condition, of_condition in trajectories.groupby("condition", sort=False)
-    }
+    every = {name: one.checkpoint_every for name, one in study.conditions.items()}
+    spacing = trajectories["condition"].map(every).astype(int)
+    trajectories = trajectories.assign(is_evenly_spaced=trajectories["iteration"] % spacing == 0)
+    runs, finished = {}, {}
+    for condition, of_condition in trajectories.groupby("condition", sort=False):
+        runs[condition] = dict(iter(of_condition.groupby("seed")))
+        finished[condition] = dict(iter(of_condition[~of_condition["diverged"]].groupby("seed")))
     rows = []
     for quantity in quantities_of(study):
-        for condition, of_seeds in runs.items():
+        for condition, of_seeds in finished.items():
             numbers = [quantity.number(run) for run in of_seeds.values()]
-            rows.append(_row(quantity.name, condition, numbers, lambda mean: mean))
-    of_baseline = runs.get(baseline, {})
-    others = [condition for condition in runs if condition != baseline and of_baseline]
+            n_diverged = len(runs[condition]) - len(of_seeds)
+            rows.append(row_of(quantity, condition, numbers, n_diverged))
+    baseline = study.baseline
+    others = [condition for condition in runs if condition != baseline and baseline in runs]
     for quantity in chain.from_iterable(ratios_of(study).values()):
         for condition in others:
-            of_seeds = runs[condition]
-            pairs = [(of_seeds[s], of_baseline[s]) for s in of_seeds if s in of_baseline]
-            numbers = [quantity.number(run, divisor) for run, divisor in pairs]
-            rows.append(_row(quantity.name, f"{condition} / {baseline}", numbers, np.exp))
-    return pd.DataFrame(rows, columns=[column.name for column in SUMMARY])
+            of_seeds, of_baseline = finished[condition], finished[baseline]
+            levels = common_levels([*of_seeds.values(), *of_baseline.values()])
+            numbers = [
+                quantity.number(of_seeds[seed], of_baseline[seed], levels)
+                for seed in of_seeds
+                if seed in of_baseline
+            ]
+            n_diverged = len(runs[condition].keys() & runs[baseline].keys()) - len(numbers)
+            row = row_of(quantity, f"{condition} / {baseline}", numbers, n_diverged)
+            row["n_levels"] = len(levels) if quantity.at_equal_loss else None
+            row["sign_p"] = sign_test([number.value for number in numbers])
+            rows.append(row)
+    summary = pd.DataFrame(rows, columns=[column.name for column in SUMMARY])
+    return summary.astype({"n_levels": "Int64"})
 
 
-def _row(quantity, condition, numbers, back):
-    """Return a row of the summary; ``back`` undoes the logarithm of the numbers, if any."""
-    kept = [number for number in numbers if np.isfinite(number.value)]
-    mean, low, high = mean_and_interval([number.value for number in kept])
-    unconverged = sum(number.n_unconverged for number in kept)
-    return (quantity, condition, back(mean), back(low), back(high), len(kept), unconverged)
+def row_of(quantity, condition, numbers, n_diverged):
+    """Return a row of the summary as a mapping, of the numbers of all seeds."""
+    values = np.array([number.value for number in numbers])
+    kept = np.isfinite(values) & ((values > 0) | (not quantity.is_positive))
+    mean, low, high = mean_and_interval(values[kept], quantity.is_positive)
+    return {
+        "quantity": quantity.name,
+        "condition": condition,
+        "mean": mean,
+        "ci_low": low,
+        "ci_high": high,
+        "n": int(kept.sum()),
+        "n_diverged": n_diverged,
+        "n_unconverged": sum(
+            one.n_unconverged for one, is_kept in zip(numbers, kept, strict=True) if is_kept
+        ),
+    }
 
 
-def mean_and_interval(values):
-    """Return the mean and the two ends of its 95 % bootstrap interval; nan where there is none.
+def mean_and_interval(values, is_positive):
+    """Return the mean and the two ends of its 95 % t interval; nan where there is none.
 
-    >>> mean_and_interval([2.0, 2.0])
-    (2.0, 2.0, 2.0)
+    Of positive values they are those of the logarithms: the geometric mean, with its interval.
+
+    >>> mean_and_interval([1.0, 2.0, 4.0], is_positive=True)[0].round(9)
+    2.0
     """
     if len(values) == 0:
         return np.nan, np.nan, np.nan
-    mean = float(np.mean(values))
-    if len(values) == 1:
+    if is_positive:
+        return tuple(np.exp(mean_and_interval(np.log(values), is_positive=False)))
+    mean = np.mean(values)
+    if len(values) < LEAST_SEEDS:
         return mean, np.nan, np.nan
-    result = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(0))
-    interval = result.confidence_interval
-    return mean, float(interval.low), float(interval.high)
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return mean, mean - half, mean + half
+
+
+def sign_test(ratios):
+    """Return the p-value (two-sided, exact) of "a ratio is as often above as below 1", or nan."""
+    above, below = np.sum(np.array(ratios) > 1), np.sum(np.array(ratios) < 1)
+    if above + below == 0:
+        return np.nan
+    return stats.binomtest(int(above), int(above + below)).pvalue
 
 
 def number_of_run(run, column, which):
-    """Return the mean of a column over the ``"final"`` checkpoint of a run or over ``"all"``."""
-    rows = run.tail(1) if which == "final" else run
+    """Return the value of a column at the ``"final"`` state of a run, or its ``"mean"``."""
+    rows = run.tail(1) if which == "final" else run[run["is_evenly_spaced"]]
     return SeedNumber(float(rows[column].mean(skipna=False)), n_unconverged(rows, column))
 
 
@@ -144,57 +193,57 @@ def n_unconverged(rows, column, used=slice(None)):
     return int((~rows[converged].to_numpy()[used]).sum()) if converged in rows else 0
 
 
-def log_ratio_at_end(run, baseline, column):
-    """Return log(value / value of the baseline) of a column at the two final states."""
-    return _log_ratio_at_rows(run.tail(1), baseline.tail(1), column)
+def ratio_at_end(run, baseline, levels, column):
+    """Return value / value of the baseline of a column at the two final states."""
+    return _ratio_at_rows(run.tail(1), baseline.tail(1), column)
 
 
-def log_ratio_over_fractions(run, baseline, column):
-    """Return the mean log ratio over the fractions of training at which both have a checkpoint."""
+def ratio_over_fractions(run, baseline, levels, column):
+    """Return the mean ratio over the fractions of training at which both have a checkpoint."""
+    run, baseline = run[run["is_evenly_spaced"]], baseline[baseline["is_evenly_spaced"]]
     fractions, of_baseline = run["fraction"].round(9), baseline["fraction"].round(9)
-    return _log_ratio_at_rows(
+    return _ratio_at_rows(
         run[fractions.isin(of_baseline)], baseline[of_baseline.isin(fractions)], column
     )
 
 
-def _log_ratio_at_rows(rows, baseline_rows, column):
+def _ratio_at_rows(rows, baseline_rows, column):
     log_ratio = log_or_nan(rows[column]) - log_or_nan(baseline_rows[column])
     unconverged = n_unconverged(rows, column) + n_unconverged(baseline_rows, column)
-    return SeedNumber(float(np.mean(log_ratio)), unconverged)
+    return SeedNumber(float(np.exp(np.mean(log_ratio))), unconverged)
 
 
-def log_ratio_at_lowest_loss(run, baseline, column):
-    """Return the log ratio at the lowest training loss that both runs reach."""
-    return _log_ratio_at_levels(run, baseline, column, common_levels([run, baseline])[-1:])
+def ratio_at_lowest_loss(run, baseline, levels, column):
+    """Return the ratio at the lowest of some log training losses."""
+    return ratio_over_losses(run, baseline, levels[-1:], column)
 
 
-def log_ratio_over_losses(run, baseline, column):
-    """Return the mean log ratio over the training losses that both runs pass through."""
-    return _log_ratio_at_levels(run, baseline, column, common_levels([run, baseline]))
-
-
-def _log_ratio_at_levels(run, baseline, column, levels):
+def ratio_over_losses(run, baseline, levels, column):
+    """Return the mean ratio over log training losses that both runs pass through."""
     if len(levels) == 0:
         return SeedNumber(np.nan, 0)
     of_run, used = log_values_at_levels(run, column, levels)
     of_baseline, used_baseline = log_values_at_levels(baseline, column, levels)
     unconverged = n_unconverged(run, column, used)
     unconverged += n_unconverged(baseline, column, used_baseline)
-    return SeedNumber(float(np.mean(of_run - of_baseline)), unconverged)
+    return SeedNumber(float(np.exp(np.mean(of_run - of_baseline))), unconverged)
 
 
 def common_levels(runs):
-    """Return log training losses, from the initial one down to the lowest that all runs reach.
+    """Return log training losses, falling, at which runs can be compared; none is an empty array.
 
-    The array is empty if there is no such range: a loss is 0 or not finite, or a run starts below
-    the losses of another.
+    They are evenly spaced from the lowest initial loss down to the lowest that all runs reach, and
+    each is bracketed by two checkpoints of every run that both come after the initial state.
     """
+    if not runs:
+        return np.empty(0)
     log_losses = [log_or_nan(run["train_loss"]) for run in runs]
     initial = np.min([log_loss[0] for log_loss in log_losses])
     lowest = np.max([log_loss.min() for log_loss in log_losses])
     if not (np.isfinite(initial) and lowest <= initial):
         return np.empty(0)
-    return np.linspace(initial, lowest, LEVELS)
+    levels = np.linspace(initial, lowest, LEVELS)
+    return levels[[all(0 not in crossing(one, level) for one in log_losses) for level in levels]]
 
 
 def log_values_at_levels(run, column, levels):
@@ -234,14 +283,15 @@ def log_or_nan(values):
 
 
 RATIOS = {
-    "final": ("Equal fraction of training: final states", log_ratio_at_end),
-    "mean": ("Equal fraction of training: averaged over training", log_ratio_over_fractions),
+    "final": ("Equal fraction of training: final states", ratio_at_end),
+    "mean": ("Equal fraction of training: averaged over training", ratio_over_fractions),
     "at_lowest_common_loss": (
-        "Equal training loss: lowest that both runs reach",
-        log_ratio_at_lowest_loss,
+        "Equal training loss: lowest that all runs reach",
+        ratio_at_lowest_loss,
     ),
     "over_common_losses": (
-        f"Equal training loss: averaged over {LEVELS} losses",
-        log_ratio_over_losses,
+        "Equal training loss: averaged over the losses that all runs pass through",
+        ratio_over_losses,
     ),
 }
+AT_EQUAL_LOSS = (ratio_at_lowest_loss, ratio_over_losses)

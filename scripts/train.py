@@ -2,12 +2,14 @@
 
 Writes to the output folder, when training is complete: checkpoints.npz (the weights at every
 checkpoint; format in lsnn/checkpoints.py), learning_curve.csv (a row a checkpoint: the measures of
-the task, mean activity) and training.json (what made them). Until then the progress is kept in
-training_state.npz there: stopped and started again, training goes on from the last checkpoint, to
-the same result.
+the task, mean activity) and training.json (what made them, and whether and when the loss diverged).
+Until then the progress is kept in training.state there: stopped and started again, training goes on
+from the last checkpoint, to the same result. A run of which there are fewer iterations than are
+wanted goes on, too; results of other settings, or of another source, are moved to set-aside/ there.
 """
 
 import argparse
+import csv
 import os
 import sys
 import time
@@ -20,6 +22,7 @@ from lsnn.columns import of_learning_curve
 from lsnn.errors import run
 from lsnn.files import exclusive, remove_temporaries, write_record, write_table
 from lsnn.network import network_of
+from lsnn.source import require_source
 from lsnn.training import train
 
 
@@ -41,30 +44,55 @@ def main():
         condition=(str, "one of the study's conditions"),
         seed=(int, "one of the study's seeds"),
     )
-    backend.require(settings["tensorflow"])
-    network = network_of(settings, arguments.data, settings["seed"])
-    record, state, *files = [
+    record, *files = [
         os.path.join(arguments.output, name)
-        for name in ("training.json", "training_state.npz", "checkpoints.npz", "learning_curve.csv")
+        for name in ("training.json", "checkpoints.npz", "learning_curve.csv")
     ]
+    state = os.path.join(arguments.output, "training.state")
     with exclusive(os.path.join(arguments.output, "train.lock"), log):
-        outputs = files + [record]
-        remove_temporaries(outputs + [state])
-        if provenance.is_complete(record, files, settings=settings):
-            log("complete already: {}; delete them to train anew".format(", ".join(outputs)))
+        remove_temporaries(files + [record, state])
+        found = provenance.intact_record(record, files)
+        if found and found["settings"] == settings:
+            log("complete already: {}; delete one to train anew".format(", ".join(files)))
         else:
-            train_and_write(network, settings, arguments.threads, record, state, files)
+            earlier = None
+            if found and is_longer(settings, found["settings"]):
+                log("the run that is here is to be longer")
+                earlier = checkpoints.read(files[0])[0], read_rows(files[1])
+            train_and_write(settings, arguments, record, state, files, earlier)
         if os.path.exists(state):
             os.remove(state)
 
 
-def train_and_write(network, settings, threads, record, state, files):
-    """Train, and write checkpoints, learning curve and record to these paths; ``state`` stays."""
-    started = time.time()
-    condition, seed = settings["condition"], settings["seed"]
-    log("training {}, seed {}, TensorFlow {}".format(condition, seed, backend.tf.VERSION))
-    progress, ms_per_iteration = train(network, settings, state, log, threads)
+def is_longer(settings, found):
+    """Tell whether settings differ from those found in that there are more iterations."""
+    return (
+        settings["iterations"] > found["iterations"]
+        and dict(settings, iterations=found["iterations"]) == found
+    )
 
+
+def read_rows(path):
+    """Return the rows of a learning curve with their numbers as they were written, to the bit."""
+    with open(path, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def train_and_write(settings, arguments, record, state, files, earlier):
+    """Train, and write checkpoints, learning curve and record to these paths; ``state`` stays.
+
+    ``earlier`` are arrays and rows of a shorter run to go on from, or None.
+    """
+    started = time.time()
+    backend.require(settings["tensorflow"])
+    require_source(settings)
+    condition, seed, threads = settings["condition"], settings["seed"], arguments.threads
+    network = network_of(settings, arguments.data, seed)
+    log("training {}, seed {}, TensorFlow {}".format(condition, seed, backend.tf.VERSION))
+    progress, ms_per_iteration = train(network, settings, state, log, threads, earlier)
+
+    if not earlier:
+        provenance.set_aside(record, files, log)
     checkpoints.write(files[0], progress.arrays(), {"settings": settings})
     columns = [column.name for column in of_learning_curve(network.task)]
     rows = [
@@ -80,6 +108,7 @@ def train_and_write(network, settings, threads, record, state, files):
         time.time() - started,
         threads,
         iterations=int(progress.iterations[-1]),
+        diverged_at=progress.diverged_at,
         ms_per_iteration=ms_per_iteration,
     )
     write_record(record, content)

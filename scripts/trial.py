@@ -27,6 +27,7 @@ from lsnn import backend, checkpoints, provenance
 from lsnn.errors import ConfigError, ResultError, run
 from lsnn.network import network_of, recorded
 from lsnn.neurons import NEURONS
+from lsnn.source import require_source
 
 SPLIT, EXAMPLE = "test", 0
 
@@ -61,6 +62,7 @@ def main():
             "network.neurons: {} units do not spike; there is nothing to record".format(neurons)
         )
     backend.require(settings["tensorflow"])
+    require_source(settings)
     arrays, condition, seed = checkpoints.read_run(arguments.checkpoints, settings)
     if condition != settings["condition"]:
         raise ResultError(

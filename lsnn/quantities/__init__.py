@@ -12,7 +12,7 @@ from collections import OrderedDict
 from lsnn.columns import Column
 from lsnn.hessian import ALL
 from lsnn.network import PARAMETERS
-from lsnn.options import choice, integer, list_of, meanings, named
+from lsnn.options import build, choice, integer, list_of, meanings, named
 from lsnn.quantities.extremes import Extremes
 from lsnn.tasks.base import SPLITS
 
@@ -46,10 +46,14 @@ def name_of(entry):
     return "{block}_{split}".format(**entry)
 
 
+def quantities_of(entry):
+    """Return what an entry computes, a list of quantities made with their options."""
+    return [build(QUANTITIES, settings) for settings in entry["quantities"]]
+
+
 def columns_of_table(entry):
     """Return the columns of the table of an entry, behind the keys of a row."""
-    quantities = [QUANTITIES[settings["name"]] for settings in entry["quantities"]]
-    columns = tuple(column for quantity in quantities for column in quantity.columns)
+    columns = tuple(column for one in quantities_of(entry) for column in one.columns)
     return columns + (Column("products", "integer"),)  # Hessian-vector products, of all together
 
 

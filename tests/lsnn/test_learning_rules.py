@@ -6,7 +6,7 @@ import pytest
 from lsnn.backend import new_session, tf
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.learning_rules.base import LearningRule
-from lsnn.neurons import decay
+from lsnn.neurons.base import decay
 from lsnn.randomness import generator
 from lsnn.training import Trainer
 from small import (

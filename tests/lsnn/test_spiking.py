@@ -8,7 +8,8 @@ from lsnn.backend import new_session, tf
 from lsnn.config import network_settings
 from lsnn.learning_rules import new_rule
 from lsnn.network import Network, recorded
-from lsnn.neurons import decay, spike
+from lsnn.neurons.base import decay
+from lsnn.neurons.lif import spike
 from lsnn.training import Trainer
 from small import (
     SPIKING_NETWORKS,

@@ -8,7 +8,7 @@ TABLES = expand(
 
 rule aggregate:
     input:
-        results_of_runs,
+        lambda wildcards: results_of_runs(wildcards.study),
     output:
         trajectories=report(
             f"{RESULTS}/trajectories.csv",
@@ -30,6 +30,7 @@ rule aggregate:
     params:
         python=PYTHON,
         program=SCRIPTS / "aggregate.py",
+        source=source_of_program("aggregate.py"),
         study_json=lambda wildcards: json.dumps(as_mapping(study_of(wildcards))),
         study=lambda wildcards: as_mapping(study_of(wildcards)),
         columns=lambda wildcards: [

@@ -1,5 +1,4 @@
 # What all rules share: the studies, where their files go, and which Python runs a script.
-import glob
 import json
 import os
 import re
@@ -16,9 +15,10 @@ sys.path.insert(0, str(BASE.absolute()))
 from lsnn import mnist
 from lsnn.config import as_mapping, read_values, studies_of
 from lsnn.costs import estimate
-from lsnn.errors import ConfigError, ResultError
-from lsnn.files import canonical_json, read_record
+from lsnn.errors import ConfigError
+from lsnn.files import canonical_json
 from lsnn.outputs import about_figure, figures_of, shown_columns
+from lsnn.source import source_of
 
 try:
     for path in workflow.configfiles:
@@ -113,17 +113,20 @@ if any(study.on_gpu for study in STUDIES.values()):
     OF_JOB["gpu"] = lambda wildcards: int(study_of(wildcards).on_gpu)
 
 
-def results_of_runs(wildcards):
-    """Return the tables and records of all runs of a study."""
-    names = ["learning_curve.csv", "training.json"]
+def results_of_runs(study):
+    """Return all files of all runs of a study."""
+    names = ["checkpoints.npz", "learning_curve.csv", "training.json"]
     names += expand(
         "hessian/{entry}.{suffix}",
-        entry=study_of(wildcards).entries,
+        entry=STUDIES[study].entries,
         suffix=["csv", "json"],
     )
-    return [
-        path for name in names for path in of_runs(wildcards.study, f"{RUN}/{name}")
-    ]
+    return [path for name in names for path in of_runs(study, f"{RUN}/{name}")]
+
+
+def source_of_program(name):
+    """Return the hash of the source of a program in scripts/, which redoes what it did if it changes."""
+    return source_of([str((SCRIPTS / name).absolute())])
 
 
 def rasters_of(study):
@@ -131,21 +134,9 @@ def rasters_of(study):
     return [f"raster_{condition}" for condition in study.conditions if study.spiking]
 
 
-def refuse_older_results(study):
-    """Refuse results whose settings stand under other keys: they would be trained anew."""
-    for path in glob.iglob(f"results/{study}/runs/*/seed_*/training.json"):
-        try:
-            settings = read_record(path).get("settings", {})
-        except ResultError:
-            continue  # damaged; the job that reads it says so
-        if "stop" not in settings.get("training", {}):
-            raise WorkflowError(
-                f"results/{study} holds results of an earlier version, of which {path} is one: "
-                "their folders or settings have other names than today. Move the folder away, or "
-                "give the study another name"
-            )
-        return
-
-
-for name in STUDIES:
-    refuse_older_results(name)
+def outcome_of(study):
+    """Return what is said at the end of what was computed of a study, as lines of text."""
+    lines = [f"{study}: figures and tables in results/{study}"]
+    with open(f"results/{study}/metadata.json") as stream:
+        lines += [f"  {warning}" for warning in json.load(stream)["warnings"]]
+    return lines

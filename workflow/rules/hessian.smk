@@ -5,8 +5,8 @@ rule hessian:
         environment=environment_of,
         checkpoints=f"{RUN}/checkpoints.npz",
     output:
-        table=f"{RUN}/hessian/{{entry}}.csv",
-        record=f"{RUN}/hessian/{{entry}}.json",
+        table=update(f"{RUN}/hessian/{{entry}}.csv"),  # as those of train
+        record=update(f"{RUN}/hessian/{{entry}}.json"),
     log:
         f"{RESULTS}/logs/hessian/{{condition}}/seed_{{seed}}/{{entry}}.log",
     benchmark:

@@ -42,6 +42,7 @@ rule plot:
     params:
         python=PYTHON,
         program=SCRIPTS / "plot.py",
+        source=source_of_program("plot.py"),
         about=lambda wildcards: about_figure(
             FIGURES_OF[wildcards.study][wildcards.figure], study_of(wildcards)
         ),
@@ -77,6 +78,7 @@ rule report_tables:
     params:
         python=PYTHON,
         program=SCRIPTS / "report_tables.py",
+        source=source_of_program("report_tables.py"),
         study=lambda wildcards: as_mapping(study_of(wildcards)),
         folder=subpath(output[0], parent=True),
     shell:

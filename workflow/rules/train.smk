@@ -1,13 +1,14 @@
 # One process a run. Progress is kept beside the outputs, in files that Snakemake does not know and so
-# does not delete: a run that was stopped goes on.
+# does not delete: a run that was stopped goes on. update(): the outputs are not deleted either before the
+# job starts; it leaves results that its record vouches for as they are, and sets others aside.
 rule train:
     input:
         data=ancient(data_of),  # verified by every job; its date says nothing
         environment=environment_of,
     output:
-        checkpoints=f"{RUN}/checkpoints.npz",
-        learning_curve=f"{RUN}/learning_curve.csv",
-        record=f"{RUN}/training.json",
+        checkpoints=update(f"{RUN}/checkpoints.npz"),
+        learning_curve=update(f"{RUN}/learning_curve.csv"),
+        record=update(f"{RUN}/training.json"),
     log:
         f"{RESULTS}/logs/train/{{condition}}/seed_{{seed}}.log",
     benchmark:

@@ -54,6 +54,7 @@ rule plot_raster:
     params:
         python=PYTHON,
         program=SCRIPTS / "plot_raster.py",
+        source=source_of_program("plot_raster.py"),
         folder=subpath(output[0], parent=True),
         label=lambda wildcards: study_of(wildcards)
         .conditions[wildcards.condition]

@@ -1,0 +1,131 @@
+"""Extreme eigenvalues of a symmetric operator, from its products with vectors."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.linalg import eigh_tridiagonal
+
+# Products are computed in float32: a residual below this part of the spectral norm says no more.
+FLOOR = 1.0e-6
+MOST_PRODUCTS = 400
+# Length of the random part of a start, relative to the rest: no eigenvector is orthogonal to it.
+RANDOM_PART = 0.3
+GROWTH = 32  # vectors that room is made for at a time
+
+
+class Eigenvalue(NamedTuple):
+    """A signed eigenvalue of H, and what it is worth.
+
+    With |v| = 1, |Hv - value v| bounds the distance of the value to some eigenvalue: that it is
+    the extreme one is what the Lanczos method tends to, not what a residual can tell.
+    """
+
+    value: float
+    residual: float  # |Hv - value v| / |value|
+    norm_residual: float  # |Hv - value v| / |H|, with the spectral norm
+    converged: bool  # residual <= tolerance, or norm_residual <= FLOOR
+    vector: Any  # v (size,), float64; None where there is no estimate
+
+
+UNKNOWN = Eigenvalue(np.nan, np.nan, np.nan, False, None)
+
+
+class Krylov(object):
+    """The space of start, H start, H^2 start, ... with an orthonormal basis, and H within it.
+
+    In the basis of the Lanczos method (Golub and Van Loan, Matrix Computations, 4th ed., section
+    10.1), here with full reorthogonalisation in float64, H is tridiagonal. Its eigenvalues there,
+    the Ritz values, tend to extreme eigenvalues of H as the space grows.
+
+    Args:
+        operator: H, a symmetric ``LinearOperator``.
+        start: vector (size,) that is not 0.
+    """
+
+    def __init__(self, operator, start):
+        self._operator = operator
+        self._basis = np.empty((0, len(start)))
+        self._images = np.empty((0, len(start)), np.float32)  # H times the basis
+        self._diagonal, self._off_diagonal = [], []
+        self._next = start / np.linalg.norm(start)
+
+    def extend(self):
+        """Take one product and one more vector into the basis; return False if it is not finite."""
+        k, vector = len(self._diagonal), self._next
+        if k == len(self._basis):
+            self._basis = _with_room(self._basis)
+            self._images = _with_room(self._images)
+        image = self._operator.matvec(vector)
+        self._basis[k], self._images[k] = vector, image
+        self._diagonal.append(vector.dot(image))
+        rest = image - self._diagonal[k] * vector
+        if k > 0:
+            rest -= self._off_diagonal[k - 1] * self._basis[k - 1]
+        basis = self._basis[: k + 1]
+        rest -= basis.T.dot(basis.dot(rest))
+        length = np.linalg.norm(rest)
+        if length <= 1e-12 * np.linalg.norm(image):
+            length = 0.0  # the space is whole: H does not lead out of it
+        self._off_diagonal.append(length)
+        self._next = rest / length if length > 0.0 else rest
+        return bool(np.isfinite(length))
+
+    def ritz(self):
+        """Return the Ritz values, ascending, their vectors in the basis, and |Hv - value v|."""
+        values, vectors = eigh_tridiagonal(self._diagonal, self._off_diagonal[:-1])
+        return values, vectors, self._off_diagonal[-1] * np.abs(vectors[-1])
+
+    def lift(self, coordinates):
+        """Return a vector of the space, given in the basis, and its product with H."""
+        k = len(coordinates)
+        return self._basis[:k].T.dot(coordinates), self._images[:k].T.dot(coordinates)
+
+
+def _with_room(rows):
+    return np.concatenate([rows, np.empty((GROWTH,) + rows.shape[1:], rows.dtype)])
+
+
+def extreme_eigenvalues(operator, tolerance, start, generator, smallest=True):
+    """Return the largest and the smallest eigenvalue, signed, from one Krylov space.
+
+    Args:
+        operator: H, a symmetric ``LinearOperator``.
+        tolerance: relative tolerance of the eigenvalues.
+        start: vector (size,) to start from, best a sum of vectors near the eigenvectors; a part of
+            :data:`RANDOM_PART` that is random is added.
+        generator: of random numbers.
+        smallest: whether that is wanted too; without it the largest takes fewer products.
+
+    Returns:
+        A list of :class:`Eigenvalue`, the largest first. One that did not reach the tolerance in
+        :data:`MOST_PRODUCTS`, or is nan because a product was not finite, has not converged.
+    """
+    random = generator.randn(len(start))
+    random *= RANDOM_PART * np.linalg.norm(start) / np.linalg.norm(random)
+    space = Krylov(operator, start + random)
+    ends = [-1, 0] if smallest else [-1]
+    for _ in range(MOST_PRODUCTS):
+        if not space.extend():
+            return [UNKNOWN] * len(ends)
+        values, vectors, residuals = space.ritz()
+        norm = np.abs(values).max()
+        wanted = np.maximum(tolerance * np.abs(values), FLOOR * norm)
+        if np.all(residuals[ends] <= wanted[ends]):
+            break
+    return [_eigenvalue(space.lift(vectors[:, end]), norm, tolerance) for end in ends]
+
+
+def _eigenvalue(pair, norm, tolerance):
+    """Return the eigenvalue of a unit vector, with the residual that is really there."""
+    vector, image = pair
+    value = float(vector.dot(image))
+    length = float(np.linalg.norm(image - value * vector))
+    residual, norm_residual = _ratio(length, abs(value)), _ratio(length, norm)
+    converged = residual <= tolerance or norm_residual <= FLOOR
+    return Eigenvalue(value, residual, norm_residual, converged, vector)
+
+
+def _ratio(length, size):
+    if size > 0.0:
+        return length / float(size)
+    return np.inf if length > 0.0 else 0.0

@@ -1,0 +1,18 @@
+"""One time step of a population of neurons.
+
+To add a neuron model, write a module here with a class that has the attributes and methods of
+:class:`lsnn.neurons.rate.RateNeurons`, and enter it in :data:`NEURONS`. Its ``options``
+(:mod:`lsnn.options`) are the keyword arguments that it is made with, behind the number of units.
+"""
+
+from lsnn.neurons.alif import ALIF
+from lsnn.neurons.lif import LIF
+from lsnn.neurons.rate import RateNeurons
+from lsnn.options import build
+
+NEURONS = {"rate": RateNeurons, "lif": LIF, "alif": ALIF}
+
+
+def new_neurons(settings, n_units):
+    """Return a population of ``n_units`` neurons that a ``name`` and options describe."""
+    return build(NEURONS, settings, n_units)

@@ -1,0 +1,148 @@
+"""What a number is computed by: a hash of the source that it depends on.
+
+It is a part of the settings of a job, so that results of different sources are never taken for the
+same. Comments, docstrings, formatting and what is said of an error or an option do not count, nor
+do modules on which no number depends, nor other members of a registry than the job's own.
+"""
+
+import ast
+import functools
+import hashlib
+import os
+import sys
+
+from lsnn.errors import LsnnError
+from lsnn.files import canonical_json
+from lsnn.learning_rules import LEARNING_RULES
+from lsnn.neurons import NEURONS
+from lsnn.quantities import QUANTITIES
+from lsnn.tasks import TASKS
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+# Modules of lsnn on which no number depends. Nor does one on a registry, the __init__ of a package.
+NO_NUMBERS = ("checkpoints", "checks", "columns", "config", "costs", "errors", "files", "journal")
+NO_NUMBERS += ("options", "outputs", "provenance", "source")
+# Calls that declare what a value may be, or how it is told of; the values stand in the settings.
+DECLARATIONS = ("Column", "Measure", "choice", "integer", "list_of", "meanings", "named", "number")
+DECLARATIONS += ("section", "text")
+# Fields of syntax trees that not every Python has, and that mean nothing.
+NO_MEANING = ("ctx", "kind", "type_comment", "type_ignores")
+
+
+def source_of_job(settings):
+    """Return the hash of the source that the results of a job with these settings depend on."""
+    members = [TASKS[settings["task"]["name"]], NEURONS[settings["network"]["neurons"]["name"]]]
+    program = "network"
+    if "learning_rule" in settings:
+        program = "training"
+        members.append(LEARNING_RULES[settings["learning_rule"]["name"]])
+    elif "hessian" in settings:
+        program = "hessian"
+        members += [QUANTITIES[one["name"]] for one in settings["hessian"]["quantities"]]
+    paths = [os.path.join(FOLDER, program + ".py")]
+    paths += [os.path.abspath(sys.modules[member.__module__].__file__) for member in members]
+    return source_of(paths, NO_NUMBERS)
+
+
+def require_source(settings):
+    """Refuse to compute by another source than the settings of a job name.
+
+    Raises:
+        LsnnError: the source has changed since the workflow was started.
+    """
+    found = source_of_job(settings)
+    if settings["source"] != found:
+        raise LsnnError(
+            "the source has changed since this job was planned (its hash is {} and was {}); start "
+            "the workflow again".format(found[:12], settings["source"][:12])
+        )
+
+
+def source_of(paths, without=()):
+    """Return the SHA-256 of the source in some files, the same on every Python.
+
+    What they import of lsnn, or of their own folder, counts too, but for the modules ``without``
+    which it is wanted.
+    """
+    paths = set(paths)
+    new = list(paths)
+    while new:
+        for path in _imported(new.pop(), without):
+            if path not in paths:
+                paths.add(path)
+                new.append(path)
+    parts = sorted((os.path.basename(path), _content(path)) for path in paths)
+    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=None)
+def _tree(path):
+    with open(path, encoding="utf-8") as stream:
+        return ast.parse(stream.read(), path)
+
+
+@functools.lru_cache(maxsize=None)
+def _imported(path, without):
+    """Return the files of the modules that one imports."""
+    names = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            names.update(one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module)
+            names.update("{}.{}".format(node.module, one.name) for one in node.names)
+    files = []
+    for name in names:
+        package, *rest = name.split(".")
+        if package != "lsnn":
+            files.append(os.path.join(os.path.dirname(path), package + ".py"))
+        elif rest and rest[0] not in without:
+            files.append(os.path.join(FOLDER, *rest) + ".py")
+    return [file for file in files if os.path.exists(file)]
+
+
+@functools.lru_cache(maxsize=None)
+def _content(path):
+    """Return the SHA-256 of what a module computes."""
+    return hashlib.sha256(canonical_json(_plain(_tree(path))).encode()).hexdigest()
+
+
+def _plain(node):
+    """Return a node of a syntax tree as lists and texts, without what does not count."""
+    if isinstance(node, list):
+        return [_plain(part) for part in node if not _is_docstring(part)]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    kind = type(node).__name__
+    if kind == "Raise" or (kind == "Call" and getattr(node.func, "id", "") in DECLARATIONS):
+        return kind
+    if kind == "Index":  # up to Python 3.8, around an index
+        return _plain(node.value)
+    if _is_constant(node):
+        return ["Constant", repr(_value(node))]
+    fields = [(name, value) for name, value in ast.iter_fields(node) if name not in NO_MEANING]
+    return [kind] + [
+        [name, _plain(value)] for name, value in sorted(fields) if value not in (None, [])
+    ]
+
+
+# Up to Python 3.7 there is a class for every type of constant.
+VALUES = {"Num": "n", "Str": "s", "Bytes": "s", "NameConstant": "value", "Constant": "value"}
+
+
+def _is_constant(node):
+    return type(node).__name__ in VALUES
+
+
+def _value(node):
+    return getattr(node, VALUES[type(node).__name__])
+
+
+def _is_docstring(node):
+    """Tell whether a statement is nothing but a text."""
+    return (
+        isinstance(node, ast.Expr)
+        and _is_constant(node.value)
+        and isinstance(_value(node.value), str)
+    )

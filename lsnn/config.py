@@ -42,8 +42,9 @@ CONDITION = section(
         },
         iterations=integer("Training iterations of a run.", 10000, "iterations", least=1),
         checkpoint_every=integer(
-            "Iterations between checkpoints; divides `iterations`. The first checkpoint is the "
-            "initial state, the last one the final state.",
+            "Iterations between checkpoints; divides `iterations`. The last one is of the final "
+            "state. Up to the first multiple there are more, at 0 (the initial state), 1, 2, 3, 5, "
+            "8, 12 and so on, each number half again the one before: there the loss falls fast.",
             250,
             "iterations",
             least=1,

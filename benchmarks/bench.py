@@ -21,7 +21,6 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 import floor
-from hessian import measure
 from lsnn import backend, checkpoints
 from lsnn.config import parse_study, read_study
 from lsnn.hessian import hessian_of
@@ -29,7 +28,7 @@ from lsnn.learning_rules import BPTT, new_rule
 from lsnn.network import network_of
 from lsnn.options import build
 from lsnn.quantities import QUANTITIES
-from lsnn.training import Trainer, start_of_run
+from lsnn.training import Trainer, checkpoint_iterations, start_of_run
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RUNS = os.path.join("results", "sequential_mnist", "runs")  # of the default study, if it was run
@@ -43,6 +42,9 @@ ROUNDS_OF_LONG_ONES = 5  # of what takes ten
 EVALUATION_PRODUCTS = 20  # parts of the evaluation set in the floor of an evaluation pass
 SHORTER = 10  # a run that stands in for the study's has as many times fewer iterations
 FEW_CHECKPOINTS, MORE_CHECKPOINTS = 2, 12  # of jobs that show whether memory grows
+
+ENDS = ("both", "largest")  # last, so that its row is the one that is compared
+EARLY = 14  # place of the checkpoint at the first multiple of the spacing, bptt's
 
 PUBLISHED_STEPS = 500
 PUBLISHED_TOLERANCE = 1e-6
@@ -141,41 +143,47 @@ def measure_products(network, hessian, samples):
     return figures
 
 
-def follow(hessian, arrays, quantities):
+def follow(hessian, arrays):
     """Compute a run's eigenvalues as scripts/hessian.py does, and compare at three checkpoints.
 
     Returns:
-        Seconds and products of every checkpoint, and a mapping for each comparison.
+        Seconds and products of every checkpoint, for both ends and for the largest alone, mappings
+        by ends, and a mapping for each comparison.
     """
     iterations = [int(iteration) for iteration in arrays["iteration"]]
     last = len(iterations) - 1
-    compared = {1: "early", last // 2: "middle", last: "late"}
-    memory = {}
-    seconds, products, comparisons = [], [], []
+    compared = {EARLY: "early", last // 2: "middle", last: "late"}
+    extremes = {ends: build(QUANTITIES, {"name": "extremes", "ends": ends}) for ends in ENDS}
+    memories = {ends: {} for ends in ENDS}
+    seconds, products = {ends: [] for ends in ENDS}, {ends: [] for ends in ENDS}
+    comparisons = []
     for i, iteration in enumerate(iterations):
-        hessian.move_to(checkpoints.weights_at(arrays, i))
-        started = time.perf_counter()
-        row = measure(hessian, quantities, SEED, memory)
-        seconds.append(time.perf_counter() - started)
-        products.append(row["products"])
+        for ends in ENDS:
+            started, before = time.perf_counter(), hessian.products
+            hessian.move_to(checkpoints.weights_at(arrays, i))
+            row = extremes[ends].measure(hessian, SEED, memories[ends])
+            seconds[ends].append(time.perf_counter() - started)
+            products[ends].append(hessian.products - before)
         if i in compared:
             comparison = {"when": compared[i], "iteration": iteration}
-            comparison.update(compare(hessian, seconds[-1], row, memory["start"]))
+            of_largest = seconds["largest"][-1], products["largest"][-1]
+            near = memories["largest"]["start"]
+            comparison.update(compare(hessian, *of_largest, row["lambda_max"], near))
             comparisons.append(comparison)
     return seconds, products, comparisons
 
 
-def compare(hessian, seconds, row, near):
-    """Return time and error of this project's method and of the published one, where H is now."""
+def compare(hessian, seconds, products, value, near):
+    """Return time and error of the largest eigenvalue alone, and of the published method."""
     started = time.perf_counter()
     published, steps = published_method(hessian)
     published_seconds = time.perf_counter() - started
     exact = exact_eigenvalue(hessian, near)
     return {
-        "lambda_abs_max": exact,
+        "lambda_max": exact,
         "seconds": seconds,
-        "products": row["products"],
-        "error": abs(row["lambda_abs_max"] / exact - 1.0),
+        "products": products,
+        "error": abs(value / exact - 1.0),
         "published_seconds": published_seconds,
         "published_products": steps,
         "published_error": abs(published / abs(exact) - 1.0),
@@ -198,9 +206,9 @@ def published_method(hessian):
 
 
 def exact_eigenvalue(hessian, near):
-    """Return the eigenvalue of largest magnitude, from a vector near its eigenvector."""
+    """Return the largest eigenvalue, from a vector near its eigenvector."""
     operator = LinearOperator((hessian.size, hessian.size), hessian.product, dtype=np.float64)
-    return float(eigsh(operator, 1, which="LM", ncv=20, tol=EXACT_TOLERANCE, v0=near)[0][0])
+    return float(eigsh(operator, 1, which="LA", ncv=20, tol=EXACT_TOLERANCE, v0=near)[0][0])
 
 
 class Jobs(object):
@@ -292,12 +300,13 @@ def projections(study, figures):
     """Return minutes of the whole study on 1, 2 and 10 cores, from the figures."""
     chains = []
     for rule, condition in study.conditions.items():
-        passes = condition.iterations // condition.checkpoint_every  # behind the first checkpoint
+        at = checkpoint_iterations(condition.iterations, condition.checkpoint_every)
+        passes = len(at) - 1  # behind the first checkpoint
         train = figures["training job start"]["median"]
         train += 1e-3 * condition.iterations * figures[rule + " iteration"]["median"]
         train += 1e-3 * passes * figures["evaluation pass"]["median"]
         hessian = figures["curvature job start"]["median"]
-        hessian += passes * figures[rule + " eigenvalues"]["mean"]
+        hessian += passes * figures[rule + " both ends"]["mean"]
         chains += [[train, hessian]] * len(study.seeds)
     return {
         "study, cores: {}".format(cores): spread([list_schedule(chains, cores) / 60.0])
@@ -339,7 +348,6 @@ def measure_all(study, network, folder):
     log("training measured")
     (entry,) = study.hessian
     hessian = hessian_of(network, entry["block"], entry["split"], entry["samples"])
-    quantities = [build(QUANTITIES, one) for one in entry["quantities"]]
     hessian.move_to(network.initial_weights())
     figures.update(measure_products(network, hessian, entry["samples"]))
     log("Hessian-vector products measured")
@@ -349,9 +357,10 @@ def measure_all(study, network, folder):
     comparisons, runs = [], []
     for rule, source in sources.items():
         arrays = checkpoints.read_run(source, study.network_settings())[0]
-        seconds, products, compared = follow(hessian, arrays, quantities)
-        figures[rule + " eigenvalues"] = spread(seconds)
-        figures[rule + " products"] = spread(products)
+        seconds, products, compared = follow(hessian, arrays)
+        for ends, name in zip(ENDS, ("both ends", "largest")):
+            figures["{} {}".format(rule, name)] = spread(seconds[ends])
+            figures["{} {}, products".format(rule, name)] = spread(products[ends])
         comparisons += [dict(comparison, learning_rule=rule) for comparison in compared]
         runs.append("{} of {} iterations".format(rule, arrays["iteration"][-1]))
         log("followed a run: " + runs[-1])

@@ -117,8 +117,13 @@ def _plain(node):
     kind = type(node).__name__
     if kind == "Raise" or (kind == "Call" and getattr(node.func, "id", "") in DECLARATIONS):
         return kind
-    if kind == "Index":  # up to Python 3.8, around an index
+    # Up to Python 3.8 subscripts have classes of their own, and so has "...".
+    if kind == "Index":
         return _plain(node.value)
+    if kind == "ExtSlice":
+        return ["Tuple", ["elts", _plain(node.dims)]]
+    if kind == "Ellipsis":
+        return ["Constant", repr(...)]
     if _is_constant(node):
         return ["Constant", repr(_value(node))]
     fields = [(name, value) for name, value in ast.iter_fields(node) if name not in NO_MEANING]

@@ -22,7 +22,7 @@ class Eigenvalue(NamedTuple):
 
     value: float
     residual: float  # |Hv - value v| / |value|
-    norm_residual: float  # |Hv - value v| / |H|, with the spectral norm
+    norm_residual: float  # |Hv - value v| / |H|; |H| is the largest Ritz value in magnitude
     converged: bool  # residual <= tolerance, or norm_residual <= FLOOR
     vector: Any  # v (size,), float64; None where there is no estimate
 
@@ -56,6 +56,8 @@ class Krylov(object):
             self._basis = _with_room(self._basis)
             self._images = _with_room(self._images)
         image = self._operator.matvec(vector)
+        if not np.all(np.isfinite(image)):
+            return False
         self._basis[k], self._images[k] = vector, image
         self._diagonal.append(vector.dot(image))
         rest = image - self._diagonal[k] * vector
@@ -68,7 +70,7 @@ class Krylov(object):
             length = 0.0  # the space is whole: H does not lead out of it
         self._off_diagonal.append(length)
         self._next = rest / length if length > 0.0 else rest
-        return bool(np.isfinite(length))
+        return True
 
     def ritz(self):
         """Return the Ritz values, ascending, their vectors in the basis, and |Hv - value v|."""

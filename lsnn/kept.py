@@ -7,8 +7,7 @@ class Kept(object):
     """A tensor whose graph runs anew only where it depends on a placeholder.
 
     Of everything else that it is made of the values are kept in variables, so that, of a product
-    with a Hessian, the forward and backward pass at the weights are shared by all vectors. Values
-    and order of operations are those of the whole graph, and so are the bits of the result.
+    with a Hessian, the forward and backward pass at the weights are shared by all vectors.
 
     Args:
         tensor: what is wanted, in the graph that is the default one.

@@ -2,21 +2,19 @@ import inspect
 
 import numpy as np
 import pytest
-from scipy.sparse.linalg import LinearOperator
+from scipy.sparse.linalg import eigsh
 
 from lsnn import hessian as hessian_module
 from lsnn import network as network_module
+from lsnn.backend import new_session, tf
 from lsnn.cell import Cell
-from lsnn.hessian import (
-    Eigenvalue,
-    Hessian,
-    extreme_eigenvalues,
-    hessian_of,
-    larger_in_magnitude,
-)
+from lsnn.config import network_settings
+from lsnn.hessian import Hessian, follow, hessian_of
+from lsnn.kept import Kept
+from lsnn.lanczos import extreme_eigenvalues
 from lsnn.learning_rules.base import LearningRule
-from lsnn.network import PARAMETERS
-from small import NETWORKS, relative_error, small_network, split_vector
+from lsnn.network import PARAMETERS, Network
+from small import NETWORKS, loss_settings, relative_error, small_network, split_vector
 
 
 def small_hessian(name="plain", parameters=("w_rec",)):
@@ -105,8 +103,7 @@ def test_autapses_have_the_curvature_of_the_l2_term_alone():
 def test_eigenvalues_are_those_of_the_dense_matrix(name):
     hessian, _, _ = small_hessian(name)
     spectrum = np.linalg.eigvalsh(dense(hessian))
-    start = np.random.RandomState(2).randn(hessian.size)
-    largest, smallest = extreme_eigenvalues(hessian, 1e-3, start)
+    largest, smallest = extremes_of(hessian, 1e-3)
     if name == "plain":
         assert spectrum[0] < 0 < spectrum[-1]  # the sign is kept
     assert largest.value == pytest.approx(spectrum[-1], rel=1e-3)
@@ -115,43 +112,66 @@ def test_eigenvalues_are_those_of_the_dense_matrix(name):
     assert smallest.converged and smallest.residual <= 1e-3
 
 
-class Diagonal(LinearOperator):
-    """A known spectrum in the place of a Hessian."""
-
-    def __init__(self, values):
-        self.values = np.asarray(values, np.float64)
-        super(Diagonal, self).__init__(np.float64, 2 * self.values.shape)
-
-    def _matvec(self, vector):
-        return self.values * np.ravel(vector)
+def extremes_of(hessian, tolerance):
+    random = np.random.RandomState(2)
+    return extreme_eigenvalues(hessian, tolerance, random.randn(hessian.size), random)
 
 
-def test_an_eigenvalue_that_did_not_converge_says_so(monkeypatch):
-    monkeypatch.setattr(hessian_module, "MAX_RESTARTS", 1)
-    values = np.concatenate([np.linspace(-1.0, 1.0, 500), [10.0]])
-    start = np.random.RandomState(2).randn(len(values))
-    largest, smallest = extreme_eigenvalues(Diagonal(values), 1e-5, start)
-    assert largest.converged and largest.value == pytest.approx(10.0)
-    assert largest.residual <= 1e-5  # not a rough estimate, though the other end is one
-    assert not smallest.converged and smallest.value == pytest.approx(-1.0, rel=0.2)
-    assert not smallest.residual <= 1e-5
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_block_with_an_eigenvalue_of_zero_converges():
+    """All logits shifted by the same number are the same answer."""
+    hessian, _, _ = small_hessian(parameters=("b_out",))
+    largest, smallest = extremes_of(hessian, 1e-3)
+    assert largest.converged and smallest.converged
+    assert abs(smallest.value) <= 1e-6 * largest.value
 
 
-def test_nothing_is_reported_where_nothing_is_known(monkeypatch):
-    monkeypatch.setattr(hessian_module, "_arpack", lambda *arguments: [])
-    for eigenvalue in extreme_eigenvalues(Diagonal([1.0, 2.0, 3.0]), 1e-3, np.ones(3)):
-        assert np.isnan(eigenvalue.value) and not eigenvalue.converged
+def test_eigenvalues_of_a_real_checkpoint_are_those_of_arpack(mnist):
+    """The default network at its initial weights, where the Hessian is indefinite."""
+    network = Network(network_settings(), loss_settings(), mnist, seed=1)
+    hessian = hessian_of(network, "w_rec", "validation", 64)
+    hessian.move_to(network.initial_weights())
+    start = np.random.RandomState(2).randn(hessian.size)
+    expected = eigsh(hessian, 2, which="BE", tol=1e-6, v0=start, return_eigenvectors=False)
+    before = hessian.products
+    largest, smallest = extremes_of(hessian, 1e-3)
+    assert hessian.products - before < before
+    assert [smallest.value, largest.value] == pytest.approx(sorted(expected), rel=1e-5)
 
 
-def test_larger_in_magnitude_keeps_the_sign():
-    largest = Eigenvalue(2.0, 0.0, True, None)
-    smallest = Eigenvalue(-3.0, 0.0, True, None)
-    assert larger_in_magnitude(largest, smallest) is smallest
-    assert larger_in_magnitude(largest, largest) is largest
+def test_products_share_what_does_not_depend_on_the_vector():
+    """The product of the whole graph, and anew at other weights."""
+    hessian, network, weights = small_hessian("adaptive", PARAMETERS)
+    vector = np.random.RandomState(1).randn(hessian.size)
+    shared = hessian.product(vector)
+    session = hessian._session
+    whole = session.graph.get_tensor_by_name(hessian._product.tensor.name.partition("/")[2])
+    assert relative_error(shared, session.run(whole, {hessian._vector: vector})) < 1e-6
+    hessian.move_to({name: 1.1 * array for name, array in weights.items()})
+    moved = hessian.product(vector)
+    assert relative_error(moved, session.run(whole, {hessian._vector: vector})) < 1e-6
+    assert relative_error(moved, shared) > 1e-3
+
+
+def test_what_is_kept_is_not_computed_again():
+    with tf.Graph().as_default() as graph:
+        x = tf.placeholder(tf.float32, [2])
+        weight = tf.get_variable("weight", [2], tf.float32, tf.ones_initializer())
+        product = tf.exp(weight) * x + tf.constant([1.0, 2.0])
+        session = new_session(graph)
+        session.run(tf.global_variables_initializer())
+        kept = Kept(product, x, session)
+    kept.keep()
+    before = session.run(kept.tensor, {x: [1.0, 2.0]})
+    assert before == pytest.approx([np.e + 1.0, 2.0 * np.e + 2.0])
+    weight.load([0.0, 0.0], session)
+    assert np.array_equal(session.run(kept.tensor, {x: [1.0, 2.0]}), before)
+    kept.keep()
+    assert session.run(kept.tensor, {x: [1.0, 2.0]}) == pytest.approx([2.0, 4.0])
 
 
 def test_a_learning_rule_cannot_reach_the_hessian(monkeypatch):
-    for function in (Hessian.__init__, Hessian.move_to, Hessian.product, extreme_eigenvalues):
+    for function in (Hessian.__init__, Hessian.move_to, Hessian.product, hessian_of, follow):
         assert not [name for name in inspect.signature(function).parameters if "rule" in name]
     used = [value for value in vars(hessian_module).values() if inspect.isclass(value)]
     assert not [value for value in used if issubclass(value, LearningRule)]
@@ -165,8 +185,3 @@ def test_a_learning_rule_cannot_reach_the_hessian(monkeypatch):
     monkeypatch.setattr(network_module, "Cell", seen)
     small_hessian()
     assert rules == [LearningRule]  # the exact gradient
-
-
-def test_a_hessian_of_zeros_has_no_eigenvalue_to_report():
-    for eigenvalue in extreme_eigenvalues(Diagonal(np.zeros(30)), 1e-3, np.ones(30)):
-        assert not eigenvalue.converged

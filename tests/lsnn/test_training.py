@@ -12,7 +12,13 @@ from lsnn.learning_rules.base import LearningRule
 from lsnn.network import Network
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.tasks.base import FiniteTask, Measure
-from lsnn.training import Trainer, learning_curve_of, start_of_run, train
+from lsnn.training import (
+    Trainer,
+    checkpoint_iterations,
+    learning_curve_of,
+    start_of_run,
+    train,
+)
 from small import (
     SPIKING_NETWORKS,
     LongerTask,
@@ -23,6 +29,7 @@ from small import (
 )
 
 SCHEDULE = {"iterations": 12, "checkpoint_every": 4}
+AT = [0, 1, 2, 3, 4, 8, 12]  # there are checkpoints
 
 
 def settings(rule="bptt", learning_rate=0.01, condition=None, seed=1):
@@ -41,13 +48,30 @@ def settings(rule="bptt", learning_rate=0.01, condition=None, seed=1):
 def run(tmpdir, name="a", log=lambda line: None, seed=1, **changes):
     """Train the small network; return its progress and the state file."""
     network, _ = small_network(seed=seed)
-    state = os.path.join(str(tmpdir), name, "state.npz")
+    state = os.path.join(str(tmpdir), name, "training.state")
     return train(network, settings(seed=seed, **changes), state, log)[0], state
+
+
+@pytest.mark.parametrize(
+    "iterations, checkpoint_every, expected",
+    [
+        (500, 250, [0, 1, 2, 3, 5, 8, 12, 18, 27, 41, 62, 93, 140, 210, 250, 500]),
+        (400, 400, [0, 1, 2, 3, 5, 8, 12, 18, 27, 41, 62, 93, 140, 210, 315, 400]),
+        (3, 1, [0, 1, 2, 3]),
+        (4, 2, [0, 1, 2, 4]),
+        (10, 5, [0, 1, 2, 3, 5, 10]),
+        (1, 1, [0, 1]),
+    ],
+)
+def test_checkpoints_stand_where_the_loss_falls_and_then_evenly(
+    iterations, checkpoint_every, expected
+):
+    assert checkpoint_iterations(iterations, checkpoint_every) == expected
 
 
 def test_checkpoints_are_taken_before_the_step_and_of_the_final_state(tmpdir):
     progress, _ = run(tmpdir)
-    assert progress.iterations == [0, 4, 8, 12]
+    assert progress.iterations == AT
     network, _ = small_network(seed=1)
     trainer = Trainer(
         network, BPTT(), training_settings(), {p: w[0] for p, w in progress.weights.items()}
@@ -55,7 +79,7 @@ def test_checkpoints_are_taken_before_the_step_and_of_the_final_state(tmpdir):
     for iteration in range(4):
         trainer.step(*network.task.batch(1, iteration, 10))
     for name, weights in trainer.current_weights().items():
-        assert np.array_equal(weights, progress.weights[name][1])
+        assert np.array_equal(weights, progress.weights[name][AT.index(4)])
 
 
 def test_a_step_is_plain_gradient_descent():
@@ -87,7 +111,7 @@ class Stop(Exception):
     pass
 
 
-@pytest.mark.parametrize("lines", [1, 2, 3])
+@pytest.mark.parametrize("lines", [1, 2, 6])
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmpdir, lines):
     """Stop after a number of checkpoints, and go on from the state file in a new graph."""
     seen = []
@@ -100,7 +124,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmpdir, lines):
     with pytest.raises(Stop):
         run(tmpdir, "stopped", log)
     stopped, _ = run(tmpdir, "stopped", seen.append)
-    assert "going on from iteration {}".format(4 * (lines - 1)) in seen[lines]
+    assert seen[lines] == "going on from iteration {}".format(AT[lines - 1])
     whole, _ = run(tmpdir, "whole")
     assert stopped.rows() == whole.rows()
     for name, array in whole.arrays().items():
@@ -136,7 +160,7 @@ def run_by_random_feedback(folder, log=lambda line: None, seed=1):
     """
     network, _ = small_network(seed=seed)
     of_run = dict(settings(seed=seed), learning_rule={"name": "random_feedback"})
-    state = os.path.join(str(folder), "state.npz")
+    state = os.path.join(str(folder), "training.state")
     return train(network, of_run, state, log)[0], state
 
 
@@ -148,10 +172,9 @@ def test_what_a_rule_has_drawn_is_kept_with_the_checkpoints(tmpdir, monkeypatch)
         if line.startswith("iteration 4/"):
             raise Stop
 
-    whole, state = run_by_random_feedback(tmpdir.mkdir("whole"))
+    whole, _ = run_by_random_feedback(tmpdir.mkdir("whole"))
     feedback = whole.arrays()["rule/feedback"]
     assert feedback.shape == (9, 4) and feedback.dtype == np.float32
-    assert np.array_equal(checkpoints.read(state)[0]["rule/feedback"], feedback)
     with pytest.raises(Stop):
         run_by_random_feedback(tmpdir.mkdir("stopped"), stop_at_4)
     lines = []
@@ -183,19 +206,16 @@ def test_a_rule_learns_by_what_it_has_drawn_from_the_weights_of_the_other_rules(
     for iteration in range(4):
         trainer.step(*network.task.batch(1, iteration, 10))
     for name, weights in trainer.current_weights().items():
-        assert np.array_equal(weights, found.weights[name][1])
+        assert np.array_equal(weights, found.weights[name][AT.index(4)])
     assert not np.array_equal(found.weights["w_in"][1], bptt.weights["w_in"][1])
 
 
-@pytest.mark.parametrize("damage", ["other settings", "cut off", "not a checkpoint file"])
+@pytest.mark.parametrize("damage", ["other settings", "cut off", "not a state"])
 def test_a_state_that_is_not_this_runs_is_set_aside(tmpdir, damage):
     _, state = run(tmpdir, "a", learning_rate=0.02 if damage == "other settings" else 0.01)
     with open(state, "rb") as stream:
         content = stream.read()
-    if damage == "cut off":
-        content = content[: len(content) // 2]
-    if damage == "not a checkpoint file":
-        content = b"hello"
+    content = {"cut off": content[:50], "not a state": b"hello"}.get(damage, content)
     with open(state, "wb") as stream:
         stream.write(content)
     lines = []
@@ -207,27 +227,42 @@ def test_a_state_that_is_not_this_runs_is_set_aside(tmpdir, damage):
     assert progress.rows() == fresh.rows()
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_was_recorded(tmpdir):
-    with pytest.raises(DivergenceError) as caught:
-        run(tmpdir, "a", rule="three_factor", learning_rate=900.0, condition="quick")
-    message = str(caught.value)
-    state = os.path.join(str(tmpdir), "a", "state.npz")
-    for part in ("quick, seed 1", "iteration ", "900", state):
-        assert part in message
-    assert checkpoints.read(state)[0]["iteration"][0] == 0
+def test_a_run_whose_loss_is_not_finite_ends_and_is_a_result(tmpdir):
+    changes = {"rule": "three_factor", "learning_rate": 900.0, "condition": "quick"}
+    lines = []
+    progress, _ = run(tmpdir, "a", lines.append, **changes)
+    at = progress.diverged_at
+    assert progress.iterations == [one for one in AT if one < at] and 0 < at < 12
+    assert np.isfinite([list(row.values()) for row in progress.rows()]).all()
+    for part in ("quick, seed 1: DIVERGED", "at iteration {} ".format(at), "900"):
+        assert part in lines[-1]
+    again, _ = run(tmpdir, "a", lines.append, **changes)  # from its state
+    assert again.diverged_at == at and again.rows() == progress.rows()
+    fine, _ = run(tmpdir, "fine")
+    assert fine.diverged_at is None
 
 
-def test_weights_that_diverge_in_the_last_step_are_no_result(tmpdir, monkeypatch):
-    evaluate = Trainer.evaluate
-    calls = []
+def evaluate_to_nan(monkeypatch, call):
+    """Let the evaluation of a number, from 1, find a loss that is not finite."""
+    evaluate, calls = Trainer.evaluate, []
 
-    def diverged_at_the_end(trainer):
+    def diverged(trainer):
         calls.append(trainer)
         measures = evaluate(trainer)
-        return dict(measures, test_loss=float("nan")) if len(calls) == 4 else measures
+        return dict(measures, test_loss=float("nan")) if len(calls) == call else measures
 
-    monkeypatch.setattr(Trainer, "evaluate", diverged_at_the_end)
-    with pytest.raises(DivergenceError, match="at iteration 12 is nan"):
+    monkeypatch.setattr(Trainer, "evaluate", diverged)
+
+
+def test_weights_that_diverge_in_the_last_step_are_no_checkpoint(tmpdir, monkeypatch):
+    evaluate_to_nan(monkeypatch, len(AT))
+    progress, _ = run(tmpdir)
+    assert progress.diverged_at == 12 and progress.iterations == AT[:-1]
+
+
+def test_a_loss_that_is_not_finite_at_the_initial_weights_is_an_error(tmpdir, monkeypatch):
+    evaluate_to_nan(monkeypatch, 1)
+    with pytest.raises(DivergenceError, match="bptt, seed 1: .* at the initial weights; change"):
         run(tmpdir)
 
 
@@ -259,15 +294,16 @@ VARIANTS = {
 }
 
 
-def run_variant(folder, name, log=lambda line: None):
+def run_variant(folder, name, log=lambda line: None, iterations=12, earlier=None):
     """Train a network of :data:`VARIANTS` and return its progress."""
     settings_of_network, task, training = VARIANTS[name]
     training = dict({"batch_size": 10, "learning_rate": 0.05, "decay_every": 6}, **training)
-    study = parse_study({"conditions": {"bptt": SCHEDULE}, "training": training})
+    schedule = dict(SCHEDULE, iterations=iterations)
+    study = parse_study({"conditions": {"bptt": schedule}, "training": training})
     loss = loss_settings(l2=0.01, rate_cost=1.0, target_rate=100.0)
     network = Network(settings_of_network, loss, task(), seed=1)
-    state = os.path.join(str(folder), "state.npz")
-    return train(network, study.training_settings("bptt", 1), state, log)[0]
+    state = os.path.join(str(folder), "training.state")
+    return train(network, study.training_settings("bptt", 1), state, log, earlier=earlier)[0]
 
 
 SLOW = ("dale_adam", "deep_r_adam", "noise")
@@ -285,17 +321,50 @@ def test_whatever_a_run_depends_on_is_kept_when_it_is_stopped(tmpdir, name):
 
     def log(line):
         seen.append(line)
-        if len(seen) == 2:
+        if len(seen) == 5:
             raise Stop
 
     with pytest.raises(Stop):
         run_variant(tmpdir.mkdir("stopped"), name, log)
     stopped = run_variant(tmpdir.join("stopped"), name, seen.append)
-    assert "going on from iteration 4" in seen[2]
+    assert seen[5] == "going on from iteration 4"
     whole = run_variant(tmpdir.mkdir("whole"), name)
-    for weight, array in whole.arrays().items():
-        assert np.array_equal(array, stopped.arrays()[weight])
-    assert stopped.rows() == whole.rows()
+    assert_are_the_same(stopped, whole)
+
+
+def assert_are_the_same(found, expected):
+    """Assert that two runs have the same checkpoints, to the bit, and learning curves."""
+    assert list(found.arrays()) == list(expected.arrays())
+    for name, array in expected.arrays().items():
+        assert np.array_equal(array, found.arrays()[name]), name
+    assert found.rows() == expected.rows()
+
+
+@pytest.mark.parametrize("name", ["deep_r", "adam", "carried"])
+def test_a_longer_run_goes_on_from_a_shorter_one(tmpdir, name):
+    """To the bit as if it had been long from the start, from files that say all it depends on."""
+    shorter = run_variant(tmpdir.mkdir("shorter"), name, iterations=8)
+    path = os.path.join(str(tmpdir), "checkpoints.npz")
+    checkpoints.write(path, shorter.arrays(), {})
+    rows = [{key: repr(value) for key, value in row.items()} for row in shorter.rows()]  # as in CSV
+    lines = []
+    longer = run_variant(
+        tmpdir.mkdir("longer"), name, lines.append, earlier=(checkpoints.read(path)[0], rows)
+    )
+    assert lines[0] == "going on from iteration 8" and len(lines) == 2
+    assert_are_the_same(longer, run_variant(tmpdir.mkdir("whole"), name))
+
+
+def test_the_state_of_a_shorter_run_is_used_by_a_longer_one_and_not_the_other_way(tmpdir):
+    shorter = run_variant(tmpdir.mkdir("run"), "adam", iterations=8)
+    lines = []
+    longer = run_variant(tmpdir.join("run"), "adam", lines.append)
+    assert lines[0] == "going on from iteration 8"
+    assert_are_the_same(longer, run_variant(tmpdir.mkdir("whole"), "adam"))
+    rows = shorter.rows()[: AT.index(8) + 1]
+    again = run_variant(tmpdir.join("run"), "adam", lines.append, iterations=8)
+    assert "of a run with more iterations" in lines[2]
+    assert again.rows() == rows
 
 
 @pytest.mark.parametrize("name", ["deep_r", "deep_r_adam"])
@@ -463,12 +532,12 @@ def test_training_ends_when_the_accuracy_is_good_enough(tmpdir):
 @pytest.mark.parametrize(
     "stop, series, last",
     [
-        ({"measure": "accuracy", "above": 0.5}, [0.2, 0.5, 0.7, 0.1], 8),
-        ({"measure": "accuracy", "below": 0.5}, [0.9, 0.5, 0.4, 0.9], 8),
-        ({"measure": "loss", "below": 1.5}, [2.0, 1.4, 3.0, 1.0], 4),
+        ({"measure": "accuracy", "above": 0.5}, [0.2, 0.5, 0.7, 0.1], 2),
+        ({"measure": "accuracy", "below": 0.5}, [0.9, 0.5, 0.5, 0.5, 0.6, 0.4, 0.9], 8),
+        ({"measure": "loss", "below": 1.5}, [2.0, 1.4, 3.0, 1.0], 1),
         ({"measure": "loss", "above": 1.5}, [1.6, 1.4, 3.0, 1.0], 0),
-        ({"measure": "loss", "below": 0.0}, [2.0, 1.4, 3.0, 0.0], 12),
-        ({}, [2.0, 1.4, 3.0, 1.0], 12),
+        ({"measure": "loss", "below": 0.0}, [2.0, 1.4, 3.0, 1.0, 1.0, 1.0, 0.0], 12),
+        ({}, [2.0, 1.4, 3.0, 1.0, 1.0, 1.0, 1.0], 12),
     ],
 )
 def test_training_ends_at_the_first_checkpoint_beyond_the_bound(
@@ -493,7 +562,7 @@ def test_training_ends_at_the_first_checkpoint_beyond_the_bound(
     state = os.path.join(str(tmpdir), "state.npz")
     for _ in range(2):  # also when it goes on from a state that says so
         progress, _ = train(network, study.training_settings("bptt", 1), state)
-        assert progress.iterations == list(range(0, last + 1, 4))
+        assert progress.iterations == AT[: AT.index(last) + 1]
 
 
 class Regression(FiniteTask):
@@ -548,4 +617,4 @@ def test_a_task_with_measures_of_its_own_is_trained(tmpdir):
     bound = (rows[0]["validation_deviation"] + rows[1]["validation_deviation"]) / 2
     of_run["training"]["stop"] = {"measure": "deviation", "below": bound}
     state = os.path.join(str(tmpdir), "stopped.npz")
-    assert train(network, of_run, state)[0].iterations == [0, 4]
+    assert train(network, of_run, state)[0].iterations == [0, 1]

@@ -60,6 +60,16 @@ SUMMARY = (
 )
 
 
+def eigenvalue_columns(name, label, **shown):
+    """Return the columns of an eigenvalue: the value, and what it is worth."""
+    return (
+        Column(name, "estimate", label, **shown),
+        Column(name + "_residual", "estimate"),  # |Hv - lambda v| / |lambda|
+        Column(name + "_norm_residual", "estimate"),  # |Hv - lambda v| / |H|
+        Column(name + "_converged", "flag"),
+    )
+
+
 def of_measure(measure, split):
     """Return the column of a task's measure on a split."""
     return Column(

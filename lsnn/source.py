@@ -24,8 +24,8 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 NO_NUMBERS = ("checkpoints", "checks", "columns", "config", "costs", "errors", "files", "journal")
 NO_NUMBERS += ("options", "outputs", "provenance", "source")
 # Calls that declare what a value may be, or how it is told of; the values stand in the settings.
-DECLARATIONS = ("Column", "Measure", "choice", "integer", "list_of", "meanings", "named", "number")
-DECLARATIONS += ("section", "text")
+DECLARATIONS = ("Column", "Measure", "choice", "eigenvalue_columns", "integer", "list_of")
+DECLARATIONS += ("meanings", "named", "number", "section", "text")
 # Fields of syntax trees that not every Python has, and that mean nothing.
 NO_MEANING = ("ctx", "kind", "type_comment", "type_ignores")
 

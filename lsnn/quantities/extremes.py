@@ -1,21 +1,11 @@
 """The extreme eigenvalues of the Hessian."""
 
-from lsnn.columns import Column
+from lsnn.columns import eigenvalue_columns
 from lsnn.lanczos import extreme_eigenvalues
 from lsnn.options import choice, number
 from lsnn.randomness import generator
 
-
-def _columns(name, label, **shown):
-    return (
-        Column(name, "estimate", label, **shown),
-        Column(name + "_residual", "estimate"),  # |Hv - lambda v| / |lambda|
-        Column(name + "_norm_residual", "estimate"),  # |Hv - lambda v| / |H|
-        Column(name + "_converged", "flag"),
-    )
-
-
-LARGEST = _columns(
+LARGEST = eigenvalue_columns(
     "lambda_max",
     "largest eigenvalue λ_max",
     meaning="The larger, the sharper the loss around the weights.",
@@ -24,7 +14,7 @@ LARGEST = _columns(
     figure="leading_eigenvalue",
     threshold=True,
 )
-SMALLEST = _columns(
+SMALLEST = eigenvalue_columns(
     "lambda_min",
     "smallest eigenvalue λ_min",
     meaning="Negative values are directions in which the loss curves downwards: far below "
@@ -33,7 +23,7 @@ SMALLEST = _columns(
     summary=("final",),
     figure="smallest_eigenvalue",
 )
-LARGER_IN_MAGNITUDE = _columns(
+LARGER_IN_MAGNITUDE = eigenvalue_columns(
     "lambda_abs_max", "eigenvalue of largest magnitude λ_|max|", summary=("final", "mean")
 )
 

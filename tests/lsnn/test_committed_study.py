@@ -10,13 +10,11 @@ import os
 
 import pytest
 
-from hessian import measure
 from lsnn.config import parse_study
 from lsnn.hessian import hessian_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.network import Network
-from lsnn.options import build
-from lsnn.quantities import QUANTITIES
+from lsnn.quantities import quantities_of
 from lsnn.training import Trainer, learning_curve_of
 
 REPOSITORY = os.path.join(os.path.dirname(__file__), "..", "..")
@@ -33,8 +31,8 @@ def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
     (entry,) = study.hessian
     hessian = hessian_of(network, entry["block"], entry["split"], entry["samples"])
     hessian.move_to(weights)
-    quantities = [build(QUANTITIES, one) for one in entry["quantities"]]
-    found.update(measure(hessian, quantities, seed, {}))
+    for quantity in quantities_of(entry):
+        found.update(quantity.measure(hessian, seed, {}))
     with open(TRAJECTORIES, newline="") as stream:
         rows = [
             row

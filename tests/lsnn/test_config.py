@@ -306,13 +306,13 @@ W_REC = {
     "block": "w_rec",
     "split": "validation",
     "samples": 256,
-    "quantities": [{"name": "extremes", "tolerance": 1e-3}],
+    "quantities": [{"name": "extremes", "ends": "both", "tolerance": 1e-3}],
 }
 
 
 def test_entries_of_the_hessian_have_their_defaults():
     assert parse_study({}).hessian == (W_REC,)
-    quantities = [{"name": "extremes", "tolerance": 0.01}]
+    quantities = [{"name": "extremes", "ends": "both", "tolerance": 0.01}]
     entries = [{"split": "test"}, {"block": "all", "samples": 10, "quantities": quantities}]
     study = parse_study({"hessian": entries + [{"quantities": ["extremes"]}]})
     assert study.hessian == (
@@ -324,14 +324,16 @@ def test_entries_of_the_hessian_have_their_defaults():
     assert sorted(of_network) == ["loss", "network", "task", "tensorflow"]
     assert list(study.entries) == ["w_rec_test", "all_validation", "w_rec_validation"]
     for name, entry in study.entries.items():
-        assert study.hessian_settings(name) == dict(of_network, hessian=entry)
+        settings = study.hessian_settings(name)
+        assert len(settings.pop("source")) == 64
+        assert settings == dict(of_network, hessian=entry)
 
 
 def test_an_unknown_option_of_a_quantity_is_refused():
     message = refusal({"hessian": [{"quantities": [{"name": "extremes", "tolerence": 0.1}]}]})
     assert message == (
-        "hessian.0.quantities.0.tolerence: unknown key (did you mean tolerance?); allowed: name, "
-        "tolerance"
+        "hessian.0.quantities.0.tolerence: unknown key (did you mean tolerance?); allowed: ends, "
+        "name, tolerance"
     )
 
 
@@ -549,7 +551,9 @@ def test_a_condition_stops_where_the_study_does_unless_it_says_otherwise():
 
 def test_the_settings_of_a_run_are_those_of_its_condition():
     study = parse_study(SWEEP)
-    assert study.training_settings("slow", 3) == {
+    settings = study.training_settings("slow", 3)
+    assert len(settings.pop("source")) == 64
+    assert settings == {
         "condition": "slow",
         "seed": 3,
         "learning_rule": {"name": "bptt"},

@@ -4,15 +4,22 @@ import numpy as np
 import pytest
 
 from lsnn.config import parse_study
-from lsnn.hessian import hessian_of
+from lsnn.hessian import follow, hessian_of
+from lsnn.journal import Journal
 from lsnn.options import build
-from lsnn.quantities import QUANTITIES, columns_of, columns_of_table, name_of
+from lsnn.quantities import (
+    QUANTITIES,
+    columns_of,
+    columns_of_table,
+    name_of,
+    quantities_of,
+)
 from small import small_network
 
 EXTREMES = [
     name + suffix
     for name in ("lambda_max", "lambda_min", "lambda_abs_max")
-    for suffix in ("", "_residual", "_converged")
+    for suffix in ("", "_residual", "_norm_residual", "_converged")
 ]
 
 
@@ -113,10 +120,47 @@ def test_extremes_of_one_seed_are_the_same(hessian):
     assert np.array_equal(memories[0]["start"], memories[1]["start"])
 
 
-def test_extremes_keep_their_start_where_there_is_no_estimate(hessian, monkeypatch):
-    monkeypatch.setattr("lsnn.hessian._arpack", lambda *arguments: [])
-    start = np.ones(hessian.size)
-    memory = {"start": start}
-    row = build(QUANTITIES, {"name": "extremes"}).measure(hessian, 3, memory)
+def test_the_largest_alone(hessian):
+    both, memory = {}, {}
+    expected = build(QUANTITIES, {"name": "extremes"}).measure(hessian, 3, both)
+    extremes = build(QUANTITIES, {"name": "extremes", "ends": "largest"})
+    assert names(extremes.columns) == EXTREMES[:4]
+    before = hessian.products
+    row = extremes.measure(hessian, 3, memory)
+    assert list(row) == EXTREMES[:4]
+    assert row["lambda_max"] == pytest.approx(expected["lambda_max"], rel=1e-3)
+    assert memory["start"].dot(memory["start"]) == pytest.approx(1.0)
+    anew = hessian.products - before
+    extremes.measure(hessian, 3, memory)
+    assert hessian.products - before - anew < anew
+
+
+def test_a_run_goes_on_behind_a_checkpoint_at_which_nothing_is_finite(hessian):
+    extremes = build(QUANTITIES, {"name": "extremes"})
+    network, weights = small_network()
+    memory = {}
+    extremes.measure(hessian, 3, memory)
+    start = memory["start"].copy()
+    hessian.move_to({name: np.full_like(array, 1e30) for name, array in weights.items()})
+    row = extremes.measure(hessian, 3, memory)
     assert np.isnan(row["lambda_max"]) and row["lambda_max_converged"] is False
     assert np.array_equal(memory["start"], start)
+    hessian.move_to(weights)
+    assert extremes.measure(hessian, 3, memory)["lambda_max_converged"]
+
+
+def test_a_run_is_followed_to_the_same_bits_however_often_it_is_stopped(tmpdir):
+    network, weights = small_network()
+    arrays = {name: np.stack([w * s for s in (1.0, 1.1, 1.2)]) for name, w in weights.items()}
+    arrays["iteration"] = np.array([0, 5, 10])
+
+    def records_of(path, *stops):
+        for n_checkpoints in stops + (3,):
+            found = hessian_of(network, "w_rec", "validation", 20)
+            part = {name: array[:n_checkpoints] for name, array in arrays.items()}
+            journal = Journal(str(path), {}, pytest.fail)
+            follow(found, quantities_of(entry()), part, 3, journal, lambda row: None)
+        return journal.records.tobytes()
+
+    whole = records_of(tmpdir.join("whole"))
+    assert records_of(tmpdir.join("stopped"), 1, 2) == whole

@@ -47,8 +47,8 @@ def summary_page(summary, study):
     n_seeds = len(study.seeds)
     unconverged = ", and how many of the eigenvalues had not converged"
     body = [
-        "<p>Mean over seeds, of losses and of the largest eigenvalue the geometric one; in "
-        f"brackets its 95 % t interval, if there are {LEAST_SEEDS} seeds. Each condition has "
+        "<p>Mean over seeds, the geometric one of what has a logarithmic axis; in brackets its "
+        f"95 % t interval, if there are {LEAST_SEEDS} seeds. Each condition has "
         f"{counted(n_seeds, 'seed')}; a cell tells where fewer went into a number, how many "
         f"diverged{unconverged if study.hessian else ''}.</p>",
         table_of(summary, quantities_of(study), study),
@@ -58,8 +58,8 @@ def summary_page(summary, study):
             body += [
                 f"<h2>Ratio between conditions: {html.escape(column.label)}</h2>",
                 "<p>Paired by seed; geometric mean over seeds, in brackets its 95 % t interval. At "
-                "equal loss a cell tells how many levels of training loss all runs pass "
-                "through between checkpoints after the initial state.</p>",
+                "equal loss a cell tells of how many training losses, which every run brackets by "
+                "two checkpoints after the initial state.</p>",
                 table_of(summary, quantities, study),
             ]
     return page("Summary", body)
@@ -92,7 +92,9 @@ def in_words(row, n_seeds):
     notes = [f"{row.n} of {counted(n_seeds, 'seed')}"] if row.n < n_seeds else []
     notes += [f"{row.n_diverged} diverged"] if row.n_diverged else []
     notes += [f"{row.n_unconverged} not converged"] if row.n_unconverged else []
-    notes += [counted(int(row.n_levels), "level")] if row.n_levels > 0 else []
+    if pd.notna(row.n_levels):
+        n_levels = int(row.n_levels)
+        notes.append(counted(n_levels, "loss", "losses") if n_levels else "no common loss")
     return text + (f" ({', '.join(notes)})" if notes else "")
 
 
@@ -207,8 +209,8 @@ def duration(seconds):
     return f"{digits(seconds)} s"
 
 
-def counted(number, noun):
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number, noun, nouns=None):
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
 
 
 def as_html(table):

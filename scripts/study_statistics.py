@@ -159,8 +159,9 @@ def mean_and_interval(values, is_positive):
 
     Of positive values they are those of the logarithms: the geometric mean, with its interval.
 
-    >>> mean_and_interval([1.0, 2.0, 4.0], is_positive=True)[0].round(9)
-    2.0
+    >>> mean, low, high = mean_and_interval([1.0, 2.0, 4.0], is_positive=True)
+    >>> print(f"{mean:.3f}")
+    2.000
     """
     if len(values) == 0:
         return np.nan, np.nan, np.nan

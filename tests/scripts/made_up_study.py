@@ -91,6 +91,7 @@ def eigenvalues(condition, seed, study=STUDY, place=0):
         ]:
             row[name] = value
             row[name + "_residual"] = 1e-4
+            row[name + "_norm_residual"] = 1e-5
             row[name + "_converged"] = True
         row["products"] = 40
         rows.append(row)
@@ -109,6 +110,7 @@ def trajectories(conditions=None, seeds=(1, 2), study=STUDY):
                 piece = piece.merge(of_entry.rename(columns=dict(zip(plain, own, strict=True))))
             piece["learning_rule"] = study.conditions[condition].learning_rule["name"]
             piece["learning_rate"] = study.training_of(condition).learning_rate
+            piece["diverged"] = False
             pieces.append(piece)
     table = pd.concat(pieces, ignore_index=True)
     table["generalization_gap_loss"] = table["test_loss"] - table["train_loss"]
@@ -126,6 +128,17 @@ def stopped_early(table=None, condition="bptt", seed=1, fraction=0.4):
     table = trajectories() if table is None else table
     run = (table["condition"] == condition) & (table["seed"] == seed)
     return table[~run | (table["fraction"] <= fraction)].reset_index(drop=True)
+
+
+def diverged(table=None, runs=(("bptt", 1),), fraction=0.4):
+    """The trajectories of a study in which some runs diverged behind a fraction of training."""
+    table = trajectories() if table is None else table
+    for condition, seed in runs:
+        run = (table["condition"] == condition) & (table["seed"] == seed)
+        table = table[~run | (table["fraction"] <= fraction)].reset_index(drop=True)
+        run = (table["condition"] == condition) & (table["seed"] == seed)
+        table.loc[run, "diverged"] = True
+    return table
 
 
 def write_config(path, config):
@@ -148,7 +161,7 @@ def run_folder(folder, condition, seed):
     return os.path.join(folder, "runs", condition, f"seed_{seed}")
 
 
-def write_run(folder, study, condition, seed, rows=None, of_hessian=None):
+def write_run(folder, study, condition, seed, rows=None, of_hessian=None, diverged_at=None):
     """Write one run, with other rows than the made-up ones where they are given.
 
     ``of_hessian`` are those of the first entry of ``hessian``.
@@ -174,7 +187,8 @@ def write_run(folder, study, condition, seed, rows=None, of_hessian=None):
             },
             "environment": environment,
             "wall_seconds": 100.0 * seed,
-            "iterations": study.conditions[condition].iterations,
+            "iterations": rows[-1]["iteration"],
+            "diverged_at": diverged_at,
             "ms_per_iteration": 1.5 * seed,
         },
     )

@@ -88,10 +88,15 @@ def test_trajectories_tell_the_rule_and_learning_rate_of_conditions_of_any_name(
     assert set(medians) == {"slow", "bptt"}
 
 
+def as_read(summary):
+    """Return a summary as it is read from its file, in which whole numbers can be missing."""
+    return summary.astype({"n_levels": float})
+
+
 def test_summary_is_that_of_the_trajectories(folder, run):
     run()
     found = read_table(folder / "summary.csv", SUMMARY)
-    expected = summarise(made_up_study.trajectories(), STUDY)
+    expected = as_read(summarise(made_up_study.trajectories(), STUDY))
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
@@ -278,7 +283,7 @@ def test_a_study_without_hessian_needs_none_and_has_none(folder, run):
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
     summary = read_table(folder / "summary.csv", SUMMARY)
-    pd.testing.assert_frame_equal(summary, summarise(expected, study), check_exact=True)
+    pd.testing.assert_frame_equal(summary, as_read(summarise(expected, study)), check_exact=True)
     text = (folder / "metadata.json").read_text()
     assert "products" not in text and "hessian_" not in text
     metadata = read_record(folder / "metadata.json")
@@ -306,7 +311,7 @@ def test_a_second_entry_has_columns_and_costs_of_its_own(folder, run):
     assert list(pd.read_csv(folder / "trajectories.csv")) == list(expected)
 
     summary = read_table(folder / "summary.csv", SUMMARY)
-    pd.testing.assert_frame_equal(summary, summarise(expected, study), check_exact=True)
+    pd.testing.assert_frame_equal(summary, as_read(summarise(expected, study)), check_exact=True)
     assert {"lambda_max_final", "all_train_lambda_max_final"} <= set(summary["quantity"])
     metadata = read_record(folder / "metadata.json")
     entry = metadata["runs"][0]
@@ -354,3 +359,45 @@ def test_command_line_ends_with_one_message(folder, run_folder):
     assert ended.stderr.startswith("error: ")
     assert ended.stderr.count("\n") == 1
     assert not os.path.exists(folder / "trajectories.csv")
+
+
+def test_a_run_that_diverged_is_marked_and_told_of(folder, run, capsys):
+    rows = made_up_study.learning_curve("bptt", 1)[:3]
+    path = made_up_study.run_folder(folder, "bptt", 1)
+    of_hessian = made_up_study.eigenvalues("bptt", 1)[:3]
+    made_up_study.write_run(path, STUDY, "bptt", 1, rows, of_hessian, diverged_at=47)
+    run()
+    found = trajectories_of(folder, STUDY)
+    expected = made_up_study.diverged()
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    summary = read_table(folder / "summary.csv", SUMMARY)
+    assert summary.groupby("condition")["n_diverged"].unique().map(list).to_dict() == {
+        "bptt": [1], "three_factor": [0], "three_factor / bptt": [1],
+    }  # fmt: skip
+    metadata = read_record(folder / "metadata.json")
+    warning = "bptt: diverged, and left out of means: seed 1 (at iteration 47)"
+    assert metadata["warnings"] == [warning]
+    assert [one["diverged_at"] for one in metadata["runs"]] == [47, None, None, None]
+    assert capsys.readouterr().out == warning + "\n"
+
+
+def test_results_of_another_source_are_used_and_told_of(folder, run, capsys):
+    for seed, name in [
+        (1, "training.json"),
+        (2, "training.json"),
+        (2, "hessian/w_rec_validation.json"),
+    ]:
+        path = os.path.join(made_up_study.run_folder(folder, "bptt", seed), name)
+        record = read_record(path)
+        settings = {**record["settings"], "source": "0123456789abcdef"}
+        write_record(path, {**record, "settings": settings})
+    run()
+    found = trajectories_of(folder, STUDY)
+    pd.testing.assert_frame_equal(found, made_up_study.trajectories(), check_exact=True)
+    metadata = read_record(folder / "metadata.json")
+    assert metadata["warnings"] == [
+        "bptt: training by another source (0123456789ab) than that of now: seed 1, seed 2",
+        "bptt: hessian w_rec_validation by another source (0123456789ab) than that of now: seed 2",
+    ]
+    assert capsys.readouterr().out.splitlines() == metadata["warnings"]
+    assert metadata["runs"][2]["other_sources"] == {}

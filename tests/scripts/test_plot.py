@@ -1,9 +1,11 @@
 import colorsys
 import os
 import sys
+import time
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 import made_up_study
@@ -11,6 +13,7 @@ import plot
 from lsnn.config import parse_study
 from lsnn.errors import ResultError
 from lsnn.outputs import compared_columns, figures_of, shown_columns
+from study_statistics import mean_and_interval, summarise
 from tables import write_table
 
 STUDY = made_up_study.STUDY
@@ -48,6 +51,12 @@ VARIANTS = {
     "nothing to draw": lambda: with_cells("lambda_max", [-5.0] * 24),
     "loss of zero": lambda: with_cells("train_loss", [0.0] * 6),
     "stopped early": made_up_study.stopped_early,
+    "three seeds": lambda: made_up_study.trajectories(seeds=(1, 2, 4)),
+    "one diverged": made_up_study.diverged,
+    "all of one diverged": lambda: made_up_study.diverged(runs=[("bptt", 1), ("bptt", 2)]),
+    "all diverged": lambda: made_up_study.diverged(
+        runs=[(condition, seed) for condition in STUDY.conditions for seed in (1, 2)], fraction=0
+    ),
 }
 
 
@@ -131,21 +140,84 @@ def test_mean_runs_and_threshold_of_the_leading_eigenvalue():
     axes = figure.axes[0]
     [(x, y)] = line_of(axes, BPTT, 1.6)
     assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
-    assert y == pytest.approx(1500 * 2.0 ** -np.arange(6))
+    assert y == pytest.approx(1000 * 2**0.5 * 2.0 ** -np.arange(6))  # the geometric mean
     runs = line_of(axes, BPTT, 0.5)
     assert [tuple(run[1][:2]) for run in runs] == [(1000, 500), (2000, 1000)]
     assert axes.get_yscale() == "log"
     assert [line.get_ydata()[0] for line in axes.lines if line.get_color() == "0.2"] == [200]
     assert "2 / learning rate = 200" in texts(figure)
-    assert {"BPTT", "three-factor", "one run", "95 % interval of mean"} <= set(texts(figure))
+    assert {"BPTT", "three-factor", "one run"} <= set(texts(figure))
+    assert "95 % interval of mean" not in texts(figure)  # of two runs
+    assert not drawn_bands(axes)
+
+
+def drawn_bands(axes):
+    """The bands of axes, arrays (points, 2)."""
+    vertices = [path.vertices for band in axes.collections for path in band.get_paths()]
+    return [points for points in vertices if np.isfinite(points).all() and len(points)]
+
+
+@pytest.mark.parametrize("column, is_positive", [(LARGEST, True), (SMALLEST, False)])
+def test_three_runs_have_a_band_which_is_the_interval_of_the_summary(column, is_positive):
+    table = made_up_study.trajectories(["bptt"], seeds=(1, 2, 4))
+    table.loc[table["seed"] == 4, "lambda_min"] *= 3
+    figure = plot.plot_along_training(table, STUDY, column)
+    assert "95 % interval of mean" in texts(figure)
+    [band] = drawn_bands(figure.axes[0])
+    final = table.loc[table["fraction"] == 1, column.name]
+    expected = mean_and_interval(final, is_positive)
+    at_end = band[band[:, 0] == 1, 1]
+    assert (at_end.min(), at_end.max()) == pytest.approx(expected[1:])
+    [(x, y)] = line_of(figure.axes[0], BPTT, 1.6)
+    assert y[-1] == pytest.approx(expected[0])
+    summary = summarise(table, STUDY).set_index("quantity").loc[f"{column.name}_final"]
+    assert tuple(summary[["mean", "ci_low", "ci_high"]]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_diverged_runs_are_marked_and_left_out_of_means(name):
+    """Of bptt seed 1 diverged, so that its mean is the run of seed 2."""
+    figure = plot.draw(FIGURES[name], made_up_study.diverged(), STUDY)
+    assert "diverged, left out of means: bptt, seed 1" in texts(figure)
+    if name.startswith("generalization_gap"):
+        return
+    assert "diverged" in texts(figure)
+    for axes in figure.axes:
+        rings = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
+        assert sum(len(line.get_xdata()) for line in rings) == 1
+        [(_, mean)] = line_of(axes, BPTT, 1.6)
+        runs = line_of(axes, BPTT, 0.5)
+        assert [len(run[0]) for run in runs] == [3, 6]
+        end = 0 if axes.xaxis_inverted() else -1
+        assert mean[end] == pytest.approx(runs[1][1][-1])
+
+
+def test_drawing_does_not_resample(monkeypatch):
+    """A study of the default size is drawn in seconds: 55 checkpoints of 5 seeds a condition."""
+
+    def refuse(*arguments, **options):
+        raise AssertionError("resampled")
+
+    monkeypatch.setattr("scipy.stats.bootstrap", refuse)
+    monkeypatch.setattr("seaborn.algorithms.bootstrap", refuse)
+    tables = [
+        made_up_study.trajectories(seeds=(1, 2, 3, 4, 5)).assign(part=part) for part in range(9)
+    ]
+    table = pd.concat(tables)
+    table["fraction"] = (table["fraction"] + table.pop("part")) / 10
+    table = table.sort_values(["condition", "seed", "fraction"]).reset_index(drop=True)
+    started = time.monotonic()
+    plot.plot_along_training(table, STUDY, LARGEST)
+    assert time.monotonic() - started < 3
 
 
 def test_mean_against_loss_is_taken_at_equal_losses():
     figure = plot.plot_against_loss(made_up_study.trajectories(), STUDY, LARGEST)
     axes = figure.axes[0]
     [(x, y)] = line_of(axes, BPTT, 1.6)
-    assert len(x) == 20
-    assert y == pytest.approx(750 * x)
+    # 20 losses from 2 down by 5 halvings; the next checkpoint after the initial one is at 1.
+    assert len(x) == 16 and x.max() < 1
+    assert y == pytest.approx(500 * 2**0.5 * x)
     assert axes.xaxis_inverted()
 
 
@@ -246,7 +318,7 @@ def test_a_stopped_run_counts_in_means_with_its_last_value():
     [(x, y)] = line_of(figure.axes[0], BPTT, 1.6)
     assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
     seed_1 = 1000 * 2.0 ** -np.array([0, 1, 2, 2, 2, 2])
-    assert y == pytest.approx((seed_1 + 2000 * 2.0 ** -np.arange(6)) / 2)
+    assert y == pytest.approx(np.sqrt(seed_1 * 2000 * 2.0 ** -np.arange(6)))
     runs = line_of(figure.axes[0], BPTT, 0.5)
     assert [len(x) for x, _ in runs] == [3, 6]  # the run itself ends where it stopped
     assert "1 of 4 runs stopped early; means go on with their last values" in texts(figure)
@@ -371,8 +443,8 @@ def test_the_sweep_has_a_line_a_rule():
     assert [axes.get_xscale() for axes in figure.axes] == ["log"] * 3
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "log", "linear"]
     assert texts(figure) == ["BPTT", "three-factor", "2 / learning rate"]
-    # Final states of seeds 1 and 2, which are 1500 / 32 and 2500 at a learning rate of 0.01.
-    final = {"bptt": (15 / 32, 2 / 32, 0.85), "three_factor": (25, 2 * 2**-2.5, 0.85)}
+    # Final states, means over seeds 1 and 2: 1000 sqrt(2) / 32 and 2000 at a learning rate of 0.01.
+    final = {"bptt": (10 * 2**0.5 / 32, 2 / 32, 0.85), "three_factor": (20, 2 * 2**-2.5, 0.85)}
     for rule, (eigenvalue, loss, accuracy) in final.items():
         rates = np.array(made_up_study.RATES[rule])
         values = [eigenvalue / rates, loss, accuracy]

@@ -10,6 +10,7 @@ import made_up_study
 import report_tables
 from lsnn.config import parse_study
 from lsnn.errors import ResultError
+from lsnn.files import read_record, write_record
 from study_statistics import RATIOS, quantities_of, summarise
 
 PAGES = ("summary", "configuration", "run")
@@ -107,11 +108,16 @@ def test_summary(rows):
     assert rows["summary"][0] == ["quantity", "BPTT", "three-factor"]
     assert rows["summary"][1] == [
         "Largest eigenvalue λ_max: final state",
-        "46.9 [31.2, 62.5]",
-        "2500 [1000, 4000]",
+        "44.2",
+        "2000",
     ]
     assert ["quantity", "three-factor / BPTT"] in rows["summary"]
-    assert rows["summary"][-4] == ["Equal fraction of training: final states", "45.3 [32, 64]"]
+    assert rows["summary"][-4] == ["Equal fraction of training: final states", "45.3"]
+    assert rows["summary"][-2:] == [
+        ["Equal training loss: lowest that all runs reach", "8 (12 losses)"],
+        ["Equal training loss: averaged over the losses that all runs pass through"]
+        + ["4.84 (12 losses)"],
+    ]
     assert len(rows["summary"]) == 1 + len(quantities_of(made_up_study.STUDY)) + 1 + len(RATIOS)
 
 
@@ -119,8 +125,8 @@ def test_a_second_entry_has_rows_ratios_and_environments_of_its_own(tmp_path, mo
     write_tables(monkeypatch, tmp_path, made_up_study.TWO_ENTRIES)
     rows = rows_of_pages(monkeypatch, tmp_path)
     found = {row[0]: row[1:] for row in rows["summary"]}
-    assert found["Largest eigenvalue λ_max: final state"][0] == "46.9 [31.2, 62.5]"
-    assert found["Largest eigenvalue λ_max, all, train: final state"][0] == "93.8 [62.5, 125]"
+    assert found["Largest eigenvalue λ_max: final state"][0] == "44.2"
+    assert found["Largest eigenvalue λ_max, all, train: final state"][0] == "88.4"
     quantities = quantities_of(parse_study(made_up_study.TWO_ENTRIES))
     assert len(rows["summary"]) == 1 + len(quantities) + 2 * (1 + len(RATIOS))
     text = (tmp_path / "report" / "summary.html").read_text(encoding="utf-8")
@@ -159,12 +165,41 @@ def test_missing_seeds_and_unconverged_values_are_told():
     study = made_up_study.read_study(os.path.join(made_up_study.REPOSITORY, "config.yaml"))
     text = report_tables.summary_page(summarise(table, study), study._replace(seeds=(1, 2)))
     assert Cells(text).rows[1][1:] == [
-        "31.2 (1 of 2 seeds, 1 not converged)",
+        "31.3 (1 of 2 seeds, 1 not converged)",
         "1000 (1 of 2 seeds, 1 not converged)",
     ]
     table["lambda_max"] = float("nan")
     text = report_tables.summary_page(summarise(table, study), study._replace(seeds=(1, 2)))
     assert Cells(text).rows[1][1] == "none (0 of 2 seeds)"
+
+
+def test_three_seeds_have_intervals(tmp_path, monkeypatch):
+    write_tables(monkeypatch, tmp_path, {**made_up_study.CONFIG, "seeds": [1, 2, 4]})
+    row = rows_of_pages(monkeypatch, tmp_path)["summary"][1]
+    # log2 of 1, 2 and 4 has the mean 1 and the interval 1 +- 4.303 / sqrt(3).
+    ends = [1000 / 32 * 2 ** (1 + sign * 4.3027 / 3**0.5) for sign in (-1, 1)]
+    assert row[1] == "62.5 [{}, {}]".format(*map(report_tables.digits, ends))
+
+
+def test_diverged_runs_and_losses_that_nobody_has_in_common_are_told():
+    study = made_up_study.STUDY
+    text = report_tables.summary_page(summarise(made_up_study.diverged(), study), study)
+    rows = Cells(text).rows
+    assert rows[1][1:] == ["62.5 (1 of 2 seeds, 1 diverged)", "2000"]
+    assert rows[-4][1] == "64 (1 of 2 seeds, 1 diverged)"
+    table = made_up_study.trajectories()
+    table.loc[table["condition"] == "bptt", "train_loss"] = [2.0, 0.1, 0.1, 0.1, 0.1, 0.1] * 2
+    text = report_tables.summary_page(summarise(table, study), study)
+    assert [row[1] for row in Cells(text).rows[-2:]] == 2 * ["none (0 of 2 seeds, no common loss)"]
+
+
+def test_the_page_of_runs_tells_the_warnings(folder, monkeypatch):
+    path = folder / "metadata.json"
+    warning = "bptt: diverged, and left out of means: seed 1 (at iteration 47)"
+    record = read_record(path)
+    write_record(path, {**record, "warnings": [warning]})
+    write_pages(monkeypatch, folder)
+    assert f"<p>{warning}.</p>" in (folder / "report" / "run.html").read_text(encoding="utf-8")
 
 
 def test_one_condition_has_no_table_of_ratios():

@@ -3,12 +3,19 @@ import doctest
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import made_up_study
 import study_statistics
 from lsnn.config import parse_study
 from lsnn.tasks.base import SPLITS
-from study_statistics import mean_and_interval, quantities_of, ratios_of, summarise
+from study_statistics import (
+    mean_and_interval,
+    quantities_of,
+    ratios_of,
+    sign_test,
+    summarise,
+)
 
 STUDY = made_up_study.STUDY
 
@@ -33,33 +40,73 @@ def cells(trajectories, condition, seed, fraction):
 
 def test_examples_in_docstrings():
     result = doctest.testmod(study_statistics)
-    assert result.attempted == 3
+    assert result.attempted == 4
     assert result.failed == 0
 
 
-def test_interval_of_two_values_spans_them():
-    # Resampled means are 1, 2 and 3 with probabilities 1/4, 1/2 and 1/4.
-    assert mean_and_interval([1.0, 3.0]) == (2.0, 1.0, 3.0)
-
-
-def test_interval_is_reproducible_and_narrower_than_the_range():
+def test_the_interval_is_that_of_the_t_distribution():
     values = [1.0, 2.0, 3.0, 4.0, 10.0]
-    mean, low, high = mean_and_interval(values)
-    assert mean == 4.0
-    assert 1.0 < low < 4.0 < high < 10.0
-    assert mean_and_interval(values) == (mean, low, high)
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+    assert mean_and_interval(values, False) == pytest.approx((4.0, *expected))
+    expected = stats.ttest_1samp(np.log(values), 0).confidence_interval()
+    mean = stats.gmean(values)
+    assert mean_and_interval(values, True) == pytest.approx((mean, *np.exp(expected)))
 
 
-def test_one_value_has_no_interval_and_none_has_no_mean():
-    assert mean_and_interval([5.0])[0] == 5.0
-    assert np.isnan(mean_and_interval([5.0])[1:]).all()
-    assert np.isnan(mean_and_interval([])).all()
+@pytest.mark.parametrize("is_positive", [False, True])
+def test_there_is_no_interval_of_fewer_than_three_values(is_positive):
+    assert np.isfinite(mean_and_interval([1.0, 2.0, 4.0], is_positive)).all()
+    for values in ([5.0], [5.0, 5.0]):
+        mean, *interval = mean_and_interval(values, is_positive)
+        assert mean == pytest.approx(5.0) and np.isnan(interval).all()
+    assert np.isnan(mean_and_interval([], is_positive)).all()
+
+
+DRAWS = 5000
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("is_positive", [False, True])
+def test_the_interval_covers_the_mean_as_often_as_it_says(n, is_positive):
+    """Of normal values, and of log-normal ones as wide as eigenvalues over seeds."""
+    normal = np.random.default_rng(n).normal(1.0, 1.2, (DRAWS, n))
+    draws, mean = (np.exp(normal), np.exp(1.0)) if is_positive else (normal, 1.0)
+    intervals = np.array([mean_and_interval(values, is_positive)[1:] for values in draws])
+    covered = np.mean((intervals[:, 0] <= mean) & (mean <= intervals[:, 1]))
+    assert 0.93 <= covered <= 0.97
+
+
+def test_no_difference_is_seldom_taken_for_one():
+    """Of ratios that are as often above as below 1: 5 % of the intervals lie on one side of it."""
+    ratios = np.exp(np.random.default_rng(0).normal(0.0, 0.9, (DRAWS, 5)))
+    intervals = np.array([mean_and_interval(values, True)[1:] for values in ratios])
+    wrong = np.mean((intervals[:, 0] > 1.0) | (intervals[:, 1] < 1.0))
+    assert 0.03 <= wrong <= 0.07
+
+
+@pytest.mark.parametrize(
+    "ratios, p",
+    [
+        ([2.0, 3.0, 4.0, 5.0, 6.0], 2 / 2**5),
+        ([0.5, 3.0, 4.0, 5.0, 6.0], 2 * (1 + 5) / 2**5),
+        ([0.5, 0.5, 4.0, 5.0], 1.0),
+        ([1.0, 2.0, 3.0], 2 / 2**2),  # 1 is on neither side
+        ([0.5], 1.0),
+    ],
+)
+def test_the_sign_test_is_exact(ratios, p):
+    assert sign_test(ratios) == pytest.approx(p)
+
+
+def test_without_a_side_there_is_no_sign_test():
+    assert np.isnan(sign_test([])) and np.isnan(sign_test([1.0]))
 
 
 def test_order_and_columns_of_the_summary():
     summary = summarise(made_up_study.trajectories(), STUDY)
     assert list(summary) == [
-        "quantity", "condition", "mean", "ci_low", "ci_high", "n_seeds", "n_unconverged",
+        "quantity", "condition", "mean", "ci_low", "ci_high", "n", "n_diverged", "n_unconverged",
+        "n_levels", "sign_p",
     ]  # fmt: skip
     assert len(summary) == 2 * 13 + 4
     assert list(summary["condition"][:2]) == ["bptt", "three_factor"]
@@ -81,9 +128,10 @@ def test_order_and_columns_of_the_summary():
 @pytest.mark.parametrize(
     "quantity, condition, expected",
     [
-        ("lambda_max_final", "bptt", 1500 / 32),
-        ("lambda_max_final", "three_factor", 2500),
-        ("lambda_max_mean", "bptt", 1500 * (1 + 1 / 2 + 1 / 4 + 1 / 8 + 1 / 16 + 1 / 32) / 6),
+        # Geometric means of seeds 1 and 2, but of what can be negative.
+        ("lambda_max_final", "bptt", 1000 * 2**0.5 / 32),
+        ("lambda_max_final", "three_factor", 2000),
+        ("lambda_max_mean", "bptt", 1000 * 2**0.5 * (2 - 1 / 32) / 6),
         ("lambda_min_final", "bptt", -100 / 6),
         ("lambda_abs_max_final", "bptt", 1500 / 32),
         ("lambda_abs_max_mean", "three_factor", 2500),
@@ -100,40 +148,120 @@ def test_order_and_columns_of_the_summary():
 def test_means_over_seeds(quantity, condition, expected):
     found = row(summarise(made_up_study.trajectories(), STUDY), quantity, condition)
     assert found["mean"] == pytest.approx(expected)
-    assert found["n_seeds"] == 2
+    assert found["n"] == 2
     assert found["n_unconverged"] == 0
 
 
 # The ratio of seed s is s at the start. The lowest common loss is that of three_factor, which
-# halves 2.5 times; there lambda_max of bptt has halved as often, in proportion to its loss.
+# halves 2.5 times; there lambda_max of bptt has halved as often, in proportion to its loss. Of the
+# 20 losses those below one halving, from the ninth on, are bracketed by checkpoints of bptt.
 @pytest.mark.parametrize(
     "quantity, of_seed_1",
     [
         ("lambda_max_ratio_final", 2**5),
         ("lambda_max_ratio_mean", 2**2.5),
         ("lambda_max_ratio_at_lowest_common_loss", 2**2.5),
-        ("lambda_max_ratio_over_common_losses", 2**1.25),
+        ("lambda_max_ratio_over_common_losses", 2 ** (2.5 * np.mean(np.arange(8, 20)) / 19)),
     ],
 )
 def test_ratios_are_geometric_means_of_pairs(quantity, of_seed_1):
     found = ratio(made_up_study.trajectories(), quantity)
     assert found["mean"] == pytest.approx(of_seed_1 * 2**0.5)
-    assert found["ci_low"] == pytest.approx(of_seed_1)
-    assert found["ci_high"] == pytest.approx(of_seed_1 * 2)
-    assert found["n_seeds"] == 2
+    assert np.isnan(found["ci_low"]) and np.isnan(found["ci_high"])
+    assert found["n"] == 2
     assert found["n_unconverged"] == 0
+    assert found["sign_p"] == 0.5
+    levels = {"lambda_max_ratio_at_lowest_common_loss", "lambda_max_ratio_over_common_losses"}
+    assert pd.isna(found["n_levels"]) == (quantity not in levels)
+
+
+def test_three_pairs_have_an_interval():
+    table = made_up_study.trajectories(seeds=(1, 2, 4))
+    found = ratio(table, "lambda_max_ratio_final")
+    expected = mean_and_interval([32.0, 64.0, 128.0], True)
+    assert tuple(found[["mean", "ci_low", "ci_high"]]) == pytest.approx(expected)
+
+
+def with_losses(bptt, three_factor):
+    """Trajectories of a pair of runs with other training losses."""
+    table = made_up_study.trajectories(seeds=[1])
+    table.loc[table["condition"] == "bptt", "train_loss"] = bptt
+    table.loc[table["condition"] == "three_factor", "train_loss"] = three_factor
+    return table
 
 
 def test_ratio_at_equal_loss_takes_the_first_crossing():
-    table = made_up_study.trajectories(seeds=[1])
-    losses = [2.0, 0.5, 1.0, 0.4, 0.6, 0.2]
-    eigenvalues = [1000.0, 100.0, 900.0, 100.0, 900.0, 100.0]
-    table.loc[table["condition"] == "bptt", "train_loss"] = losses
+    table = with_losses([4.0, 2.0, 0.5, 1.0, 0.4, 0.6], [4, 2, 2, 2, 2, 1])
+    eigenvalues = [9999.0, 1000.0, 100.0, 900.0, 100.0, 900.0]
     table.loc[table["condition"] == "bptt", "lambda_max"] = eigenvalues
-    table.loc[table["condition"] == "three_factor", "train_loss"] = [2, 2, 2, 2, 2, 1]
     # bptt first crosses 1.0 half-way in log loss from 2.0 to 0.5, at sqrt(1000 * 100).
     found = ratio(table, "lambda_max_ratio_at_lowest_common_loss")
     assert found["mean"] == pytest.approx(1000 / np.sqrt(1000 * 100))
+
+
+@pytest.mark.parametrize(
+    "bptt, three_factor, n_levels",
+    [
+        # From 4 down to 1 in 19 steps; the first checkpoint after the initial state is at 2.
+        ([4, 2, 1, 1, 1, 1], [4, 4, 4, 2, 2, 1], 10),
+        ([4, 4, 4, 4, 2, 1], [4, 4, 4, 2, 2, 1], 19),
+        ([8, 5, 4, 4, 2, 1], [4, 4, 4, 2, 2, 1], 19),
+        # All is lost between the initial state and the next checkpoint.
+        ([4, 0.5, 0.4, 0.3, 0.2, 0.1], [4, 4, 4, 2, 2, 1], 0),
+        # Reached by that very checkpoint.
+        ([4, 1, 0.4, 0.3, 0.2, 0.1], [4, 4, 4, 2, 2, 1], 1),
+    ],
+)
+def test_equal_loss_needs_checkpoints_of_every_run_on_both_sides(bptt, three_factor, n_levels):
+    table = with_losses(bptt, three_factor)
+    for name in ("over_common_losses", "at_lowest_common_loss"):
+        found = ratio(table, f"lambda_max_ratio_{name}")
+        assert found["n_levels"] == n_levels
+        assert found["n"] == (n_levels > 0)
+        assert np.isfinite(found["mean"]) == (n_levels > 0)
+
+
+def test_one_run_of_many_narrows_the_losses_for_all():
+    table = made_up_study.trajectories()
+    quick = cells(table, "bptt", 2, 0.2)
+    table.loc[quick, "train_loss"] = 0.5  # the others: 1
+    found = ratio(table, "lambda_max_ratio_over_common_losses")
+    assert (found["n"], found["n_levels"]) == (2, 4)  # those below two halvings of 2.5
+
+
+def test_diverged_runs_are_left_out_and_counted():
+    summary = summarise(made_up_study.diverged(), STUDY)
+    found = row(summary, "lambda_max_final", "bptt")
+    assert found["mean"] == pytest.approx(2000 / 32)  # of seed 2 alone
+    assert (found["n"], found["n_diverged"]) == (1, 1)
+    found = row(summary, "lambda_max_final", "three_factor")
+    assert (found["n"], found["n_diverged"]) == (2, 0)
+    for name in ("final", "mean", "over_common_losses", "at_lowest_common_loss"):
+        found = row(summary, f"lambda_max_ratio_{name}", "three_factor / bptt")
+        assert (found["n"], found["n_diverged"]) == (1, 1)
+    assert row(summary, "lambda_max_ratio_final", "three_factor / bptt")["mean"] == pytest.approx(
+        64
+    )
+
+
+def test_a_pair_is_one_however_many_of_it_diverged():
+    runs = [("bptt", 1), ("three_factor", 1), ("three_factor", 2)]
+    summary = summarise(made_up_study.diverged(runs=runs), STUDY)
+    found = row(summary, "lambda_max_ratio_final", "three_factor / bptt")
+    assert (found["n"], found["n_diverged"]) == (0, 2)
+    assert np.isnan(found["mean"]) and np.isnan(found["sign_p"])
+    found = row(summary, "train_loss_final", "three_factor")
+    assert (found["n"], found["n_diverged"]) == (0, 2) and np.isnan(found["mean"])
+
+
+def test_averages_over_training_are_over_checkpoints_that_are_evenly_spaced():
+    table = made_up_study.trajectories()
+    early = table[table["iteration"] == 0].assign(iteration=3, fraction=0.03, lambda_max=1e9)
+    more = pd.concat([table, early]).sort_values(["condition", "seed", "iteration"])
+    found, expected = summarise(more, STUDY), summarise(table, STUDY)
+    of_training = found["quantity"].isin(["lambda_max_mean", "lambda_max_ratio_mean"])
+    assert of_training.sum() == 3
+    pd.testing.assert_frame_equal(found[of_training], expected[of_training])
 
 
 def test_ratio_at_equal_fraction_uses_common_fractions_alone():
@@ -152,17 +280,17 @@ def test_seed_without_a_logarithm_is_left_out_of_ratios(value):
         found = ratio(table, f"lambda_max_ratio_{quantity}")
         assert found["mean"] == pytest.approx(of_seed_1)
         assert np.isnan(found["ci_low"])
-        assert found["n_seeds"] == 1
+        assert found["n"] == 1
     # The final state of bptt lies below the losses that both runs reach.
-    assert ratio(table, "lambda_max_ratio_over_common_losses")["n_seeds"] == 2
+    assert ratio(table, "lambda_max_ratio_over_common_losses")["n"] == 2
 
 
 def test_seed_with_a_missing_eigenvalue_is_left_out_of_means():
     table = made_up_study.trajectories()
     table.loc[cells(table, "bptt", 2, 0.4), "lambda_max"] = np.nan
     summary = summarise(table, STUDY)
-    assert row(summary, "lambda_max_mean", "bptt")["n_seeds"] == 1
-    assert row(summary, "lambda_max_final", "bptt")["n_seeds"] == 2
+    assert row(summary, "lambda_max_mean", "bptt")["n"] == 1
+    assert row(summary, "lambda_max_final", "bptt")["n"] == 2
 
 
 def test_no_seed_left_gives_an_empty_number():
@@ -170,13 +298,13 @@ def test_no_seed_left_gives_an_empty_number():
     table["lambda_max"] = np.nan
     found = ratio(table, "lambda_max_ratio_final")
     assert np.isnan(found["mean"])
-    assert found["n_seeds"] == 0
+    assert found["n"] == 0
 
 
 def test_a_condition_that_starts_below_the_other_has_no_common_loss():
     table = made_up_study.trajectories(seeds=[1])
     table.loc[table["condition"] == "three_factor", "train_loss"] = 0.001
-    assert ratio(table, "lambda_max_ratio_over_common_losses")["n_seeds"] == 0
+    assert ratio(table, "lambda_max_ratio_over_common_losses")["n"] == 0
 
 
 def test_unconverged_eigenvalues_are_used_and_counted():
@@ -256,7 +384,7 @@ def test_a_second_entry_has_numbers_of_its_own():
         name for name in first["quantity"] if name.startswith("lambda_")
     ]
     found = row(summary, "all_train_lambda_max_final", "bptt")
-    assert found["mean"] == pytest.approx(2 * 1500 / 32)
+    assert found["mean"] == pytest.approx(2 * 1000 * 2**0.5 / 32)
     assert found["n_unconverged"] == 1
     assert row(summary, "lambda_max_final", "bptt")["n_unconverged"] == 0
     # Both conditions have twice the eigenvalues.
@@ -281,11 +409,13 @@ def test_every_number_has_a_label_of_its_own():
 
 def test_the_final_state_of_a_run_that_stopped_early_is_its_last_one():
     summary = summarise(made_up_study.stopped_early(seed=1, fraction=0.4), STUDY)
-    assert row(summary, "train_loss_final", "bptt")["mean"] == pytest.approx((2 / 4 + 2 / 32) / 2)
+    loss = row(summary, "train_loss_final", "bptt")["mean"]
+    assert loss == pytest.approx(np.sqrt(2 / 4 * 2 / 32))
     assert row(summary, "test_accuracy_final", "bptt")["mean"] == pytest.approx((0.4 + 0.85) / 2)
     # Of seed 1, 1000 has halved twice; of seed 2, 2000 five times.
-    assert row(summary, "lambda_max_final", "bptt")["mean"] == pytest.approx((250 + 62.5) / 2)
-    assert row(summary, "train_loss_final", "bptt")["n_seeds"] == 2
+    largest = row(summary, "lambda_max_final", "bptt")["mean"]
+    assert largest == pytest.approx(np.sqrt(250 * 62.5))
+    assert row(summary, "train_loss_final", "bptt")["n"] == 2
 
 
 def test_a_run_that_stopped_early_counts_in_averages_with_the_checkpoints_that_it_has():

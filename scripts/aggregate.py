@@ -105,7 +105,7 @@ def read_run(folder, study, condition, seed):
 
 def other_source(stage, record, settings):
     """Return {stage: hash of its source} where that is not the source of now, else nothing."""
-    found = record["settings"].get("source")
+    found = record["settings"].get("source", "unknown")
     return {} if found == settings["source"] else {stage: found}
 
 

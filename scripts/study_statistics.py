@@ -58,7 +58,7 @@ class Quantity(NamedTuple):
     label: str
     number: Callable  # of a run; of a ratio, of two runs and log losses
     is_positive: bool = True  # so that means are geometric
-    at_equal_loss: bool = False
+    most_levels: int | None = None  # at how many losses runs are compared, of a ratio at equal loss
 
 
 def quantities_of(study):
@@ -85,7 +85,7 @@ def ratios_of(study):
                 f"{column.name}_ratio_{name}",
                 label,
                 partial(function, column=column.name),
-                at_equal_loss=function in AT_EQUAL_LOSS,
+                most_levels=MOST_LEVELS.get(function),
             )
             for name, (label, function) in RATIOS.items()
         ]
@@ -128,7 +128,8 @@ def summarise(trajectories, study):
             ]
             n_diverged = len(runs[condition].keys() & runs[baseline].keys()) - len(numbers)
             row = row_of(quantity, f"{condition} / {baseline}", numbers, n_diverged)
-            row["n_levels"] = len(levels) if quantity.at_equal_loss else None
+            most = quantity.most_levels
+            row["n_levels"] = most and min(most, len(levels))
             row["sign_p"] = sign_test([number.value for number in numbers])
             rows.append(row)
     summary = pd.DataFrame(rows, columns=[column.name for column in SUMMARY])
@@ -295,4 +296,4 @@ RATIOS = {
         ratio_over_losses,
     ),
 }
-AT_EQUAL_LOSS = (ratio_at_lowest_loss, ratio_over_losses)
+MOST_LEVELS = {ratio_at_lowest_loss: 1, ratio_over_losses: LEVELS}

@@ -199,7 +199,7 @@ def test_drawing_does_not_resample(monkeypatch):
         raise AssertionError("resampled")
 
     monkeypatch.setattr("scipy.stats.bootstrap", refuse)
-    monkeypatch.setattr("seaborn.algorithms.bootstrap", refuse)
+    monkeypatch.setattr("seaborn._statistics.bootstrap", refuse)
     tables = [
         made_up_study.trajectories(seeds=(1, 2, 3, 4, 5)).assign(part=part) for part in range(9)
     ]
@@ -274,6 +274,21 @@ def test_of_a_table_that_lacks_a_column_the_other_figures_are_drawn(
         f"no figure {name}: {path} lacks its columns" for name in FIGURES if name in without
     ]
     assert capsys.readouterr().out.splitlines() == expected
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_table_from_before_there_were_such_columns_is_drawn_as_any(tmp_path, name):
+    table = made_up_study.trajectories()
+    newer = [column for column in table if column.endswith("_norm_residual")]
+    assert len(newer) == 3
+    write_table(tmp_path / "table.csv", table.drop(columns=["diverged", *newer]), missing="nan")
+    older = plot.read_trajectories(tmp_path / "table.csv", STUDY)
+    assert not older["diverged"].any()
+    figures = [plot.draw(FIGURES[name], one, STUDY) for one in (older, table)]
+    assert texts(figures[0]) == texts(figures[1])
+    for axes, expected in zip(*(figure.axes for figure in figures), strict=True):
+        lines = zip(axes.lines, expected.lines, strict=True)
+        assert all(np.array_equal(one.get_xydata(), two.get_xydata()) for one, two in lines)
 
 
 def test_a_second_entry_has_figures_of_its_own(tmp_path, monkeypatch):
@@ -455,6 +470,19 @@ def test_the_sweep_has_a_line_a_rule():
     [(x, y)] = line_of(figure.axes[0], plot.THRESHOLD["color"], 1)
     assert x == pytest.approx(made_up_study.RATES["bptt"])
     assert y == pytest.approx(2 / x)
+
+
+def test_the_sweep_leaves_diverged_runs_out_and_tells_of_them():
+    runs = [("bptt_0.05", 1), ("bptt_0.05", 2), ("bptt_0.02", 1)]
+    table = made_up_study.diverged(made_up_study.trajectories(study=SWEEP), runs)
+    figure = plot.plot_learning_rate_sweep(table, SWEEP)
+    for axes in figure.axes:
+        [(rates, means)] = line_of(axes, plot.looks(STUDY)["bptt"].colour, 1.6)
+        assert list(rates) == made_up_study.RATES["bptt"][:-1]
+    [(_, means)] = line_of(figure.axes[0], plot.looks(STUDY)["bptt"].colour, 1.6)
+    assert means[-1] == pytest.approx(2000 / 32 * 0.01 / 0.02)  # of seed 2 alone
+    note = figure.get_supxlabel().replace("\n", " ")
+    assert note == "diverged, left out of means: bptt_0.02, seed 1; bptt_0.05, seed 1, 2"
 
 
 def test_the_sweep_leaves_out_and_tells_what_the_other_figures_do():

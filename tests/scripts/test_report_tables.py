@@ -114,7 +114,7 @@ def test_summary(rows):
     assert ["quantity", "three-factor / BPTT"] in rows["summary"]
     assert rows["summary"][-4] == ["Equal fraction of training: final states", "45.3"]
     assert rows["summary"][-2:] == [
-        ["Equal training loss: lowest that all runs reach", "8 (12 losses)"],
+        ["Equal training loss: lowest that all runs reach", "8 (1 loss)"],
         ["Equal training loss: averaged over the losses that all runs pass through"]
         + ["4.84 (12 losses)"],
     ]

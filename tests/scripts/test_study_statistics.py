@@ -216,7 +216,7 @@ def test_equal_loss_needs_checkpoints_of_every_run_on_both_sides(bptt, three_fac
     table = with_losses(bptt, three_factor)
     for name in ("over_common_losses", "at_lowest_common_loss"):
         found = ratio(table, f"lambda_max_ratio_{name}")
-        assert found["n_levels"] == n_levels
+        assert found["n_levels"] == (n_levels if name == "over_common_losses" else n_levels > 0)
         assert found["n"] == (n_levels > 0)
         assert np.isfinite(found["mean"]) == (n_levels > 0)
 
@@ -252,6 +252,17 @@ def test_a_pair_is_one_however_many_of_it_diverged():
     assert np.isnan(found["mean"]) and np.isnan(found["sign_p"])
     found = row(summary, "train_loss_final", "three_factor")
     assert (found["n"], found["n_diverged"]) == (0, 2) and np.isnan(found["mean"])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_study_of_which_every_run_diverged_has_empty_numbers():
+    runs = [(condition, seed) for condition in STUDY.conditions for seed in (1, 2)]
+    found = summarise(made_up_study.diverged(runs=runs, fraction=0), STUDY)
+    whole = summarise(made_up_study.trajectories(), STUDY)
+    pd.testing.assert_frame_equal(found.iloc[:, :2], whole.iloc[:, :2])
+    assert found[["mean", "ci_low", "ci_high", "sign_p"]].isna().all(axis=None)
+    assert set(found["n"]) == set(found["n_unconverged"]) == {0} and set(found["n_diverged"]) == {2}
+    assert found["n_levels"].dropna().tolist() == [0, 0]
 
 
 def test_averages_over_training_are_over_checkpoints_that_are_evenly_spaced():

@@ -1,0 +1,180 @@
+"""What train.py and hessian.py do about results that are there, where there is no TensorFlow."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import made_up_study
+import train
+from lsnn import checkpoints
+from lsnn.columns import RUN_KEYS, of_learning_curve
+from lsnn.files import read_record, sha256_of_file, write_record, write_table
+from lsnn.quantities import columns_of_table
+
+STUDY = made_up_study.STUDY
+SETTINGS = STUDY.training_settings("bptt", 1)
+ENTRY = "w_rec_validation"
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        ({"iterations": 101}, True),
+        ({}, False),
+        ({"iterations": 99}, False),
+        ({"iterations": 200, "checkpoint_every": 40}, False),
+        ({"iterations": 200, "seed": 2}, False),
+        ({"iterations": 200, "source": "0123456789abcdef"}, False),
+        ({"iterations": 200, "training": {}}, False),
+        ({"iterations": 200, "more": None}, False),
+    ],
+)
+def test_a_run_is_longer_if_nothing_but_its_iterations_is_more(change, expected):
+    wanted = {**SETTINGS, **change}
+    assert train.is_longer(wanted, SETTINGS) is expected
+    assert SETTINGS == STUDY.training_settings("bptt", 1)
+
+
+def test_a_learning_curve_that_is_read_is_written_again_to_the_bit(tmp_path):
+    rows = made_up_study.learning_curve("bptt", 1)
+    numbers = [0.1 + 0.2, 1e-300, float("nan"), float("inf"), float(np.float32(2.1)), 1 / 3]
+    for row, number in zip(rows, numbers, strict=True):
+        row["train_loss"] = number
+    names = made_up_study.names_of(of_learning_curve(STUDY.task_class))
+    path, again = tmp_path / "one.csv", tmp_path / "again.csv"
+    write_table(path, names, rows)
+    found = train.read_rows(path)
+    assert [float(row["train_loss"]) for row in found] == pytest.approx(numbers, 0, 0, nan_ok=True)
+    write_table(again, names, found)
+    assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with a configuration, and a finished run of it and what is computed of its Hessian.
+
+    Left over from before they were finished is the state of both jobs.
+    """
+    folder = tmp_path_factory.mktemp("finished")
+    made_up_study.write_config(folder / "config.yaml", made_up_study.CONFIG)
+    weights = {name: np.zeros((1, 1)) for name in ("w_in", "w_rec", "w_out", "b_out")}
+    run = folder / "run"
+    checkpoints.write(run / "checkpoints.npz", {"iteration": [0], **weights}, {})
+    columns = of_learning_curve(STUDY.task_class)
+    rows = made_up_study.learning_curve("bptt", 1)
+    made_up_study.write_rows(run / "learning_curve.csv", columns, rows)
+    outputs = ["checkpoints.npz", "learning_curve.csv"]
+    hashes = {name: sha256_of_file(run / name) for name in outputs}
+    write_record(run / "training.json", {"settings": SETTINGS, "outputs": hashes})
+    table = run / "hessian" / f"{ENTRY}.csv"
+    columns = [*RUN_KEYS, *columns_of_table(STUDY.entries[ENTRY])]
+    made_up_study.write_rows(table, columns, made_up_study.eigenvalues("bptt", 1))
+    write_record(
+        table.with_suffix(".json"),
+        {
+            "settings": STUDY.hessian_settings(ENTRY),
+            "outputs": {table.name: sha256_of_file(table)},
+            "checkpoints": {"sha256": hashes["checkpoints.npz"]},
+        },
+    )
+    for state in (run / "training.state", table.with_suffix(".state")):
+        state.write_bytes(b"unfinished")
+    # In place of a TensorFlow, should this Python have one.
+    (folder / "tensorflow.py").write_text("raise ImportError('there is none')\n")
+    return folder
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "folder")
+
+
+PROGRAMS = {
+    "train": ["--condition", "bptt", "--seed", "1", "--output", "run"],
+    "hessian": ["--entry", ENTRY, "--checkpoints", "run/checkpoints.npz"]
+    + ["--output", "run/hessian"],
+}
+
+
+def start(program, folder):
+    script = os.path.join(made_up_study.REPOSITORY, "scripts", f"{program}.py")
+    return subprocess.run(
+        [sys.executable, script, "--config", "config.yaml", *PROGRAMS[program]],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def contents(folder):
+    """The bytes of all results, and of what was set aside."""
+    files = [path for path in folder.glob("run/**/*") if path.is_file()]
+    return {path: path.read_bytes() for path in files if path.suffix not in (".lock", ".state")}
+
+
+@pytest.mark.parametrize(
+    "program, message, state",
+    [
+        (
+            "train",
+            "complete already: run/checkpoints.npz, run/learning_curve.csv; delete one to train "
+            "anew\n",
+            "run/training.state",
+        ),
+        (
+            "hessian",
+            f"complete already: run/hessian/{ENTRY}.csv; delete it to compute it anew\n",
+            f"run/hessian/{ENTRY}.state",
+        ),
+    ],
+    ids=PROGRAMS,
+)
+def test_complete_results_are_found_without_tensorflow(folder, program, message, state):
+    before = contents(folder)
+    done = start(program, folder)
+    assert (done.returncode, done.stdout) == (0, message)
+    assert contents(folder) == before
+    assert not (folder / state).exists()
+
+
+def alter_settings(path, **changes):
+    record = read_record(path)
+    write_record(path, {**record, "settings": {**record["settings"], **changes}})
+
+
+def alter_bytes(path):
+    path.write_bytes(path.read_bytes() + b"\n")
+
+
+RECORD = f"hessian/{ENTRY}.json"
+
+
+@pytest.mark.parametrize(
+    "program, name, change, goes_on",
+    [
+        ("train", "training.json", lambda path: alter_settings(path, iterations=60), True),
+        ("train", "training.json", lambda path: alter_settings(path, source="0" * 64), False),
+        ("train", "learning_curve.csv", alter_bytes, False),
+        ("train", "checkpoints.npz", os.unlink, False),
+        ("hessian", RECORD, lambda path: alter_settings(path, source="0" * 64), False),
+        ("hessian", "checkpoints.npz", alter_bytes, False),
+    ],
+    ids=["shorter", "source", "altered", "missing", "hessian source", "other checkpoints"],
+)
+def test_other_results_are_computed_anew_and_stay_until_then(
+    folder, program, name, change, goes_on
+):
+    change(folder / "run" / name)
+    before = contents(folder)
+    done = start(program, folder)
+    assert done.returncode == 1
+    *lines, error = done.stdout.splitlines()
+    assert lines == (["the run that is here is to be longer"] if goes_on else [])
+    assert "cannot import TensorFlow (there is none)" in error
+    assert contents(folder) == before

@@ -1,6 +1,8 @@
 """The study in miniature, by the real `snakemake`, on real MNIST, with TensorFlow 1.12."""
 
+import re
 import subprocess
+import sys
 import xml.etree.ElementTree
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from conftest import DEMO, PYTHONS
+from conftest import DEMO, PYTHONS, REPOSITORY
 from lsnn.files import read_record
 
 
@@ -19,11 +21,16 @@ def trajectories(demo):
 
 
 def test_every_run_and_checkpoint_is_in_the_table(trajectories):
-    assert len(trajectories) == 2 * 2 * 6
-    iterations = trajectories.groupby("condition")["iteration"].unique()
-    assert list(iterations["bptt"]) == [0, 50, 100, 150, 200, 250]
-    assert list(iterations["three_factor"]) == [0, 80, 160, 240, 320, 400]
+    early = [0, 1, 2, 3, 5, 8, 12, 18, 27, 41]
+    expected = {
+        "bptt": [*early, 50, 100, 150, 200, 250],
+        "three_factor": [*early, 62, 80, 160, 240, 320, 400],
+    }
+    for condition, rows in trajectories.groupby("condition"):
+        for _, run in rows.groupby("seed"):
+            assert list(run["iteration"]) == expected[condition]
     assert set(trajectories["seed"]) == {1, 2}
+    assert not trajectories["diverged"].any()
     assert (trajectories["learning_rule"] == trajectories["condition"]).all()
     assert (trajectories["learning_rate"] == 0.01).all()
     assert not trajectories.isna().any().any()
@@ -96,6 +103,20 @@ def test_results_say_what_made_them(demo):
     assert read_record(demo / "metadata.json")["totals"]["runs"] == 4
 
 
+def test_the_loss_is_that_of_the_readme_s_lines_on_a_checkpoint_file(demo, trajectories):
+    """By numpy alone, from the file and the images."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    [program] = [text for text in re.findall(r"```python\n(.*?)```", readme, re.S) if "npz" in text]
+    path = "results/sequential_mnist/runs/bptt/seed_1"
+    assert path in program
+    program = program.replace(path, str(demo / "runs/bptt/seed_1"))
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    run = trajectories[(trajectories["condition"] == "bptt") & (trajectories["seed"] == 1)]
+    assert float(done.stdout) == pytest.approx(run["test_loss"].iloc[-1], rel=1e-5)
+
+
 def test_a_job_uses_one_core(demo):
     found = [*demo.glob("benchmarks/train/*/*.tsv"), *demo.glob("benchmarks/hessian/*/*/*.tsv")]
     jobs = [pd.read_csv(path, sep="\t").iloc[0] for path in found]
@@ -107,12 +128,12 @@ def test_a_job_uses_one_core(demo):
 def test_the_log_has_a_line_a_checkpoint_with_speed_and_time_left(demo):
     lines = (demo / "logs/train/bptt/seed_2.log").read_text().splitlines()
     checkpoints = [line for line in lines if line.startswith("iteration ")]
-    assert len(checkpoints) == 6
+    assert len(checkpoints) == 15
     for part in ("iteration 250/250", "train ", "validation ", "test ", "accuracy", "ms per iter"):
         assert part in checkpoints[-1]
     assert "s left" in checkpoints[-1]
     hessian = (demo / "logs/hessian/bptt/seed_2/w_rec_validation.log").read_text()
-    assert hessian.count("lambda_max ") == 6 and "s left" in hessian
+    assert hessian.count("lambda_max ") == 15 and "s left" in hessian
 
 
 def test_a_second_run_does_nothing(checkout, demo):

@@ -85,7 +85,7 @@ def test_they_stand_in_the_summary(results):
         "all_train_random_curvature_final",
     ):
         for condition in ("bptt", "fading"):
-            assert summary.loc[(quantity, condition), "n_seeds"] == 1
+            assert summary.loc[(quantity, condition), "n"] == 1
     assert ("lambda_max_ratio_final", "fading / bptt") in summary.index
 
 

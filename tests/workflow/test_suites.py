@@ -180,13 +180,13 @@ OF_RUN = ["--checkpoints", "checkpoints.npz"]
         ("train", ["--settings", "{"], "not a mapping in JSON"),
         ("train", ["--settings", "3"], "not a mapping in JSON"),
         ("train", ["--settings", "{}", "--data", "data"], "lacks tensorflow, task, network, loss"),
-        ("train", WHOLE, "--settings lacks condition, seed, learning_rule, iterations"),
+        ("train", WHOLE, "--settings lacks source, condition, seed, learning_rule, iterations"),
         ("train", WHOLE[:2], "--settings needs --data"),
         ("train", ["--config", "config.yaml", "--seed", "1"], "needs --condition and --seed"),
         ("train", [], "one of the arguments --config --settings is required"),
-        ("hessian", [*WHOLE, *OF_RUN], "--settings lacks hessian"),
+        ("hessian", [*WHOLE, *OF_RUN], "--settings lacks source, hessian"),
         ("hessian", ["--config", "config.yaml", *OF_RUN], "--config needs --entry"),
-        ("trial", [*WHOLE, *OF_RUN], "--settings lacks condition, label"),
+        ("trial", [*WHOLE, *OF_RUN], "--settings lacks source, condition, label"),
     ],
 )
 def test_what_a_program_lacks_is_told(checkout, tmp_path, program, arguments, message):

@@ -18,14 +18,14 @@ def test_tables_have_the_conditions_with_their_rules_and_learning_rates(results)
     trajectories = pd.read_csv(results / "trajectories.csv")
     conditions = trajectories.groupby(["condition", "learning_rule", "learning_rate"], sort=False)
     assert list(conditions.size().items()) == [
-        (("slow", "bptt", 0.001), 3),
-        (("bptt", "bptt", 0.01), 3),
-        (("three_factor", "three_factor", 0.01), 3),
+        (("slow", "bptt", 0.001), 5),
+        (("bptt", "bptt", 0.01), 5),
+        (("three_factor", "three_factor", 0.01), 5),
     ]
     for condition in STUDY["conditions"]:
         for name in ("learning_curve.csv", "hessian/w_rec_validation.csv"):
             table = pd.read_csv(results / f"runs/{condition}/seed_1/{name}")
-            assert list(table["condition"]) == 3 * [condition]
+            assert list(table["condition"]) == 5 * [condition]
     metadata = read_record(results / "metadata.json")
     assert [one["condition"] for one in metadata["runs"]] == list(STUDY["conditions"])
 

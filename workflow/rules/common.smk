@@ -136,7 +136,10 @@ def rasters_of(study):
 
 def outcome_of(study):
     """Return what is said at the end of what was computed of a study, as lines of text."""
-    lines = [f"{study}: figures and tables in results/{study}"]
-    with open(f"results/{study}/metadata.json") as stream:
-        lines += [f"  {warning}" for warning in json.load(stream)["warnings"]]
-    return lines
+    metadata = Path(f"results/{study}/metadata.json")
+    if not metadata.exists():  # other targets than all were asked for
+        return []
+    warnings = json.loads(metadata.read_text())["warnings"]
+    return [f"{study}: figures and tables in results/{study}"] + [
+        f"  {warning}" for warning in warnings
+    ]

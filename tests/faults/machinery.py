@@ -29,7 +29,7 @@ RESULTS = {
     "hessian": [f"hessian/{ENTRY}.csv"],
 }
 RECORD = {"train": "training.json", "hessian": f"hessian/{ENTRY}.json"}
-STATE = {"train": "training_state.npz", "hessian": f"hessian/{ENTRY}_state.npz"}
+STATE = {"train": "training.state", "hessian": f"hessian/{ENTRY}.state"}
 LOCK = {"train": "train.lock", "hessian": f"hessian/{ENTRY}.lock"}
 
 

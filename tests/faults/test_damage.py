@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 
 import aggregate
-import hessian
 import machinery  # noqa: F401  (extends the path to the scripts)
 import plot
 import report_tables
-from lsnn import checkpoints, files, mnist, training
+from lsnn import checkpoints, files, journal, mnist, training
 from lsnn.columns import SUMMARY
 from lsnn.config import parse_study, read_study
 from lsnn.errors import DataError, ResultError
 from lsnn.files import read_record, write_record
+from lsnn.journal import Journal
 from lsnn.network import Network
 from tables import read_recorded_table
 
@@ -84,11 +84,14 @@ def weights():
     return {n: random_numbers.randn(*s).astype(np.float32) for n, s in NETWORK.shapes.items()}
 
 
-def write_progress(path, metadata):
-    progress = training.Progress(str(path), metadata, pytest.fail, LEARNING_CURVE)
+def read_progress(path, job, log):
+    return training.Progress(Journal(str(path), job, log), LEARNING_CURVE)
+
+
+def write_progress(path, job):
+    progress = read_progress(path, job, pytest.fail)
     for iteration in (0, 250, 500):
         progress.add(iteration, weights(), dict.fromkeys(LEARNING_CURVE, 1 / 3), {})
-    return progress
 
 
 def write_checkpoints(path):
@@ -109,57 +112,46 @@ def test_checkpoints(tmp_path, tell):
     refused_or_the_same(path, read, tell)
 
 
-def set_aside_or_the_same(path, read, tell):
-    """As :func:`refused_or_the_same`, for a state, which is set aside and told of in the log.
-
-    ``read`` takes the function that logs, and returns None where it starts anew.
-    """
+def undamaged_records_alone(path, job, tell):
+    """Read a state in every state of damage: up to the damage, or set aside and told of."""
     whole = path.read_bytes()
-    expected = read([].append)
-    assert expected is not None
-    aside, same = path.parent / (path.name + ".set-aside"), 0
+    expected = [record.tobytes() for record in Journal(str(path), job, pytest.fail).records]
+    aside, outcomes = path.parent / (path.name + ".set-aside"), {"set aside": 0, "shorter": 0}
     for damage in damages(path):
         damaged, lines = path.read_bytes(), []
-        found = read(lines.append)
-        if found is None:
+        found = Journal(str(path), job, lines.append)
+        if not path.exists():
             assert len(lines) == 1 and str(path) in lines[0], damage
-            assert aside.read_bytes() == damaged and not path.exists()
-            path.write_bytes(whole)
+            assert aside.read_bytes() == damaged and found.size == 0
+            outcomes["set aside"] += 1
         else:
-            assert found == expected, damage
-            same += 1
+            # What was cut off needs no word: it was never written whole.
+            assert all(str(path) in line and "damaged" in line for line in lines), damage
+            assert len(lines) <= 1 and (lines or "cut off" in damage), damage
+            records = [record.tobytes() for record in found.records]
+            assert records == expected[: found.size] and found.size < len(expected), damage
+            outcomes["shorter"] += 1
+        path.write_bytes(whole)
+    assert sum(outcomes.values()) == FLIPS + TRUNCATIONS and outcomes["shorter"] > FLIPS / 2
     tell(
         f"{FLIPS} flips and {TRUNCATIONS} truncations of {path.name}",
-        f"{FLIPS + TRUNCATIONS - same} set aside, the job starts anew; {same} harmless",
+        f"{outcomes['shorter']} read up to the damage, {outcomes['set aside']} set aside",
     )
 
 
 def test_training_state(tmp_path, tell):
-    path = tmp_path / "training_state.npz"
+    path = tmp_path / "training.state"
     write_progress(path, {"settings": SETTINGS})
-
-    def read(log):
-        progress = training.Progress(str(path), {"settings": SETTINGS}, log, LEARNING_CURVE)
-        return (content(progress.arrays()), progress.rows()) if progress.iterations else None
-
-    set_aside_or_the_same(path, read, tell)
+    undamaged_records_alone(path, {"settings": SETTINGS}, tell)
 
 
-def test_hessian_state(tmp_path, monkeypatch, tell):
-    path = tmp_path / "w_rec_validation_state.npz"
-    rows = [{"iteration": 0, "lambda_max": 1 / 3}, {"iteration": 250, "lambda_max": 2 / 3}]
-    start = np.random.RandomState(1).randn(25)
-    checkpoints.write(str(path), {"start": start}, {"made_from": MADE_FROM, "rows": rows})
-
-    def read(log):
-        # read_state also tells what it goes on from, which is no complaint.
-        monkeypatch.setattr(
-            hessian, "log", lambda line: None if line.startswith("going on") else log(line)
-        )
-        rows, memory = hessian.read_state(str(path), MADE_FROM)
-        return (rows, content(memory)) if rows else None
-
-    set_aside_or_the_same(path, read, tell)
+def test_hessian_state(tmp_path, tell):
+    path = tmp_path / "w_rec_validation.state"
+    state = Journal(str(path), MADE_FROM, pytest.fail)
+    for iteration in (0, 250, 500):
+        record = {"iteration": iteration, "lambda_max": iteration / 3, "lambda_max_converged": True}
+        state.append({**record, "memory/start": np.random.RandomState(1).randn(25)})
+    undamaged_records_alone(path, MADE_FROM, tell)
 
 
 @pytest.mark.parametrize(
@@ -271,12 +263,11 @@ def test_results_of_an_older_format_are_refused_with_what_to_do(
     with pytest.raises(ResultError, match="checkpoints.npz: checkpoint format 0.*train again"):
         checkpoints.read_run(str(path), SETTINGS)
 
-    state = tmp_path / "training_state.npz"
-    metadata = {"settings": SETTINGS}
-    older(monkeypatch, checkpoints, "FORMAT_VERSION", lambda: write_progress(state, metadata))
+    state = tmp_path / "training.state"
+    older(monkeypatch, journal, "FORMAT_VERSION", lambda: write_progress(state, SETTINGS))
     lines = []
-    assert training.Progress(str(state), metadata, lines.append, LEARNING_CURVE).iterations == []
-    assert "training_state.npz.set-aside, starting anew" in lines[0] and "format 0" in lines[0]
+    assert read_progress(state, SETTINGS, lines.append).iterations == []
+    assert "training.state.set-aside, starting anew" in lines[0] and "format, 0" in lines[0]
 
     study = read_study(str(study_folder / "config.yaml"))
     folder = study_folder / "runs" / "bptt" / "seed_1"
@@ -295,14 +286,13 @@ def test_results_of_an_older_format_are_refused_with_what_to_do(
 
 
 def test_a_state_of_another_configuration_is_set_aside(tmp_path, tell):
-    state = tmp_path / "training_state.npz"
-    write_progress(state, {"settings": SETTINGS})
+    state = tmp_path / "training.state"
+    write_progress(state, SETTINGS)
     other = STUDY._replace(loss=STUDY.loss._replace(l2=0.5))
     lines = []
-    settings = {"settings": other.training_settings("bptt", 1)}
-    progress = training.Progress(str(state), settings, lines.append, LEARNING_CURVE)
+    progress = read_progress(state, other.training_settings("bptt", 1), lines.append)
     assert progress.iterations == []
-    assert len(lines) == 1 and "state of another run" in lines[0]
+    assert len(lines) == 1 and "state of another job" in lines[0]
     with pytest.raises(ResultError, match="loss.l2: 0.01 there, 0.5 wanted"):
         path = tmp_path / "checkpoints.npz"
         write_checkpoints(path)

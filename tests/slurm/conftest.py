@@ -167,7 +167,7 @@ class Checkout:
 
     def in_mid_run(self, stage, condition, seed):
         """Wait until a job has something to lose, and return the process of its script."""
-        state = {"train": "training_state.npz", "hessian": f"hessian/{ENTRY}_state.npz"}[stage]
+        state = {"train": "training.state", "hessian": f"hessian/{ENTRY}.state"}[stage]
         state = self.path(f"{RESULTS}/runs/{condition}/seed_{seed}/{state}")
 
         def running():

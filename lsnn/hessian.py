@@ -10,12 +10,10 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from lsnn.backend import new_session, tf
+from lsnn.journal import memory_of, with_memory
 from lsnn.kept import Kept
 from lsnn.network import PARAMETERS
 from lsnn.randomness import generator
-
-# Names in a journal of what quantities keep from a checkpoint for the next begin with this.
-MEMORY = "memory/"
 
 ALL = "all"  # the block of all parameters that are trained
 
@@ -113,11 +111,7 @@ def follow(hessian, quantities, checkpoints, seed, journal, log):
             quantities, ``iteration``, and ``products``, the Hessian-vector products of all.
         log: called with the record of a checkpoint.
     """
-    memory = {}
-    if journal.size:
-        last = journal.records[-1]
-        names = [name for name in last.dtype.names if name.startswith(MEMORY)]
-        memory = {name[len(MEMORY) :]: np.array(last[name]) for name in names}
+    memory = memory_of(journal.last)
     for i in range(journal.size, len(checkpoints["iteration"])):
         hessian.move_to({name: checkpoints[name][i] for name in PARAMETERS})
         before = hessian.products
@@ -126,7 +120,7 @@ def follow(hessian, quantities, checkpoints, seed, journal, log):
             record.update(quantity.measure(hessian, seed, memory))
         record["products"] = hessian.products - before
         log(record)
-        journal.append(dict(record, **{MEMORY + name: memory[name] for name in sorted(memory)}))
+        journal.append(with_memory(record, memory))
 
 
 def _flat(tensors):

@@ -16,6 +16,19 @@ from lsnn.files import atomic_write, canonical_json
 
 FORMAT_VERSION = 2
 
+# Among arrays by name, those that the next checkpoint needs of this one begin with this.
+MEMORY = "memory/"
+
+
+def with_memory(arrays, memory):
+    """Return arrays by name, and with them those of a memory."""
+    return dict(arrays, **{MEMORY + name: memory[name] for name in sorted(memory)})
+
+
+def memory_of(arrays):
+    """Return the memory that :func:`with_memory` has put among arrays."""
+    return {name[len(MEMORY) :]: a for name, a in arrays.items() if name.startswith(MEMORY)}
+
 
 class Journal(object):
     """The records of a job so far.
@@ -46,6 +59,14 @@ class Journal(object):
         if self.size == 0:
             return np.empty(0, self._dtype)
         return np.memmap(self.path, self._dtype, "r", self._start, (self.size,))
+
+    @property
+    def last(self):
+        """The arrays of the last record by name; none if there is no record."""
+        if self.size == 0:
+            return {}
+        record = self.records[-1]
+        return {name: np.array(record[name]) for name in record.dtype.names[:-1]}
 
     def append(self, arrays):
         """Write a record of arrays by name, whose names, types and shapes never change.
@@ -88,11 +109,6 @@ class Journal(object):
         os.replace(self.path, self.path + ".set-aside")
         log("not used, moved to {}.set-aside, starting anew: {}".format(self.path, why))
         self.size = 0
-
-    def remove(self):
-        """Delete the file, if there is one."""
-        if os.path.exists(self.path):
-            os.remove(self.path)
 
     def _bytes_of(self, arrays):
         record = np.zeros((), self._dtype)

@@ -74,7 +74,7 @@ def set_aside(path, outputs, log):
     os.makedirs(folder, exist_ok=True)
     for file in [path] + list(outputs):
         os.replace(file, os.path.join(folder, os.path.basename(file)))
-    log("results of other settings, or another source, that were here are now in " + folder)
+    log("results of other settings, source or checkpoints that were here are now in " + folder)
 
 
 def _commit():

@@ -7,7 +7,7 @@ import numpy as np
 
 from lsnn.backend import flatten, new_session, pack, tf
 from lsnn.errors import DivergenceError
-from lsnn.journal import Journal
+from lsnn.journal import Journal, memory_of, with_memory
 from lsnn.learning_rules import new_rule
 from lsnn.network import FREE_SIGNS, PARAMETERS
 from lsnn.options import choice, integer, number, section, text
@@ -54,9 +54,6 @@ TrainingSettings = namedtuple("TrainingSettings", TRAINING)
 # Arrays of a checkpoint file with this prefix are constants of the learning rule.
 OF_RULE = "rule/"
 
-# Those with this one are what training needs to go on from the last checkpoint beside its weights.
-MEMORY = "memory/"
-
 
 def learning_curve_of(task):
     """Return the names of what is recorded at a checkpoint.
@@ -96,16 +93,9 @@ class Progress(object):
         """The weights at all checkpoints, stacked, arrays by name."""
         return OrderedDict((name, self.journal.records[name]) for name in PARAMETERS)
 
-    @property
-    def memory(self):
-        """What :meth:`Trainer.memory` has told at the last checkpoint."""
-        last = self.journal.records[-1]
-        names = [name for name in last.dtype.names if name.startswith(MEMORY)]
-        return OrderedDict((name[len(MEMORY) :], np.array(last[name])) for name in names)
-
     def add(self, iteration, weights, measures, memory):
         """Append a checkpoint, with what training needs besides to go on from it."""
-        self.journal.append(self._record(iteration, weights, self._row(measures), memory))
+        self.journal.append(self._record(iteration, weights, measures, memory))
 
     def take(self, arrays, rows):
         """Take up the checkpoints of a finished, shorter run.
@@ -114,33 +104,27 @@ class Progress(object):
             arrays: what :meth:`arrays` has told of it.
             rows: what :meth:`rows` has told of it.
         """
-        memory = {n[len(MEMORY) :]: a for n, a in arrays.items() if n.startswith(MEMORY)}
+        # The memory is that at the last checkpoint; nobody asks for that at another one.
+        memory = memory_of(arrays)
         self.journal.begin(
             [
-                # The memory is that at the last checkpoint; nobody asks for that at another one.
-                self._record(
-                    iteration, {n: arrays[n][i] for n in PARAMETERS}, self._row(row), memory
-                )
+                self._record(iteration, {n: arrays[n][i] for n in PARAMETERS}, row, memory)
                 for i, (iteration, row) in enumerate(zip(arrays["iteration"], rows))
             ]
         )
 
-    def _row(self, measures):
-        return np.array([float(measures[name]) for name in self.columns])
-
-    def _record(self, iteration, weights, row, memory):
+    def _record(self, iteration, weights, measures, memory):
+        row = np.array([float(measures[name]) for name in self.columns])
         record = OrderedDict(iteration=np.int64(iteration), learning_curve=row)
         record.update((name, weights[name]) for name in PARAMETERS)
-        record.update((MEMORY + name, memory[name]) for name in sorted(memory))
-        return record
+        return with_memory(record, memory)
 
     def arrays(self):
         """Return the arrays of a checkpoint file by name."""
         arrays = self.weights
         arrays["iteration"] = self.journal.records["iteration"]
         arrays.update(self.constants)
-        arrays.update((MEMORY + name, array) for name, array in self.memory.items())
-        return arrays
+        return with_memory(arrays, memory_of(self.journal.last))
 
     def rows(self):
         """Return the learning curve as a list of mappings, one a checkpoint."""
@@ -149,7 +133,7 @@ class Progress(object):
     @property
     def last(self):
         """The last row of the learning curve; empty if there is none."""
-        return self._row_of(self.journal.records[-1]) if self.journal.size else {}
+        return self._row_of(self.journal.last) if self.journal.size else {}
 
     def _row_of(self, record):
         values = zip(self.columns, record["learning_curve"].tolist())
@@ -361,12 +345,12 @@ def train(network, settings, state_file, log=print, threads=1, earlier=None):
     first = 0
     if journal.size:
         first = progress.last["iteration"]
-        weights = {name: array[-1] for name, array in progress.weights.items()}
-        log("going on from iteration {}".format(first))
+        weights = {name: journal.last[name] for name in PARAMETERS}
+        log("going on from iteration {} kept in {}".format(first, state_file))
 
     trainer = Trainer(network, rule, training, weights, first, rewiring, threads)
     if journal.size:
-        trainer.remember(progress.memory)
+        trainer.remember(memory_of(journal.last))
     seconds = 0.0
     started = time.time()
     for iteration in range(first, n_iterations + 1):

@@ -409,10 +409,9 @@ def add_legend(figure, trajectories, study, column=None, points=False, threshold
         large = {"marker": "o", "markersize": 7, "color": "0.7", "mec": "black", "mew": 0.8}
         entries.append(Line2D([], [], linestyle="none", label="final state", **large))
     else:
-        n_seeds = finished(trajectories).groupby("condition")["seed"].nunique().max()
-        if n_seeds > 1:
+        if trajectories.groupby("condition")["seed"].nunique().max() > 1:
             entries.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
-        if n_seeds >= LEAST_SEEDS:
+        if finished(trajectories).groupby("condition")["seed"].nunique().max() >= LEAST_SEEDS:
             band = {"color": "0.4", "alpha": 0.25, "linewidth": 0}
             entries.append(Patch(label="95 % interval of mean", **band))
         if trajectories["diverged"].any():

@@ -142,7 +142,7 @@ def run_page(metadata, study):
     body = [
         f"<p>{counted(totals['runs'], 'run')}, in sum {work}. Runs can share a machine and run "
         "side by side: these are sums of wall time, not the time that the study took.</p>",
-        *[f"<p>{html.escape(line)}.</p>" for line in metadata["warnings"]],
+        *[f"<p>{html.escape(line)}.</p>" for line in metadata.get("warnings", [])],
         as_html(pd.DataFrame(costs).set_index("run")),
         "<h2>Environments</h2>",
         as_html(environments(metadata, labels)),

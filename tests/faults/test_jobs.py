@@ -33,7 +33,7 @@ def kept(job, text):
     """Return how far the work was that a process went on from; 0 where it started anew."""
     assert "set aside" not in text and "set-aside" not in text
     if job == "train":
-        found = re.search(r"^going on from iteration (\d+)$", text, re.MULTILINE)
+        found = re.search(r"^going on from iteration (\d+) kept in", text, re.MULTILINE)
     else:
         found = re.search(r"^going on behind the (\d+) checkpoints kept in", text, re.MULTILINE)
     return int(found[1]) if found else 0

@@ -124,7 +124,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmpdir, lines):
     with pytest.raises(Stop):
         run(tmpdir, "stopped", log)
     stopped, _ = run(tmpdir, "stopped", seen.append)
-    assert seen[lines] == "going on from iteration {}".format(AT[lines - 1])
+    assert "going on from iteration {} kept in".format(AT[lines - 1]) in seen[lines]
     whole, _ = run(tmpdir, "whole")
     assert stopped.rows() == whole.rows()
     for name, array in whole.arrays().items():
@@ -327,7 +327,7 @@ def test_whatever_a_run_depends_on_is_kept_when_it_is_stopped(tmpdir, name):
     with pytest.raises(Stop):
         run_variant(tmpdir.mkdir("stopped"), name, log)
     stopped = run_variant(tmpdir.join("stopped"), name, seen.append)
-    assert seen[5] == "going on from iteration 4"
+    assert "going on from iteration 4 kept in" in seen[5]
     whole = run_variant(tmpdir.mkdir("whole"), name)
     assert_are_the_same(stopped, whole)
 
@@ -351,7 +351,7 @@ def test_a_longer_run_goes_on_from_a_shorter_one(tmpdir, name):
     longer = run_variant(
         tmpdir.mkdir("longer"), name, lines.append, earlier=(checkpoints.read(path)[0], rows)
     )
-    assert lines[0] == "going on from iteration 8" and len(lines) == 2
+    assert "going on from iteration 8 kept in" in lines[0] and len(lines) == 2
     assert_are_the_same(longer, run_variant(tmpdir.mkdir("whole"), name))
 
 
@@ -359,7 +359,7 @@ def test_the_state_of_a_shorter_run_is_used_by_a_longer_one_and_not_the_other_wa
     shorter = run_variant(tmpdir.mkdir("run"), "adam", iterations=8)
     lines = []
     longer = run_variant(tmpdir.join("run"), "adam", lines.append)
-    assert lines[0] == "going on from iteration 8"
+    assert "going on from iteration 8 kept in" in lines[0]
     assert_are_the_same(longer, run_variant(tmpdir.mkdir("whole"), "adam"))
     rows = shorter.rows()[: AT.index(8) + 1]
     again = run_variant(tmpdir.join("run"), "adam", lines.append, iterations=8)

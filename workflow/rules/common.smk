@@ -16,7 +16,7 @@ from lsnn import mnist
 from lsnn.config import as_mapping, read_values, studies_of
 from lsnn.costs import estimate
 from lsnn.errors import ConfigError
-from lsnn.files import canonical_json
+from lsnn.files import canonical_json, read_record
 from lsnn.outputs import about_figure, figures_of, shown_columns
 from lsnn.source import source_of
 
@@ -139,7 +139,7 @@ def outcome_of(study):
     metadata = Path(f"results/{study}/metadata.json")
     if not metadata.exists():  # other targets than all were asked for
         return []
-    warnings = json.loads(metadata.read_text())["warnings"]
+    warnings = read_record(metadata).get("warnings", [])  # an older version's has none
     return [f"{study}: figures and tables in results/{study}"] + [
         f"  {warning}" for warning in warnings
     ]

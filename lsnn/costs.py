@@ -21,7 +21,7 @@ SECONDS_PER_ADAPTIVE_STATE = 11e-9  # of one with membrane and threshold
 SECONDS_PER_LOOP_STEP = 0.15e-3
 SLOWER = {"1.12": 2.0}  # than TensorFlow 2
 SECONDS_PER_START = 4.0  # of a process: imports, data, graph
-ITERATIONS_PER_PRODUCT = 2.0  # time of a Hessian-vector product over as many examples
+ITERATIONS_PER_PRODUCT = 1.4  # time of a Hessian-vector product over as many examples
 
 
 class Cost(NamedTuple):

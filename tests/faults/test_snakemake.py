@@ -2,11 +2,13 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -37,11 +39,31 @@ class Checkout:
         self.folder = folder
         for name in ("workflow", "scripts", "lsnn", "envs", "data", ".environments"):
             (folder / name).symlink_to(REPOSITORY / name)
-        study = dict(STUDY, tensorflow="2", data="data")
-        (folder / "config.yaml").write_text(yaml.safe_dump(study))
+        self.configure()
         self.results = folder / "results" / "faults"
         self.run = self.results / "runs" / "bptt" / "seed_1"
         self.processes = 0
+
+    def configure(self, **changes):
+        """Write the configuration of the study, with changes."""
+        study = {**STUDY, "tensorflow": "2", "data": "data", **changes}
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(study))
+
+    def own(self, name):
+        """Have a copy of the sources of this name in place of the link."""
+        (self.folder / name).unlink()
+        shutil.copytree(REPOSITORY / name, self.folder / name)
+
+    def edit(self, path, old, new):
+        """Change the text of a file."""
+        text = (self.folder / path).read_text()
+        assert old in text
+        (self.folder / path).write_text(text.replace(old, new))
+
+    def identities(self):
+        """Return the inodes of all files that runs leave for good, by path."""
+        paths = [p for suffix in ("npz", "csv", "json") for p in self.results.rglob(f"*.{suffix}")]
+        return {path: path.stat().st_ino for path in paths if "runs" in path.parts}
 
     def start(self, *arguments):
         """Start snakemake; what it makes is all up to the tables, without the figures."""
@@ -252,3 +274,156 @@ def test_old_locks_and_half_written_files_do_not_stop_anyone(checkout, undisturb
     checkout.finish()
     assert checkout.tables() == undisturbed_tables
     assert not [*checkout.run.rglob(".*")]
+
+
+ALL = ("--cores", "2")
+TWO_RULES = {rule: {"iterations": 20, "checkpoint_every": 10} for rule in ("bptt", "three_factor")}
+
+
+def jobs_of(text):
+    """Return how many jobs of each rule Snakemake said it would run."""
+    stats = text[text.find("Job stats") :]
+    return {name: int(n) for name, n in re.findall(r"^ (\w[\w ]*?) +(\d+) *$", stats, re.M)}
+
+
+RULES = ("train", "hessian", "aggregate", "plot", "report_tables", "all")
+
+
+def test_finished_runs_are_kept_whatever_snakemake_believes(checkout, tmp_path, tell):
+    checkout.configure(conditions=TWO_RULES)
+    checkout.finish(*ALL)
+    before = checkout.identities()
+    assert len(before) == 2 * 5
+
+    # The environment has another folder, and a record that is younger than the results.
+    shutil.rmtree(checkout.folder / ".snakemake")
+    name = ".environments/tensorflow-2"
+    real = (checkout.folder / name).resolve()
+    (checkout.folder / ".environments").unlink()
+    (checkout.folder / name).mkdir(parents=True)
+    for path in real.iterdir():
+        (checkout.folder / name / path.name).symlink_to(path)
+    (checkout.folder / name / "environment.json").unlink()
+    shutil.copyfile(real / "environment.json", checkout.folder / name / "environment.json")
+    for arguments in ([], ["--forcerun", "train"], ["--forceall", "--allowed-rules", *RULES]):
+        assert jobs_of(checkout.finish(*ALL, *arguments))["train"] == 2
+        assert checkout.identities() == before
+        for job in ("train", "hessian"):
+            assert "complete already" in checkout.log(job)
+
+    contents = {path: path.read_bytes() for path in before}
+    (tmp_path / "other").mkdir()
+    other = Checkout(tmp_path / "other")
+    other.configure(conditions=TWO_RULES)
+    shutil.copytree(checkout.results, other.results)
+    of_copy = other.identities()
+    other.finish(*ALL)
+    assert other.identities() == of_copy
+    for path, content in contents.items():
+        copy = other.results / path.relative_to(checkout.results)
+        assert copy.read_bytes() == content
+    tell(
+        "no .snakemake, another environment, --forcerun, --forceall, another checkout",
+        "all runs kept: the same inodes",
+    )
+
+
+@pytest.mark.parametrize("name", ["checkpoints.npz", "learning_curve.csv", RESULTS["hessian"][0]])
+def test_a_deleted_file_is_how_a_run_is_computed_anew(checkout, tell, name):
+    checkout.configure(conditions=TWO_RULES)
+    assert "delete its folder, or a file in it" in checkout.finish(*ALL)
+    contents = {path: path.read_bytes() for path in checkout.run.rglob("*.*") if path.is_file()}
+    (checkout.run / name).unlink()
+    is_of_training = "hessian" not in name
+    assert jobs_of(checkout.finish(*ALL)).get("train", 0) == is_of_training
+    for path, content in contents.items():
+        if path.suffix in (".npz", ".csv"):
+            assert path.read_bytes() == content
+    tell(f"{name} deleted where the final tables stand", "that run alone anew, same bytes")
+
+
+def test_a_changed_rule_trains_its_runs_anew_and_no_others(checkout, tell):
+    rule = "lsnn/learning_rules/three_factor.py"
+    checkout.own("lsnn")
+    checkout.own("scripts")
+    checkout.configure(conditions=TWO_RULES)
+    checkout.finish(*ALL)
+    bptt = {path: inode for path, inode in checkout.identities().items() if "bptt" in path.parts}
+
+    checkout.edit(rule, "label =", "# A comment.\n    label =")
+    assert jobs_of(checkout.finish(*ALL)) == {}
+    checkout.edit("scripts/plot.py", '"font.size": 9', '"font.size": 8')
+    assert jobs_of(checkout.finish(*ALL)) == {"plot": 5, "all": 1, "total": 6}
+
+    checkout.edit(rule, "stop_gradient", "identity")
+    checkout.configure(conditions=TWO_RULES, seeds=2)
+    text = checkout.finish(*ALL)
+    assert jobs_of(text)["train"] == 3  # the old seed of the rule, and the new one of both
+    assert "another source" not in text
+    now = checkout.identities()
+    assert {path: now[path] for path in bptt} == bptt
+    run = checkout.results / "runs/three_factor/seed_1"
+    [aside] = run.glob("set-aside/*/training.json")
+    settings = [read_record(path)["settings"] for path in (aside, run / "training.json")]
+    assert settings[0]["source"] != settings[1]["source"]
+
+    # Kept on demand, and then told of.
+    checkout.edit(rule, "identity", "stop_gradient")
+    checkout.configure(conditions=TWO_RULES, seeds=3)
+    text = " ".join(checkout.finish(*ALL, "--rerun-triggers", "mtime").split())
+    warning = "three_factor: training by another source"
+    assert warning in text
+    metadata = read_record(checkout.results / "metadata.json")
+    assert [line.startswith(warning) for line in metadata["warnings"]] == [True]
+    assert metadata["warnings"][0].endswith("seed 1, seed 2")
+    assert warning in (checkout.results / "report/run.html").read_text()
+    tell(
+        "stop_gradient edited away, and a seed more",
+        "the rule's runs anew, the old set aside, bptt's kept; with --rerun-triggers mtime told of",
+    )
+
+
+def test_more_iterations_continue_a_run(checkout, undisturbed_tables, tell):
+    half = {"bptt": dict(STUDY["conditions"]["bptt"], iterations=4 * SPACING)}
+    checkout.configure(conditions=half)
+    checkout.finish()
+    checkout.configure()
+    checkout.finish()
+    assert f"going on from iteration {4 * SPACING} kept in" in checkout.log("train")
+    assert checkout.tables() == undisturbed_tables
+    tell("twice the iterations for a finished run", "went on from its end; same bytes")
+
+
+def test_an_older_file_that_a_failed_job_leaves_is_refused(checkout, tell):
+    checkout.configure(conditions=TWO_RULES)
+    checkout.finish(*ALL)
+    before = (checkout.run / "checkpoints.npz").read_bytes()
+    checkout.configure(conditions=TWO_RULES, training={"learning_rate": 0.02}, data="nowhere")
+    (checkout.folder / "nowhere").write_text("no folder")
+    assert checkout.start(*ALL).wait() != 0
+    assert (checkout.run / "checkpoints.npz").read_bytes() == before
+    done = subprocess.run(
+        [sys.executable, "scripts/aggregate.py", "--config", "config.yaml"]
+        + ["--runs", checkout.results / "runs", "--output", checkout.folder / "by_hand"],
+        cwd=checkout.folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "training.learning_rate: 0.01 there, 0.02 wanted" in done.stderr
+    tell("a job that fails after a change", "its older file is there, and aggregate refuses it")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--keep-going"]], ids=["plain", "keep-going"])
+def test_a_run_that_diverges_is_a_result_beside_the_others(checkout, tell, arguments):
+    fast = {"learning_rule": "bptt", "training": {"learning_rate": 500.0}}
+    checkout.configure(conditions={**TWO_RULES, "fast": {**TWO_RULES["bptt"], **fast}})
+    text = " ".join(checkout.finish(*ALL, *arguments).split())
+    assert "fast: diverged, and left out of means: seed 1 (at iteration" in text
+    assert len([*checkout.results.glob("figures/*.svg")]) == 6
+    rows = pd.read_csv(checkout.results / "trajectories.csv").groupby("condition")["diverged"]
+    assert rows.all().to_dict() == {"bptt": False, "three_factor": False, "fast": True}
+    summary = pd.read_csv(checkout.results / "summary.csv")
+    summary = summary[summary["quantity"] == "lambda_max_final"].set_index("condition")
+    assert summary["n_diverged"].to_dict() == {"bptt": 0, "three_factor": 0, "fast": 1}
+    tell("a run that diverges" + "".join(arguments), "marked everywhere, all else is there")

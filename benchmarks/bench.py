@@ -289,10 +289,11 @@ def checkpoint_file(rule, study, jobs):
 
 
 def is_of_study(path, rule, study):
-    """Return whether checkpoints are those of the study's first run, by either TensorFlow."""
+    """Return whether checkpoints are those of the study's first run, by whatever TensorFlow."""
     found = checkpoints.read(path)[1]["settings"]
-    return dict(found, tensorflow=None) == dict(
-        study.training_settings(rule, SEED), tensorflow=None
+    of_no_account = {"tensorflow": None, "source": None}
+    return dict(found, **of_no_account) == dict(
+        study.training_settings(rule, SEED), **of_no_account
     )
 
 

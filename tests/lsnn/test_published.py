@@ -82,7 +82,8 @@ def test_hessian(published, network, examples, scale):
     product = hessian.product(np.random.RandomState(11).randn(128 * 128))
     assert relative_error(product, published[prefix + "hvp"]) < 1e-5
     random = np.random.RandomState(0)
-    largest, smallest = extreme_eigenvalues(hessian, 1e-3, random.randn(hessian.size), random)
+    # At scale 0.5 the two smallest are 0.6 % apart: below that a residual is what tells them apart.
+    largest, smallest = extreme_eigenvalues(hessian, 1e-4, random.randn(hessian.size), random)
     assert largest.converged and smallest.converged
     assert largest.value == pytest.approx(published[prefix + "eig_top3"][0], rel=1e-3)
     assert smallest.value == pytest.approx(published[prefix + "eig_min"][0], rel=1e-3)

@@ -76,6 +76,15 @@ def test_the_numbers_in_the_readme_are_those_of_the_summaries():
         assert row in (cells[quantity], cells[quantity] + of_2[quantity]), quantity
 
 
+def test_the_readme_tells_of_the_whole_hessian_what_its_summary_has():
+    cells = cells_of("whole_hessian")
+    readme = (REPOSITORY / "README.md").read_text()
+    for examples, entry in (("256 validation", ""), ("5,000 training", "all_train_")):
+        (told,) = re.findall(rf"^\| [^|]* on {examples} images \| (.*) \|$", readme, re.M)
+        names = (f"{entry}lambda_max_final", f"{entry}lambda_max_ratio_final")
+        assert told.split(" | ") == cells[names[0]] + cells[names[1]]
+
+
 @pytest.mark.parametrize("name", ["store_recall", "spiking_mnist", "spiking_mnist_deep_r"])
 def test_the_accuracies_of_spiking_networks_in_the_readme_are_those_of_the_summaries(name):
     row = re.search(rf"^\| `{name}`[^|]*\| (.*) \|$", (REPOSITORY / "README.md").read_text(), re.M)

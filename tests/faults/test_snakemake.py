@@ -78,6 +78,16 @@ class Checkout:
         assert process.wait() == 0, process.text()
         return process.text()
 
+    def aggregate(self):
+        """Run aggregate by hand, into a folder of its own, to its end."""
+        return subprocess.run(
+            [sys.executable, "scripts/aggregate.py", "--config", "config.yaml"]
+            + ["--runs", self.results / "runs", "--output", self.folder / "by_hand"],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+        )
+
     def log(self, job):
         name = {"train": "seed_1.log", "hessian": f"seed_1/{ENTRY}.log"}[job]
         path = self.results / "logs" / job / "bptt" / name
@@ -226,13 +236,7 @@ def test_results_of_a_changed_configuration(checkout, undisturbed_tables, tell):
     trajectories = checkout.results / "trajectories.csv"
     changed = dict(STUDY, tensorflow="2", data="data", hessian=[{"samples": 100}])
     (checkout.folder / "config.yaml").write_text(yaml.safe_dump(changed))
-    by_hand = subprocess.run(
-        [sys.executable, "scripts/aggregate.py", "--config", "config.yaml"]
-        + ["--runs", checkout.results / "runs", "--output", checkout.folder / "by_hand"],
-        cwd=checkout.folder,
-        capture_output=True,
-        text=True,
-    )
+    by_hand = checkout.aggregate()
     assert by_hand.returncode == 1
     assert re.fullmatch(
         rf"error: \S+{RECORD['hessian']}: of another configuration: hessian.samples: 2000 there, "
@@ -402,13 +406,7 @@ def test_an_older_file_that_a_failed_job_leaves_is_refused(checkout, tell):
     (checkout.folder / "nowhere").write_text("no folder")
     assert checkout.start(*ALL).wait() != 0
     assert (checkout.run / "checkpoints.npz").read_bytes() == before
-    done = subprocess.run(
-        [sys.executable, "scripts/aggregate.py", "--config", "config.yaml"]
-        + ["--runs", checkout.results / "runs", "--output", checkout.folder / "by_hand"],
-        cwd=checkout.folder,
-        capture_output=True,
-        text=True,
-    )
+    done = checkout.aggregate()
     assert done.returncode == 1
     assert "training.learning_rate: 0.01 there, 0.02 wanted" in done.stderr
     tell("a job that fails after a change", "its older file is there, and aggregate refuses it")

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from lsnn.backend import tf
+from lsnn.backend import flatten, pack, tf
 from lsnn.connectivity import by_delay, without_autapses
 from lsnn.learning_rules.base import LearningRule
 
@@ -12,6 +12,7 @@ class CellState(NamedTuple):
 
     neurons: Any  # state of the neurons; its ``z`` (batch, units) is their output
     underway: Any  # currents that arrive after 1, 2, .. further steps, each (batch, units)
+    relayed: Any  # zeros in their place, through which a learning rule relays an error
 
 
 class Cell(object):
@@ -23,6 +24,9 @@ class Cell(object):
 
     (the rule may also replace the derivatives of the product). A synapse of delay d has x_{t-d} and
     z_{t-1-d} in place of x_t and z_{t-1}.
+
+    A rule can have copies of the state, all of one value, through which it sends different errors;
+    they lie one behind the other along the batch. What is told of a cell is the last copy.
 
     It can be called as TensorFlow's own recurrent cells are, and so be used in their place:
     ``tf.nn.dynamic_rnn(cell, inputs, dtype=tf.float32)`` on TensorFlow 1.12.
@@ -40,10 +44,16 @@ class Cell(object):
         self.n_delays = n_delays
         self._rule = learning_rule or LearningRule()
         self._w_in = weights["w_in"]
-        self._w_rec = without_autapses(weights["w_rec"])
+        self._w_rec = w_rec = without_autapses(weights["w_rec"])
+        self._w_back = w_back = self._rule.backward_weights(w_rec)
         if n_delays > 1:
             self._w_in = by_delay(self._w_in, delays["w_in"], n_delays)
-            self._w_rec = by_delay(self._w_rec, delays["w_rec"], n_delays)
+            self._w_rec = by_delay(w_rec, delays["w_rec"], n_delays)
+            self._w_back = self._w_rec
+            if w_back is not w_rec:
+                self._w_back = by_delay(w_back, delays["w_rec"], n_delays)
+        # An error is relayed to the first step at which a current can show in the output.
+        self._n_relayed = n_delays - 1 + neurons.latency if self._rule.relays else 0
 
     @property
     def output_size(self):
@@ -55,16 +65,18 @@ class Cell(object):
         """Size of every part of the state, in its structure."""
         n_units = self.neurons.n_units
         sizes = [n_units] * len(self.neurons.state_type._fields)
-        return CellState(self.neurons.state_type(*sizes), (n_units,) * (self.n_delays - 1))
+        underway, relayed = (n_units,) * (self.n_delays - 1), (n_units,) * self._n_relayed
+        return CellState(self.neurons.state_type(*sizes), underway, relayed)
 
     def zero_state(self, batch_size, dtype=None):
-        """Return the state before the first step."""
+        """Return the state before the first step, one copy."""
         shape = tf.stack([batch_size, self.neurons.n_units])
         underway = tuple(tf.zeros(shape) for _ in range(self.n_delays - 1))
-        return CellState(self.neurons.zero_state(batch_size), underway)
+        relayed = tuple(tf.zeros(shape) for _ in range(self._n_relayed))
+        return CellState(self.neurons.zero_state(batch_size), underway, relayed)
 
     def __call__(self, inputs, state, scope=None, noise=None, step=None):
-        """Return the output (batch, units) of a step and the state after it.
+        """Return the output (batch, units) as the readout sees it, and the state after a step.
 
         Args:
             inputs: x_t (batch, n_in); numbers of any type.
@@ -75,14 +87,47 @@ class Cell(object):
         """
         distance = self.neurons.distance(state.neurons)
         z = self._rule.recurrent_input(state.neurons.z, distance, step)
-        recurrent = self._rule.recurrent_product(z, self._w_rec)
-        currents = tf.matmul(tf.cast(inputs, tf.float32), self._w_in) + recurrent
-        underway = ()
-        if self.n_delays > 1:
-            arriving = tf.split(currents, self.n_delays, axis=1)
-            ahead = [now + later for now, later in zip(arriving, state.underway)]
-            currents, underway = ahead[0], tuple(ahead[1:] + arriving[-1:])
+        recurrent = self._rule.recurrent_product(z, self._w_rec, self._w_back)
+        of_inputs = tf.matmul(tf.cast(inputs, tf.float32), self._w_in)
+        currents = self._copied(of_inputs) + recurrent
+        currents, underway = _arriving(self._by_delay(currents), state.underway)
         if noise is not None:
-            currents = currents + noise
+            currents = currents + self._copied(noise)
         neurons = self.neurons.step(state.neurons, currents)
-        return neurons.z, CellState(neurons, underway)
+        output, relayed = self._last(neurons.z), ()
+        if self._rule.relays:
+            sent = self._by_delay(self._rule.relayed(state.neurons.z, self._w_back))
+            sent = [tf.zeros_like(sent[0])] * self.neurons.latency + sent
+            arrived, relayed = _arriving(sent, state.relayed)
+            output = output + self.neurons.gain(state.neurons, neurons) * arrived
+        return output, CellState(neurons, underway, relayed)
+
+    def copied(self, state):
+        """Return a state in as many copies as the learning rule has."""
+        return pack(state, [self._copied(part) for part in flatten(state)])
+
+    def last_copy(self, state):
+        """Return the last copy of a state."""
+        return pack(state, [self._last(part) for part in flatten(state)])
+
+    def _copied(self, tensor):
+        copies = self._rule.copies
+        return tensor if copies == 1 else tf.tile(tensor, [copies, 1])
+
+    def _last(self, tensor):
+        copies = self._rule.copies
+        return tensor if copies == 1 else tf.split(tensor, copies)[-1]
+
+    def _by_delay(self, currents):
+        return [currents] if self.n_delays == 1 else tf.split(currents, self.n_delays, axis=1)
+
+
+def _arriving(sent, underway):
+    """Return the current that arrives now, and those that arrive after 1, 2, .. further steps.
+
+    Args:
+        sent: what is sent now, by delay, a list.
+        underway: what was before, by when it arrives.
+    """
+    ahead = [now + later for now, later in zip(sent, underway)] + sent[len(underway) :]
+    return ahead[0], tuple(ahead[1:])

@@ -132,6 +132,22 @@ class Network(object):
         return OrderedDict(zip(PARAMETERS, shapes))
 
     @property
+    def dales_law(self):
+        """Whether the weights of a unit all have one sign."""
+        return self.settings.excitatory != FREE_SIGNS
+
+    @property
+    def is_memoryless(self):
+        """Whether a unit's output depends on the last input current alone, without delay."""
+        return not self.neurons.has_memory and self.settings.n_delays == 1
+
+    @property
+    def loss_is_of_last_step(self):
+        """Whether the loss depends on the units' last output alone."""
+        n_read = self.task.n_windows * self.task.window_steps
+        return n_read == 1 and self.kappa == 0.0 and self.terms.rate_cost == 0.0
+
+    @property
     def trained(self):
         """Names of the parameters that are trained: all but the bias where a task has none."""
         return [name for name in PARAMETERS if name != "b_out" or self.task.readout_bias]
@@ -166,15 +182,16 @@ class Network(object):
         def step(t, carried, x):
             state, activity, rates = carried
             state = self._step(cell, state, x, noise_seed, t)
-            z = state.cell.neurons.z
+            z = cell.last_copy(state.cell.neurons.z)
             activity += tf.reduce_mean(z)
             rates += tf.reduce_mean(z, axis=0)
             return (state, activity, rates), (self._output(weights, state, rule),)
 
-        rule = learning_rule or LearningRule()
+        rule = (learning_rule or LearningRule()).for_network(self)
         cell = self._cell(weights, rule)
         zero_state = _zero_state(cell, tf.shape(inputs)[1])
-        carried = (zero_state, tf.zeros([]), tf.zeros([self.neurons.n_units]))
+        state = zero_state._replace(cell=cell.copied(zero_state.cell))
+        carried = (state, tf.zeros([]), tf.zeros([self.neurons.n_units]))
         n_steps, windows = self.task.n_steps, [self.task.n_windows, self.task.window_steps]
         in_loop = n_steps > MOST_UNROLLED_STEPS and not unrolled
         carried, (outputs,) = scan(step, carried, inputs, n_steps, in_loop, np.prod(windows))
@@ -185,7 +202,7 @@ class Network(object):
             mean_activity=activity / n_steps,
             rates=rates / n_steps,
             initial_state=zero_state,
-            final_state=state,
+            final_state=state._replace(cell=cell.last_copy(state.cell)),
         )
 
     def record(self, weights, inputs):
@@ -206,6 +223,13 @@ class Network(object):
     def loss(self, weights, response, targets):
         """Return the loss that is descended: the task's, the L2 and the firing-rate term."""
         loss = self.task.loss(response.logits, targets) + self.l2_loss(weights)
+        return self._with_rate_term(loss, response)
+
+    def data_loss(self, response, targets):
+        """Return the loss without its L2 term: what depends on the examples."""
+        return self._with_rate_term(self.task.loss(response.logits, targets), response)
+
+    def _with_rate_term(self, loss, response):
         if self.terms.rate_cost > 0.0:
             excess = response.rates - PER_MS * self.terms.target_rate
             loss += self.terms.rate_cost * tf.reduce_sum(tf.square(excess))

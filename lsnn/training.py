@@ -1,5 +1,6 @@
 """Training by a learning rule, with a checkpoint every so many iterations."""
 
+import functools
 import time
 from collections import OrderedDict, namedtuple
 
@@ -168,7 +169,12 @@ class Trainer(object):
             self.noise_seed = tf.placeholder_with_default(0, [], "noise_seed")
             self.learning_rate = tf.placeholder_with_default(training.learning_rate, [])
             self.weights = network.variables()
-            response = network.respond(self.weights, self.inputs, learning_rule, self.noise_seed)
+
+            @functools.lru_cache(maxsize=None)
+            def response_by(rule):
+                return network.respond(self.weights, self.inputs, rule, self.noise_seed)
+
+            response = response_by(learning_rule.of_loss)
             self.initial_state, self.final_state = response.initial_state, response.final_state
             self.task_loss = self.task.loss(response.logits, self.targets)
             self.l2_loss = network.l2_loss(self.weights)
@@ -181,13 +187,16 @@ class Trainer(object):
             parameters = [self.weights[name] for name in network.trained]
 
             def gradients_of(rule, terms="all"):
-                loss, task_loss = self.loss, self.task_loss
-                if rule is not learning_rule:
-                    response = network.respond(self.weights, self.inputs, rule, self.noise_seed)
-                    loss = network.loss(self.weights, response, self.targets)
-                    task_loss = self.task.loss(response.logits, self.targets)
-                found = tf.gradients(task_loss if terms == "task" else loss, parameters)
-                return OrderedDict(zip(network.trained, found))
+                if terms == "l2":
+                    loss = self.l2_loss
+                elif terms == "data":
+                    loss = network.data_loss(response_by(rule), self.targets)
+                elif rule is learning_rule:
+                    loss = self.loss
+                else:
+                    loss = network.loss(self.weights, response_by(rule), self.targets)
+                found = zip(network.trained, tf.gradients(loss, parameters))
+                return OrderedDict((name, one) for name, one in found if one is not None)
 
             self.gradients = learning_rule.gradients(gradients_of)
             gradients = [self.gradients[name] for name in network.trained]
@@ -334,7 +343,8 @@ def train(network, settings, state_file, log=print, threads=1, earlier=None):
     at = set(checkpoint_iterations(n_iterations, settings["checkpoint_every"]))
     weights, rewiring = start_of_run(network)
     rule = new_rule(settings["learning_rule"])
-    rule.constants = rule.draw(weights, generator(seed, "learning rule"))
+    signs = rewiring.signs["w_rec"][:, 0] if network.dales_law else None
+    rule.take(rule.draw(weights, signs, generator(seed, "learning rule")))
     # A longer run begins as a shorter one does.
     journal = Journal(state_file, dict(settings, iterations=None), log)
     progress = Progress(journal, learning_curve_of(network.task), rule.constants)

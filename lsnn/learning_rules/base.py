@@ -1,35 +1,131 @@
 """What a learning rule may change: the gradient's way through a step of the network."""
 
 from lsnn.backend import tf
+from lsnn.errors import ConfigError
+from lsnn.learning_rules.own_derivatives import with_derivatives
+from lsnn.options import choice, number
+
+CELL, TYPE = "cell", "type"
+SYMMETRIC, RANDOM = "symmetric", "random"
+
+FEEDBACK_SCALE = number(
+    "Root mean square of the random feedback, relative to that of w_out before training. The step "
+    "of w_in and w_rec is proportional to it.",
+    1.0,
+    above=0,
+)
+FEEDBACK = {
+    "feedback": choice(
+        "What brings the readout's error back to the units: symmetric - w_out; random - a normal "
+        "matrix, drawn for the run and never trained.",
+        [SYMMETRIC, RANDOM],
+        SYMMETRIC,
+    ),
+    "feedback_scale": FEEDBACK_SCALE,
+}
+WEIGHTS = {
+    "weights": choice(
+        "Which recurrent weights bring an error back from unit to unit: cell - w_rec; type - its "
+        "means over the synapses from one type of unit to another, excitatory and inhibitory.",
+        [CELL, TYPE],
+        CELL,
+    )
+}
 
 
 class LearningRule(object):
     """The exact gradient; a base for rules that cut, replace or combine some of its paths.
 
+    A rule is made of a few choices, each a method here: what the recurrent input passes
+    (:meth:`recurrent_input`, ``copies``, ``relays``), which weights carry it back
+    (:meth:`backward_weights`), what feeds the readout's error back (:meth:`readout`), and how the
+    optimiser's gradient is made of those of one or two rules (:meth:`gradients`).
+
     Every method returns in value what this class returns, to the bit, whatever gradient it lets
-    pass: a rule never changes what a network computes.
+    pass: a rule never changes what a network computes. Derivatives are replaced by
+    :func:`lsnn.learning_rules.own_derivatives.with_derivatives`, so that the derivative of a rule's
+    gradient is exact.
 
     A rule with options declares them in ``options`` (:mod:`lsnn.options`), and is made with their
-    values as keyword arguments. What :meth:`draw` has drawn for a run is put into ``constants``,
-    arrays by name, where its other methods find it.
+    values as keyword arguments.
+
+    Attributes:
+        constants: what :meth:`draw` has drawn for the run, arrays by name.
+        copies: how many copies of the units' state there are, all of the same value, for paths
+            that are told apart by the number of their synapses.
+        relays: whether the readout's error also goes one synapse back (:meth:`relayed`).
     """
 
     options = {}
     constants = {}
+    copies = 1
+    relays = False
+
+    def __init__(self, weights=CELL, feedback=SYMMETRIC, feedback_scale=1.0):
+        self.weights = weights
+        self.feedback = feedback
+        self.feedback_scale = feedback_scale
 
     @property
     def label(self):
         """What the rule is called in figures and tables, its options included."""
         raise NotImplementedError
 
-    def draw(self, weights, generator):
-        """Return what the rule draws for a run, arrays by name, such as a feedback matrix.
+    def with_choices(self, label):
+        """Return a label, and the choices of weights and feedback that are not the usual ones."""
+        parts = [label]
+        if self.weights == TYPE:
+            parts.append("type weights")
+        if self.feedback == RANDOM:
+            parts.append("random feedback")
+        if self.feedback_scale != 1.0:
+            parts.append("feedback x {:g}".format(self.feedback_scale))
+        return ", ".join(parts)
+
+    def undefined(self, spiking, dales_law):
+        """Return why the rule is not defined for a network, by option ("name": at all).
+
+        Args:
+            spiking: whether the units emit spikes.
+            dales_law: whether the weights of a unit have one sign.
+        """
+        if self.weights == TYPE and not dales_law:
+            return {
+                "weights": '"cell", or a fraction of excitatory units in network.excitatory: '
+                "without Dale's law units have no types, and means over all synapses are near 0"
+            }
+        return {}
+
+    def for_network(self, network):
+        """Return the rule as it is for a :class:`lsnn.network.Network`.
+
+        Raises:
+            ConfigError: it is not defined for it.
+        """
+        for option, what in self.undefined(network.neurons.spiking, network.dales_law).items():
+            raise ConfigError("learning rule {}: {}: must be {}".format(self.label, option, what))
+        return self
+
+    def draw(self, weights, signs, generator):
+        """Return what the rule draws for a run, arrays by name.
 
         Args:
             weights: those before training, arrays by name.
+            signs: 1 of excitatory units and -1 of inhibitory ones (units); None without types.
             generator: the run's, for this purpose.
         """
-        return {}
+        constants = {}
+        if self.feedback == RANDOM:
+            w_out = weights["w_out"]
+            size = self.feedback_scale * (w_out.astype(float) ** 2).mean() ** 0.5
+            constants["feedback"] = (size * generator.randn(*w_out.shape)).astype("float32")
+        if self.weights == TYPE:
+            constants["signs"] = signs.astype("float32")
+        return constants
+
+    def take(self, constants):
+        """Take what has been drawn, :attr:`constants`."""
+        self.constants = constants
 
     def recurrent_input(self, z, distance, step):
         """Return the units' output as it enters the recurrent product.
@@ -42,19 +138,68 @@ class LearningRule(object):
         """
         return z
 
-    def recurrent_product(self, z, w_rec):
-        """Return the recurrent input z w_rec; side by side for each delay where there are some."""
-        return tf.matmul(z, w_rec)
+    def backward_weights(self, w_rec):
+        """Return what carries an error back from unit to unit in place of w_rec [pre, post]."""
+        if self.weights == TYPE:
+            return type_means(w_rec, self.constants["signs"])
+        return w_rec
+
+    def recurrent_product(self, z, w_rec, w_back):
+        """Return the recurrent input z w_rec; side by side for each delay where there are some.
+
+        Args:
+            z: what :meth:`recurrent_input` has returned.
+            w_rec, w_back: recurrent weights, and what :meth:`backward_weights` has made of them.
+        """
+        if w_back is w_rec:
+            return tf.matmul(z, w_rec)
+
+        def own(d):
+            return tf.matmul(d, w_back, transpose_b=True), tf.matmul(z, d, transpose_a=True)
+
+        return with_derivatives(own, tf.matmul, z, w_rec)
 
     def readout(self, trace, w_out):
         """Return the readout without its bias, trace (batch, units) times w_out (units, n_out)."""
-        return tf.matmul(trace, w_out)
+        if self.feedback == SYMMETRIC:
+            return tf.matmul(trace, w_out)
+
+        def own(d):
+            back = tf.matmul(d, self.constants["feedback"], transpose_b=True)
+            return back, tf.matmul(trace, d, transpose_a=True)
+
+        return with_derivatives(own, tf.matmul, trace, w_out)
+
+    @property
+    def of_loss(self):
+        """The rule in whose graph the loss is computed: of two that :meth:`gradients` asks, one."""
+        return self
 
     def gradients(self, gradients_of):
         """Return the gradients that the optimiser is given, tensors by name of the parameter.
 
         Args:
             gradients_of: function of a learning rule that returns its gradients, tensors by name
-                of the parameter: of the whole loss, or with ``terms="task"`` of the task's alone.
+                of the parameters that have one: of the whole loss, with ``terms="l2"`` of the L2
+                term alone, and with ``terms="data"`` of what depends on the examples.
         """
         return gradients_of(self)
+
+
+def type_means(w_rec, signs, existing=True):
+    """Return w_rec with the mean of its block, from type to type, in place of every weight.
+
+    Args:
+        w_rec: (units, units), [pre, post]; a synapse of weight 0 does not exist.
+        signs: array (units): the type of every unit, 1 or -1.
+        existing: whether the mean is over the synapses that exist, and stands in their place alone;
+            else over all pairs of units, and in the place of all.
+    """
+    of_type = (signs[:, None] == [1.0, -1.0]).astype("float32")
+
+    def sums(matrix):
+        return tf.matmul(of_type, tf.matmul(matrix, of_type), transpose_a=True)
+
+    exist = tf.cast(tf.not_equal(w_rec, 0.0), tf.float32) if existing else tf.ones_like(w_rec)
+    means = sums(w_rec) / tf.maximum(sums(exist), 1.0)
+    return exist * tf.matmul(of_type, tf.matmul(means, of_type, transpose_b=True))

@@ -39,6 +39,8 @@ class LIF(object):
         input_noise=number("Standard deviation of the noise in the input current.", 0.0, least=0),
     )
     spiking = True
+    has_memory = True
+    latency = 1  # the spike of a step reads the membrane of the step before
     state_type = SpikingState
     weight_variance = 1.0
 
@@ -58,18 +60,28 @@ class LIF(object):
 
     def step(self, state, current):
         """Return the state one step later, under the input current (batch, units)."""
-        a = self.adaptation(state)
-        threshold = self.threshold_at(a)
-        u = (state.v - threshold) / threshold
+        a, threshold, u, free = self._at_threshold(state)
         refractory = state.refractory
         if self.refractory_steps:
-            z = spike(u, self.dampening, free=tf.equal(refractory, 0))
+            z = spike(u, self.dampening, free)
             pause = tf.fill(tf.shape(z), self.refractory_steps)
             refractory = tf.where(z > 0.0, pause, tf.maximum(refractory - 1, 0))
         else:
             z = spike(u, self.dampening)
         v = low_pass(self.alpha, state.v, current) - state.z * threshold
         return SpikingState(v=v, a=a, z=z, refractory=refractory)
+
+    def gain(self, before, after):
+        """Return the derivative of a spike by the current of the step before, as rate units do."""
+        _, threshold, u, free = self._at_threshold(before)
+        return (1.0 - self.alpha) * pseudo_derivative(u, self.dampening, free) / threshold
+
+    def _at_threshold(self, state):
+        """Return adaptation, threshold, u and who may spike (None: all) one step after a state."""
+        a = self.adaptation(state)
+        threshold = self.threshold_at(a)
+        free = tf.equal(state.refractory, 0) if self.refractory_steps else None
+        return a, threshold, (state.v - threshold) / threshold, free
 
     def adaptation(self, state):
         """Return the adaptation one step after a state."""
@@ -94,9 +106,13 @@ def spike(u, dampening, free=None):
     @tf.custom_gradient
     def step_function(u):
         spikes = u > 0.0 if free is None else tf.logical_and(u > 0.0, free)
-        slope = dampening * tf.maximum(0.0, 1.0 - tf.abs(u))
-        if free is not None:
-            slope *= tf.cast(free, tf.float32)
+        slope = pseudo_derivative(u, dampening, free)
         return tf.cast(spikes, tf.float32), lambda dz: dz * slope
 
     return step_function(u)
+
+
+def pseudo_derivative(u, dampening, free=None):
+    """Return dampening max(0, 1 - |u|); where ``free`` is given and false, 0."""
+    slope = dampening * tf.maximum(0.0, 1.0 - tf.abs(u))
+    return slope if free is None else slope * tf.cast(free, tf.float32)

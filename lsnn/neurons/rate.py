@@ -45,6 +45,7 @@ class RateNeurons(object):
     state_type = RateState
     weight_variance = 2.0  # of a weight before training, times its fan-in
     input_noise = 0.0  # standard deviation of the noise in the input current
+    latency = 0  # steps from a current to the first output that it can change
 
     def __init__(self, n_units, tau_m, threshold, n_adaptive, tau_adaptation, beta):
         self.n_units = n_units
@@ -52,6 +53,11 @@ class RateNeurons(object):
         self.alpha = decay(tau_m)
         self.rho = decay(tau_adaptation)
         self.beta = adaptation_strengths(n_units, n_adaptive, beta)
+
+    @property
+    def has_memory(self):
+        """Whether an output depends on more than the current of its step."""
+        return self.alpha > 0.0 or self.threshold > 0.0 or bool(self.beta.any())
 
     def zero_state(self, batch_size):
         """Return the state before the first step: a tensor for each part, so that it can be fed."""
@@ -70,6 +76,14 @@ class RateNeurons(object):
             v = v - state.z * threshold * DT
             return RateState(v=v, a=a, z=rectified(v - threshold) / DT)
         return RateState(v=v, a=a, z=rectified(v) / DT)
+
+    def gain(self, before, after):
+        """Return the derivative of an output by the first current that can change it.
+
+        Args:
+            before, after: states around the step of the output.
+        """
+        return (1.0 - self.alpha) * tf.cast(after.z > 0.0, tf.float32) / DT
 
     def threshold_at(self, a):
         """Return the threshold A (batch, units), or one for all, at an adaptation."""

@@ -1,223 +1,117 @@
-"""Learning rules against an oracle that goes forward in time, in numpy, without autodiff."""
+"""Learning rules against oracles in numpy, without autodiff (:mod:`rule_oracle`)."""
 
 import numpy as np
 import pytest
 
+import rule_oracle
 from lsnn.backend import new_session, tf
+from lsnn.config import ConfigError, parse_study
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.learning_rules.base import LearningRule
-from lsnn.neurons.base import decay
+from lsnn.learning_rules.own_derivatives import true_derivatives
+from lsnn.network import Network
 from lsnn.randomness import generator
-from lsnn.training import Trainer
+from lsnn.training import Trainer, start_of_run
 from small import (
     NETWORKS,
     SPIKING_NETWORKS,
+    LongerTask,
+    SmallTask,
+    loss_settings,
     relative_error,
     small_network,
-    small_spiking_network,
     training_settings,
 )
 
+RATE_TERM = {"rate_cost": 3.0, "target_rate": 200.0}  # ms^2, Hz
+ALL = dict(NETWORKS, **SPIKING_NETWORKS)
+ALL["rate_delays"] = NETWORKS["adaptive"]._replace(n_delays=2)
 
-def forward_in_time(settings, weights, inputs, targets, l2, feedback=None):
-    """Return loss and three-factor gradients, from eligibility traces that go forward in time.
-
-    The readout's error is fed back by ``feedback``, or w_out if it is None.
-
-    A trace follows the derivative of one unit's own state by one of its own incoming weights; what
-    another unit does in answer to it is not seen. Traces are (batch, pre, post).
-    """
-    (_, n_examples, n_in), n_units = inputs.shape, settings.n_units
-    neurons = settings.neurons
-    alpha, rho = decay(neurons["tau_m"]), decay(neurons["tau_adaptation"])
-    kappa = decay(settings.tau_out)
-    beta = np.where(np.arange(n_units) >= n_units - neurons["n_adaptive"], neurons["beta"], 0.0)
-    w_in, w_rec, w_out, b_out = (
-        weights[name].astype(np.float64) for name in ("w_in", "w_rec", "w_out", "b_out")
-    )
-    v, a, z, s = (np.zeros((n_examples, n_units)) for _ in range(4))
-    e_v, e_a, e_z, e_s = (np.zeros((n_examples, n_in + n_units, n_units)) for _ in range(4))
-    no_autapse = np.concatenate([np.ones((n_in, n_units)), 1 - np.eye(n_units)])
-    for x in inputs.astype(np.float64):
-        pre = np.concatenate([x, z], axis=1)[:, :, None] * no_autapse
-        current = x.dot(w_in) + z.dot(w_rec * (1 - np.eye(n_units)))
-        a, e_a = rho * a + (1 - rho) * z, rho * e_a + (1 - rho) * e_z
-        threshold, e_threshold = neurons["threshold"] + beta * a, beta * e_a
-        reset = e_z * threshold[:, None] + z[:, None] * e_threshold
-        v = alpha * v + (1 - alpha) * current - z * threshold
-        e_v = alpha * e_v + (1 - alpha) * pre - reset
-        active = (v > threshold).astype(float)
-        z, e_z = active * (v - threshold), active[:, None] * (e_v - e_threshold)
-        s, e_s = kappa * s + (1 - kappa) * z, kappa * e_s + (1 - kappa) * e_z
-    logits = s.dot(w_out) + b_out
-    probability = np.exp(logits - logits.max(1, keepdims=True))
-    probability /= probability.sum(1, keepdims=True)
-    wanted = np.eye(len(b_out))[targets]
-    error = (probability - wanted) / n_examples
-    learning_signal = error.dot((w_out if feedback is None else feedback).T)
-    by_synapse = np.einsum("bj,bij->ij", learning_signal, e_s)
-    squares = sum((w**2).sum() for w in (w_in, w_rec, w_out))
-    loss = -np.log((probability * wanted).sum(1)).mean() + l2 * squares / 2
-    return loss, {
-        "w_in": by_synapse[:n_in] + l2 * w_in,
-        "w_rec": by_synapse[n_in:] + l2 * w_rec,
-        "w_out": s.T.dot(error) + l2 * w_out,
-        "b_out": error.sum(0),
-    }
+# Every rule and choice, with what the oracle calls it.
+RULES = [
+    ({"name": "bptt"}, {"rule": "bptt"}),
+    ({"name": "three_factor"}, {"rule": "three_factor"}),
+    ({"name": "rflo"}, {"rule": "three_factor", "feedback": True}),
+    ({"name": "truncated_bptt", "hops": 0}, {"rule": "hops", "k": 0}),
+    ({"name": "truncated_bptt", "hops": 1}, {"rule": "hops", "k": 1}),
+    ({"name": "truncated_bptt", "hops": 3}, {"rule": "hops", "k": 3}),
+    (
+        {"name": "truncated_bptt", "hops": 2, "feedback": "random", "feedback_scale": 2.0},
+        {"rule": "hops", "k": 2, "feedback": True},
+    ),
+    ({"name": "mdgl"}, {"rule": "mdgl"}),
+    ({"name": "mdgl", "weights": "type"}, {"rule": "mdgl", "types": "existing"}),
+    ({"name": "mdgl", "feedback": "random"}, {"rule": "mdgl", "feedback": True}),
+    ({"name": "modprop", "mu": 0.4}, {"rule": "modprop", "mu": 0.4}),
+    (
+        {"name": "modprop", "weights": "type", "feedback": "random"},
+        {"rule": "modprop", "mu": 0.25, "types": "all", "feedback": True},
+    ),
+]
+OF_SPIKING_UNITS = [pair for pair in RULES if pair[0]["name"] != "modprop"]
 
 
-def loss_and_gradients(network, weights, rule, examples):
-    if not isinstance(rule, LearningRule):
-        rule = new_rule({"name": rule})
-    rule.constants = rule.draw(weights, generator(1, "learning rule"))
-    trainer = Trainer(network, rule, training_settings(), weights)
-    feed = {trainer.inputs: examples[0], trainer.targets: examples[1]}
-    return trainer.session.run([trainer.loss, trainer.gradients], feed)
+def network_by_dale(name, task, **terms):
+    """Return a network of :data:`ALL` whose units have types, its weights, and their signs."""
+    settings = ALL[name]._replace(excitatory=0.7)
+    network = Network(settings, loss_settings(**terms), task, seed=4)
+    weights, keeper = start_of_run(network)
+    if network.neurons.spiking:
+        weights["w_in"] = np.abs(weights["w_in"])
+    weights["w_rec"][1, 5] = weights["w_rec"][7, 2] = 0.0  # synapses that do not exist
+    weights["b_out"] = np.array([0.1, -0.2, 0.3, 0.0], np.float32)
+    return network, weights, keeper.signs["w_rec"][:, 0]
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_three_factor_gradient_is_learning_signal_times_eligibility_trace(name):
-    network, weights = small_network(name)
-    examples = network.task.examples("train", np.arange(20))
-    loss, gradients = loss_and_gradients(network, weights, "three_factor", examples)
-    by_hand = forward_in_time(NETWORKS[name], weights, *examples, l2=network.terms.l2)
-    assert loss == pytest.approx(by_hand[0], rel=1e-6)
-    for parameter, gradient in gradients.items():
-        assert relative_error(gradient, by_hand[1][parameter]) < 1e-5, parameter
+def ready(settings, weights, signs=None):
+    """Return a rule that has drawn its constants."""
+    rule = settings if isinstance(settings, LearningRule) else new_rule(settings)
+    rule.take(rule.draw(weights, signs, generator(1, "learning rule")))
+    return rule
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_bptt_gradient_is_that_of_the_loss(name):
-    """The exact gradient, by central differences of the loss computed in numpy, in float64."""
-    network, weights = small_network(name)
-    examples = network.task.examples("train", np.arange(20))
-    _, gradients = loss_and_gradients(network, weights, "bptt", examples)
-
-    def loss_at(w_rec):
-        moved = dict(weights, w_rec=w_rec)
-        return forward_in_time(NETWORKS[name], moved, *examples, l2=network.terms.l2)[0]
-
-    step = 1e-6
-    differences = np.zeros_like(weights["w_rec"], dtype=np.float64)
-    for i, j in np.ndindex(*differences.shape):
-        bump = np.zeros(differences.shape)
-        bump[i, j] = step
-        up = loss_at(weights["w_rec"].astype(np.float64) + bump)
-        down = loss_at(weights["w_rec"].astype(np.float64) - bump)
-        differences[i, j] = (up - down) / (2 * step)
-    assert relative_error(gradients["w_rec"], differences) < 1e-4
-
-
-def new_network(name):
-    return small_network(name) if name in NETWORKS else small_spiking_network(name)
-
-
-@pytest.mark.parametrize(
-    "name, in_loop",
-    [(name, False) for name in sorted(NETWORKS) + sorted(SPIKING_NETWORKS)]
-    + [("adaptive", True), ("all", True)],
-)
-def test_no_rule_changes_a_forward_value(name, in_loop, monkeypatch):
-    monkeypatch.setattr("lsnn.network.MOST_UNROLLED_STEPS", 0 if in_loop else 100)
-    network, weights = new_network(name)
-    inputs = network.task.examples("train", np.arange(20))[0]
-    rules = [LearningRule()] + [new_rule({"name": rule}) for rule in sorted(LEARNING_RULES)]
-    rules += [Hooked(gain=0.0), Hooked(gain=0.5)]
+def gradients_by(rules, network, weights, examples):
+    """Return the gradients of the whole loss by every rule, of one graph."""
     with tf.Graph().as_default() as graph:
         tensors = {key: tf.constant(value) for key, value in weights.items()}
-        responses = []
+        inputs, targets = (tf.constant(part) for part in examples)
+        found = []
         for rule in rules:
-            rule.constants = rule.draw(weights, generator(1, "learning rule"))
-            response = network.respond(tensors, tf.constant(inputs), rule)
-            responses.append([response.logits, response.rates, response.final_state.trace])
-        exact, *others = new_session(graph).run(responses)
-    assert exact[1].any()
-    for other in others:
-        assert all(np.array_equal(a, b) for a, b in zip(exact, other))
+            response = network.respond(tensors, inputs, rule)
+            loss = network.loss(tensors, response, targets)
+            found.append(dict(zip(tensors, tf.gradients(loss, list(tensors.values())))))
+        return new_session(graph).run(found)
 
 
-class Hooked(LearningRule):
-    """A rule that uses every hook; with random feedback it is RFLO with a gain.
-
-    The recurrent input is open where the membrane is above threshold, in every second step, and
-    passes the gradient times ``gain``.
-    """
-
-    label = "hooked"
-
-    def __init__(self, gain):
-        self.gain = gain
-
-    def draw(self, weights, generator):
-        return {"feedback": generator.randn(*weights["w_out"].shape).astype(np.float32)}
-
-    def recurrent_input(self, z, distance, step):
-        even = tf.cast(tf.equal(tf.floormod(step, 2), 0), tf.float32)
-        open_where = even * tf.cast(distance > 0.0, tf.float32)
-
-        @tf.custom_gradient
-        def passed(z, open_where):
-            return tf.identity(z), lambda d: (self.gain * d * open_where, None)
-
-        return passed(z, open_where)
-
-    def readout(self, trace, w_out):
-        @tf.custom_gradient
-        def product(trace, w_out):
-            def gradient(d):
-                back = tf.matmul(d, self.constants["feedback"], transpose_b=True)
-                return back, tf.matmul(trace, d, transpose_a=True)
-
-            return tf.matmul(trace, w_out), gradient
-
-        return product(trace, w_out)
+def expected_gradients(network, weights, examples, signs, rule, choices):
+    """Return those of the oracle."""
+    run = rule_oracle.Run(network, weights, examples[0])
+    choices, terms = dict(choices), network.terms
+    if "feedback" in choices:
+        choices["feedback"] = rule.constants["feedback"].astype(float)
+    if "types" in choices:
+        is_existing = choices.pop("types") == "existing"
+        choices["w_back"] = rule_oracle.type_means(run.w["w_rec"], signs, is_existing)
+    n_steps, n_examples = np.array(run.z[1:]).shape[:2]
+    rates = np.mean(run.z[1:], axis=(0, 1))
+    of_rates = 2 * terms.rate_cost * (rates - 1e-3 * terms.target_rate) / n_steps / n_examples
+    _, errors = rule_oracle.errors_at_outputs(network, run.outputs, examples[1])
+    found = rule_oracle.backward(run, errors, of_rates=of_rates, **choices)
+    for name in ("w_in", "w_rec", "w_out"):
+        found[name] = found[name] + terms.l2 * weights[name]
+    return found
 
 
-def test_a_fixed_feedback_matrix_takes_the_place_of_the_readout_weights():
-    """Its oracle: the learning signal of the eligibility traces goes back by the matrix."""
-    network, weights = small_network("adaptive")
-    examples = network.task.examples("train", np.arange(20))
-    rule = Hooked(gain=0.0)
-    _, gradients = loss_and_gradients(network, weights, rule, examples)
-    feedback = rule.constants["feedback"]
-    by_hand = forward_in_time(
-        network.settings, weights, *examples, l2=network.terms.l2, feedback=feedback
-    )[1]
-    for parameter, gradient in gradients.items():
-        assert relative_error(gradient, by_hand[parameter]) < 1e-5, parameter
-
-
-class Combined(LearningRule):
-    """Half of one rule's gradient of the task and half of another's, without the L2 term."""
-
-    label = "combined"
-
-    def gradients(self, gradients_of):
-        rules = [new_rule({"name": name}) for name in ("bptt", "three_factor")]
-        exact, local = (gradients_of(rule, terms="task") for rule in rules)
-        return {name: 0.5 * (exact[name] + local[name]) for name in exact}
-
-
-def test_a_gradient_can_be_made_of_those_of_two_rules():
-    network, weights = small_network("adaptive", l2=0.3)
-    examples = network.task.examples("train", np.arange(20))
-    exact, local, combined = (
-        loss_and_gradients(network, weights, rule, examples)
-        for rule in ("bptt", "three_factor", Combined())
-    )
-    assert exact[0] == local[0] == combined[0]
-    for name, gradient in combined[1].items():
-        expected = 0.5 * (exact[1][name] + local[1][name])
-        if name != "b_out":
-            expected = expected - 0.3 * weights[name]
-        assert gradient == pytest.approx(expected, abs=1e-6), name
-
-
-def test_the_rules_differ_in_gradient_and_in_nothing_else():
-    network, weights = small_network("adaptive")
-    examples = network.task.examples("train", np.arange(20))
-    found = {r: loss_and_gradients(network, weights, r, examples) for r in LEARNING_RULES}
-    assert found["bptt"][0] == found["three_factor"][0]
-    exact, truncated = found["bptt"][1], found["three_factor"][1]
-    assert relative_error(truncated["w_rec"], exact["w_rec"]) > 0.05
-    assert relative_error(truncated["w_out"], exact["w_out"]) < 1e-6
+@pytest.mark.parametrize("in_loop", [False, True])
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_gradients_of_all_rules_are_those_of_the_oracle(name, in_loop, monkeypatch):
+    monkeypatch.setattr("lsnn.network.MOST_UNROLLED_STEPS", 0 if in_loop else 100)
+    network, weights, signs = network_by_dale(name, LongerTask(), **RATE_TERM)
+    examples = network.task.examples("train", np.arange(6))
+    pairs = OF_SPIKING_UNITS if network.neurons.spiking else RULES
+    rules = [ready(settings, weights, signs) for settings, _ in pairs]
+    found = gradients_by(rules, network, weights, examples)
+    for rule, (settings, choices), gradients in zip(rules, pairs, found):
+        expected = expected_gradients(network, weights, examples, signs, rule, choices)
+        for parameter, gradient in gradients.items():
+            assert relative_error(gradient, expected[parameter]) < 1e-5, (settings, parameter)

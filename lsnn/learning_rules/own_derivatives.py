@@ -1,0 +1,49 @@
+"""Tensors whose derivatives a learning rule replaces, and what the true ones are."""
+
+from contextlib import contextmanager
+
+from lsnn.backend import tf
+
+_true_ones = [False]  # whether the true derivatives are wanted now
+
+
+@contextmanager
+def true_derivatives():
+    """Within it ``tf.gradients`` takes the true derivatives, whatever a learning rule replaces.
+
+    A rule's gradient is a function of the weights. Taken outside and differentiated within, it has
+    its exact derivative: what the rule cuts or replaces, it does so in its own gradient alone.
+    """
+    _true_ones[0] = True
+    try:
+        yield
+    finally:
+        _true_ones[0] = False
+
+
+def with_derivatives(own, function, *arguments):
+    """Return ``function(*arguments)``, of whose derivatives a rule has its own.
+
+    Args:
+        own: function of the derivative by the value, that returns those by the arguments; None for
+            what gets none. What it computes them from stays differentiable.
+        function: of tensors, returns a tensor.
+    """
+
+    @tf.custom_gradient
+    def replaced(*arguments):
+        value = function(*arguments)
+
+        def derivatives(d):
+            if _true_ones[0]:
+                return tf.gradients(value, list(arguments), d)
+            return own(d)
+
+        return value, derivatives
+
+    return replaced(*arguments)
+
+
+def closed(tensor):
+    """Return a tensor through which no gradient of a rule passes."""
+    return with_derivatives(lambda d: None, tf.identity, tensor)

@@ -1,0 +1,113 @@
+"""One rule's direction with the length of another's step."""
+
+import copy
+from collections import OrderedDict
+
+from lsnn.backend import tf
+from lsnn.learning_rules.base import LearningRule
+from lsnn.options import build, named
+
+RHO, LENGTH = "rho", "length"
+SCALED = ("w_in", "w_rec")
+
+# The rules that can be paired, by name: all that have a gradient of their own.
+PAIRED = OrderedDict()
+
+
+class StepLength(LearningRule):
+    """The direction of one rule's gradient, with the length of a step that another's gives.
+
+    A control, which tells the effect of a rule's shorter steps from that of their direction. With g
+    and g_hat the gradients of the loss without its L2 term by `direction` and by `step`, over w_in
+    and w_rec together, the optimiser gets s g, with
+
+        rho:     s = max(0, <g_hat, g> / <g, g>), the part of g_hat along g
+        length:  s = |g_hat| / |g|
+
+    or s a given number. The gradient of the L2 term is added as it is, and so are those of the
+    readout, which are the same under all rules.
+    """
+
+    options = {
+        "direction": named("The rule whose direction is taken.", PAIRED, "bptt"),
+        "step": named(
+            "The rule whose step length is taken; of no effect if `scale` is a number.",
+            PAIRED,
+            "three_factor",
+        ),
+        "scale": {
+            "description": "rho - the component of the step along the direction; length - the "
+            "length of the step; a number - that many times the step of `direction`.",
+            "unit": "1",
+            "anyOf": [{"enum": [RHO, LENGTH]}, {"type": "number", "exclusiveMinimum": 0}],
+            "default": RHO,
+        },
+    }
+
+    def __init__(self, direction, step, scale):
+        super(StepLength, self).__init__()
+        self.direction = build(PAIRED, direction)
+        self.step = build(PAIRED, step)
+        self.scale = scale
+
+    @property
+    def label(self):
+        if self.scale not in (RHO, LENGTH):
+            return "{} x {:g}".format(self.direction.label, self.scale)
+        return "{}, {} of {}".format(self.direction.label, self.scale, self.step.label)
+
+    @property
+    def of_loss(self):
+        return self.direction
+
+    @property
+    def _pair(self):
+        return OrderedDict([("direction", self.direction), ("step", self.step)])
+
+    def undefined(self, spiking, dales_law):
+        return {
+            "{}.{}".format(role, option): what
+            for role, rule in self._pair.items()
+            for option, what in rule.undefined(spiking, dales_law).items()
+        }
+
+    def draw(self, weights, signs, generator):
+        # Each draws what it would draw alone.
+        return {
+            "{}/{}".format(role, name): value
+            for role, rule in self._pair.items()
+            for name, value in rule.draw(weights, signs, copy.deepcopy(generator)).items()
+        }
+
+    def take(self, constants):
+        super(StepLength, self).take(constants)
+        for role, rule in self._pair.items():
+            rule.take(
+                {
+                    name.split("/", 1)[1]: value
+                    for name, value in constants.items()
+                    if name.startswith(role + "/")
+                }
+            )
+
+    def gradients(self, gradients_of):
+        found = gradients_of(self.direction, terms="data")
+        regularising = gradients_of(self.direction, terms="l2")
+        scale = self.scale
+        if scale in (RHO, LENGTH):
+            other = gradients_of(self.step, terms="data")
+            square = _dot(found, found)
+            if scale == RHO:
+                scale = tf.maximum(0.0, tf.div_no_nan(_dot(other, found), square))
+            else:
+                scale = tf.sqrt(tf.div_no_nan(_dot(other, other), square))
+        found.update((name, scale * found[name]) for name in SCALED)
+        return OrderedDict(
+            (name, gradient + regularising[name] if name in regularising else gradient)
+            for name, gradient in found.items()
+        )
+
+
+def _dot(one, other):
+    """Return the scalar product of two gradients over w_in and w_rec together."""
+    return tf.add_n([tf.reduce_sum(one[name] * other[name]) for name in SCALED])

@@ -1,0 +1,88 @@
+"""Backpropagation through time, cut behind so many recurrent synapses."""
+
+from lsnn.backend import tf
+from lsnn.learning_rules.base import FEEDBACK, LearningRule
+from lsnn.learning_rules.own_derivatives import closed, with_derivatives
+from lsnn.learning_rules.three_factor import ThreeFactor
+from lsnn.options import integer
+
+
+class TruncatedBPTT(LearningRule):
+    """Truncated BPTT: the gradient goes along paths with at most so many recurrent synapses.
+
+    A unit's own memory - membrane, reset, adaptation - is never cut. With 0 synapses it is the
+    three-factor rule, with as many as there are steps, less one, BPTT.
+
+    Where units have no memory, and the loss sees the last step alone, a path's synapses and its
+    steps are as many, and the recurrent input is closed before the last steps. Else the errors of
+    paths with 0, 1, .. synapses go back side by side, in copies of the state.
+    """
+
+    options = dict(
+        hops=integer("Most recurrent synapses of a path.", 1, "synapses", most=100000), **FEEDBACK
+    )
+
+    def __init__(self, hops=1, **choices):
+        super(TruncatedBPTT, self).__init__(**choices)
+        self.hops = hops
+
+    @property
+    def label(self):
+        unit = "hop" if self.hops == 1 else "hops"
+        return self.with_choices("BPTT, {} {}".format(self.hops, unit))
+
+    def for_network(self, network):
+        n_steps = network.task.n_steps
+        choices = {"feedback": self.feedback, "feedback_scale": self.feedback_scale}
+        if self.hops == 0:
+            rule = ThreeFactor(**choices)
+        elif self.hops >= n_steps - 1:
+            rule = LearningRule(**choices)
+        elif network.is_memoryless and network.loss_is_of_last_step:
+            rule = _Window(n_steps - self.hops, **choices)
+        else:
+            rule = _Copies(self.hops + 1, **choices)
+        rule.take(self.constants)
+        return rule
+
+
+class _Window(LearningRule):
+    """The recurrent input is closed before a step, and open from there on."""
+
+    def __init__(self, first, **choices):
+        super(_Window, self).__init__(**choices)
+        self.first = first
+
+    def recurrent_input(self, z, distance, step):
+        if isinstance(step, int):
+            return z if step >= self.first else closed(z)
+        is_open = tf.cast(step >= self.first, tf.float32)
+        return with_derivatives(lambda d: is_open * d, tf.identity, z)
+
+
+class _Copies(LearningRule):
+    """Errors side by side, in copies of the state that all have one value.
+
+    The loss sees the last copy, and a copy's recurrent input comes, as the gradient sees it, from
+    the copy before; that of the first passes none. So an error that has gone back m synapses is in
+    the copy m before the last. The product is computed once, and so is the gradient by w_rec.
+    """
+
+    def __init__(self, copies, **choices):
+        super(_Copies, self).__init__(**choices)
+        self.copies = copies
+
+    def recurrent_product(self, z, w_rec, w_back):
+        first = tf.split(z, self.copies)[0]
+
+        def product(z, w_rec):
+            return tf.tile(tf.matmul(tf.split(z, self.copies)[0], w_rec), [self.copies, 1])
+
+        def own(d):
+            parts = tf.split(d, self.copies)
+            back = tf.matmul(tf.concat(parts[1:], axis=0), w_back, transpose_b=True)
+            back = tf.concat([back, tf.zeros_like(first)], axis=0)
+            return back, tf.matmul(first, tf.add_n(parts), transpose_a=True)
+
+        return with_derivatives(own, product, z, w_rec)
+

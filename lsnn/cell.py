@@ -26,7 +26,7 @@ class Cell(object):
     z_{t-1-d} in place of x_t and z_{t-1}.
 
     A rule can have copies of the state, all of one value, through which it sends different errors;
-    they lie one behind the other along the batch. What is told of a cell is the last copy.
+    they lie one behind the other along the batch. What is told of a cell is the first copy.
 
     It can be called as TensorFlow's own recurrent cells are, and so be used in their place:
     ``tf.nn.dynamic_rnn(cell, inputs, dtype=tf.float32)`` on TensorFlow 1.12.
@@ -94,7 +94,7 @@ class Cell(object):
         if noise is not None:
             currents = currents + self._copied(noise)
         neurons = self.neurons.step(state.neurons, currents)
-        output, relayed = self._last(neurons.z), ()
+        output, relayed = self._first(neurons.z), ()
         if self._rule.relays:
             sent = self._by_delay(self._rule.relayed(state.neurons.z, self._w_back))
             sent = [tf.zeros_like(sent[0])] * self.neurons.latency + sent
@@ -106,17 +106,17 @@ class Cell(object):
         """Return a state in as many copies as the learning rule has."""
         return pack(state, [self._copied(part) for part in flatten(state)])
 
-    def last_copy(self, state):
-        """Return the last copy of a state."""
-        return pack(state, [self._last(part) for part in flatten(state)])
+    def first_copy(self, state):
+        """Return the first copy of a state."""
+        return pack(state, [self._first(part) for part in flatten(state)])
 
     def _copied(self, tensor):
         copies = self._rule.copies
         return tensor if copies == 1 else tf.tile(tensor, [copies, 1])
 
-    def _last(self, tensor):
+    def _first(self, tensor):
         copies = self._rule.copies
-        return tensor if copies == 1 else tf.split(tensor, copies)[-1]
+        return tensor if copies == 1 else tf.split(tensor, copies)[0]
 
     def _by_delay(self, currents):
         return [currents] if self.n_delays == 1 else tf.split(currents, self.n_delays, axis=1)

@@ -13,7 +13,7 @@ import yaml
 from lsnn.checks import check, impossible, suggestion
 from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES, new_rule
-from lsnn.network import LOSS, NETWORK, LossSettings, NetworkSettings
+from lsnn.network import FREE_SIGNS, LOSS, NETWORK, LossSettings, NetworkSettings
 from lsnn.neurons import NEURONS
 from lsnn.options import choice, for_values, integer, list_of, meanings, named, section, text
 from lsnn.quantities import HESSIAN, name_of
@@ -551,6 +551,14 @@ def _add_contradictions(problems, values):
             "a divisor of iterations = {}".format(condition["iterations"]),
             path + "iterations",
         )
+        rule = condition["learning_rule"]
+        if "name" in rule:
+            dales_law = network["excitatory"] != FREE_SIGNS
+            spiking = NEURONS[neurons["name"]].spiking
+            for option, what in new_rule(rule).undefined(spiking, dales_law).items():
+                value = functools.reduce(dict.get, option.split("."), rule)
+                key = path + "learning_rule." + option
+                require(False, key, value, what, "network.neurons", "network.excitatory")
         label = condition.get("label")
         own = "a label of its own, which no other condition has"
         require(labels.count(label) < 2, path + "label", label, own, "conditions")

@@ -182,7 +182,7 @@ class Network(object):
         def step(t, carried, x):
             state, activity, rates = carried
             state = self._step(cell, state, x, noise_seed, t)
-            z = cell.last_copy(state.cell.neurons.z)
+            z = cell.first_copy(state.cell.neurons.z)
             activity += tf.reduce_mean(z)
             rates += tf.reduce_mean(z, axis=0)
             return (state, activity, rates), (self._output(weights, state, rule),)
@@ -202,7 +202,7 @@ class Network(object):
             mean_activity=activity / n_steps,
             rates=rates / n_steps,
             initial_state=zero_state,
-            final_state=state._replace(cell=cell.last_copy(state.cell)),
+            final_state=state._replace(cell=cell.first_copy(state.cell)),
         )
 
     def record(self, weights, inputs):

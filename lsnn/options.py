@@ -69,7 +69,8 @@ def named(description, registry, default=None):
         default: the name where none is given.
     """
     whole = section(description, {"name": choice(description, sorted(registry), default)})
-    return dict(whole, registry=registry)
+    whole = dict(whole, registry=registry)
+    return whole if default is None else dict(whole, default={"name": default})
 
 
 def meanings(registry):
@@ -93,9 +94,8 @@ def for_values(schema, values):
         values = {"name": values} if isinstance(values, str) else values
         name = values.get("name", of_name["default"]) if isinstance(values, dict) else None
         if isinstance(name, str) and name in registry:
-            return section(
-                schema["description"], dict(registry[name].options, name=of_name)
-            ), values
+            whole = section(schema["description"], dict(registry[name].options, name=of_name))
+            return for_values(whole, values)
         # Of what has no known name nothing can be said but that.
         values = {"name": name} if isinstance(values, dict) else values
         return section(schema["description"], {"name": of_name}), values

@@ -36,13 +36,19 @@ def source_of_job(settings):
     program = "network"
     if "learning_rule" in settings:
         program = "training"
-        members.append(LEARNING_RULES[settings["learning_rule"]["name"]])
+        members += _rules(settings["learning_rule"])
     elif "hessian" in settings:
         program = "hessian"
         members += [QUANTITIES[one["name"]] for one in settings["hessian"]["quantities"]]
     paths = [os.path.join(FOLDER, program + ".py")]
     paths += [os.path.abspath(sys.modules[member.__module__].__file__) for member in members]
     return source_of(paths, NO_NUMBERS)
+
+
+def _rules(settings):
+    """Return the class of a learning rule, and those of the rules that its options name."""
+    nested = [value for value in settings.values() if isinstance(value, dict)]
+    return [LEARNING_RULES[settings["name"]]] + [one for part in nested for one in _rules(part)]
 
 
 def require_source(settings):

@@ -19,7 +19,7 @@ class ModProp(LearningRule):
     options = dict(
         WEIGHTS,
         mu=number("What stands for the derivative of every unit's output.", 0.25, least=0),
-        **FEEDBACK
+        **FEEDBACK,
     )
 
     def __init__(self, mu=0.25, **choices):

@@ -32,11 +32,12 @@ def with_derivatives(own, function, *arguments):
 
     @tf.custom_gradient
     def replaced(*arguments):
+        arguments = list(arguments)
         value = function(*arguments)
 
         def derivatives(d):
             if _true_ones[0]:
-                return tf.gradients(value, list(arguments), d)
+                return tf.gradients(value, arguments, d, stop_gradients=arguments)
             return own(d)
 
         return value, derivatives

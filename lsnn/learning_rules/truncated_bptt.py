@@ -63,9 +63,10 @@ class _Window(LearningRule):
 class _Copies(LearningRule):
     """Errors side by side, in copies of the state that all have one value.
 
-    The loss sees the last copy, and a copy's recurrent input comes, as the gradient sees it, from
-    the copy before; that of the first passes none. So an error that has gone back m synapses is in
-    the copy m before the last. The product is computed once, and so is the gradient by w_rec.
+    The loss sees the first copy, and a copy's recurrent input comes, as the gradient sees it, from
+    the copy behind it; that of the last passes none. So the m-th copy behind the first has the
+    errors that have gone back m synapses. The product is computed once, and so is the gradient by
+    w_rec.
     """
 
     def __init__(self, copies, **choices):
@@ -80,9 +81,8 @@ class _Copies(LearningRule):
 
         def own(d):
             parts = tf.split(d, self.copies)
-            back = tf.matmul(tf.concat(parts[1:], axis=0), w_back, transpose_b=True)
-            back = tf.concat([back, tf.zeros_like(first)], axis=0)
+            back = tf.matmul(tf.concat(parts[:-1], axis=0), w_back, transpose_b=True)
+            back = tf.concat([tf.zeros_like(first), back], axis=0)
             return back, tf.matmul(first, tf.add_n(parts), transpose_a=True)
 
         return with_derivatives(own, product, z, w_rec)
-

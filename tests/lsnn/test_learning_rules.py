@@ -115,3 +115,279 @@ def test_gradients_of_all_rules_are_those_of_the_oracle(name, in_loop, monkeypat
         expected = expected_gradients(network, weights, examples, signs, rule, choices)
         for parameter, gradient in gradients.items():
             assert relative_error(gradient, expected[parameter]) < 1e-5, (settings, parameter)
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_errors_that_go_back_and_derivatives_carried_forward_give_the_same(name):
+    """The two oracles, along paths of at most so many synapses; BPTT goes along all of them."""
+    network, weights, _ = network_by_dale(name, LongerTask())
+    inputs, targets = network.task.examples("train", np.arange(6))
+    run = rule_oracle.Run(network, weights, inputs)
+    errors = rule_oracle.errors_at_outputs(network, run.outputs, targets)[1]
+    n_steps = len(inputs)
+    for choices, hops in [
+        ({"rule": "three_factor"}, 0),
+        ({"rule": "hops", "k": 1}, 1),
+        ({"rule": "hops", "k": 2}, 2),
+        ({"rule": "bptt"}, n_steps - 1),
+    ]:
+        back = rule_oracle.backward(run, errors, of_rates=0.1, **choices)
+        ahead = rule_oracle.forward(run, errors, hops, of_rates=0.1)
+        for parameter, gradient in ahead.items():
+            assert relative_error(back[parameter], gradient) < 1e-12, (choices, parameter)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_bptt_gradient_is_that_of_the_loss(name):
+    """The exact gradient, by central differences of the loss computed in numpy, in float64."""
+    network, weights = small_network(name)
+    examples = network.task.examples("train", np.arange(20))
+    (found,) = gradients_by([ready({"name": "bptt"}, weights)], network, weights, examples)
+
+    def loss_at(w_rec):
+        moved = dict(weights, w_rec=w_rec)
+        run = rule_oracle.Run(network, moved, examples[0])
+        squares = sum((moved[name].astype(float) ** 2).sum() for name in ("w_in", "w_rec", "w_out"))
+        loss = rule_oracle.errors_at_outputs(network, run.outputs, examples[1])[0]
+        return loss + network.terms.l2 * squares / 2
+
+    assert relative_error(found["w_rec"], differences_of(loss_at, weights["w_rec"])) < 1e-4
+
+
+def differences_of(function, at, step=1e-6):
+    """Return the derivative of a number by a matrix, by central differences in float64."""
+    found = np.zeros(at.shape)
+    for place in np.ndindex(*at.shape):
+        bump = np.zeros(at.shape)
+        bump[place] = step
+        found[place] = (function(at.astype(float) + bump) - function(at - bump)) / (2 * step)
+    return found
+
+
+def test_limits_of_the_rules():
+    """What a rule equals where its setting comes to an end."""
+    network, weights, signs = network_by_dale("adaptive", LongerTask())
+    examples = network.task.examples("train", np.arange(6))
+    of_one_size = dict(weights, w_rec=np.outer(signs, np.ones(9, np.float32)))
+
+    def gradients(*settings, **changed):
+        at = of_one_size if changed else weights
+        return gradients_by([ready(one, at, signs) for one in settings], network, at, examples)
+
+    bptt, three_factor, all_hops, no_hop, no_mu = gradients(
+        {"name": "bptt"},
+        {"name": "three_factor"},
+        {"name": "truncated_bptt", "hops": network.task.n_steps - 1},
+        {"name": "truncated_bptt", "hops": 0},
+        {"name": "modprop", "mu": 0.0},
+    )
+    rflo = ready({"name": "rflo"}, weights)
+    rflo.take({"feedback": weights["w_out"]})
+    (symmetric,) = gradients_by([rflo], network, weights, examples)
+    for parameter in bptt:
+        assert relative_error(all_hops[parameter], bptt[parameter]) < 1e-6
+        assert relative_error(no_hop[parameter], three_factor[parameter]) < 1e-6
+        assert relative_error(no_mu[parameter], three_factor[parameter]) < 1e-6
+        assert relative_error(symmetric[parameter], three_factor[parameter]) < 1e-6
+    cell, by_type = gradients({"name": "mdgl"}, {"name": "mdgl", "weights": "type"}, changed=True)
+    for parameter in cell:
+        assert relative_error(by_type[parameter], cell[parameter]) < 1e-6
+    assert relative_error(cell["w_rec"], three_factor["w_rec"]) > 0.01
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_without_memory_a_window_of_steps_is_as_many_hops(hops, monkeypatch):
+    network, weights, _ = network_by_dale("plain", SmallTask())
+    assert network.is_memoryless and network.loss_is_of_last_step
+    examples = network.task.examples("train", np.arange(20))
+    rule = {"name": "truncated_bptt", "hops": hops}
+    window, mdgl = gradients_by(
+        [ready(rule, weights), ready({"name": "mdgl"}, weights)], network, weights, examples
+    )
+    monkeypatch.setattr(Network, "is_memoryless", False)
+    (copies,) = gradients_by([ready(rule, weights)], network, weights, examples)
+    for parameter in window:
+        assert relative_error(copies[parameter], window[parameter]) < 1e-6, parameter
+    # With one hop both are MDGL.
+    assert (relative_error(mdgl["w_rec"], window["w_rec"]) < 1e-6) == (hops == 1)
+
+
+def test_mdgl_with_leaky_units_is_less_than_all_paths_of_one_synapse():
+    network, weights, _ = network_by_dale("leaky", LongerTask())
+    examples = network.task.examples("train", np.arange(20))
+    rules = [{"name": "mdgl"}, {"name": "truncated_bptt", "hops": 1}]
+    mdgl, hop = gradients_by([ready(one, weights) for one in rules], network, weights, examples)
+    assert relative_error(mdgl["w_rec"], hop["w_rec"]) > 0.01
+
+
+@pytest.mark.parametrize("name", ["plain", "adaptive", "rate_delays"])
+def test_the_derivative_of_a_rules_gradient_is_exact(name):
+    """M v, with M = d g_hat / d w_rec, against differences of the oracle's gradient."""
+    network, weights, signs = network_by_dale(name, LongerTask(), **RATE_TERM)
+    examples = network.task.examples("train", np.arange(6))
+    random = np.random.RandomState(5)
+    direction = {n: random.randn(*w.shape).astype(np.float32) for n, w in weights.items()}
+    rules = [ready(settings, weights, signs) for settings, _ in RULES]
+    with tf.Graph().as_default() as graph:
+        tensors = {key: tf.constant(value) for key, value in weights.items()}
+        inputs, targets = (tf.constant(part) for part in examples)
+        found = []
+        for rule in rules:
+            loss = network.loss(tensors, network.respond(tensors, inputs, rule), targets)
+            gradients = tf.gradients(loss, list(tensors.values()))
+            along = tf.add_n([tf.reduce_sum(g * direction[n]) for n, g in zip(tensors, gradients)])
+            with true_derivatives():
+                found.append(tf.gradients(along, tensors["w_rec"])[0])
+        found = new_session(graph).run(found)
+    for rule, (settings, choices), derivative in zip(rules, RULES, found):
+
+        def along_at(w_rec, rule=rule, choices=choices):
+            moved = dict(weights, w_rec=w_rec)
+            gradients = expected_gradients(network, moved, examples, signs, rule, choices)
+            return sum((gradients[n] * direction[n]).sum() for n in gradients)
+
+        expected = differences_of(along_at, weights["w_rec"], step=1e-7)
+        # A weight of 0 would come to life, and count in the mean of its type.
+        there = (weights["w_rec"] != 0) | ("types" not in choices)
+        assert relative_error(derivative * there, expected * there) < 1e-4, settings
+
+
+@pytest.mark.parametrize(
+    "name, in_loop",
+    [(name, False) for name in sorted(ALL)]
+    + [("adaptive", True), ("all", True), ("rate_delays", True)],
+)
+def test_no_rule_changes_a_forward_value(name, in_loop, monkeypatch):
+    monkeypatch.setattr("lsnn.network.MOST_UNROLLED_STEPS", 0 if in_loop else 100)
+    network, weights, signs = network_by_dale(name, LongerTask())
+    inputs = network.task.examples("train", np.arange(20))[0]
+    pairs = OF_SPIKING_UNITS if network.neurons.spiking else RULES
+    rules = [LearningRule()] + [ready(settings, weights, signs) for settings, _ in pairs]
+    assert {settings["name"] for settings, _ in RULES} == set(LEARNING_RULES) - {"step_length"}
+    exact, *others = (forward_values(rule, network, weights, inputs) for rule in rules)
+    assert exact[1].any()
+    for rule, other in zip(rules[1:], others):
+        assert all(np.array_equal(a, b) for a, b in zip(exact, other)), rule.label
+
+
+def forward_values(rule, network, weights, inputs):
+    """Return all that is computed on the way forward, in a graph as training has it."""
+    with tf.Graph().as_default() as graph:
+        tensors = network.variables()
+        placeholder = network.task.placeholders()[0]
+        response = network.respond(tensors, placeholder, rule)
+        final = response.final_state
+        values = [response.logits, response.rates, response.mean_activity, final.trace]
+        session = new_session(graph)
+        for name, variable in tensors.items():
+            variable.load(weights[name], session)
+        return session.run(values + list(final.cell.neurons), {placeholder: inputs})
+
+
+def trained_by(settings, network, weights, examples):
+    """Return the gradients that the optimiser is given in training."""
+    rule = settings if isinstance(settings, LearningRule) else ready(settings, weights)
+    trainer = Trainer(network, rule, training_settings(), weights)
+    feed = {trainer.inputs: examples[0], trainer.targets: examples[1]}
+    return trainer.session.run([trainer.loss, trainer.gradients], feed)
+
+
+def pair(direction, step, scale):
+    return {
+        "name": "step_length",
+        "direction": {"name": direction},
+        "step": {"name": step},
+        "scale": scale,
+    }
+
+
+@pytest.mark.parametrize(
+    "direction, step",
+    [("bptt", "three_factor"), ("three_factor", "bptt"), ("mdgl", "three_factor")],
+)
+@pytest.mark.parametrize("scale", ["rho", "length", 0.3])
+def test_the_length_of_a_step_is_that_of_another_rule(direction, step, scale):
+    """In closed form from the gradients of both rules, the L2 term and the readout left alone."""
+    network, weights = small_network("adaptive", l2=0.3)
+    examples = network.task.examples("train", np.arange(20))
+    losses, gradients = zip(
+        *(
+            trained_by(settings, network, weights, examples)
+            for settings in (
+                {"name": direction},
+                {"name": step},
+                pair(direction, step, scale),
+            )
+        )
+    )
+    assert losses[0] == losses[1] == losses[2]
+    of_data = [
+        np.concatenate([(one[n] - 0.3 * weights[n]).ravel() for n in ("w_in", "w_rec")])
+        for one in gradients
+    ]
+    g, g_hat = (part.astype(float) for part in of_data[:2])
+    by_hand = {
+        "rho": max(0.0, g_hat.dot(g) / g.dot(g)),
+        "length": np.linalg.norm(g_hat) / np.linalg.norm(g),
+    }
+    assert relative_error(of_data[2], by_hand.get(scale, scale) * g) < 1e-5
+    for name in ("w_out", "b_out"):
+        assert gradients[2][name] == pytest.approx(gradients[0][name], abs=1e-7)
+
+
+def test_a_step_against_the_direction_is_none():
+
+    network, weights = small_network("plain", l2=0.3)
+    examples = network.task.examples("train", np.arange(20))
+    rule = new_rule(pair("bptt", "rflo", "rho"))
+    rule.take({"step/feedback": -weights["w_out"]})  # feedback of the wrong sign
+    _, gradients = trained_by(rule, network, weights, examples)
+    for name in ("w_in", "w_rec"):
+        assert gradients[name] == pytest.approx(0.3 * weights[name], abs=1e-7)
+
+
+def test_random_feedback_has_the_size_of_the_readout_and_belongs_to_the_seed():
+    network, weights, signs = network_by_dale("plain", SmallTask())
+
+    def drawn(**settings):
+        return ready(settings, weights, signs).constants
+
+    feedback = drawn(name="rflo")["feedback"]
+    rms = np.sqrt(np.mean(weights["w_out"] ** 2))
+    assert feedback.dtype == np.float32 and feedback.shape == weights["w_out"].shape
+    draws = generator(1, "learning rule").randn(*feedback.shape)
+    assert feedback == pytest.approx(rms * draws, rel=1e-6)
+    assert drawn(name="rflo", feedback_scale=3.0)["feedback"] == pytest.approx(3 * feedback)
+    assert np.array_equal(drawn(name="mdgl", feedback="random")["feedback"], feedback)
+    both = drawn(**pair("mdgl", "rflo", "rho"))
+    assert list(both) == ["step/feedback"] and np.array_equal(both["step/feedback"], feedback)
+    types = drawn(name="mdgl", weights="type")
+    assert np.array_equal(types["signs"], signs) and sorted(set(signs)) == [-1, 1]
+
+
+REFUSED = [
+    ({"name": "mdgl", "weights": "type"}, {}, 'weights: "type" is not possible', "Dale's law"),
+    ({"name": "modprop"}, {"neurons": "lif"}, 'name: "modprop" is not possible', "spiking units"),
+    (
+        pair("bptt", "modprop", "rho"),
+        {"neurons": "lif"},
+        'step.name: "modprop" is not possible',
+        "spiking units",
+    ),
+]
+
+
+@pytest.mark.parametrize("rule, network, refusal, reason", REFUSED)
+def test_a_rule_is_refused_where_it_is_not_defined(rule, network, refusal, reason):
+    values = {"conditions": {"mine": {"learning_rule": rule}}, "network": network, "hessian": []}
+    with pytest.raises(ConfigError) as error:
+        parse_study(values)
+    assert "conditions.mine.learning_rule." + refusal in str(error.value)
+    assert reason in str(error.value)
+
+
+def test_the_library_refuses_it_too():
+    network, weights = small_network("plain")
+    tensors = {key: tf.constant(value) for key, value in weights.items()}
+    with pytest.raises(ConfigError, match="learning rule MDGL, type weights: weights: must be"):
+        network.respond(tensors, tf.zeros([5, 2, 3]), new_rule({"name": "mdgl", "weights": "type"}))

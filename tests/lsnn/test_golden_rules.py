@@ -1,0 +1,236 @@
+"""Gradients under each learning rule against numbers computed by the published code itself.
+
+``golden_rules.npz`` has, for one small network, the gradients that the released code of ModProp,
+MDGL, BiolHessRNN and e-prop gives to the optimiser, and those of an independent implementation in
+numpy (keys that begin with "numpy/") for what no code was published for. Where a published cell is
+another than the project's, it stands here.
+"""
+
+import os
+
+import numpy as np
+import pytest
+
+from lsnn.backend import new_session, tf
+from lsnn.config import network_settings
+from lsnn.learning_rules import new_rule
+from lsnn.learning_rules.base import type_means
+from lsnn.learning_rules.own_derivatives import closed
+from lsnn.network import LossSettings, Network
+from lsnn.neurons.base import low_pass
+from lsnn.neurons.lif import LIF, SpikingState, pseudo_derivative, spike
+from lsnn.neurons.rate import RateNeurons, RateState, rectified
+from small import relative_error
+
+GOLDEN = np.load(os.path.join(os.path.dirname(__file__), "golden_rules.npz"))
+SIGNS = np.where(np.arange(12) < 3, -1.0, 1.0)
+TOLERANCE = 1e-5
+
+RULES = {
+    "bptt": {"name": "bptt"},
+    "three_factor": {"name": "three_factor"},
+    "eprop": {"name": "three_factor"},
+    "symmetric_feedback": {"name": "three_factor"},
+    "random_feedback": {"name": "rflo"},
+    "three_factor_random_feedback": {"name": "rflo"},
+    "mdgl_cell": {"name": "mdgl"},
+    "mdgl_type": {"name": "mdgl", "weights": "type"},
+    "mdgl_type_connected": {"name": "mdgl", "weights": "type"},
+    "mdgl_cell_random_feedback": {"name": "mdgl", "feedback": "random"},
+    "modprop_cell_mu0.25": {"name": "modprop"},
+    "modprop_type_mu0.25": {"name": "modprop", "weights": "type"},
+    "modprop_cell_mu1": {"name": "modprop", "mu": 1.0},
+}
+RULES.update(
+    ("hops{}".format(k), {"name": "truncated_bptt", "hops": k}) for k in (0, 1, 2, 3, 5, 10)
+)
+# Not rules of this project.
+LEFT_OUT = ("window", "chunks", "nonlocal", "online")
+
+
+class Task(object):
+    """The inputs of the golden network, and the losses that its gradients are of."""
+
+    n_steps, n_in, n_out, readout_bias = 10, 8, 3, True
+    n_windows, window_steps = 10, 1  # logits of every step
+
+    def __init__(self, loss):
+        self._loss = loss
+
+    def loss(self, logits, _):
+        if self._loss == "mse":
+            targets = GOLDEN["common/targets"].transpose(1, 0, 2).astype(np.float32)
+            return 0.5 * tf.reduce_sum(tf.square(logits - targets))
+        logits = logits if self._loss == "all" else logits[-1:]
+        labels = tf.tile(tf.constant(GOLDEN["common/labels"][None], tf.int32), [len_of(logits), 1])
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        return tf.reduce_mean(losses)
+
+
+def len_of(tensor):
+    return tensor.shape.as_list()[0]
+
+
+class WithoutReset(RateNeurons):
+    """The rate cell of the ModProp release."""
+
+    def step(self, state, current):
+        a = low_pass(self.rho, state.a, state.z)
+        v = low_pass(self.alpha, state.v, current)
+        return RateState(v=v, a=a, z=rectified(v - self.threshold_at(a)))
+
+
+class OfSameStep(LIF):
+    """The spiking cell of the MDGL release: a spike reads the membrane of its own step."""
+
+    latency = 0
+    n_refractory, strength = 2, np.where(np.arange(12) >= 6, 0.5, 0.0).astype(np.float32)
+    rho = float(np.exp(-1 / 8.0))
+
+    def step(self, state, current):
+        a = low_pass(self.rho, state.a, state.z)
+        v = low_pass(self.alpha, state.v, current) - self.threshold * state.z
+        u, free = self.at_threshold(v, a, state.refractory)
+        # The spike's derivative by u holds 1 / threshold, that of u by v.
+        z = spike(u, self.dampening, free)
+        pause = tf.fill(tf.shape(z), self.n_refractory)
+        refractory = tf.where(z > 0.0, pause, tf.maximum(state.refractory - 1, 0))
+        return SpikingState(v=v, a=a, z=z, refractory=refractory)
+
+    def at_threshold(self, v, a, refractory):
+        u = (v - self.threshold - self.strength * a) / self.threshold
+        return u, tf.equal(refractory, 0)
+
+    def gain(self, before, after):
+        u, free = self.at_threshold(after.v, after.a, before.refractory)
+        return (1.0 - self.alpha) * pseudo_derivative(u, self.dampening, free) / self.threshold
+
+
+class OfEprop(LIF):
+    """The spiking cell of the e-prop release: a spike of the same step, a reset without gradient."""
+
+    latency = 0
+
+    def step(self, state, current):
+        v = low_pass(self.alpha, state.v, current) - self.threshold * closed(state.z)
+        z = spike((v - self.threshold) / self.threshold, self.dampening)
+        return SpikingState(v=v, a=state.a, z=z, refractory=state.refractory)
+
+
+def rate_network(kind, net, loss):
+    neurons = {"name": "rate", "tau_m": 5.0 if net != "rate_memoryless" else 0.01}
+    if net == "rate_default":
+        neurons["tau_m"] = 0.01
+    if "adaptive" in net:
+        neurons.update(threshold=0.05, n_adaptive=6, beta=0.5, tau_adaptation=8.0)
+    return network_of(neurons, loss, kind)
+
+
+def network_of(neurons, loss, kind=None, tau_out=0.01, **terms):
+    settings = network_settings(n_units=12, tau_out=tau_out, neurons=neurons, excitatory=0.75)
+    terms = LossSettings(**dict({"l2": 0.0, "rate_cost": 0.0, "target_rate": 0.0}, **terms))
+    network = Network(settings, terms, Task(loss))
+    if kind is not None:
+        network.neurons.__class__ = kind
+    return network
+
+
+def found_and_expected(network, rule, folder, inputs, feedback=None):
+    """Return z, outputs and gradients of the project, and those of the golden file by name."""
+    weights = {name: GOLDEN["common/" + name] for name in ("w_in", "w_rec", "w_out", "b_out")}
+    if folder.startswith("eprop"):
+        weights["b_out"] = np.zeros(3)
+    feedback = GOLDEN["common/feedback"] if feedback is None else feedback
+    rule.take({"signs": SIGNS.astype(np.float32), "feedback": feedback.astype(np.float32)})
+    with tf.Graph().as_default() as graph:
+        tensors = {name: tf.constant(value, tf.float32) for name, value in weights.items()}
+        by_step = tf.constant(inputs.transpose(1, 0, 2), tf.float32)
+        response = network.respond(tensors, by_step, rule)
+        loss = network.loss(tensors, response, None)
+        names = ["w_in", "w_rec", "w_out"]
+        gradients = tf.gradients(loss, [tensors[name] for name in names])
+        found = dict(zip(["grad_" + name for name in names], gradients))
+        found["logits"] = tf.transpose(response.logits, [1, 0, 2])
+        found = new_session(graph).run(found)
+    expected = {
+        name: GOLDEN[folder + "/" + name] for name in found if folder + "/" + name in GOLDEN.files
+    }
+    assert "grad_w_rec" in expected
+    for values in (found, expected):  # the released MDGL does not mask the diagonal
+        values["grad_w_rec"] = values["grad_w_rec"] * (1 - np.eye(12))
+    return found, expected
+
+
+def cases():
+    """Return (folder, kind, net, loss, rule) of every golden number of rate units."""
+    runs = sorted({key.rpartition("/")[0] for key in GOLDEN.files if key.count("/") >= 4})
+    for folder in runs:
+        code, net, loss, rule = folder.split("/")
+        if code in ("modprop_code", "biolhess_code", "numpy") and not any(
+            part in rule for part in LEFT_OUT
+        ):
+            yield folder, net, loss, rule
+
+
+@pytest.mark.parametrize("folder, net, loss, rule", list(cases()))
+def test_rate_units(folder, net, loss, rule, monkeypatch):
+    kind = RateNeurons if folder.startswith(("biolhess", "numpy/rate")) else WithoutReset
+    net = net.replace("modprop_cell_", "")
+    learning_rule = new_rule(RULES[rule])
+    if rule == "mdgl_type":  # of blocks, not of the synapses that exist
+        learning_rule.backward_weights = lambda w_rec: type_means(w_rec, SIGNS, existing=False)
+    network = rate_network(kind, net, loss)
+    found, expected = found_and_expected(
+        network, learning_rule, folder, GOLDEN["common/inputs_rate"]
+    )
+    for name, values in expected.items():
+        assert relative_error(found[name], values) < TOLERANCE, name
+
+
+@pytest.mark.parametrize("rule", ["bptt", "eprop", "mdgl_cell", "mdgl_type"])
+def test_units_of_the_mdgl_release(rule):
+    neurons = {"name": "lif", "tau_m": 5.0, "threshold": 0.25, "dampening": 0.3}
+    neurons["refractory_steps"] = 2
+    network = network_of(neurons, "last", OfSameStep, tau_out=5.0)
+    found, expected = found_and_expected(
+        network,
+        new_rule(RULES[rule]),
+        "mdgl_code/alif/last/" + rule,
+        GOLDEN["common/inputs_spikes"],
+    )
+    for name, values in expected.items():
+        assert relative_error(found[name], values) < TOLERANCE, name
+
+
+@pytest.mark.parametrize("rule", ["symmetric_feedback", "random_feedback"])
+def test_units_of_the_eprop_release(rule):
+    folder = "eprop_code/lif/" + rule
+    neurons = {"name": "lif", "tau_m": 5.0, "threshold": 0.25, "dampening": 0.3}
+    terms = {"rate_cost": 1.0, "target_rate": 10.0}
+    network = network_of(neurons, "mse", OfEprop, tau_out=5.0, **terms)
+    found, expected = found_and_expected(
+        network,
+        new_rule(RULES[rule]),
+        folder,
+        GOLDEN["common/inputs_spikes"],
+        GOLDEN[folder + "/feedback"] if rule == "random_feedback" else None,
+    )
+    for name, values in expected.items():
+        assert relative_error(found[name], values) < TOLERANCE, name
+
+
+def test_what_the_file_calls_bptt_in_the_eprop_release_is_eprop():
+    """The released cell stops the gradient of all its recurrent output, whatever is asked for."""
+    for name in ("grad_w_in", "grad_w_rec", "grad_w_out"):
+        other = GOLDEN["eprop_code/lif/symmetric_feedback/" + name]
+        assert np.array_equal(GOLDEN["eprop_code/lif/bptt/" + name], other)
+
+
+def test_all_golden_numbers_of_these_rules_are_compared():
+    compared = {folder for folder, *_ in cases()}
+    compared |= {
+        "mdgl_code/alif/last/" + rule for rule in ("bptt", "eprop", "mdgl_cell", "mdgl_type")
+    }
+    compared |= {"eprop_code/lif/" + r for r in ("bptt", "symmetric_feedback", "random_feedback")}
+    every = {key.rpartition("/")[0] for key in GOLDEN.files if "/grad_w_rec" in key}
+    assert {f for f in every - compared if not any(part in f for part in LEFT_OUT)} == set()

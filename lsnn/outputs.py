@@ -7,12 +7,14 @@ from lsnn.columns import (
     FRACTION,
     OF_CONDITION,
     RUN_KEYS,
+    Column,
     of_gaps,
     of_learning_curve,
     of_measure,
 )
 from lsnn.config import as_mapping
 from lsnn.files import canonical_json
+from lsnn.learning_rules import LEARNING_RULES
 from lsnn.quantities import columns_of
 from lsnn.tasks.base import SPLITS
 
@@ -23,6 +25,7 @@ class Figure(NamedTuple):
     name: str  # of its files
     kind: str  # of the function that draws it, and of its caption
     column: Any = None  # :class:`lsnn.columns.Column` that it shows, if it is one's
+    setting: Any = None  # :class:`lsnn.columns.Column` of what is swept, if it shows a sweep
 
 
 def of_hessian(study):
@@ -52,16 +55,54 @@ def compared_columns(study):
 
 
 def sweeps_of(study):
-    """Return groups of conditions, by name, that differ in learning rate and length alone.
+    """Return what is swept, and over which conditions.
 
-    Each has at least two learning rates, and of conditions with the same one the first.
+    A sweep is over conditions that differ in one number alone, their learning rate or an option of
+    their rule, and in length.
+
+    Returns:
+        Sweeps by the name of what is swept, lists of mappings from its values to the names of
+        conditions. Each has at least two values; of conditions with the same one it has the first.
     """
     groups = {}
     for name, condition in study.conditions.items():
-        training = study.training_of(name)
-        alike = canonical_json([condition.learning_rule, training._replace(learning_rate=None)])
-        groups.setdefault(alike, {}).setdefault(training.learning_rate, name)
-    return [list(by_rate.values()) for by_rate in groups.values() if len(by_rate) > 1]
+        training, rule = study.training_of(name)._asdict(), condition.learning_rule
+        swept = [("learning_rate", training)]
+        swept += [(setting, rule) for setting in _numbers_of(rule)]
+        for setting, where in swept:
+            others = [
+                {k: v for k, v in one.items() if one is not where or k != setting}
+                for one in (rule, training)
+            ]
+            by_value = groups.setdefault((setting, canonical_json(others)), {})
+            by_value.setdefault(where[setting], name)
+    sweeps = {}
+    for (setting, _), by_value in groups.items():
+        if len(by_value) > 1:
+            sweeps.setdefault(setting, []).append(by_value)
+    return sweeps
+
+
+def _numbers_of(rule):
+    """Return the options of a learning rule, by name, that are numbers."""
+    options = LEARNING_RULES[rule["name"]].options
+    return {
+        name: option
+        for name, option in options.items()
+        if option.get("type") in ("number", "integer")
+    }
+
+
+def setting_column(study, setting):
+    """Return the column of what is swept: the learning rate, or an option of a rule."""
+    for column in OF_CONDITION:
+        if column.name == setting:
+            return column
+    for condition in study.conditions.values():
+        option = _numbers_of(condition.learning_rule).get(setting)
+        if option:
+            return Column(setting, "number", setting.replace("_", " "), unit=option["unit"])
+    raise KeyError(setting)
 
 
 def figures_of(study):
@@ -74,8 +115,9 @@ def figures_of(study):
         name = column.figure or column.name
         figures.append(Figure(name + "_against_loss", "against_loss", column))
         figures.append(Figure("generalization_gap_against_" + name, "generalization_gap", column))
-    if sweeps_of(study):
-        figures.append(Figure("learning_rate_sweep", "learning_rate_sweep"))
+    for setting in sweeps_of(study):
+        column = setting_column(study, setting)
+        figures.append(Figure(setting + "_sweep", "sweep", setting=column))
     return figures
 
 
@@ -86,6 +128,7 @@ def about_figure(figure, study):
     return {
         "kind": figure.kind,
         "column": figure.column and figure.column._asdict(),
+        "setting": figure.setting and figure.setting._asdict(),
         "thresholds": sorted(thresholds),
         "measures": [measure.label for measure in study.task_class.measures],
         "study": as_mapping(study),

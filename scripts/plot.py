@@ -28,13 +28,14 @@ import seaborn as sns
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.scale import SymmetricalLogScale
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from lsnn.columns import DIVERGED, FRACTION, of_gaps, of_measure
 from lsnn.config import default_label, read_study
 from lsnn.errors import ConfigError, run
 from lsnn.files import atomic_write, read_record
 from lsnn.learning_rules import LEARNING_RULES
+from lsnn.options import default_of
 from lsnn.outputs import (
     compared_columns,
     figures_of,
@@ -189,44 +190,48 @@ def plot_generalization_gap(trajectories, study, column):
     return figure
 
 
-def plot_learning_rate_sweep(trajectories, study):
-    """Return the figure of final states against the learning rate, a line a rule."""
+def plot_sweep(trajectories, study, setting):
+    """Return the figure of final states against a setting, a line a sweep over it."""
     loss, *_ = study.task_class.measures
     *_, last = study.task_class.measures
     columns = [*compared_columns(study), of_measure(loss, "train"), of_measure(last, "test")]
     columns = [column for column in columns if column.name in trajectories]
+    sweeps = sweeps_of(study)[setting.name]
     width = 1 + 2 * len(columns)
     figure, panels = plt.subplots(1, len(columns), figsize=(width, 3), layout="constrained")
     of_finished = finished(trajectories)
     final = of_finished.groupby(["condition", "seed"], sort=False).tail(1)
+    lines = [look_of_sweep(study, sweep, number) for number, sweep in enumerate(sweeps)]
     for axes, column in zip(panels, columns, strict=True):
         drawn = shown(final, column)
-        for number, names in enumerate(sweeps_of(study)):
-            rows = drawn[drawn["condition"].isin(names)]
+        for sweep, look in zip(sweeps, lines, strict=True):
+            places = {name: value for value, name in sweep.items()}
+            rows = drawn.assign(**{setting.name: drawn["condition"].map(places)})
+            rows = rows.dropna(subset=[setting.name])
             if rows.empty:
                 continue
-            look = look_of_sweep(study, number)
             axes.plot(
-                rows["learning_rate"], rows[column.name], look.marker,
+                rows[setting.name], rows[column.name], look.marker,
                 color=look.colour, markersize=2.5, alpha=0.5, mew=0,
             )  # fmt: skip
-            draw_mean(axes, rows, look, "learning_rate", column)
-            draw_crosses(axes, rows, look, "learning_rate", column.name, of=column.name)
-        axes.set(xscale="log", xlabel="learning rate")
+            draw_mean(axes, rows, look, setting.name, column)
+            draw_crosses(axes, rows, look, setting.name, column.name, of=column.name)
+        scale_setting(axes, setting, [value for sweep in sweeps for value in sweep])
         scale_axis(axes, "y", column)
     handles = [
-        Line2D([], [], color=look.colour, linestyle=look.line, marker=look.marker, label=text)
-        for look, text in [
-            (look_of_sweep(study, number), label_of_sweep(study, names))
-            for number, names in enumerate(sweeps_of(study))
-        ]
+        Line2D(
+            [],
+            [],
+            color=look.colour,
+            linestyle=look.line,
+            marker=look.marker,
+            label=label_of_sweep(study, sweep, setting.name),
+        )  # fmt: skip
+        for sweep, look in zip(sweeps, lines, strict=True)
     ]
-    values = np.array(sorted(set(thresholds(study)[0].values()), reverse=True))
     for axes, column in zip(panels, columns, strict=True):
-        if column.threshold and len(values):
-            (line,) = axes.plot(2 / values, values, zorder=1, **THRESHOLD)
-            line.set_label("2 / learning rate")
-            handles += [line] if axes is panels[0] else []
+        line = draw_threshold_of_sweep(axes, study, setting) if column.threshold else None
+        handles += [line] if line and axes is panels[0] else []
     if any(len(unconverged(final, one.name).dropna(subset=[one.name])) for one in columns):
         handles.append(Line2D([], [], **CROSS))
     notes = [left_out(final, one) for one in columns if "ratio" in one.summary]
@@ -235,20 +240,53 @@ def plot_learning_rate_sweep(trajectories, study):
     return figure
 
 
-def look_of_sweep(study, number):
-    """Return the :class:`Look` of a line of the sweep: the hue of its rule."""
-    rule = study.conditions[sweeps_of(study)[number][0]].learning_rule["name"]
+def draw_threshold_of_sweep(axes, study, setting):
+    """Draw 2 / learning rate, a curve where that is swept; return the line, None if it has none."""
+    values = np.array(sorted(set(thresholds(study)[0].values()), reverse=True))
+    if not len(values):
+        return None
+    if setting.name == "learning_rate":
+        (line,) = axes.plot(2 / values, values, zorder=1, **THRESHOLD)
+    else:
+        line, *_ = (axes.axhline(value, zorder=1, **THRESHOLD) for value in values)
+    line.set_label("2 / learning rate")
+    return line
+
+
+def scale_setting(axes, setting, values):
+    """Give the horizontal axis the label of a setting, a tick a value, and a scale for them."""
+    positive = sorted(value for value in set(values) if value > 0)
+    axes.set_xlabel(setting.axis)
+    if setting.scale == "log":
+        axes.set_xscale("log")
+    elif positive[-1] >= 10 * positive[0]:
+        axes.set_xscale("symlog", linthresh=positive[0])
+        axes.set_xticks(sorted(set(values)), [f"{value:g}" for value in sorted(set(values))])
+        axes.xaxis.set_minor_locator(NullLocator())
+
+
+def look_of_sweep(study, sweep, number):
+    """Return the :class:`Look` of a line of a sweep: the hue of its rule."""
+    rule = study.conditions[next(iter(sweep.values()))].learning_rule["name"]
     place = list(LEARNING_RULES).index(rule)
     colour = sns.color_palette("colorblind", len(LEARNING_RULES))[place]
     return Look(colour, LINES[number % len(LINES)], MARKERS[number % len(MARKERS)])
 
 
-def label_of_sweep(study, names):
+def label_of_sweep(study, sweep, setting):
     """Return what the conditions of a sweep have in common."""
-    condition = study.conditions[names[0]]._asdict()
-    training = dict(condition["training"])
-    training.pop("learning_rate", None)
-    return default_label({**condition, "training": training})
+    condition = study.conditions[next(iter(sweep.values()))]._asdict()
+    rule, training = dict(condition["learning_rule"]), dict(condition["training"])
+    if setting not in rule:
+        training.pop(setting, None)
+        return default_label({**condition, "training": training})
+    options = LEARNING_RULES[rule["name"]].options
+    others = [
+        f"{key} {value}"
+        for key, value in rule.items()
+        if key in options and key != setting and value != default_of(options[key])
+    ]
+    return ", ".join([rule["name"].replace("_", " "), *others]).replace("bptt", "BPTT")
 
 
 def shown(rows, column):
@@ -488,12 +526,14 @@ PLOTS = {
     "along_training": plot_along_training,
     "against_loss": plot_against_loss,
     "generalization_gap": plot_generalization_gap,
-    "learning_rate_sweep": plot_learning_rate_sweep,
+    "sweep": plot_sweep,
 }
 
 
 def draw(figure, trajectories, study):
     """Return a :class:`lsnn.outputs.Figure` drawn; None where the table lacks its column."""
+    if figure.setting is not None:
+        return PLOTS[figure.kind](trajectories, study, figure.setting)
     if figure.column is None:
         return PLOTS[figure.kind](trajectories, study)
     gaps = [gap.name for gap in of_gaps(study.task_class)]

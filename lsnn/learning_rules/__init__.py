@@ -4,8 +4,6 @@ To add one, write a module here with a subclass of
 :class:`lsnn.learning_rules.base.LearningRule`, and enter it in :data:`LEARNING_RULES`.
 """
 
-from collections import OrderedDict
-
 from lsnn.learning_rules.bptt import BPTT
 from lsnn.learning_rules.mdgl import MDGL
 from lsnn.learning_rules.modprop import ModProp
@@ -15,16 +13,14 @@ from lsnn.learning_rules.three_factor import ThreeFactor
 from lsnn.learning_rules.truncated_bptt import TruncatedBPTT
 from lsnn.options import build
 
-LEARNING_RULES = OrderedDict(
-    [
-        ("bptt", BPTT),
-        ("three_factor", ThreeFactor),
-        ("truncated_bptt", TruncatedBPTT),
-        ("rflo", RFLO),
-        ("mdgl", MDGL),
-        ("modprop", ModProp),
-    ]
-)
+LEARNING_RULES = {
+    "bptt": BPTT,
+    "three_factor": ThreeFactor,
+    "truncated_bptt": TruncatedBPTT,
+    "rflo": RFLO,
+    "mdgl": MDGL,
+    "modprop": ModProp,
+}
 PAIRED.update(LEARNING_RULES)  # any two of these
 LEARNING_RULES["step_length"] = StepLength
 

@@ -60,6 +60,7 @@ class LearningRule(object):
     constants = {}
     copies = 1
     relays = False
+    weights, feedback, feedback_scale = CELL, SYMMETRIC, 1.0
 
     def __init__(self, weights=CELL, feedback=SYMMETRIC, feedback_scale=1.0):
         self.weights = weights

@@ -37,7 +37,7 @@ _ADAPTIVE = {"n_adaptive": 4, "tau_adaptation": 6.0}
 # The same for spiking neurons: refractory period, adaptation, delays, and all of it.
 SPIKING_NETWORKS = {
     "lif": _spiking("lif", threshold=0.3),
-    "refractory": _spiking("lif", refractory_steps=2),
+    "refractory": _spiking("lif", threshold=0.3, refractory_steps=2),
     "alif": _spiking("alif", **_ADAPTIVE),
     "delays": _spiking("lif", threshold=0.3, n_delays=3),
     "all": _spiking("alif", refractory_steps=1, n_delays=2, dampening=0.5, **_ADAPTIVE),

@@ -12,9 +12,10 @@ from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.learning_rules.base import LearningRule
 from lsnn.options import number
-from lsnn.outputs import sweeps_of
+from lsnn.outputs import setting_column, sweeps_of
 
 NAN, INF = float("nan"), float("inf")
+RULE_NAMES = "one of " + ", ".join('"{}"'.format(name) for name in sorted(LEARNING_RULES))
 
 
 def at(path, value):
@@ -99,7 +100,7 @@ WRONG_VALUES = [
     ("hessian.0", "w_rec", "a mapping"),
     ("conditions", {}, "a mapping with at least one key"),
     ("conditions", ["bptt"], "a mapping with at least one key"),
-    ("conditions.backprop", {"label": "a"}, 'one of "bptt", "three_factor"'),
+    ("conditions.backprop", {"label": "a"}, RULE_NAMES),
     ("conditions.two words", {"learning_rule": "bptt"}, "a text matching"),
     ("conditions.bptt", 100, "a mapping"),
     ("conditions.bptt.learning_rule", ["bptt"], "a mapping"),
@@ -580,10 +581,12 @@ def test_the_threshold_is_that_of_gradient_descent_at_one_learning_rate():
 
 
 def test_a_sweep_is_of_conditions_that_differ_in_learning_rate_and_length_alone():
-    assert sweeps_of(parse_study(SWEEP)) == [["bptt", "slow"], ["local", "local_fast"]]
-    assert sweeps_of(parse_study({})) == []
+    assert sweeps_of(parse_study(SWEEP)) == {
+        "learning_rate": [{0.01: "bptt", 0.001: "slow"}, {0.01: "local", 0.1: "local_fast"}]
+    }
+    assert sweeps_of(parse_study({})) == {}
     longer = {"learning_rule": "bptt", "iterations": 20000, "label": "BPTT, longer"}
-    assert sweeps_of(parse_study({"conditions": {"bptt": {}, "longer": longer}})) == []
+    assert sweeps_of(parse_study({"conditions": {"bptt": {}, "longer": longer}})) == {}
 
 
 def test_the_baseline_is_the_first_condition_unless_it_is_named():
@@ -622,7 +625,7 @@ def test_a_misspelt_rule_and_all_other_problems_come_in_one_answer():
         "seeds",
         "tasc",
     ]
-    assert lines[1].endswith('allowed: one of "bptt", "three_factor" (did you mean bptt?)')
+    assert lines[1].endswith("allowed: {} (did you mean bptt?)".format(RULE_NAMES))
 
 
 def test_keys_of_earlier_versions_are_refused_with_the_new_spelling():
@@ -767,12 +770,16 @@ def test_an_impossible_option_of_a_rule_is_refused(damped, name, option, message
     assert found == "conditions.a.learning_rule." + message
 
 
-def test_conditions_of_one_rule_with_different_options_are_no_sweep(damped):
+def test_a_sweep_can_be_over_a_number_of_a_rule_but_not_over_two_at_once(damped):
     conditions = {
         "weak": {"learning_rule": {"name": "damped", "gain": 0.1}},
         "strong": {"learning_rule": {"name": "damped", "gain": 0.9}},
     }
-    assert sweeps_of(parse_study({"conditions": conditions})) == []
+    study = parse_study({"conditions": conditions})
+    assert sweeps_of(study) == {"gain": [{0.1: "weak", 0.9: "strong"}]}
+    assert setting_column(study, "gain").axis == "gain"
+    conditions["strong"]["training"] = {"learning_rate": 0.1}
+    assert sweeps_of(parse_study({"conditions": conditions})) == {}
 
 
 @pytest.mark.parametrize(

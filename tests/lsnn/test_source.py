@@ -100,8 +100,8 @@ OF_RATE = ["hessian rate w_rec_validation", "train rate bptt", "train rate three
     [
         (
             "learning_rules/three_factor.py",
-            "stop_gradient",
-            "identity",
+            "closed(z)",
+            "z",
             [j for j in TRAINING if "three" in j],
         ),
         ("training.py", "self.iteration += 1", "self.iteration += 2", TRAINING),

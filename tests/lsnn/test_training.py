@@ -7,8 +7,7 @@ from lsnn import checkpoints
 from lsnn.backend import flatten, new_session, tf
 from lsnn.config import network_settings, parse_study
 from lsnn.errors import DivergenceError
-from lsnn.learning_rules import BPTT, LEARNING_RULES, ThreeFactor
-from lsnn.learning_rules.base import LearningRule
+from lsnn.learning_rules import BPTT, RFLO, ThreeFactor
 from lsnn.network import Network
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.tasks.base import FiniteTask, Measure
@@ -131,42 +130,16 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmpdir, lines):
         assert np.array_equal(array, stopped.arrays()[name])
 
 
-class RandomFeedback(LearningRule):
-    """Feeds the readout's error back by a random matrix in place of w_out."""
-
-    label = "random feedback"
-
-    def draw(self, weights, generator):
-        return {"feedback": generator.randn(*weights["w_out"].shape).astype(np.float32)}
-
-    def readout(self, trace, w_out):
-        feedback = tf.constant(self.constants["feedback"])
-
-        @tf.custom_gradient
-        def product(trace, w_out):
-            def gradient(d):
-                of_trace = tf.matmul(d, feedback, transpose_b=True)
-                return of_trace, tf.matmul(trace, d, transpose_a=True)
-
-            return tf.matmul(trace, w_out), gradient
-
-        return product(trace, w_out)
-
-
 def run_by_random_feedback(folder, log=lambda line: None, seed=1):
-    """Train the small network by :class:`RandomFeedback`; return its progress and the state file.
-
-    The rule is none that a study knows, so its name is put into the settings of a run by hand.
-    """
+    """Train the small network by RFLO; return its progress and the state file."""
     network, _ = small_network(seed=seed)
-    of_run = dict(settings(seed=seed), learning_rule={"name": "random_feedback"})
+    of_run = dict(settings(seed=seed), learning_rule={"name": "rflo"})
     state = os.path.join(str(folder), "training.state")
     return train(network, of_run, state, log)[0], state
 
 
-def test_what_a_rule_has_drawn_is_kept_with_the_checkpoints(tmpdir, monkeypatch):
+def test_what_a_rule_has_drawn_is_kept_with_the_checkpoints(tmpdir):
     """Drawn from the seed alone, and the same in a run that was stopped and goes on."""
-    monkeypatch.setitem(LEARNING_RULES, "random_feedback", RandomFeedback)
 
     def stop_at_4(line):
         if line.startswith("iteration 4/"):
@@ -189,18 +162,15 @@ def test_what_a_rule_has_drawn_is_kept_with_the_checkpoints(tmpdir, monkeypatch)
     assert not np.array_equal(other.arrays()["rule/feedback"], feedback)
 
 
-def test_a_rule_learns_by_what_it_has_drawn_from_the_weights_of_the_other_rules(
-    tmpdir, monkeypatch
-):
-    monkeypatch.setitem(LEARNING_RULES, "random_feedback", RandomFeedback)
+def test_a_rule_learns_by_what_it_has_drawn_from_the_weights_of_the_other_rules(tmpdir):
     found, _ = run_by_random_feedback(tmpdir)
     bptt, _ = run(tmpdir, "bptt")
     assert "rule/feedback" not in bptt.arrays()
     for name in bptt.weights:
         assert np.array_equal(found.weights[name][0], bptt.weights[name][0])
     network, _ = small_network(seed=1)
-    rule = RandomFeedback()
-    rule.constants = {"feedback": found.arrays()["rule/feedback"]}
+    rule = RFLO()
+    rule.take({"feedback": found.arrays()["rule/feedback"]})
     start = {name: weights[0] for name, weights in found.weights.items()}
     trainer = Trainer(network, rule, training_settings(), start)
     for iteration in range(4):

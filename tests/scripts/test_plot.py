@@ -60,6 +60,27 @@ VARIANTS = {
 }
 
 
+HOPS = parse_study(
+    {
+        **made_up_study.CONFIG,
+        "conditions": {
+            f"hops_{hops}": {
+                "learning_rule": {"name": "truncated_bptt", "hops": hops},
+                "iterations": 100,
+                "checkpoint_every": 20,
+            }
+            for hops in (0, 1, 4, 27)
+        },
+    }
+)
+
+
+def plot_sweep(table, study):
+    """The one sweep of a study."""
+    [figure] = [figure for figure in figures_of(study) if figure.kind == "sweep"]
+    return plot.draw(figure, table, study)
+
+
 @pytest.fixture(autouse=True)
 def close_figures():
     yield
@@ -321,7 +342,7 @@ def test_the_sweep_has_a_panel_of_every_entry():
     study = parse_study(
         {**made_up_study.TWO_ENTRIES, "conditions": made_up_study.SWEEP["conditions"]}
     )
-    figure = plot.plot_learning_rate_sweep(made_up_study.trajectories(study=study), study)
+    figure = plot_sweep(made_up_study.trajectories(study=study), study)
     labels = [plot.axis_label(column) for column in compared_columns(study)]
     assert len(labels) == 2
     assert [axes.get_ylabel() for axes in figure.axes][:2] == labels
@@ -451,7 +472,7 @@ def test_adam_has_no_threshold():
 
 
 def test_the_sweep_has_a_line_a_rule():
-    figure = plot.plot_learning_rate_sweep(made_up_study.trajectories(study=SWEEP), SWEEP)
+    figure = plot_sweep(made_up_study.trajectories(study=SWEEP), SWEEP)
     assert [axes.get_ylabel() for axes in figure.axes] == [
         "largest eigenvalue $\\lambda_{\\max}$", "training cross entropy (nats)", "test accuracy",
     ]  # fmt: skip
@@ -472,10 +493,23 @@ def test_the_sweep_has_a_line_a_rule():
     assert y == pytest.approx(2 / x)
 
 
+def test_a_number_of_a_rule_can_be_swept_too():
+    """Zero among its values, and 2 / learning rate the same for all of them."""
+    figure = plot_sweep(made_up_study.trajectories(study=HOPS), HOPS)
+    axes = figure.axes[0]
+    assert (axes.get_xlabel(), axes.get_xscale()) == ("hops (synapses)", "symlog")
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "4", "27"]
+    assert texts(figure) == ["truncated BPTT", "2 / learning rate"]
+    [(x, y)] = line_of(axes, plot.look_of_sweep(HOPS, {0: "hops_0"}, 0).colour, 1.6)
+    assert list(x) == [0, 1, 4, 27]
+    assert y == pytest.approx(4 * [2000])
+    assert horizontal(axes) == [(plot.THRESHOLD["color"], 200)]
+
+
 def test_the_sweep_leaves_diverged_runs_out_and_tells_of_them():
     runs = [("bptt_0.05", 1), ("bptt_0.05", 2), ("bptt_0.02", 1)]
     table = made_up_study.diverged(made_up_study.trajectories(study=SWEEP), runs)
-    figure = plot.plot_learning_rate_sweep(table, SWEEP)
+    figure = plot_sweep(table, SWEEP)
     for axes in figure.axes:
         [(rates, means)] = line_of(axes, plot.looks(STUDY)["bptt"].colour, 1.6)
         assert list(rates) == made_up_study.RATES["bptt"][:-1]
@@ -490,7 +524,7 @@ def test_the_sweep_leaves_out_and_tells_what_the_other_figures_do():
     [last, other] = table.index[(table["condition"] == "bptt_0.01") & (table["fraction"] == 1)]
     table.loc[last, "lambda_max"] = -5.0
     table.loc[other, "lambda_max_converged"] = False
-    figure = plot.plot_learning_rate_sweep(table, SWEEP)
+    figure = plot_sweep(table, SWEEP)
     [(x, y)] = line_of(figure.axes[0], BPTT, 1.6)
     assert y[list(x).index(0.01)] == pytest.approx(2000 / 32)
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
@@ -500,7 +534,7 @@ def test_the_sweep_leaves_out_and_tells_what_the_other_figures_do():
 
 def test_the_sweep_of_another_optimiser_has_no_threshold():
     study = parse_study({**made_up_study.SWEEP, "training": {"optimiser": "adam"}})
-    figure = plot.plot_learning_rate_sweep(made_up_study.trajectories(study=study), study)
+    figure = plot_sweep(made_up_study.trajectories(study=study), study)
     assert texts(figure) == ["BPTT", "three-factor"]
     assert line_of(figure.axes[0], plot.THRESHOLD["color"], 1) == []
 

@@ -6,6 +6,7 @@ round. Writes a JSON mapping with the figures by name; README.md explains them.
 """
 
 import argparse
+import functools
 import itertools
 import json
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import OrderedDict
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(1, os.path.join(sys.path[0], "scripts"))
@@ -44,6 +46,22 @@ SHORTER = 10  # a run that stands in for the study's has as many times fewer ite
 FEW_CHECKPOINTS, MORE_CHECKPOINTS = 2, 12  # of jobs that show whether memory grows
 
 ENDS = ("both", "largest")  # last, so that its row is the one that is compared
+# The rules that are timed: settings, and the products that they need.
+RULES = OrderedDict(
+    [
+        ("bptt", ({"name": "bptt"}, floor.bptt)),
+        ("three_factor", ({"name": "three_factor"}, floor.three_factor)),
+        ("rflo", ({"name": "rflo"}, floor.three_factor)),
+        ("mdgl", ({"name": "mdgl"}, functools.partial(floor.truncated, hops=1))),
+        (
+            "truncated_bptt",
+            ({"name": "truncated_bptt", "hops": 4}, functools.partial(floor.truncated, hops=4)),
+        ),
+        ("modprop", ({"name": "modprop"}, floor.bptt)),
+        ("step_length", ({"name": "step_length"}, floor.step_length)),
+    ]
+)
+
 EARLY = 14  # place of the checkpoint at the first multiple of the spacing, bptt's
 
 PUBLISHED_STEPS = 500
@@ -85,11 +103,11 @@ def measure_training(study, network):
     figures = {}
     batch, iterations = study.training.batch_size, itertools.count()
     weights = network.initial_weights()
-    for rule in study.conditions:
-        trainer = Trainer(network, new_rule({"name": rule}), study.training, weights)
+    for rule, (settings, products) in RULES.items():
+        trainer = Trainer(network, drawn(settings, weights), study.training, weights)
         times = in_turn(
             {
-                "floor": floor.Floor(getattr(floor, rule), network, batch),
+                "floor": floor.Floor(products, network, batch),
                 "batch": lambda: network.task.batch(SEED, next(iterations), batch),
                 "iteration": lambda trainer=trainer: trainer.step(
                     *network.task.batch(SEED, next(iterations), batch)
@@ -98,6 +116,7 @@ def measure_training(study, network):
         )
         figures.update({"{} {}".format(rule, name): spread(times[name]) for name in times})
         figures[rule + " ratio"] = spread(times["iteration"] / times["floor"])
+    trainer = Trainer(network, BPTT(), study.training, weights)
     part = sum(network.task.evaluation_sizes.values()) // EVALUATION_PRODUCTS
     calls = {"floor": floor.Floor(floor.forward, network, part), "pass": trainer.evaluate}
     times = in_turn(calls, ROUNDS_OF_PASSES, 1)
@@ -105,6 +124,33 @@ def measure_training(study, network):
     figures["evaluation floor"] = spread(floors)
     figures["evaluation pass"] = spread(times["pass"])
     figures["evaluation ratio"] = spread(times["pass"] / floors)
+    return figures
+
+
+def drawn(settings, weights):
+    """Return a learning rule that has drawn what it draws for a run."""
+    rule = new_rule(settings)
+    rule.take(rule.draw(weights, None, np.random.RandomState(SEED)))
+    return rule
+
+
+def measure_units_with_memory(study):
+    """Return the figures of truncated BPTT where errors of different paths go side by side."""
+    network = network_of(study.network_settings(), study.data, SEED)
+    weights, hops = network.initial_weights(), RULES["truncated_bptt"][0]["hops"]
+    rule = drawn(RULES["truncated_bptt"][0], weights)
+    trainer = Trainer(network, rule, study.training, weights)
+    batch, iterations = study.training.batch_size, itertools.count()
+    products = functools.partial(floor.by_hops, hops=hops)
+    times = in_turn(
+        {
+            "floor": floor.Floor(products, network, batch),
+            "iteration": lambda: trainer.step(*network.task.batch(SEED, next(iterations), batch)),
+        }
+    )
+    name = "truncated_bptt with memory "
+    figures = {name + part: spread(values) for part, values in times.items()}
+    figures[name + "ratio"] = spread(times["iteration"] / times["floor"])
     return figures
 
 
@@ -346,6 +392,8 @@ def measure_all(study, network, folder):
     figures.update(measure_jobs("curvature job", lambda n: jobs.hessian(source, n)))
     log("jobs measured")
     figures.update(measure_training(study, network))
+    adaptive = read_study(os.path.join(REPOSITORY, "studies", "adaptive_rate.yaml"))
+    figures.update(measure_units_with_memory(adaptive._replace(data=study.data)))
     log("training measured")
     (entry,) = study.hessian
     hessian = hessian_of(network, entry["block"], entry["split"], entry["samples"])

@@ -93,6 +93,42 @@ def three_factor(arrays):
     return used + [of_readout] + _gradients([states[-2], inputs], [error, error])
 
 
+def truncated(arrays, hops):
+    """The forward pass, and the gradient through the last ``hops`` recurrent synapses.
+
+    Without leak and readout trace, as above: an error for each of the last ``hops`` + 1 steps.
+    """
+    w_rec = arrays.weights()
+    states, used = _forward(arrays, w_rec)
+    error, of_readout = _readout_gradient(arrays, states[-1])
+    errors = [error] + _chain(error, w_rec, hops, transpose_b=True)
+    inputs = [arrays.matrix(arrays.batch, arrays.n_in) for _ in errors]
+    return used + [of_readout] + _gradients(states + inputs, 2 * errors)
+
+
+def by_hops(arrays, hops):
+    """The forward pass, and errors that have gone back 0 to ``hops`` synapses, side by side.
+
+    Of units with memory: in every step all but the last go back by w_rec, and their sum gives the
+    gradient of w_rec and w_in.
+    """
+    w_rec = arrays.weights()
+    states, used = _forward(arrays, w_rec)
+    errors, of_readout = _readout_gradient(arrays, states[-1])
+    back = _chain(arrays.matrix(hops * arrays.batch, arrays.n_units), w_rec, arrays.n_steps,
+                  transpose_b=True)  # fmt: skip
+    inputs = [arrays.matrix(arrays.batch, arrays.n_in) for _ in states]
+    sums = [arrays.state() for _ in states]
+    return used + [errors, of_readout, back[-1]] + _gradients(states + inputs, 2 * sums)
+
+
+def step_length(arrays):
+    """Those of BPTT, and of the three-factor rule what does not belong to the forward pass."""
+    error, of_readout = _readout_gradient(arrays, arrays.state())
+    inputs = arrays.matrix(arrays.batch, arrays.n_in)
+    return bptt(arrays) + [of_readout] + _gradients([arrays.state(), inputs], [error, error])
+
+
 def delayed_step(arrays):
     """One step of BPTT where synapses have delays: weights (n_pre, n_delays n_post).
 

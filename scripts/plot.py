@@ -260,7 +260,7 @@ def scale_setting(axes, setting, values):
     if setting.scale == "log":
         axes.set_xscale("log")
     elif positive[-1] >= 10 * positive[0]:
-        axes.set_xscale("symlog", linthresh=positive[0])
+        axes.set_xscale("symlog", linthresh=positive[0], linscale=0.3)
         axes.set_xticks(sorted(set(values)), [f"{value:g}" for value in sorted(set(values))])
         axes.xaxis.set_minor_locator(NullLocator())
 

@@ -45,6 +45,9 @@ class TruncatedBPTT(LearningRule):
         rule.take(self.constants)
         return rule
 
+    def recurrent_input(self, z, distance, step):
+        raise NotImplementedError("which form it has depends on the network: see for_network")
+
 
 class _Window(LearningRule):
     """The recurrent input is closed before a step, and open from there on."""

@@ -57,6 +57,11 @@ def test_figures_are_redrawn_to_the_same_bytes(folder, tmp_path):
     assert {path.stem for path in tmp_path.iterdir()} == {path.stem for path in bitmaps}
 
 
+def study_of(name):
+    """Return the study that a folder of committed results is of."""
+    return read_study(REPOSITORY / "results/committed" / name / "config.yaml")
+
+
 def cells_of(name, n_seeds=5):
     """Return what the README says of a study: a list of cells for every quantity of its summary."""
     summary = pd.read_csv(REPOSITORY / "results/committed" / name / "summary.csv")
@@ -83,6 +88,36 @@ def test_the_readme_tells_of_the_whole_hessian_what_its_summary_has():
         (told,) = re.findall(rf"^\| [^|]* on {examples} images \| (.*) \|$", readme, re.M)
         names = (f"{entry}lambda_max_final", f"{entry}lambda_max_ratio_final")
         assert told.split(" | ") == cells[names[0]] + cells[names[1]]
+
+
+def test_the_readme_tells_of_truncation_what_its_summary_has():
+    cells = cells_of("truncation")
+    told = re.findall(r"^\| (\d+) \| (.*) \|$", (REPOSITORY / "README.md").read_text(), re.M)
+    hops = [int(condition.partition("_")[2]) for condition in study_of("truncation").conditions]
+    assert [int(k) for k, _ in told] == hops
+    for i, (_, row) in enumerate(told):
+        ratio = [*cells["lambda_max_ratio_over_common_losses"], ""][i]
+        expected = [cells["lambda_max_final"][i], ratio]
+        expected += [cells["train_loss_final"][i], cells["test_accuracy_final"][i]]
+        assert [cell.strip() for cell in row.split("|")] == expected
+
+
+@pytest.mark.parametrize("ours, theirs", [("hops_27", "bptt"), ("hops_0", "three_factor")])
+def test_the_ends_of_truncation_are_the_runs_of_the_default_study_to_the_bit(ours, theirs):
+    truncated, default = (
+        pd.read_csv(REPOSITORY / "results/committed" / name / "trajectories.csv")
+        for name in ("truncation", "sequential_mnist_tensorflow_2")
+    )
+    columns = ["train_loss", "validation_loss", "test_loss", "test_accuracy", "l2_loss"]
+    columns += ["mean_activity"]
+    if theirs == "bptt":  # the other one's checkpoints, from which eigenvectors start, differ
+        columns += ["lambda_max", "lambda_min"]
+    both = truncated[truncated["condition"] == ours].merge(
+        default[default["condition"] == theirs], on=["seed", "iteration"], suffixes=("", "_default")
+    )
+    assert set(both["seed"]) == {1, 2, 3, 4, 5} and both["iteration"].max() == 10000
+    for column in columns:
+        assert (both[column] == both[column + "_default"]).all(), column
 
 
 @pytest.mark.parametrize("name", ["store_recall", "spiking_mnist", "spiking_mnist_deep_r"])

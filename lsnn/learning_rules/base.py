@@ -53,7 +53,8 @@ class LearningRule(object):
         constants: what :meth:`draw` has drawn for the run, arrays by name.
         copies: how many copies of the units' state there are, all of the same value, for paths
             that are told apart by the number of their synapses.
-        relays: whether the readout's error also goes one synapse back (:meth:`relayed`).
+        relays: whether the readout's error also goes one synapse back; such a rule has the method
+            ``relayed`` of :class:`lsnn.learning_rules.mdgl.MDGL`.
     """
 
     options = {}
@@ -90,12 +91,15 @@ class LearningRule(object):
             spiking: whether the units emit spikes.
             dales_law: whether the weights of a unit have one sign.
         """
+        reasons = {}
         if self.weights == TYPE and not dales_law:
-            return {
-                "weights": '"cell", or a fraction of excitatory units in network.excitatory: '
-                "without Dale's law units have no types, and means over all synapses are near 0"
-            }
-        return {}
+            reasons["weights"] = (
+                '"cell", or a fraction of excitatory units in network.excitatory: without Dale\'s '
+                "law units have no types, and means over all synapses are near 0"
+            )
+        if self.feedback == SYMMETRIC and self.feedback_scale != 1.0:
+            reasons["feedback_scale"] = "1, or feedback: random, which it is the size of"
+        return reasons
 
     def for_network(self, network):
         """Return the rule as it is for a :class:`lsnn.network.Network`.

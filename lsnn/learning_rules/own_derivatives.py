@@ -12,7 +12,8 @@ def true_derivatives():
     """Within it ``tf.gradients`` takes the true derivatives, whatever a learning rule replaces.
 
     A rule's gradient is a function of the weights. Taken outside and differentiated within, it has
-    its exact derivative: what the rule cuts or replaces, it does so in its own gradient alone.
+    its exact derivative: what the rule cuts or replaces, it does so in its own gradient alone. The
+    network is unrolled, as for every second derivative.
     """
     _true_ones[0] = True
     try:

@@ -408,6 +408,7 @@ def test_random_feedback_has_the_size_of_the_readout_and_belongs_to_the_seed():
 
 REFUSED = [
     ({"name": "mdgl", "weights": "type"}, {}, 'weights: "type" is not possible', "Dale's law"),
+    ({"name": "mdgl", "feedback_scale": 2}, {}, "feedback_scale: 2.0 is not", "feedback: random"),
     ({"name": "modprop"}, {"neurons": "lif"}, 'name: "modprop" is not possible', "spiking units"),
     (
         pair("bptt", "modprop", "rho"),

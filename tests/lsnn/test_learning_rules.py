@@ -50,6 +50,12 @@ RULES = [
         {"rule": "modprop", "mu": 0.25, "types": "all", "feedback": True},
     ),
 ]
+# The networks with everything at work, and as slow tests the others.
+NETWORKS_AND_FORMS = [
+    pytest.param(name, in_loop, marks=[] if name in ("all", "rate_delays") else pytest.mark.slow)
+    for name in sorted(ALL)
+    for in_loop in (False, True)
+]
 OF_SPIKING_UNITS = [pair for pair in RULES if pair[0]["name"] != "modprop"]
 
 
@@ -111,14 +117,7 @@ def expected_gradients(network, weights, examples, signs, rule, choices):
     return found
 
 
-@pytest.mark.parametrize(
-    "name, in_loop",
-    [
-        pytest.param(name, in_loop, marks=[pytest.mark.slow] if in_loop and not both else [])
-        for name, both in ((name, name in ("all", "rate_delays")) for name in sorted(ALL))
-        for in_loop in (False, True)
-    ],
-)
+@pytest.mark.parametrize("name, in_loop", NETWORKS_AND_FORMS)
 def test_gradients_of_all_rules_are_those_of_the_oracle(name, in_loop, monkeypatch):
     monkeypatch.setattr("lsnn.network.MOST_UNROLLED_STEPS", 0 if in_loop else 100)
     task = LongerTask() if name in SPIKING_NETWORKS else MiddleTask()
@@ -293,11 +292,7 @@ def test_the_derivative_of_a_rules_gradient_is_exact(name):
         assert relative_error(derivative * there, expected * there) < 1e-4, settings
 
 
-@pytest.mark.parametrize(
-    "name, in_loop",
-    [(name, False) for name in sorted(ALL)]
-    + [("adaptive", True), ("all", True), ("rate_delays", True)],
-)
+@pytest.mark.parametrize("name, in_loop", NETWORKS_AND_FORMS)
 def test_no_rule_changes_a_forward_value(name, in_loop, monkeypatch):
     monkeypatch.setattr("lsnn.network.MOST_UNROLLED_STEPS", 0 if in_loop else 100)
     network, weights, signs = network_by_dale(name, MiddleTask())

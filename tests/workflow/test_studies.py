@@ -154,11 +154,14 @@ def test_captions_of_studies_without_hessian_tell_of_none(name, study):
 def test_every_kind_of_figure_has_a_caption():
     study = parse_study(SWEEP)
     kinds = {figure.kind for figure in figures_of(study)}
-    assert kinds == {"learning_curves", *OF_HESSIAN, "learning_rate_sweep"}
+    assert kinds == {"learning_curves", *OF_HESSIAN, "sweep"}
     for kind in kinds:
         assert len(caption(kind, SWEEP)) > 80
-    without = caption("learning_rate_sweep", {**SWEEP, "hessian": []})
-    assert "final states" in without and "dashed" not in without
+    without = caption("sweep", {**SWEEP, "hessian": []})
+    assert "final states against the learning rate" in without and "dashed" not in without
+    hops = [{"learning_rule": {"name": "truncated_bptt", "hops": hops}} for hops in (0, 2)]
+    of_hops = caption("sweep", {"conditions": dict(zip("ab", hops, strict=True))})
+    assert "final states against the hops" in of_hops and "dashed" in of_hops
 
 
 def test_the_report_of_a_suite_tells_of_every_study():

@@ -3,6 +3,7 @@
 They are put into a copy of the project and run by the real `snakemake`.
 """
 
+import re
 import shutil
 
 import pandas as pd
@@ -124,3 +125,9 @@ def test_they_stand_in_the_report(results):
     for text in ("conditions.fading.learning_rule.kept", "Part of the gradient", "Steps of noise."):
         assert text in configuration, text
     assert (results / "report.html").stat().st_size > 100000
+
+
+def test_the_rule_in_the_documentation_is_the_example():
+    page = (REPOSITORY / "docs/learning_rules.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert block in (REPOSITORY / "tests/workflow/examples/damped.py").read_text()

@@ -32,6 +32,7 @@ class TruncatedBPTT(LearningRule):
         return self.with_choices("BPTT, {} {}".format(self.hops, unit))
 
     def for_network(self, network):
+        super(TruncatedBPTT, self).for_network(network)
         n_steps = network.task.n_steps
         choices = {"feedback": self.feedback, "feedback_scale": self.feedback_scale}
         if self.hops == 0:

@@ -426,5 +426,9 @@ def test_a_rule_is_refused_where_it_is_not_defined(rule, network, refusal, reaso
 def test_the_library_refuses_it_too():
     network, weights = small_network("plain")
     tensors = {key: tf.constant(value) for key, value in weights.items()}
+    inputs = tf.zeros([5, 2, 3])
     with pytest.raises(ConfigError, match="learning rule MDGL, type weights: weights: must be"):
-        network.respond(tensors, tf.zeros([5, 2, 3]), new_rule({"name": "mdgl", "weights": "type"}))
+        network.respond(tensors, inputs, new_rule({"name": "mdgl", "weights": "type"}))
+    rule = new_rule({"name": "truncated_bptt", "feedback_scale": 2.0})
+    with pytest.raises(ConfigError, match="feedback_scale: must be"):
+        network.respond(tensors, inputs, rule)

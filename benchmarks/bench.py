@@ -101,22 +101,9 @@ def _milliseconds(call):
 def measure_training(study, network):
     """Return the figures of training iterations and of an evaluation pass."""
     figures = {}
-    batch, iterations = study.training.batch_size, itertools.count()
-    weights = network.initial_weights()
     for rule, (settings, products) in RULES.items():
-        trainer = Trainer(network, drawn(settings, weights), study.training, weights)
-        times = in_turn(
-            {
-                "floor": floor.Floor(products, network, batch),
-                "batch": lambda: network.task.batch(SEED, next(iterations), batch),
-                "iteration": lambda trainer=trainer: trainer.step(
-                    *network.task.batch(SEED, next(iterations), batch)
-                ),
-            }
-        )
-        figures.update({"{} {}".format(rule, name): spread(times[name]) for name in times})
-        figures[rule + " ratio"] = spread(times["iteration"] / times["floor"])
-    trainer = Trainer(network, BPTT(), study.training, weights)
+        figures.update(measure_iterations(rule, settings, products, study, network))
+    trainer = Trainer(network, BPTT(), study.training, network.initial_weights())
     part = sum(network.task.evaluation_sizes.values()) // EVALUATION_PRODUCTS
     calls = {"floor": floor.Floor(floor.forward, network, part), "pass": trainer.evaluate}
     times = in_turn(calls, ROUNDS_OF_PASSES, 1)
@@ -127,31 +114,30 @@ def measure_training(study, network):
     return figures
 
 
-def drawn(settings, weights):
-    """Return a learning rule that has drawn what it draws for a run."""
-    rule = new_rule(settings)
+def measure_iterations(name, settings, products, study, network):
+    """Return the figures of training iterations by a rule, and of the products that they need."""
+    batch, iterations = study.training.batch_size, itertools.count()
+    weights, rule = network.initial_weights(), new_rule(settings)
     rule.take(rule.draw(weights, None, np.random.RandomState(SEED)))
-    return rule
+    trainer = Trainer(network, rule, study.training, weights)
+    times = in_turn(
+        {
+            "floor": floor.Floor(products, network, batch),
+            "batch": lambda: network.task.batch(SEED, next(iterations), batch),
+            "iteration": lambda: trainer.step(*network.task.batch(SEED, next(iterations), batch)),
+        }
+    )
+    figures = {"{} {}".format(name, part): spread(values) for part, values in times.items()}
+    figures[name + " ratio"] = spread(times["iteration"] / times["floor"])
+    return figures
 
 
 def measure_units_with_memory(study):
     """Return the figures of truncated BPTT where errors of different paths go side by side."""
     network = network_of(study.network_settings(), study.data, SEED)
-    weights, hops = network.initial_weights(), RULES["truncated_bptt"][0]["hops"]
-    rule = drawn(RULES["truncated_bptt"][0], weights)
-    trainer = Trainer(network, rule, study.training, weights)
-    batch, iterations = study.training.batch_size, itertools.count()
-    products = functools.partial(floor.by_hops, hops=hops)
-    times = in_turn(
-        {
-            "floor": floor.Floor(products, network, batch),
-            "iteration": lambda: trainer.step(*network.task.batch(SEED, next(iterations), batch)),
-        }
-    )
-    name = "truncated_bptt with memory "
-    figures = {name + part: spread(values) for part, values in times.items()}
-    figures[name + "ratio"] = spread(times["iteration"] / times["floor"])
-    return figures
+    settings, _ = RULES["truncated_bptt"]
+    products = functools.partial(floor.by_hops, hops=settings["hops"])
+    return measure_iterations("truncated_bptt with memory", settings, products, study, network)
 
 
 def measure_long_sequences(study):

@@ -226,7 +226,7 @@ def plot_sweep(trajectories, study, setting):
             linestyle=look.line,
             marker=look.marker,
             label=label_of_sweep(study, sweep, setting.name),
-        )  # fmt: skip
+        )
         for sweep, look in zip(sweeps, lines, strict=True)
     ]
     for axes, column in zip(panels, columns, strict=True):
@@ -255,13 +255,14 @@ def draw_threshold_of_sweep(axes, study, setting):
 
 def scale_setting(axes, setting, values):
     """Give the horizontal axis the label of a setting, a tick a value, and a scale for them."""
-    positive = sorted(value for value in set(values) if value > 0)
+    values = sorted(set(values))
+    positive = [value for value in values if value > 0]
     axes.set_xlabel(setting.axis)
     if setting.scale == "log":
         axes.set_xscale("log")
-    elif positive[-1] >= 10 * positive[0]:
+    elif positive and positive[-1] >= 10 * positive[0]:
         axes.set_xscale("symlog", linthresh=positive[0], linscale=0.3)
-        axes.set_xticks(sorted(set(values)), [f"{value:g}" for value in sorted(set(values))])
+        axes.set_xticks(values, [f"{value:g}" for value in values])
         axes.xaxis.set_minor_locator(NullLocator())
 
 

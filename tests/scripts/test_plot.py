@@ -10,6 +10,7 @@ import pytest
 
 import made_up_study
 import plot
+from lsnn.columns import Column
 from lsnn.config import parse_study
 from lsnn.errors import ResultError
 from lsnn.outputs import compared_columns, figures_of, shown_columns
@@ -504,6 +505,15 @@ def test_a_number_of_a_rule_can_be_swept_too():
     assert list(x) == [0, 1, 4, 27]
     assert y == pytest.approx(4 * [2000])
     assert horizontal(axes) == [(plot.THRESHOLD["color"], 200)]
+
+
+@pytest.mark.parametrize(
+    "values, scale", [([-2, -1], "linear"), ([0, 0.5], "linear"), ([0, 0.1, 2], "symlog")]
+)
+def test_a_number_of_a_rule_is_swept_on_the_scale_that_shows_it(values, scale):
+    _, axes = plt.subplots()
+    plot.scale_setting(axes, Column("mu", "number", "mu"), values)
+    assert axes.get_xscale() == scale
 
 
 def test_the_sweep_leaves_diverged_runs_out_and_tells_of_them():

@@ -26,6 +26,8 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 	        [ ! -e $$trial ] || .venv/bin/python scripts/plot_raster.py --trial $$trial \
 	            --output $$study/figures || exit 1; \
 	    done; \
+	    [ ! -e $$study/examples.npz ] || .venv/bin/python scripts/plot_examples.py \
+	        --examples $$study/examples.npz --output $$study/figures || exit 1; \
 	    echo "figures: $$study/figures"; \
 	done
 

@@ -123,8 +123,8 @@ def measure_iterations(name, settings, products, study, network):
     times = in_turn(
         {
             "floor": floor.Floor(products, network, batch),
-            "batch": lambda: network.task.batch(SEED, next(iterations), batch),
-            "iteration": lambda: trainer.step(*network.task.batch(SEED, next(iterations), batch)),
+            "batch": lambda: network.task.batch(next(iterations), batch),
+            "iteration": lambda: trainer.step(*network.task.batch(next(iterations), batch)),
         }
     )
     figures = {"{} {}".format(name, part): spread(values) for part, values in times.items()}
@@ -148,7 +148,7 @@ def measure_long_sequences(study):
     batch, iterations = study.training.batch_size, itertools.count()
     calls = {
         "floor": floor.Floor(floor.delayed_step, network, batch),
-        "iteration": lambda: trainer.step(*network.task.batch(SEED, next(iterations), batch)),
+        "iteration": lambda: trainer.step(*network.task.batch(next(iterations), batch)),
     }
     times = in_turn(calls, rounds=ROUNDS_OF_LONG_ONES, calls_per_round=1)
     floors = network.task.n_steps * times["floor"]

@@ -75,10 +75,10 @@ def read_run(path, settings):
         ResultError: the file is damaged, or of another network, task or loss.
     """
     arrays, metadata = read(path)
-    parts = ("task", "network", "loss")
+    parts = ("task", "own_files", "network", "loss")
     there = metadata.get("settings", {})
     lines = differences(
-        {part: there.get(part) for part in parts}, {part: settings[part] for part in parts}
+        {part: there.get(part) for part in parts}, {part: settings.get(part) for part in parts}
     )
     if lines:
         raise ResultError(

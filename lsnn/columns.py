@@ -4,11 +4,17 @@ From a declaration follow the check of what is read, what the summary says of th
 units and scales in figures and in the report, and its figure along training.
 """
 
+from collections import OrderedDict
 from typing import Any, NamedTuple, Tuple
 
-from lsnn.tasks.base import SPLITS
+from lsnn.tasks.base import NOISY_TEST
 
-SPLIT_NAMES = {"train": "training", "validation": "validation", "test": "test"}
+SPLIT_NAMES = {
+    "train": "training",
+    "validation": "validation",
+    "test": "test",
+    NOISY_TEST: "noisy test",
+}
 
 
 class Column(NamedTuple):
@@ -22,7 +28,9 @@ class Column(NamedTuple):
     scale: str = "linear"  # of an axis: "linear", "log", or "symlog", which shows negative values
     limits: Tuple[Any, Any] = (None, None)  # of a linear axis
     # What the summary has of it: "final", at the end of training; "mean", over training; "ratio",
-    # of conditions to the baseline, at equal fraction of training and at equal training loss.
+    # of conditions to the baseline, at equal fraction of training and at equal training loss, or
+    # "difference", the same of what can be negative; "spread", the ratio of standard deviations
+    # over seeds to the baseline, at the end.
     summary: Tuple[str, ...] = ()
     figure: str = ""  # name of its figure along training, if it has one
     threshold: bool = False  # whether 2 / learning rate is drawn beside it
@@ -83,28 +91,28 @@ def of_measure(measure, split):
     )
 
 
-def of_gap(measure):
-    """Return the column of a measure's difference between training and test examples.
+def of_gap(measure, split="test"):
+    """Return the column of a measure's difference between training examples and those of a split.
 
-    It is positive where the measure is worse on test examples.
+    It is positive where the measure is worse on the latter.
     """
-    order = ("test", "training") if measure.larger_is_worse else ("training", "test")
+    unseen, prefix = SPLIT_NAMES[split], "" if split == "test" else "noisy_"
+    order = (unseen, "training") if measure.larger_is_worse else ("training", unseen)
     return Column(
-        "generalization_gap_" + measure.name,
+        "{}generalization_gap_{}".format(prefix, measure.name),
         "number",
         "{} \N{MINUS SIGN} {} {}".format(order[0], order[1], measure.label),
         unit=measure.unit,
-        summary=("final",),
+        summary=("final", "mean", "difference", "spread"),
     )
 
 
-def of_learning_curve(task):
-    """Return the columns of learning_curve.csv for a task."""
-    measures = tuple(of_measure(one, split) for split in SPLITS for one in task.measures)
+def of_learning_curve(measures, splits):
+    """Return the columns of learning_curve.csv, of the measures of a task and its splits."""
     return (
         RUN_KEYS
         + (FRACTION,)
-        + measures
+        + tuple(of_measure(one, split) for split in splits for one in measures)
         + (
             Column("l2_loss", "number", "L2 term of the loss"),
             Column("mean_activity", "number", "mean activity"),
@@ -112,6 +120,9 @@ def of_learning_curve(task):
     )
 
 
-def of_gaps(task):
-    """Return the columns of the generalization gaps of a task."""
-    return tuple(of_gap(one) for one in task.measures)
+def of_gaps(measures, splits):
+    """Return the columns of the generalization gaps by measure and split of unseen examples."""
+    unseen = [split for split in splits if split in ("test", NOISY_TEST)]
+    return OrderedDict(
+        ((measure.name, split), of_gap(measure, split)) for split in unseen for measure in measures
+    )

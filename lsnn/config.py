@@ -5,8 +5,9 @@ the class that has the name; ``docs/configuration.md`` lists them all.
 """
 
 import functools
+import os
 from collections import OrderedDict
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import yaml
 
@@ -18,7 +19,7 @@ from lsnn.neurons import NEURONS
 from lsnn.options import choice, for_values, integer, list_of, meanings, named, section, text
 from lsnn.quantities import HESSIAN, name_of
 from lsnn.source import source_of_job
-from lsnn.tasks import TASKS
+from lsnn.tasks import TASKS, own_files
 from lsnn.training import TRAINING, TrainingSettings
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
@@ -169,6 +170,25 @@ class Study(NamedTuple):
         """The class of the task, which tells what is measured."""
         return TASKS[self.task["name"]]
 
+    @property
+    def splits(self) -> Tuple[str, ...]:
+        """The splits of the data that networks are evaluated on."""
+        return self.task_class.splits(**options_of(self.task))
+
+    @property
+    def outline(self) -> Dict[str, Any]:
+        """What is known of the sizes of the task before data are read."""
+        return self.task_class.outline(**options_of(self.task))
+
+    def data_files(self) -> List[str]:
+        """Return the paths of the files that the task reads.
+
+        Raises:
+            DataError: one of the user's own is missing.
+        """
+        own = self.task_class.own_files(self.data, **options_of(self.task))
+        return own or [os.path.join(self.data, name) for name in self.task_class.data_files]
+
     def training_of(self, condition: str) -> TrainingSettings:
         """Return the settings of training of a condition."""
         return self.training._replace(**self.conditions[condition].training)
@@ -195,20 +215,15 @@ class Study(NamedTuple):
             raise ConfigError(
                 "seeds: has no run with seed {}; there are: {}".format(seed, list(self.seeds))
             )
-        return _with_source(
-            {
-                "condition": condition,
-                "seed": seed,
-                "learning_rule": of_condition.learning_rule,
-                "iterations": of_condition.iterations,
-                "checkpoint_every": of_condition.checkpoint_every,
-                "tensorflow": self.tensorflow,
-                "task": self.task,
-                "network": self.network,
-                "loss": self.loss,
-                "training": self.training_of(condition),
-            }
-        )
+        of_run = {
+            "condition": condition,
+            "seed": seed,
+            "learning_rule": of_condition.learning_rule,
+            "iterations": of_condition.iterations,
+            "checkpoint_every": of_condition.checkpoint_every,
+            "training": self.training_of(condition),
+        }
+        return _with_source(dict(self.network_settings(), **of_run))
 
     @property
     def entries(self) -> Dict[str, Dict[str, Any]]:
@@ -226,6 +241,10 @@ class Study(NamedTuple):
             raise ConfigError("hessian: has no entry {}; there are: {}".format(entry, known))
         return _with_source(dict(self.network_settings(), hessian=self.entries[entry]))
 
+    def examples_settings(self) -> dict:
+        """Return all that examples of the task depend on, those of the first seed."""
+        return _with_source(dict(self.network_settings(), seed=self.seeds[0]))
+
     def trial_settings(self, condition: str) -> dict:
         """Return all that a recorded trial depends on beside weights, and the label it gets.
 
@@ -242,15 +261,26 @@ class Study(NamedTuple):
         return self.conditions[name]
 
     def network_settings(self) -> dict:
-        """Return what a network is made of, as JSON-able values."""
-        return as_mapping(
-            {
-                "tensorflow": self.tensorflow,
-                "task": self.task,
-                "network": self.network,
-                "loss": self.loss,
-            }
-        )
+        """Return what a network and its task are made of, as JSON-able values.
+
+        Of files of the user's own that is their content, as SHA-256 by name.
+
+        Raises:
+            DataError: such a file is missing.
+        """
+        settings = {
+            "tensorflow": self.tensorflow,
+            "task": self.task,
+            "network": self.network,
+            "loss": self.loss,
+        }
+        own = own_files(self.task, self.data)
+        return as_mapping(dict(settings, own_files=own) if own else settings)
+
+
+def options_of(settings):
+    """Return the options in a mapping of a name and options."""
+    return {key: value for key, value in settings.items() if key != "name"}
 
 
 def _with_source(settings):
@@ -519,8 +549,8 @@ def _add_contradictions(problems, values):
     network, hessian, training = values["network"], values["hessian"], values["training"]
     neurons = network["neurons"]
     task = TASKS[values["task"]["name"]]
-    options_of_task = {key: value for key, value in values["task"].items() if key != "name"}
-    sizes = task.outline(**options_of_task).get("sizes", {})
+    of_task = options_of(values["task"])
+    sizes = task.outline(**of_task).get("sizes", {})
 
     def require_examples(split, key, value):
         what = "at most the {} examples of split {}".format(sizes.get(split), split)
@@ -533,6 +563,9 @@ def _add_contradictions(problems, values):
         require(not stop or name in known, key + ".measure", name, what, "task")
         one = "{measure: NAME, above: VALUE}, or below in place of above"
         require(not stop or ("above" in stop) != ("below" in stop), key, stop, one)
+
+    for option, what in task.impossible(**of_task).items():
+        require(False, "task." + option, of_task[option], what)
 
     conditions = values["conditions"]
 

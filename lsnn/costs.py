@@ -67,8 +67,7 @@ def of_hessian(study, condition, entry):
 
 def _outline(study):
     """Return what the study's task tells of its sizes, if it is enough."""
-    options = {key: value for key, value in study.task.items() if key != "name"}
-    outline = study.task_class.outline(**options)
+    outline = study.outline
     needed = ("n_steps", "n_in", "n_out", "evaluation_sizes")
     return outline if all(name in outline for name in needed) else None
 

@@ -2,8 +2,7 @@
 
 import os
 
-import numpy as np
-
+from lsnn import idx
 from lsnn.errors import DataError
 from lsnn.files import sha256_of_file
 
@@ -26,9 +25,6 @@ FILES = {
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
 }
-
-_IMAGES_HEADER = 16  # bytes before the first pixel
-_LABELS_HEADER = 8  # bytes before the first label
 
 
 def verify(path):
@@ -54,25 +50,11 @@ def verify(path):
         )
 
 
-def read_images(path):
-    """Return the images of an MNIST file as uint8 (n, 28, 28).
+def read(path):
+    """Return the array of an MNIST file: images uint8 (n, 28, 28), or labels uint8 (n).
 
     Raises:
         DataError: :func:`verify` refuses the file.
     """
     verify(path)
-    with open(path, "rb") as stream:
-        stream.seek(_IMAGES_HEADER)
-        return np.fromfile(stream, np.uint8).reshape(-1, 28, 28)
-
-
-def read_labels(path):
-    """Return the labels of an MNIST file as uint8 (n,).
-
-    Raises:
-        DataError: :func:`verify` refuses the file.
-    """
-    verify(path)
-    with open(path, "rb") as stream:
-        stream.seek(_LABELS_HEADER)
-        return np.fromfile(stream, np.uint8)
+    return idx.read(path)

@@ -1,5 +1,6 @@
 """A recurrent network over time: inputs -> logits and loss."""
 
+import os
 from collections import OrderedDict, namedtuple
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 from lsnn.backend import new_session, standard_normal, tf
 from lsnn.cell import Cell
 from lsnn.connectivity import half_squared_norm, initial_weights, synaptic_delays
+from lsnn.errors import DataError
 from lsnn.learning_rules.base import LearningRule
 from lsnn.neurons import NEURONS, new_neurons
 from lsnn.neurons.base import decay, low_pass
@@ -15,7 +17,7 @@ from lsnn.options import integer, meanings, named, number, section
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRING
 from lsnn.scan import scan
-from lsnn.tasks import new_task
+from lsnn.tasks import new_task, own_files
 
 FREE_SIGNS = "none"  # network.excitatory without Dale's law
 
@@ -285,10 +287,19 @@ def network_of(settings, data, seed):
         settings: mapping with ``task``, ``network`` and ``loss``, as a job is given them.
         data: folder of the data sets.
         seed: of the run.
+
+    Raises:
+        DataError: data are missing or damaged, or the user's own files among them are not those
+            that the settings tell of.
     """
+    if own_files(settings["task"], data) != settings.get("own_files", {}):
+        raise DataError(
+            "the files of task.images in {} have changed since this job was planned; start the "
+            "workflow again".format(os.path.join(data, settings["task"]["images"]))
+        )
     return Network(
         NetworkSettings(**settings["network"]),
         LossSettings(**settings["loss"]),
-        new_task(settings["task"], data),
+        new_task(settings["task"], data, seed),
         seed,
     )

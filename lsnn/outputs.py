@@ -2,21 +2,12 @@
 
 from typing import Any, NamedTuple
 
-from lsnn.columns import (
-    DIVERGED,
-    FRACTION,
-    OF_CONDITION,
-    RUN_KEYS,
-    Column,
-    of_gaps,
-    of_learning_curve,
-    of_measure,
-)
+from lsnn import columns
+from lsnn.columns import DIVERGED, FRACTION, OF_CONDITION, RUN_KEYS, Column, of_measure
 from lsnn.config import as_mapping
 from lsnn.files import canonical_json
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.quantities import columns_of
-from lsnn.tasks.base import SPLITS
 
 
 class Figure(NamedTuple):
@@ -28,6 +19,16 @@ class Figure(NamedTuple):
     setting: Any = None  # :class:`lsnn.columns.Column` of what is swept, if it shows a sweep
 
 
+def of_learning_curve(study):
+    """Return the columns of learning_curve.csv."""
+    return columns.of_learning_curve(study.task_class.measures, study.splits)
+
+
+def of_gaps(study):
+    """Return the columns of the generalization gaps, by measure and split."""
+    return columns.of_gaps(study.task_class.measures, study.splits)
+
+
 def of_hessian(study):
     """Return the columns of all entries of ``hessian``."""
     return [column for entry in study.hessian for column in columns_of(entry)]
@@ -37,21 +38,21 @@ def trajectories_columns(study):
     """Return the columns of trajectories.csv."""
     of_condition = list(OF_CONDITION) + [c for c in RUN_KEYS if c not in OF_CONDITION]
     of_condition += [FRACTION, DIVERGED]
-    learning_curve = [c for c in of_learning_curve(study.task_class) if c not in of_condition]
-    return of_condition + learning_curve + of_hessian(study) + list(of_gaps(study.task_class))
+    learning_curve = [c for c in of_learning_curve(study) if c not in of_condition]
+    return of_condition + learning_curve + of_hessian(study) + list(of_gaps(study).values())
 
 
 def shown_columns(study):
     """Return the columns that summary and figures tell of, in the order in which they do."""
     measures = study.task_class.measures
     shown = [column for column in of_hessian(study) if column.label]
-    shown += [of_measure(measure, split) for measure in measures for split in SPLITS]
-    return shown + list(of_gaps(study.task_class))
+    shown += [of_measure(measure, split) for measure in measures for split in study.splits]
+    return shown + list(of_gaps(study).values())
 
 
-def compared_columns(study):
-    """Return the columns of which the summary has ratios between conditions."""
-    return [column for column in shown_columns(study) if "ratio" in column.summary]
+def compared_columns(study, how="ratio"):
+    """Return the columns of which the summary has ratios between conditions, or "difference"."""
+    return [column for column in shown_columns(study) if how in column.summary]
 
 
 def sweeps_of(study):
@@ -114,7 +115,8 @@ def figures_of(study):
     for column in compared_columns(study):
         name = column.figure or column.name
         figures.append(Figure(name + "_against_loss", "against_loss", column))
-        figures.append(Figure("generalization_gap_against_" + name, "generalization_gap", column))
+        figures.append(Figure("generalization_gap_against_" + name, "gap_against", column))
+    figures.append(Figure("generalization_gap", "gaps"))
     for setting in sweeps_of(study):
         column = setting_column(study, setting)
         figures.append(Figure(setting + "_sweep", "sweep", setting=column))
@@ -131,5 +133,6 @@ def about_figure(figure, study):
         "setting": figure.setting and figure.setting._asdict(),
         "thresholds": sorted(thresholds),
         "measures": [measure.label for measure in study.task_class.measures],
+        "splits": study.splits,
         "study": as_mapping(study),
     }

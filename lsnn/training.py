@@ -14,7 +14,6 @@ from lsnn.network import FREE_SIGNS, PARAMETERS
 from lsnn.options import choice, integer, number, section, text
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
-from lsnn.tasks.base import SPLITS
 
 OPTIMISERS = {
     "sgd": lambda learning_rate: tf.train.GradientDescentOptimizer(learning_rate),
@@ -62,7 +61,7 @@ def learning_curve_of(task):
     The task's measures are means over the evaluation set of each split. The loss among them is
     without the L2 term, which stands by itself; activity is that on the validation split.
     """
-    names = ["{}_{}".format(split, one.name) for split in SPLITS for one in task.measures]
+    names = ["{}_{}".format(split, one.name) for split in task.sizes for one in task.measures]
     return names + ["l2_loss", "mean_activity"]
 
 
@@ -276,7 +275,7 @@ class Trainer(object):
     def evaluate(self):
         """Return what :func:`learning_curve_of` names at the current weights, by name."""
         measures = {"l2_loss": float(self.session.run(self.l2_loss))}
-        for split in SPLITS:
+        for split in self.task.sizes:
             means = self._evaluate_split(split)
             activity = means.pop("mean_activity")
             if split == "validation":
@@ -385,7 +384,7 @@ def train(network, settings, state_file, log=print, threads=1, earlier=None):
         if is_over or iteration == n_iterations:
             break
         before = time.time()
-        loss = trainer.step(*network.task.batch(seed, iteration, training.batch_size))
+        loss = trainer.step(*network.task.batch(iteration, training.batch_size))
         seconds += time.time() - before
         if not np.isfinite(loss):
             progress.diverged_at = iteration
@@ -447,7 +446,7 @@ def _line(iteration, n_iterations, task, measures, first, seconds, elapsed):
     """Return the line of the log for a checkpoint."""
     line = "iteration {}/{}".format(iteration, n_iterations)
     for one in task.measures:
-        values = ["{} {:.4f}".format(s, measures[s + "_" + one.name]) for s in SPLITS]
+        values = ["{} {:.4f}".format(s, measures[s + "_" + one.name]) for s in task.sizes]
         line += "  {}: {}".format(one.name, ", ".join(values))
     line += "  L2 {l2_loss:.4f}".format(**measures)
     done = iteration - first

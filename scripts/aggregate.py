@@ -20,11 +20,11 @@ import pandas as pd
 import scipy
 import yaml
 
-from lsnn.columns import RUN_KEYS, of_gap, of_learning_curve
+from lsnn.columns import RUN_KEYS
 from lsnn.config import as_mapping, parse_study, read_study
 from lsnn.errors import ConfigError, ResultError, run
 from lsnn.files import atomic_write, differences, read_record, sha256_of_file, write_record
-from lsnn.outputs import trajectories_columns
+from lsnn.outputs import of_gaps, of_learning_curve, trajectories_columns
 from lsnn.quantities import columns_of, columns_of_table
 from study_statistics import summarise
 from tables import read_recorded_table, write_table
@@ -65,7 +65,7 @@ def read_run(folder, study, condition, seed):
     """
     settings = study.training_settings(condition, seed)
     training = read_result(os.path.join(folder, "training.json"), TRAINING_KEYS, settings)
-    columns = of_learning_curve(study.task_class)
+    columns = of_learning_curve(study)
     path = os.path.join(folder, "learning_curve.csv")
     table = checked(read_recorded_table(path, columns, training), path, condition, seed)
     metadata = {
@@ -95,10 +95,10 @@ def read_run(folder, study, condition, seed):
     table["learning_rate"] = settings["training"]["learning_rate"]
     table["diverged"] = training["diverged_at"] is not None
     table = table.sort_values("iteration")
-    for measure in study.task_class.measures:
-        train, test = table[f"train_{measure.name}"], table[f"test_{measure.name}"]
-        gap = test - train if measure.larger_is_worse else train - test
-        table[of_gap(measure).name] = gap
+    is_worse = {one.name: one.larger_is_worse for one in study.task_class.measures}
+    for (measure, split), column in of_gaps(study).items():
+        train, unseen = table[f"train_{measure}"], table[f"{split}_{measure}"]
+        table[column.name] = unseen - train if is_worse[measure] else train - unseen
     names = [column.name for column in trajectories_columns(study)]
     return Run(table[names], {**metadata, "checkpoints": len(table)})
 

@@ -30,7 +30,7 @@ from matplotlib.patches import Patch
 from matplotlib.scale import SymmetricalLogScale
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-from lsnn.columns import DIVERGED, FRACTION, of_gaps, of_measure
+from lsnn.columns import DIVERGED, FRACTION, of_measure
 from lsnn.config import default_label, read_study
 from lsnn.errors import ConfigError, run
 from lsnn.files import atomic_write, read_record
@@ -39,6 +39,7 @@ from lsnn.options import default_of
 from lsnn.outputs import (
     compared_columns,
     figures_of,
+    of_gaps,
     of_hessian,
     sweeps_of,
     trajectories_columns,
@@ -46,8 +47,9 @@ from lsnn.outputs import (
 from study_statistics import (
     LEAST_SEEDS,
     common_levels,
-    log_values_at_levels,
     mean_and_interval,
+    off_scale,
+    values_at_levels,
 )
 from tables import read_recorded_table, read_table
 
@@ -130,8 +132,10 @@ def plot_learning_curves(trajectories, study):
     """
     loss, *_ = study.task_class.measures
     *_, last = study.task_class.measures
-    columns = [of_measure(loss, "train"), of_measure(last, "validation"), of_measure(last, "test")]
-    figure, panels = plt.subplots(1, 3, figsize=(7, 2.8), layout="constrained")
+    train, *others = study.splits
+    columns = [of_measure(loss, train), *(of_measure(last, split) for split in others)]
+    size = (7 * len(columns) / 3, 2.8)
+    figure, panels = plt.subplots(1, len(columns), figsize=size, layout="constrained")
     for axes, column in zip(panels, columns, strict=True):
         draw_curves(axes, trajectories, study, column)
         axes.set(xlabel=FRACTION.label)
@@ -161,22 +165,41 @@ def plot_against_loss(trajectories, study, column):
     """Return the figure of a column against the training loss, which falls to the right."""
     loss = of_measure(study.task_class.measures[0], "train")
     figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
-    rows = shown(shown(trajectories, column), loss)
-    draw_runs(axes, rows, study, loss.name, column.name)
-    draw_means(axes, values_at_losses(trajectories, column), study, loss.name, column)
-    scale_axis(axes, "x", loss)
-    scale_axis(axes, "y", column)
+    draw_against_loss(axes, trajectories, study, column, loss)
     if column.threshold:
         draw_threshold(axes, study)
-    axes.invert_xaxis()
     add_legend(figure, trajectories, study, column, threshold=column.threshold)
     tell_below(figure, left_out(trajectories, column), diverged(trajectories))
     return figure
 
 
-def plot_generalization_gap(trajectories, study, column):
+def plot_gaps(trajectories, study):
+    """Return the figure of the generalization gaps: along training, at equal loss, at the end."""
+    gaps, loss = gaps_of(trajectories, study), of_measure(study.task_class.measures[0], "train")
+    size = (0.8 + 2.6 * len(gaps), 7)
+    figure, panels = plt.subplots(3, len(gaps), figsize=size, layout="constrained", squeeze=False)
+    for (along, at_loss, at_end), gap in zip(panels.T, gaps, strict=True):
+        for axes in (along, at_loss, at_end):
+            axes.axhline(0, color="0.4", linewidth=0.8)
+        draw_curves(along, trajectories, study, gap)
+        along.set_xlabel(FRACTION.label)
+        draw_against_loss(at_loss, trajectories, study, gap, loss)
+        draw_ends(at_end, finished(trajectories), study, gap)
+    add_legend(figure, trajectories, study)
+    tell_below(figure, stopped_early(trajectories), diverged(trajectories))
+    return figure
+
+
+def gaps_of(trajectories, study):
+    """Return the columns of the generalization gaps that a table has, by split; the last measure's first."""
+    gaps = of_gaps(study)
+    keys = sorted(reversed(gaps), key=lambda key: study.splits.index(key[1]))
+    return [gaps[key] for key in keys if gaps[key].name in trajectories]
+
+
+def plot_gap_against(trajectories, study, column):
     """Return the figure of the generalization gaps against a column."""
-    gaps = [gap for gap in of_gaps(study.task_class) if gap.name in trajectories][::-1]
+    gaps = gaps_of(trajectories, study)
     size = (0.8 + 3.1 * len(gaps), 3.2)
     figure, panels = plt.subplots(1, len(gaps), figsize=size, layout="constrained", squeeze=False)
     rows = shown(trajectories, column)
@@ -342,8 +365,8 @@ def values_at_losses(trajectories, column):
         runs = dict(iter(of_condition.groupby("seed")))
         levels = common_levels(list(runs.values()))
         for seed, one in runs.items():
-            log_values, _ = log_values_at_levels(one, column.name, levels)
-            pairs = zip(np.exp(levels), np.exp(log_values), strict=True)
+            values, _ = values_at_levels(one, column, levels)
+            pairs = zip(np.exp(levels), off_scale(values, column), strict=True)
             rows += [(condition, seed, *pair) for pair in pairs]
     return pd.DataFrame(rows, columns=["condition", "seed", "train_loss", column.name])
 
@@ -355,6 +378,30 @@ def draw_curves(axes, trajectories, study, column):
     draw_runs(axes, shown(trajectories, column), study, "fraction", column.name)
     rows = shown(carried_on(finished(trajectories)), column)
     draw_means(axes, rows, study, "fraction", column)
+    scale_axis(axes, "y", column)
+
+
+def draw_against_loss(axes, trajectories, study, column, loss):
+    """Draw runs and means of a column against the training loss, with its axes."""
+    draw_runs(axes, shown(shown(trajectories, column), loss), study, loss.name, column.name)
+    draw_means(axes, values_at_losses(trajectories, column), study, loss.name, column)
+    scale_axis(axes, "x", loss)
+    scale_axis(axes, "y", column)
+    axes.invert_xaxis()
+
+
+def draw_ends(axes, rows, study, column):
+    """Draw the final states of a column side by side: points are runs, beside them mean, interval."""
+    for place, (of_condition, look) in enumerate(of_each(rows, study)):
+        values = of_condition.groupby("seed")[column.name].last().to_numpy()
+        mean, low, high = mean_and_interval(values, column.scale == "log")
+        small = {"markersize": 3, "alpha": 0.5, "mew": 0}
+        axes.plot(np.full(len(values), place), values, look.marker, color=look.colour, **small)
+        if np.isfinite(low):
+            axes.plot([place + 0.3] * 2, [low, high], color=look.colour, linewidth=1.6)
+        axes.plot(place + 0.3, mean, look.marker, color=look.colour, markersize=5)
+    axes.set(xlabel="final states", xticks=[])
+    axes.margins(x=0.15)
     scale_axis(axes, "y", column)
 
 
@@ -526,21 +573,21 @@ PLOTS = {
     "learning_curves": plot_learning_curves,
     "along_training": plot_along_training,
     "against_loss": plot_against_loss,
-    "generalization_gap": plot_generalization_gap,
+    "gaps": plot_gaps,
+    "gap_against": plot_gap_against,
     "sweep": plot_sweep,
 }
 
 
 def draw(figure, trajectories, study):
-    """Return a :class:`lsnn.outputs.Figure` drawn; None where the table lacks its column."""
+    """Return a :class:`lsnn.outputs.Figure` drawn; None where the table lacks its columns."""
+    if figure.kind.startswith("gap") and not gaps_of(trajectories, study):
+        return None
     if figure.setting is not None:
         return PLOTS[figure.kind](trajectories, study, figure.setting)
     if figure.column is None:
         return PLOTS[figure.kind](trajectories, study)
-    gaps = [gap.name for gap in of_gaps(study.task_class)]
-    if figure.column.name not in trajectories or (
-        figure.kind == "generalization_gap" and not set(gaps) & set(trajectories)
-    ):
+    if figure.column.name not in trajectories:
         return None
     return PLOTS[figure.kind](trajectories, study, figure.column)
 
@@ -553,7 +600,7 @@ def read_trajectories(path, study):
     Raises:
         ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
     """
-    optional = [*of_hessian(study), *of_gaps(study.task_class), DIVERGED]
+    optional = [*of_hessian(study), *of_gaps(study).values(), DIVERGED]
     metadata = os.path.join(os.path.dirname(path), "metadata.json")
     if os.path.exists(metadata):
         record = read_record(metadata)

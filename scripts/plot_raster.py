@@ -34,19 +34,20 @@ BORDER = {"color": "0.85", "linewidth": 0.6, "zorder": 0}
 SHADE = {"color": "0.92", "linewidth": 0, "zorder": 0}
 
 
-def read_trial(path):
-    """Return arrays and metadata of a trial.
+def read_recorded(path, arrays, metadata, program):
+    """Return the arrays and the metadata that a program has written, of these names at least.
 
     Raises:
-        ResultError: the file is missing, damaged, altered, or not a trial.
+        ResultError: the file is missing, damaged, altered, or not the program's.
     """
-    arrays, metadata = checkpoints.read(path, names=ARRAYS)
-    missing = [name for name in METADATA if name not in metadata]
+    found, about = checkpoints.read(path, names=arrays)
+    missing = [name for name in metadata if name not in about]
     if missing:
         raise ResultError(
-            f"{path}: not a trial: {', '.join(missing)} is missing; run scripts/trial.py again"
+            f"{path}: {', '.join(missing)} is missing: not a file of scripts/{program}; run that "
+            "again"
         )
-    return arrays, metadata
+    return found, about
 
 
 def plot_trial(arrays, metadata):
@@ -66,14 +67,17 @@ def plot_trial(arrays, metadata):
     draw_units(axes["units"], arrays["spikes"], n_adaptive)
     if n_adaptive:
         draw_thresholds(axes["thresholds"], arrays["thresholds"][:, -n_adaptive:])
+    n_steps, texts = len(arrays["outputs"]), None
     if metadata["is_classification"]:
         draw_classes(axes["output"], arrays["outputs"])
+        texts = answers(metadata)
+        write_above(axes["output"], DT * n_steps, "  target (answer)", ha="left")
     else:
         draw_outputs(axes["output"], arrays["outputs"], metadata)
-    draw_windows(list(axes.values()), metadata, len(arrays["outputs"]))
+    draw_windows(list(axes.values()), metadata, n_steps, texts)
     for panel in axes.values():
         panel.label_outer()
-    axes["output"].set(xlabel="time (ms)", xlim=(0, DT * len(arrays["outputs"])))
+    axes["output"].set(xlabel="time (ms)", xlim=(0, DT * n_steps))
     figure.align_ylabels()
     figure.suptitle(title(metadata), fontsize=9)
     return figure
@@ -159,8 +163,8 @@ def draw_thresholds(axes, thresholds):
 def draw_outputs(axes, outputs, metadata):
     """Draw the outputs (T, n_out), a line each, and dashed what is wanted of each window."""
     colours = sns.color_palette("colorblind", outputs.shape[1])
-    target, width = np.array(metadata["target"]), DT * metadata["window_steps"]
-    starts = DT * len(outputs) - width * np.arange(len(target), 0, -1)
+    target = np.array(metadata["target"])
+    starts, width = window_starts(metadata, len(outputs))
     for number, (values, wanted) in enumerate(zip(outputs.T, target.T, strict=True)):
         look = {"color": colours[number], "linewidth": 1}
         axes.plot(times(len(outputs)), values, label=f"output {number}", **look)
@@ -180,26 +184,32 @@ def draw_classes(axes, outputs):
     add_legend(axes)
 
 
-def draw_windows(panels, metadata, n_steps):
-    """Draw borders of windows in all panels; shade those that are asked for in the last panel.
+def window_starts(metadata, n_steps):
+    """Return where the windows start, and how long they are, in ms."""
+    width = DT * metadata["window_steps"]
+    return DT * n_steps - width * np.arange(metadata["n_windows"], 0, -1), width
 
-    Above them stands the class that is wanted and, if it is another one, in brackets the answer.
-    """
-    n_windows, width = metadata["n_windows"], DT * metadata["window_steps"]
-    starts = DT * n_steps - width * np.arange(n_windows, 0, -1)
+
+def draw_windows(panels, metadata, n_steps, texts=None):
+    """Draw borders of windows in all panels; shade those with a text, above the last panel."""
+    starts, width = window_starts(metadata, n_steps)
     for panel in panels:
         for border in starts[starts > 0]:
             panel.axvline(border, **BORDER)
-    if not metadata["is_classification"]:
-        return
     *_, last = panels
-    answers = zip(starts, metadata["target"], metadata["prediction"], strict=True)
-    for start, target, prediction in answers:
-        if target >= 0:
+    for start, text in zip(starts, texts or [], strict=texts is not None):
+        if text:
             last.axvspan(start, start + width, **SHADE)
-            text = f"{target}" if prediction == target else f"{target} ({prediction})"
             write_above(last, start + width / 2, text, ha="center")
-    write_above(last, DT * n_steps, "  target (answer)", ha="left")
+
+
+def answers(metadata):
+    """Return the class that is wanted of each window and, if it is another one, the answer."""
+    pairs = zip(metadata["target"], metadata["prediction"], strict=True)
+    return [
+        "" if target < 0 else f"{target}" if prediction == target else f"{target} ({prediction})"
+        for target, prediction in pairs
+    ]
 
 
 def write_above(axes, time, text, **look):
@@ -223,7 +233,7 @@ def main():
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder of the figure")
     arguments = parser.parse_args()
 
-    arrays, metadata = read_trial(arguments.trial)
+    arrays, metadata = read_recorded(arguments.trial, ARRAYS, METADATA, "trial.py")
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
     figure = plot_trial(arrays, metadata)
     save(figure, arguments.output, f"raster_{metadata['condition']}")

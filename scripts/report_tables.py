@@ -14,7 +14,7 @@ from lsnn.columns import SUMMARY
 from lsnn.config import as_mapping, read_study, schema_for
 from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write, read_record
-from study_statistics import LEAST_SEEDS, quantities_of, ratios_of
+from study_statistics import LEAST_SEEDS, comparisons_of, quantities_of
 from tables import read_recorded_table
 
 PAGE = """<!DOCTYPE html>
@@ -53,15 +53,17 @@ def summary_page(summary, study):
         f"diverged{unconverged if study.hessian else ''}.</p>",
         table_of(summary, quantities_of(study), study),
     ]
-    for column, quantities in ratios_of(study).items():
-        if summary["quantity"].isin([quantity.name for quantity in quantities]).any():
-            body += [
-                f"<h2>Ratio between conditions: {html.escape(column.label)}</h2>",
-                "<p>Paired by seed; geometric mean over seeds, in brackets its 95 % t interval. At "
-                "equal loss a cell tells of how many training losses, which every run brackets by "
-                "two checkpoints after the initial state.</p>",
-                table_of(summary, quantities, study),
-            ]
+    for comparison in comparisons_of(study):
+        names = [quantity.name for quantity in comparison.quantities]
+        if summary["quantity"].isin(names).any():
+            body.append(f"<h2>{html.escape(comparison.title)}</h2>")
+            if comparison.has_levels:
+                body.append(
+                    "<p>Paired by seed; mean over seeds, the geometric one of ratios, in brackets "
+                    "its 95 % t interval. At equal loss a cell tells of how many training losses, "
+                    "which every run brackets by two checkpoints after the initial state.</p>"
+                )
+            body.append(table_of(summary, comparison.quantities, study))
     return page("Summary", body)
 
 
@@ -72,7 +74,7 @@ def table_of(summary, quantities, study):
     cells = pd.DataFrame(
         {
             "quantity": rows["quantity"].map(labels),
-            "condition": [label_of_ratio(names, study) for names in rows["condition"]],
+            "condition": [label_of(names, study) for names in rows["condition"]],
             "text": [in_words(row, len(study.seeds)) for row in rows.itertuples()],
         }
     )
@@ -80,8 +82,11 @@ def table_of(summary, quantities, study):
     return as_html(table.loc[cells["quantity"].unique(), cells["condition"].unique()])
 
 
-def label_of_ratio(names, study):
-    return " / ".join(study.conditions[name].label for name in names.split(" / "))
+def label_of(names, study):
+    """Return the label of a condition, or of two with a sign between them."""
+    signs = {"/": "/", "-": "\N{MINUS SIGN}"}
+    parts = [signs.get(part) or study.conditions[part].label for part in names.split(" ")]
+    return " ".join(parts)
 
 
 def in_words(row, n_seeds):

@@ -1,4 +1,4 @@
-"""Numbers of a whole study: means over seeds, and ratios between conditions, with intervals.
+"""Numbers of a whole study: means over seeds, and conditions against each other, with intervals.
 
 Every number of ``summary.csv`` is first computed for each seed, then averaged over seeds, numbers
 of a positive quantity (one on a logarithmic axis) and ratios as geometric means. A seed whose own
@@ -8,20 +8,25 @@ one did; ``n_diverged`` counts them. Nothing else is excluded: an eigenvalue tha
 goes in, and ``n_unconverged`` counts such eigenvalues.
 
 The interval is the 95 % t interval over seeds, of positive quantities and ratios that of their
-logarithms. With fewer than :data:`LEAST_SEEDS` there is none. Beside ratios stands, as information,
-the p-value of the exact sign test (two-sided) of "a ratio is as often above as below 1".
+logarithms. With fewer than :data:`LEAST_SEEDS` there is none. Beside ratios and differences stands,
+as information, the p-value of the exact sign test (two-sided) of "as often above as below 1", or 0.
 
-The ratio of lambda_max is taken between runs of one seed, which start from the same weights. It
-answers two questions:
+The ratio of lambda_max, and the difference of generalization gaps, which can be negative, is taken
+between runs of one seed, which start from the same weights. It answers two questions:
 
-- at equal fraction of training: at the final states, and averaged (log ratio) over all fractions at
-  which both runs have a checkpoint;
+- at equal fraction of training: at the final states, and averaged over all fractions at which both
+  runs have a checkpoint;
 - at equal training loss: at the lowest loss that every run of the two conditions reaches, and
-  averaged (log ratio) over losses, of :data:`LEVELS` that are evenly spaced in log loss from the
-  lowest initial loss down to that one, those that every run brackets by checkpoints after the
-  initial state. ``n_levels`` tells how many. The lambda_max of a run at a loss is that of its first
-  crossing of it, log lambda_max being interpolated linearly in log loss between the checkpoints
-  before and after.
+  averaged over losses, of :data:`LEVELS` that are evenly spaced in log loss from the lowest initial
+  loss down to that one, those that every run brackets by checkpoints after the initial state.
+  ``n_levels`` tells how many. The value of a run at a loss is that of its first crossing of it,
+  interpolated linearly in log loss between the checkpoints before and after.
+
+Eigenvalues are averaged and interpolated as logarithms, gaps as they are.
+
+The spread of a gap over seeds is compared as the ratio of its standard deviations at the final
+states. Estimate and interval are those of the jackknife over pairs (Miller 1968): unlike the
+F test's, the interval covers the ratio for gaps that are not normal, too.
 
 What is averaged over training is averaged over the checkpoints that are evenly spaced, without the
 additional ones at its beginning. A run that stopped early (``training.stop``) ends with the
@@ -30,7 +35,7 @@ checkpoint at which it did: that is its final state, and averages are over the c
 
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -56,9 +61,23 @@ class Quantity(NamedTuple):
 
     name: str
     label: str
-    number: Callable  # of a run; of a ratio, of two runs and log losses
-    is_positive: bool = True  # so that means are geometric
-    most_levels: int | None = None  # at how many losses runs are compared, of a ratio at equal loss
+    numbers: Callable  # one a seed: of runs, or of pairs of them and log losses
+    is_positive: bool  # so that means are geometric
+    most_levels: int | None = None  # at how many losses runs are compared, at equal loss
+    has_sign_test: bool = False
+
+
+class Comparison(NamedTuple):
+    """Numbers of conditions against the baseline that are shown together."""
+
+    title: str
+    quantities: list[Quantity]
+    sign: str = "/"  # what stands between the two conditions
+
+    @property
+    def has_levels(self):
+        """Whether conditions are compared at equal loss, among others."""
+        return any(quantity.most_levels for quantity in self.quantities)
 
 
 def quantities_of(study):
@@ -68,8 +87,8 @@ def quantities_of(study):
         Quantity(
             f"{column.name}_{which}",
             f"{capitalised(column.axis)}: {text}",
-            partial(number_of_run, column=column.name, which=which),
-            is_positive=column.scale == "log",
+            of_each(partial(number_of_run, column=column.name, which=which)),
+            column.scale == "log",
         )
         for column in shown_columns(study)
         for which, text in rows.items()
@@ -77,20 +96,56 @@ def quantities_of(study):
     ]
 
 
-def ratios_of(study):
-    """Return the ratios to the baseline by the column that they are of, lists of Quantity."""
-    return {
-        column: [
-            Quantity(
-                f"{column.name}_ratio_{name}",
-                label,
-                partial(function, column=column.name),
-                most_levels=MOST_LEVELS.get(function),
-            )
-            for name, (label, function) in RATIOS.items()
-        ]
-        for column in compared_columns(study)
-    }
+def comparisons_of(study):
+    """Return the :class:`Comparison` of everything that conditions are compared by, a list."""
+    comparisons = [
+        Comparison(f"Ratio between conditions: {column.label}", compared(column, "ratio", ""))
+        for column in compared_columns(study, "ratio")
+    ]
+    gaps = compared_columns(study, "difference")
+    differences = [
+        quantity
+        for column in gaps
+        for quantity in compared(column, "difference", f"{capitalised(column.axis)}: ")
+    ]
+    spreads = [
+        Quantity(
+            f"{column.name}_spread_ratio_final",
+            f"{capitalised(column.label)}: final states",
+            partial(numbers_of_spread, column=column.name),
+            is_positive=True,
+        )
+        for column in compared_columns(study, "spread")
+    ]
+    title = "Generalization gap: "
+    comparisons.append(Comparison(f"{title}difference between conditions", differences, "-"))
+    comparisons.append(Comparison(f"{title}ratio of standard deviations over seeds", spreads))
+    return comparisons
+
+
+def compared(column, how, prefix):
+    """Return the numbers of a column that are taken between runs of one seed, a list."""
+    return [
+        Quantity(
+            f"{column.name}_{how}_{name}",
+            prefix + label,
+            of_pairs(partial(function, column=column)),
+            column.scale == "log",
+            most_levels=MOST_LEVELS.get(function),
+            has_sign_test=True,
+        )
+        for name, (label, function) in CONTRASTS.items()
+    ]
+
+
+def of_each(number):
+    """Return the function of a list of runs that applies one of a run to each."""
+    return lambda runs: [number(run) for run in runs]
+
+
+def of_pairs(number):
+    """Return the function of a list of pairs of runs that applies one of a pair to each."""
+    return lambda pairs, levels: [number(*pair, levels) for pair in pairs]
 
 
 def capitalised(text):
@@ -112,25 +167,29 @@ def summarise(trajectories, study):
     rows = []
     for quantity in quantities_of(study):
         for condition, of_seeds in finished.items():
-            numbers = [quantity.number(run) for run in of_seeds.values()]
+            numbers = quantity.numbers(list(of_seeds.values()))
             n_diverged = len(runs[condition]) - len(of_seeds)
             rows.append(row_of(quantity, condition, numbers, n_diverged))
     baseline = study.baseline
     others = [condition for condition in runs if condition != baseline and baseline in runs]
-    for quantity in chain.from_iterable(ratios_of(study).values()):
-        for condition in others:
-            of_seeds, of_baseline = finished[condition], finished[baseline]
-            levels = common_levels([*of_seeds.values(), *of_baseline.values()])
-            numbers = [
-                quantity.number(of_seeds[seed], of_baseline[seed], levels)
-                for seed in of_seeds
-                if seed in of_baseline
-            ]
-            n_diverged = len(runs[condition].keys() & runs[baseline].keys()) - len(numbers)
-            row = row_of(quantity, f"{condition} / {baseline}", numbers, n_diverged)
+    pairs_of, levels_of = {}, {}
+    for condition in others:
+        of_seeds, of_baseline = finished[condition], finished[baseline]
+        seeds = [seed for seed in of_seeds if seed in of_baseline]
+        pairs_of[condition] = [(of_seeds[seed], of_baseline[seed]) for seed in seeds]
+        levels_of[condition] = common_levels([*of_seeds.values(), *of_baseline.values()])
+    for comparison in comparisons_of(study):
+        for quantity, condition in product(comparison.quantities, others):
+            pairs = pairs_of[condition]
+            numbers = quantity.numbers(pairs, levels_of[condition])
+            n_diverged = len(runs[condition].keys() & runs[baseline].keys()) - len(pairs)
+            names = f"{condition} {comparison.sign} {baseline}"
+            row = row_of(quantity, names, numbers, n_diverged)
             most = quantity.most_levels
-            row["n_levels"] = most and min(most, len(levels))
-            row["sign_p"] = sign_test([number.value for number in numbers])
+            row["n_levels"] = most and min(most, len(levels_of[condition]))
+            if quantity.has_sign_test:
+                neutral = 1 if quantity.is_positive else 0
+                row["sign_p"] = sign_test([number.value for number in numbers], neutral)
             rows.append(row)
     summary = pd.DataFrame(rows, columns=[column.name for column in SUMMARY])
     return summary.astype({"n_levels": "Int64"})
@@ -175,9 +234,9 @@ def mean_and_interval(values, is_positive):
     return mean, mean - half, mean + half
 
 
-def sign_test(ratios):
-    """Return the p-value (two-sided, exact) of "a ratio is as often above as below 1", or nan."""
-    above, below = np.sum(np.array(ratios) > 1), np.sum(np.array(ratios) < 1)
+def sign_test(values, neutral=1):
+    """Return the p-value (two-sided, exact) of "as often above as below" a value, or nan."""
+    above, below = np.sum(np.array(values) > neutral), np.sum(np.array(values) < neutral)
     if above + below == 0:
         return np.nan
     return stats.binomtest(int(above), int(above + below)).pvalue
@@ -195,40 +254,82 @@ def n_unconverged(rows, column, used=slice(None)):
     return int((~rows[converged].to_numpy()[used]).sum()) if converged in rows else 0
 
 
-def ratio_at_end(run, baseline, levels, column):
-    """Return value / value of the baseline of a column at the two final states."""
-    return _ratio_at_rows(run.tail(1), baseline.tail(1), column)
+def contrast_at_end(run, baseline, levels, column):
+    """Return the contrast of a column between a run and the baseline at the two final states.
+
+    That is value / value of the baseline of what has a logarithmic axis, else the difference.
+    """
+    return _contrast_of_rows(run.tail(1), baseline.tail(1), column)
 
 
-def ratio_over_fractions(run, baseline, levels, column):
-    """Return the mean ratio over the fractions of training at which both have a checkpoint."""
+def contrast_over_fractions(run, baseline, levels, column):
+    """Return the mean contrast over the fractions of training at which both have a checkpoint."""
     run, baseline = run[run["is_evenly_spaced"]], baseline[baseline["is_evenly_spaced"]]
     fractions, of_baseline = run["fraction"].round(9), baseline["fraction"].round(9)
-    return _ratio_at_rows(
+    return _contrast_of_rows(
         run[fractions.isin(of_baseline)], baseline[of_baseline.isin(fractions)], column
     )
 
 
-def _ratio_at_rows(rows, baseline_rows, column):
-    log_ratio = log_or_nan(rows[column]) - log_or_nan(baseline_rows[column])
-    unconverged = n_unconverged(rows, column) + n_unconverged(baseline_rows, column)
-    return SeedNumber(float(np.exp(np.mean(log_ratio))), unconverged)
+def _contrast_of_rows(rows, baseline_rows, column):
+    differences = on_scale(rows[column.name], column) - on_scale(baseline_rows[column.name], column)
+    unconverged = n_unconverged(rows, column.name) + n_unconverged(baseline_rows, column.name)
+    return SeedNumber(off_scale(np.mean(differences), column), unconverged)
 
 
-def ratio_at_lowest_loss(run, baseline, levels, column):
-    """Return the ratio at the lowest of some log training losses."""
-    return ratio_over_losses(run, baseline, levels[-1:], column)
+def contrast_at_lowest_loss(run, baseline, levels, column):
+    """Return the contrast at the lowest of some log training losses."""
+    return contrast_over_losses(run, baseline, levels[-1:], column)
 
 
-def ratio_over_losses(run, baseline, levels, column):
-    """Return the mean ratio over log training losses that both runs pass through."""
+def contrast_over_losses(run, baseline, levels, column):
+    """Return the mean contrast over log training losses that both runs pass through."""
     if len(levels) == 0:
         return SeedNumber(np.nan, 0)
-    of_run, used = log_values_at_levels(run, column, levels)
-    of_baseline, used_baseline = log_values_at_levels(baseline, column, levels)
-    unconverged = n_unconverged(run, column, used)
-    unconverged += n_unconverged(baseline, column, used_baseline)
-    return SeedNumber(float(np.exp(np.mean(of_run - of_baseline))), unconverged)
+    of_run, used = values_at_levels(run, column, levels)
+    of_baseline, used_baseline = values_at_levels(baseline, column, levels)
+    unconverged = n_unconverged(run, column.name, used)
+    unconverged += n_unconverged(baseline, column.name, used_baseline)
+    return SeedNumber(off_scale(np.mean(of_run - of_baseline), column), unconverged)
+
+
+def on_scale(values, column):
+    """Return values of a column as an array on the scale of its axis: of a logarithmic one logs."""
+    return log_or_nan(values) if column.scale == "log" else np.asarray(values, dtype=float)
+
+
+def off_scale(values, column):
+    """Return what :func:`on_scale` was given."""
+    return np.exp(values) if column.scale == "log" else values
+
+
+def numbers_of_spread(pairs, levels, column):
+    """Return the jackknife's numbers, one a pair, of a ratio of standard deviations over seeds.
+
+    It is that of the final states of a column. Each is the exponential of a pseudo-value of the
+    log ratio, of which the t interval is that of the jackknife (Miller 1968).
+    """
+    finals = np.array([[run[column].iloc[-1] for run in pair] for pair in pairs], dtype=float)
+    pseudo_values = pseudo_values_of_spread(*finals.reshape(-1, 2).T)
+    return [SeedNumber(float(np.exp(value)), 0) for value in pseudo_values]
+
+
+def pseudo_values_of_spread(values, of_baseline):
+    """Return the jackknife's pseudo-values of log(s / s of the baseline), an array, one a pair.
+
+    Of fewer than :data:`LEAST_SEEDS` pairs they are nan.
+    """
+    n = len(values)
+    if n < LEAST_SEEDS:
+        return np.full(n, np.nan)
+
+    def log_ratio(kept):
+        return log_or_nan(np.std(values[kept], ddof=1)) - log_or_nan(
+            np.std(of_baseline[kept], ddof=1)
+        )
+
+    without = np.array([log_ratio(np.arange(n) != i) for i in range(n)])
+    return n * log_ratio(np.arange(n)) - (n - 1) * without
 
 
 def common_levels(runs):
@@ -248,17 +349,17 @@ def common_levels(runs):
     return levels[[all(0 not in crossing(one, level) for one in log_losses) for level in levels]]
 
 
-def log_values_at_levels(run, column, levels):
-    """Return log values at log training losses, and the positions of the rows that were used.
+def values_at_levels(run, column, levels):
+    """Return values of a column, on its scale, at log losses, and positions of the rows used.
 
     Every level must be reached by the run, and lie at or below its initial loss.
     """
     log_loss = log_or_nan(run["train_loss"])
-    log_value = log_or_nan(run[column])
+    on_axis = on_scale(run[column.name], column)
     values, used = [], set()
     for level in levels:
         weights = crossing(log_loss, level)
-        values.append(sum(weight * log_value[row] for row, weight in weights.items()))
+        values.append(sum(weight * on_axis[row] for row, weight in weights.items()))
         used.update(weights)
     return np.array(values), sorted(used)
 
@@ -284,16 +385,16 @@ def log_or_nan(values):
     return np.log(np.where(values > 0, values, np.nan))
 
 
-RATIOS = {
-    "final": ("Equal fraction of training: final states", ratio_at_end),
-    "mean": ("Equal fraction of training: averaged over training", ratio_over_fractions),
+CONTRASTS = {
+    "final": ("Equal fraction of training: final states", contrast_at_end),
+    "mean": ("Equal fraction of training: averaged over training", contrast_over_fractions),
     "at_lowest_common_loss": (
         "Equal training loss: lowest that all runs reach",
-        ratio_at_lowest_loss,
+        contrast_at_lowest_loss,
     ),
     "over_common_losses": (
         "Equal training loss: averaged over the losses that all runs pass through",
-        ratio_over_losses,
+        contrast_over_losses,
     ),
 }
-MOST_LEVELS = {ratio_at_lowest_loss: 1, ratio_over_losses: LEVELS}
+MOST_LEVELS = {contrast_at_lowest_loss: 1, contrast_over_losses: LEVELS}

@@ -92,7 +92,9 @@ def train_and_write(settings, arguments, record, state, files, earlier):
     if not earlier:
         provenance.set_aside(record, files, log)
     checkpoints.write(files[0], progress.arrays(), {"settings": settings})
-    columns = [column.name for column in of_learning_curve(network.task)]
+    columns = [
+        column.name for column in of_learning_curve(network.task.measures, network.task.sizes)
+    ]
     rows = [
         dict(
             row, condition=condition, seed=seed, fraction=row["iteration"] / settings["iterations"]

@@ -6,7 +6,15 @@ What is measured, and under which label and unit it stands in logs, tables and f
 there; nothing else knows of tasks.
 """
 
+import functools
+import os
+
+from lsnn.errors import DataError
+from lsnn.files import sha256_of_file
 from lsnn.options import build
+from lsnn.tasks.delayed_match import DelayedMatch
+from lsnn.tasks.evidence_accumulation import EvidenceAccumulation
+from lsnn.tasks.pattern_generation import PatternGeneration
 from lsnn.tasks.pixelwise_mnist import PixelwiseMnist
 from lsnn.tasks.sequential_mnist import SequentialMnist
 from lsnn.tasks.store_recall import StoreRecall
@@ -15,14 +23,41 @@ TASKS = {
     "sequential_mnist": SequentialMnist,
     "pixelwise_mnist": PixelwiseMnist,
     "store_recall": StoreRecall,
+    "pattern_generation": PatternGeneration,
+    "delayed_match": DelayedMatch,
+    "evidence_accumulation": EvidenceAccumulation,
 }
 
 
-def new_task(settings, data):
-    """Return the task of a study.
+def new_task(settings, data, seed):
+    """Return the task of a run.
 
     Args:
         settings: its ``name`` and options.
         data: folder of the data sets.
+        seed: of the run.
     """
-    return build(TASKS, settings, data)
+    return build(TASKS, settings, data, seed)
+
+
+def own_files(settings, data):
+    """Return the SHA-256 of the user's own files that a task reads, by name; mostly of none.
+
+    Args:
+        settings, data: as of :func:`new_task`.
+
+    Raises:
+        DataError: a file is missing or cannot be read.
+    """
+    options = dict(settings)
+    paths = TASKS[options.pop("name")].own_files(data, **options)
+    try:
+        return {os.path.basename(path): _sha256(path, os.stat(path)) for path in paths}
+    except OSError as error:
+        raise DataError("cannot be read: {}".format(error)) from None
+
+
+@functools.lru_cache(maxsize=None)
+def _sha256(path, stat):
+    """Return the SHA-256 of a file, read once as long as its ``stat`` is the same."""
+    return sha256_of_file(path)

@@ -8,6 +8,7 @@ from lsnn.backend import tf
 from lsnn.randomness import generator
 
 SPLITS = ("train", "validation", "test")
+NOISY_TEST = "noisy_test"  # name of the split, and of the option that asks for it
 
 
 class Measure(NamedTuple):
@@ -25,6 +26,7 @@ class Measure(NamedTuple):
 
 
 CROSS_ENTROPY = Measure("loss", "cross entropy", "nats")
+SQUARED_ERROR = Measure("loss", "mean squared error")
 ACCURACY = Measure("accuracy", "accuracy", larger_is_worse=False, limits=(0.0, 1.0))
 
 
@@ -36,11 +38,17 @@ class Task(object):
     follow one another up to the last step. For every measure there is a method of its name, of
     outputs (n_windows, batch, n_out) and targets, that returns a scalar tensor; the first one is
     called ``loss``, and training descends it.
+
+    Args:
+        data: folder of the data sets.
+        seed: of the run. What a task draws for training it draws from it: the runs of a seed see
+            the same examples, whatever their learning rule.
     """
 
-    options = {}  # :mod:`lsnn.options`: the keyword arguments behind the folder of the data sets
+    options = {}  # :mod:`lsnn.options`: the further keyword arguments
     measures = ()  # of type :class:`Measure`
     is_classification = False  # outputs are logits, of which the largest is the answer
+    class_names = ()  # of a classification, where they say more than their numbers
     n_windows = window_steps = 1
     readout_bias = True
     carries_state = False  # whether a batch starts from the state in which the one before ended
@@ -48,10 +56,21 @@ class Task(object):
     evaluation_batch = 1000  # examples that are evaluated at a time
     sizes = {}  # examples of each split
 
+    def __init__(self, data, seed):
+        self.seed = seed
+
     @property
     def evaluation_sizes(self):
         """Examples of each split, the first ones, that the learning curve is measured on."""
         return self.sizes
+
+    @classmethod
+    def splits(cls, **options):
+        """Return the names of the splits that a network is evaluated on, those of ``sizes``.
+
+        A task with an option ``noisy_test`` has a split of that name where the option is not 0.
+        """
+        return SPLITS + ((NOISY_TEST,) if options.get(NOISY_TEST) else ())
 
     @classmethod
     def outline(cls, **options):
@@ -62,6 +81,22 @@ class Task(object):
         """
         return {}
 
+    @classmethod
+    def impossible(cls, **options):
+        """Return the options that cannot be had together, by name, with what they have to be."""
+        return {}
+
+    @classmethod
+    def own_files(cls, data, **options):
+        """Return the paths of the user's own files that it reads, in place of ``data_files``.
+
+        Nothing vouches for their content but the SHA-256 that a job is given with its settings.
+
+        Raises:
+            DataError: there is no such file.
+        """
+        return []
+
     def placeholders(self):
         """Return placeholders for the inputs (n_steps, batch, n_in) and targets of a batch."""
         raise NotImplementedError
@@ -70,10 +105,10 @@ class Task(object):
         """Return inputs (n_steps, n, n_in) and targets of examples of a split."""
         raise NotImplementedError
 
-    def batch(self, seed, iteration, size):
+    def batch(self, iteration, size):
         """Return inputs and targets of the training batch of an iteration.
 
-        It depends on nothing but the arguments.
+        It depends on nothing but the arguments and the seed.
         """
         raise NotImplementedError
 
@@ -83,29 +118,84 @@ class FiniteTask(Task):
 
     _epoch = (None, None)  # the epoch whose order is known, and that order
 
-    def batch(self, seed, iteration, size):
+    def batch(self, iteration, size):
         """Return inputs and targets of the training batch of an iteration.
 
-        Batches are consecutive pieces of an endless row of epochs. A batch depends on nothing but
-        the arguments.
+        It depends on nothing but the arguments and the seed.
         """
+        return self.examples("train", self._indices(iteration, size))
+
+    def _indices(self, iteration, size):
+        """Return which examples a batch shows: a piece of an endless row of epochs."""
         n = self.sizes["train"]
         positions = np.arange(iteration * size, (iteration + 1) * size)
         epochs = positions // n
-        indices = np.concatenate(
+        return np.concatenate(
             [
-                self._order(seed, epoch)[positions[epochs == epoch] % n]
+                self._order(epoch)[positions[epochs == epoch] % n]
                 for epoch in range(epochs[0], epochs[-1] + 1)
             ]
         )
-        return self.examples("train", indices)
 
-    def _order(self, seed, epoch):
-        key = (seed, epoch)
-        if self._epoch[0] != key:
-            order = generator(seed, "epoch", epoch).permutation(self.sizes["train"])
-            self._epoch = (key, order)
+    def _order(self, epoch):
+        if self._epoch[0] != epoch:
+            order = generator(self.seed, "epoch", epoch).permutation(self.sizes["train"])
+            self._epoch = (epoch, order)
         return self._epoch[1]
+
+
+class DrawnTask(FiniteTask):
+    """A finite task whose examples are drawn once for a run, with noise.
+
+    Every split has a generator of its own, but that ``noisy_test`` has the trials of ``test`` with
+    their noise scaled up: a network is asked the same there, from noisier inputs.
+    """
+
+    n_validation = n_test = 500
+
+    @classmethod
+    def sizes_of(cls, n_train, noisy_test):
+        """Return the examples of each split."""
+        sizes = {"train": n_train, "validation": cls.n_validation, "test": cls.n_test}
+        return dict(sizes, **({NOISY_TEST: cls.n_test} if noisy_test else {}))
+
+    def draw_all(self, name, noise, noisy_test):
+        """Draw the examples of every split by :meth:`draw`, from generators of this name."""
+        self._examples = {}
+        for split, size in self.sizes.items():
+            is_noisy = split == NOISY_TEST
+            random = generator(self.seed, name, "test" if is_noisy else split)
+            self._examples[split] = self.draw(random, size, noisy_test if is_noisy else noise)
+
+    def draw(self, random, size, noise):
+        """Return inputs (n_steps, size, n_in) and targets (..., size).
+
+        Args:
+            random: generator, of which as much is drawn whatever the noise.
+            size: examples.
+            noise: standard deviation of the noise in the inputs.
+        """
+        raise NotImplementedError
+
+    def examples(self, split, indices):
+        """Return inputs (n_steps, n, n_in) float32 and targets (..., n) of examples of a split."""
+        inputs, targets = self._examples[split]
+        return inputs[:, indices], targets[..., indices]
+
+
+class Classification(object):
+    """What tasks have in common in which an example has one class, told in the one window."""
+
+    measures = (CROSS_ENTROPY, ACCURACY)
+    is_classification = True
+
+    def loss(self, logits, targets):
+        """Return the softmax cross entropy (nats) of the one window, averaged over the batch."""
+        return tf.reduce_mean(cross_entropy(logits[0], targets, axis=1))
+
+    def accuracy(self, logits, targets):
+        """Return the fraction of the batch whose largest logit is the target's."""
+        return tf.reduce_mean(is_right(logits[0], targets, axis=1))
 
 
 def cross_entropy(logits, targets, axis):

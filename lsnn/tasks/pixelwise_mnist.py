@@ -19,6 +19,7 @@ class PixelwiseMnist(SequentialMnist):
 
     Args:
         data: folder of the data sets.
+        seed: of the run.
         encoding: "analog" - inputs are [pixel, cue], the pixel in [0, 1];
             "threshold" - inputs are 0 or 1, see :meth:`_crossings`.
         n_inputs: inputs of the threshold encoding, the cue included. An even number, because there
@@ -70,10 +71,10 @@ class PixelwiseMnist(SequentialMnist):
     window_steps = 28
     # A sequence of 840 steps costs 30 times one of 28, in time and in memory.
     evaluation_batch = 250
-    evaluation_sizes = {"train": 500, "validation": 1000, "test": 1000}
+    most_evaluated = {"train": 500, "validation": 1000, "test": 1000}
 
-    def __init__(self, data, encoding, n_inputs, repeat, downsample, test_noise):
-        super(PixelwiseMnist, self).__init__(data)
+    def __init__(self, data, seed, encoding, n_inputs, repeat, downsample, test_noise):
+        super(PixelwiseMnist, self).__init__(data, seed)
         self.encoding = encoding
         self.repeat = repeat
         self.downsample = downsample

@@ -4,50 +4,133 @@ import os
 
 import numpy as np
 
-from lsnn import mnist
+from lsnn import idx, mnist
 from lsnn.backend import tf
-from lsnn.tasks.base import ACCURACY, CROSS_ENTROPY, FiniteTask, cross_entropy, is_right
+from lsnn.errors import DataError
+from lsnn.options import integer, number, text
+from lsnn.randomness import generator
+from lsnn.tasks.base import NOISY_TEST, Classification, FiniteTask
+
+VALIDATION = 12  # one training image of so many is kept for validation
+SIZES = {"train": 55000, "validation": 5000, "test": 10000}  # of MNIST
 
 
-class SequentialMnist(FiniteTask):
-    """MNIST with the first 5,000 training images kept for validation.
+class SequentialMnist(Classification, FiniteTask):
+    """MNIST, or images of one's own, with the first twelfth of the training images for validation.
 
     Args:
         data: folder of the data sets; the four MNIST files are in ``<data>/mnist``.
+        seed: of the run.
+        images: folder of images of one's own, four files named like those of MNIST; None - MNIST.
+        n_train: training images, the first ones behind those for validation; None - all.
+        noisy_test: standard deviation of the noise in the split ``noisy_test``, the test images
+            with noise on their pixels, clipped to [0, 1]; None or 0 - there is no such split.
 
     Raises:
-        DataError: a file is missing, incomplete or altered.
+        DataError: a file is missing, incomplete or altered, or the files do not belong together.
     """
 
-    measures = (CROSS_ENTROPY, ACCURACY)
-    is_classification = True
+    options = {
+        "images": text(
+            "Folder of images of your own, of any size and number of classes, absolute or relative "
+            "to the folder of the data sets; if left out, MNIST. It has four files named like those "
+            "of MNIST, in the same format (idx), compressed (.gz) or not; they are never written.",
+            pattern="^[^~]",
+        ),
+        "n_train": integer(
+            "Training images, the first ones; if left out, all.", None, "examples", least=1
+        ),
+        NOISY_TEST: number(
+            "Standard deviation of the noise in a further split on which the network is evaluated: "
+            "the test images with noise on their pixels, which are then clipped to [0, 1]. 0, or "
+            "left out - there is no such split.",
+            None,
+            least=0,
+            most=10,
+        ),
+    }
+    data_files = tuple("mnist/" + name for name in mnist.FILES)
     n_steps = 28
     n_in = 28
     n_out = 10
-    data_files = tuple("mnist/" + name for name in mnist.FILES)
-    sizes = {"train": 55000, "validation": 5000, "test": 10000}
-    evaluation_sizes = {"train": 5000, "validation": 5000, "test": 10000}
+    # Images of each split that the learning curve is measured on, at most.
+    most_evaluated = {"train": 5000, "validation": 5000, "test": 10000, NOISY_TEST: 10000}
+    evaluation_sizes = None
 
-    def __init__(self, data):
-        folder = os.path.join(data, "mnist")
-
-        def read(part):
-            images = mnist.read_images(os.path.join(folder, part + "-images-idx3-ubyte"))
-            labels = mnist.read_labels(os.path.join(folder, part + "-labels-idx1-ubyte"))
-            return np.ascontiguousarray(images.transpose(1, 0, 2)), labels
-
-        images, labels = read("train")
-        n_validation = self.sizes["validation"]
+    def __init__(self, data, seed, images=None, n_train=None, noisy_test=None):
+        super(SequentialMnist, self).__init__(data, seed)
+        if images is None:
+            files = [os.path.join(data, name) for name in self.data_files]
+            arrays = [mnist.read(path) for path in files]
+        else:
+            files = self.own_files(data, images)
+            arrays = [idx.read(path) for path in files]
+            _check(files, arrays)
+            _, self.n_steps, self.n_in = arrays[0].shape
+            self.n_out = int(arrays[1].max()) + 1
+        train, labels, test, test_labels = arrays
+        train, test = (np.ascontiguousarray(one.transpose(1, 0, 2)) for one in (train, test))
+        n_validation = len(labels) // VALIDATION
+        n_left = len(labels) - n_validation
+        if n_train is not None and n_train > n_left:
+            raise DataError(
+                "{}: has {} training images behind those for validation, fewer than task.n_train = "
+                "{}".format(files[0], n_left, n_train)
+            )
+        used = slice(n_validation, n_validation + n_train if n_train else None)
+        self._noise = noisy_test
         self._splits = {
-            "train": (images[:, n_validation:], labels[n_validation:]),
-            "validation": (images[:, :n_validation], labels[:n_validation]),
-            "test": read("t10k"),
+            "train": (train[:, used], labels[used]),
+            "validation": (train[:, :n_validation], labels[:n_validation]),
+            "test": (test, test_labels),
         }
+        if noisy_test:
+            self._splits[NOISY_TEST] = (self._with_noise(test), test_labels)
+        self.sizes = {split: len(labels) for split, (_, labels) in self._splits.items()}
+        self.evaluation_sizes = self._evaluated(self.sizes)
 
     @classmethod
-    def outline(cls, **options):
-        names = ("n_steps", "n_in", "n_out", "sizes", "evaluation_sizes")
-        return {name: getattr(cls, name) for name in names}
+    def outline(cls, images=None, n_train=None, noisy_test=None):
+        if images is not None:
+            return {}
+        sizes = dict(SIZES, train=n_train or SIZES["train"])
+        if noisy_test:
+            sizes[NOISY_TEST] = sizes["test"]
+        outline = {"n_steps": cls.n_steps, "n_in": cls.n_in, "n_out": cls.n_out}
+        return dict(outline, sizes=sizes, evaluation_sizes=cls._evaluated(sizes))
+
+    @classmethod
+    def _evaluated(cls, sizes):
+        return {split: min(cls.most_evaluated[split], size) for split, size in sizes.items()}
+
+    @classmethod
+    def impossible(cls, images=None, n_train=None, **others):
+        if images is None and n_train is not None and n_train > SIZES["train"]:
+            return {"n_train": "at most the {train} of MNIST".format(**SIZES)}
+        return {}
+
+    @classmethod
+    def own_files(cls, data, images=None, **others):
+        if images is None:
+            return []
+        folder, of_mnist = os.path.join(data, images), os.path.join(data, "mnist")
+        if os.path.realpath(folder) == os.path.realpath(of_mnist):
+            raise DataError(
+                "task.images: {}: is the folder of MNIST, which is filled with the files of MNIST; "
+                "put your own into another one".format(folder)
+            )
+        found = []
+        for name in mnist.FILES:
+            paths = [os.path.join(folder, name + suffix) for suffix in ("", ".gz")]
+            there = [path for path in paths if os.path.isfile(path)]
+            if len(there) != 1:
+                raise DataError(
+                    "task.images: {}: has {} {} and {}.gz; one of them is needed".format(
+                        folder, "both" if there else "neither", name, name
+                    )
+                )
+            found += there
+        return found
 
     def placeholders(self):
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (batch)."""
@@ -57,12 +140,49 @@ class SequentialMnist(FiniteTask):
     def examples(self, split, indices):
         """Return inputs (steps, n, n_in) float32 in [0, 1] and targets (n) int32 of a split."""
         images, labels = self._splits[split]
-        return images[:, indices] / np.float32(255), labels[indices].astype(np.int32)
+        images = images[:, indices]
+        if images.dtype == np.uint8:
+            images = images / np.float32(255)
+        return images, labels[indices].astype(np.int32)
 
-    def loss(self, logits, targets):
-        """Return the softmax cross entropy (nats) of the one window, averaged over the batch."""
-        return tf.reduce_mean(cross_entropy(logits[0], targets, axis=1))
+    def _with_noise(self, images):
+        """Return test images (rows, n, columns) as float32 in [0, 1] with noise."""
+        random = generator(self.seed, "sequential_mnist", NOISY_TEST)
+        noise = random.normal(0.0, self._noise, images.shape)
+        return np.clip(images / 255.0 + noise, 0.0, 1.0).astype(np.float32)
 
-    def accuracy(self, logits, targets):
-        """Return the fraction of the batch whose largest logit is the target's."""
-        return tf.reduce_mean(is_right(logits[0], targets, axis=1))
+
+def _check(files, arrays):
+    """Refuse arrays that are not training images and labels, and test images and labels.
+
+    Raises:
+        DataError: names the file, and what is wrong with it.
+    """
+    train, labels, test, test_labels = arrays
+    for path, array, n_dimensions in zip(files, arrays, (3, 1, 3, 1)):
+        if array.ndim != n_dimensions or array.size == 0:
+            what = "images (n, rows, columns)" if n_dimensions == 3 else "labels (n)"
+            raise DataError("{}: has shape {}; {} are needed".format(path, array.shape, what))
+    for path, images, of_images in ((files[1], train, labels), (files[3], test, test_labels)):
+        if len(images) != len(of_images):
+            raise DataError(
+                "{}: has {} labels of {} images".format(path, len(of_images), len(images))
+            )
+    if train.shape[1:] != test.shape[1:]:
+        raise DataError(
+            "{}: images are {} x {}, those for training {} x {}".format(
+                files[2], *(test.shape[1:] + train.shape[1:])
+            )
+        )
+    if test_labels.max() > labels.max():
+        raise DataError(
+            "{}: label {} is not among those for training, which are at most {}".format(
+                files[3], test_labels.max(), labels.max()
+            )
+        )
+    if len(labels) < VALIDATION:
+        raise DataError(
+            "{}: has {} images; at least {} are needed, one of {} being kept for validation".format(
+                files[0], len(labels), VALIDATION, VALIDATION
+            )
+        )

@@ -42,6 +42,7 @@ class StoreRecall(Task):
 
     Args:
         data: folder of the data sets; not used, sequences are drawn.
+        seed: of the run.
         n_symbols: symbols in a sequence.
         symbol_steps: steps (ms) for which a symbol is shown.
         group_size: inputs in each of the four groups.
@@ -86,8 +87,10 @@ class StoreRecall(Task):
     sizes = {"train": 1000000, "validation": 5000, "test": 5000}
     evaluation_sizes = {"train": 128, "validation": 512, "test": 512}
 
-    def __init__(self, data, n_symbols, symbol_steps, group_size, input_rate, cue_probability):
-        del data
+    def __init__(
+        self, data, seed, n_symbols, symbol_steps, group_size, input_rate, cue_probability
+    ):
+        super(StoreRecall, self).__init__(data, seed)
         self.group_size = group_size
         self.input_rate = input_rate
         self.n_windows = n_symbols
@@ -121,13 +124,13 @@ class StoreRecall(Task):
         inputs, targets = zip(*drawn)
         return np.concatenate(inputs, axis=1), np.concatenate(targets, axis=1)
 
-    def batch(self, seed, iteration, size):
+    def batch(self, iteration, size):
         """Return inputs and targets of the training batch of an iteration.
 
-        A batch depends on nothing but the arguments. Inputs are 0 or 1, uint8 (n_steps, size,
+        A batch depends on nothing but the arguments and the seed. Inputs are 0 or 1, uint8 (n_steps, size,
         n_in); targets int32 (n_symbols, size): the stored bit at `recall`, else NO_RECALL.
         """
-        return self._draw(generator(seed, "store_recall", iteration), size)
+        return self._draw(generator(self.seed, "store_recall", iteration), size)
 
     def _draw(self, random, size):
         active, targets = self._draw_symbols(random, size)

@@ -157,8 +157,8 @@ def test_hessian_state(tmp_path, tell):
 @pytest.mark.parametrize(
     "name, read",
     [
-        ("t10k-images-idx3-ubyte", mnist.read_images),
-        ("t10k-labels-idx1-ubyte", mnist.read_labels),
+        ("t10k-images-idx3-ubyte", mnist.read),
+        ("t10k-labels-idx1-ubyte", mnist.read),
     ],
 )
 def test_data(tmp_path, tell, name, read):

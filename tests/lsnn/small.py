@@ -53,7 +53,8 @@ class SmallTask(SequentialMnist):
     sizes = {"train": 40, "validation": 20, "test": 20}
     evaluation_sizes = sizes
 
-    def __init__(self):
+    def __init__(self, seed=1):
+        self.seed = seed
         random = np.random.RandomState(0)
         self._splits = {
             split: (
@@ -73,7 +74,7 @@ class LongerTask(SmallTask):
 
 def small_network(name="plain", l2=0.01, seed=3):
     """Return a network of :data:`NETWORKS`, and weights that keep it active."""
-    network = Network(NETWORKS[name], loss_settings(l2=l2), SmallTask(), seed)
+    network = Network(NETWORKS[name], loss_settings(l2=l2), SmallTask(seed), seed)
     weights = network.initial_weights()
     weights["b_out"] = np.array([0.1, -0.2, 0.3, 0.0], np.float32)
     return network, weights
@@ -82,7 +83,7 @@ def small_network(name="plain", l2=0.01, seed=3):
 def small_spiking_network(name, seed=3, **terms_of_loss):
     """Return one of :data:`SPIKING_NETWORKS`, and weights that make it spike."""
     loss = loss_settings(**terms_of_loss)
-    network = Network(SPIKING_NETWORKS[name], loss, LongerTask(), seed)
+    network = Network(SPIKING_NETWORKS[name], loss, LongerTask(seed), seed)
     weights = network.initial_weights()
     weights["w_in"] = np.abs(weights["w_in"])
     return network, weights

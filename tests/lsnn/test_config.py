@@ -45,7 +45,7 @@ WRONG_VALUES = [
     ("data", ["a"], "a text"),
     ("task", ["sequential_mnist"], "a mapping"),
     ("task.name", "sequential_cifar", '"store_recall" (did you mean sequential_mnist?)'),
-    ("task.name", 3, 'one of "pixelwise_mnist", "sequential_mnist", "store_recall"'),
+    ("task.name", 3, '"sequential_mnist", "store_recall"'),
     ("network", [], "a mapping"),
     ("network.neurons", ["rate"], "a mapping"),
     ("network.neurons", None, "a mapping"),
@@ -150,7 +150,7 @@ UNKNOWN_KEYS = [
     ("loss.l1", "allowed: l2, rate_cost, target_rate"),
     ("training.stop.over", "allowed: above, below, measure"),
     ("hessian.0.rule", "allowed: block, quantities, samples, split"),
-    ("task.n_symbols", "allowed: name"),
+    ("task.n_symbols", "allowed: images, n_train, name, noisy_test"),
 ]
 
 # task, option, wrong value, what the message says is allowed
@@ -163,6 +163,20 @@ WRONG_OPTIONS = [
     ("pixelwise_mnist", "downsample", 4, "one of 1, 2"),
     ("pixelwise_mnist", "test_noise", -0.2, "a number >= 0"),
     ("pixelwise_mnist", "test_noise", NAN, "a number "),
+    ("sequential_mnist", "n_train", 0, "a whole number >= 1"),
+    ("sequential_mnist", "n_train", 55001, "at most the 55000 of MNIST"),
+    ("sequential_mnist", "noisy_test", -0.2, "a number >= 0"),
+    ("sequential_mnist", "images", "~/images", "a text matching ^[^~]"),
+    ("pattern_generation", "n_train", 0, "a whole number >= 1"),
+    ("pattern_generation", "noise", -1, "a number >= 0"),
+    ("pattern_generation", "n_steps", 10, "a whole number >= 11"),
+    ("delayed_match", "n_patterns", 1, "a whole number >= 2"),
+    ("delayed_match", "delay", -1, "a whole number >= 0"),
+    ("delayed_match", "noisy_test", NAN, "a number "),
+    ("evidence_accumulation", "n_cues", 6, "one of 3, 5, 7"),
+    ("evidence_accumulation", "n_train", 126, "at most 124: of the 128 sequences 4 are to be "),
+    ("evidence_accumulation", "n_train", 63, "a multiple of 2"),
+    ("evidence_accumulation", "cue_steps", 151, "at most task.cue_interval = 150"),
     ("store_recall", "n_symbols", 2, "a whole number >= 3"),
     ("store_recall", "symbol_steps", 0, "a whole number >= 1"),
     ("store_recall", "group_size", 2.5, "a whole number >= 1"),
@@ -181,7 +195,7 @@ OPTIONS_OF_OTHERS = [
         "n_inputs",
         "cue_probability, group_size, input_rate, n_symbols, name, symbol_steps",
     ),
-    ("sequential_mnist", "encoding", "name"),
+    ("sequential_mnist", "encoding", "images, n_train, name, noisy_test"),
 ]
 
 
@@ -247,6 +261,17 @@ def test_an_option_of_another_task_is_unknown(task, option, own):
                 "group_size": 25,
                 "input_rate": 50.0,
                 "cue_probability": 1 / 7,
+            },
+        ),
+        (
+            "evidence_accumulation",
+            {
+                "n_cues": 7,
+                "cue_steps": 100,
+                "cue_interval": 150,
+                "delay": 800,
+                "recall_steps": 150,
+                "n_train": 64,
             },
         ),
     ],

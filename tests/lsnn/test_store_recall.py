@@ -19,8 +19,8 @@ PUBLISHED = {
 }
 
 
-def store_recall(**options):
-    return new_task(dict(PUBLISHED, **options), "no such folder")
+def store_recall(seed=1, **options):
+    return new_task(dict(PUBLISHED, **options), "no such folder", seed)
 
 
 def with_one_spike_a_symbol(**options):
@@ -69,7 +69,7 @@ def patterns_by_the_rules(n_symbols, cue_probability):
 
 def patterns_drawn(task, n_sequences):
     """Return how often each pattern of cues was drawn."""
-    inputs, _ = task.batch(1, 0, n_sequences)
+    inputs, _ = task.batch(0, n_sequences)
     counts = {}
     for cues in (inputs[:, :, 2] + inputs[:, :, 3]).T:
         counts[tuple(cues)] = counts.get(tuple(cues), 0) + 1
@@ -81,7 +81,7 @@ def test_sizes_and_placeholders():
     assert (task.n_steps, task.n_in, task.n_out) == (2400, 100, 2)
     assert (task.n_windows, task.window_steps) == (12, 200)
     assert task.carries_state and not task.readout_bias
-    inputs, targets = task.batch(1, 0, 3)
+    inputs, targets = task.batch(0, 3)
     assert inputs.shape == (2400, 3, 100) and inputs.dtype == np.uint8
     assert targets.shape == (12, 3) and targets.dtype == np.int32
     with tf.Graph().as_default() as graph:
@@ -110,7 +110,7 @@ def test_every_sequence_is_valid_and_its_targets_are_the_stored_bits(
     n_symbols, cue_probability, n_sequences
 ):
     task = with_one_spike_a_symbol(n_symbols=n_symbols, cue_probability=cue_probability)
-    inputs, targets = task.batch(1, 0, n_sequences)
+    inputs, targets = task.batch(0, n_sequences)
     assert inputs.shape == (n_symbols, n_sequences, 4)
     for i in range(n_sequences):
         assert targets[:, i].tolist() == targets_by_the_rules(inputs[:, i])
@@ -133,7 +133,7 @@ def test_valid_sequences_are_as_frequent_as_when_drawn_until_valid(n_symbols, cu
 def test_probabilities_do_not_vanish_in_long_sequences():
     # All but the unavoidable symbols are cues: store, value, recall, and so on, and one value more.
     task = with_one_spike_a_symbol(n_symbols=1000, cue_probability=1.0 - 1.0e-16)
-    inputs, _ = task.batch(1, 0, 20)
+    inputs, _ = task.batch(0, 20)
     assert (inputs[:, :, 2].sum(axis=0, dtype=int) == 333).all()
 
 
@@ -141,7 +141,7 @@ def test_cues_of_the_published_task_by_position():
     wanted = patterns_by_the_rules(12, 1.0 / 7.0)
     wanted = sum(probability * np.array(cues) for cues, probability in wanted.items())
     n_sequences = 20000
-    inputs, _ = with_one_spike_a_symbol().batch(1, 0, n_sequences)
+    inputs, _ = with_one_spike_a_symbol().batch(0, n_sequences)
     found = (inputs[:, :, 2] + inputs[:, :, 3]).mean(axis=1)
     deviation = np.sqrt(wanted * (1.0 - wanted) / n_sequences)
     assert (np.abs(found - wanted) < 4.5 * deviation).all()
@@ -154,7 +154,7 @@ def assert_fair(bits):
 
 
 def test_bits_are_fair_and_the_value_after_store_is_inverted_half_of_the_time():
-    inputs, targets = with_one_spike_a_symbol().batch(1, 0, 10000)
+    inputs, targets = with_one_spike_a_symbol().batch(0, 10000)
     one, store, recall = (inputs[:, :, group] == 1 for group in (1, 2, 3))
     assert_fair(one[~recall])
     assert_fair(one[store])
@@ -166,7 +166,7 @@ def test_bits_are_fair_and_the_value_after_store_is_inverted_half_of_the_time():
 
 
 def test_active_groups_spike_at_the_rate_and_the_others_are_silent():
-    inputs, targets = store_recall().batch(1, 0, 64)
+    inputs, targets = store_recall().batch(0, 64)
     trains = inputs.reshape(12, 200, 64, 4, 25)
     assert inputs.max() == 1
     counts = trains.sum(axis=1, dtype=np.int64)  # of each input and symbol
@@ -185,14 +185,14 @@ def test_active_groups_spike_at_the_rate_and_the_others_are_silent():
 
 def test_a_batch_depends_on_seed_and_iteration_alone():
     task = store_recall(n_symbols=5, symbol_steps=20)
-    wanted = task.batch(3, 7, 10)
-    task.batch(3, 8, 10)
+    wanted = task.batch(7, 10)
+    task.batch(8, 10)
     task.examples("test", np.arange(2))
-    for again in (task.batch(3, 7, 10), store_recall(n_symbols=5, symbol_steps=20).batch(3, 7, 10)):
+    for again in (task.batch(7, 10), store_recall(n_symbols=5, symbol_steps=20).batch(7, 10)):
         assert np.array_equal(again[0], wanted[0]) and np.array_equal(again[1], wanted[1])
-    for other in (task.batch(3, 8, 10), task.batch(4, 7, 10)):
+    for other in (task.batch(8, 10), store_recall(4, n_symbols=5, symbol_steps=20).batch(7, 10)):
         assert not np.array_equal(other[0], wanted[0])
-    assert len({task.batch(3, i, 10)[1].tobytes() for i in range(10)}) > 5
+    assert len({task.batch(i, 10)[1].tobytes() for i in range(10)}) > 5
 
 
 def test_an_example_does_not_depend_on_the_others():

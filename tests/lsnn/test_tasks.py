@@ -22,7 +22,7 @@ def test_splits_of_mnist(mnist):
 def test_every_epoch_shows_every_example_once_in_an_order_of_its_own():
     task = SmallTask()
     n = task.sizes["train"]
-    batches = [task.batch(seed=1, iteration=i, size=n // 2) for i in range(4)]
+    batches = [task.batch(iteration=i, size=n // 2) for i in range(4)]
     first = np.concatenate([batches[0][0], batches[1][0]], axis=1)
     second = np.concatenate([batches[2][0], batches[3][0]], axis=1)
     everything = task.examples("train", np.arange(n))[0]
@@ -36,17 +36,18 @@ def test_every_epoch_shows_every_example_once_in_an_order_of_its_own():
 
 def test_a_batch_goes_over_the_end_of_an_epoch():
     task = SmallTask()
-    inputs = np.concatenate([task.batch(1, i, 15)[0] for i in range(8)], axis=1)  # 3 epochs
-    whole = np.concatenate([task.batch(1, i, 40)[0] for i in range(3)], axis=1)
+    inputs = np.concatenate([task.batch(i, 15)[0] for i in range(8)], axis=1)  # 3 epochs
+    whole = np.concatenate([task.batch(i, 40)[0] for i in range(3)], axis=1)
     assert np.array_equal(inputs, whole)
 
 
 def test_batches_depend_on_seed_and_iteration_alone(mnist):
-    later_first = [mnist.batch(5, i, 256) for i in (300, 2)]
-    in_order = [mnist.batch(5, i, 256) for i in (2, 300)]
+    later_first = [mnist.batch(i, 256) for i in (300, 2)]
+    in_order = [mnist.batch(i, 256) for i in (2, 300)]
     assert np.array_equal(later_first[0][0], in_order[1][0])
     assert np.array_equal(later_first[1][1], in_order[0][1])
-    assert not np.array_equal(mnist.batch(5, 0, 256)[1], mnist.batch(6, 0, 256)[1])
+    assert not np.array_equal(mnist.batch(0, 256)[1], mnist.batch(1, 256)[1])
+    assert not np.array_equal(SmallTask(5).batch(0, 20)[1], SmallTask(6).batch(0, 20)[1])
 
 
 def test_loss_and_accuracy():

@@ -76,7 +76,7 @@ def test_checkpoints_are_taken_before_the_step_and_of_the_final_state(tmpdir):
         network, BPTT(), training_settings(), {p: w[0] for p, w in progress.weights.items()}
     )
     for iteration in range(4):
-        trainer.step(*network.task.batch(1, iteration, 10))
+        trainer.step(*network.task.batch(iteration, 10))
     for name, weights in trainer.current_weights().items():
         assert np.array_equal(weights, progress.weights[name][AT.index(4)])
 
@@ -84,7 +84,7 @@ def test_checkpoints_are_taken_before_the_step_and_of_the_final_state(tmpdir):
 def test_a_step_is_plain_gradient_descent():
     network, weights = small_network("adaptive")
     trainer = Trainer(network, ThreeFactor(), training_settings(learning_rate=0.25), weights)
-    inputs, targets = network.task.batch(1, 0, 10)
+    inputs, targets = network.task.batch(0, 10)
     feed = {trainer.inputs: inputs, trainer.targets: targets}
     gradients = trainer.session.run(trainer.gradients, feed)
     trainer.step(inputs, targets)
@@ -174,7 +174,7 @@ def test_a_rule_learns_by_what_it_has_drawn_from_the_weights_of_the_other_rules(
     start = {name: weights[0] for name, weights in found.weights.items()}
     trainer = Trainer(network, rule, training_settings(), start)
     for iteration in range(4):
-        trainer.step(*network.task.batch(1, iteration, 10))
+        trainer.step(*network.task.batch(iteration, 10))
     for name, weights in trainer.current_weights().items():
         assert np.array_equal(weights, found.weights[name][AT.index(4)])
     assert not np.array_equal(found.weights["w_in"][1], bptt.weights["w_in"][1])
@@ -396,7 +396,7 @@ def test_signs_under_dales_law_at_every_one_of_200_steps(optimiser):
     gone = {name: np.zeros(weights[name].shape, bool) for name in REWIRED}
     n_back = 0
     for iteration in range(200):
-        trainer.step(*network.task.batch(1, iteration, 10))
+        trainer.step(*network.task.batch(iteration, 10))
         for name, weight in trainer.current_weights().items():
             if name in REWIRED:
                 assert np.all(weight * law.signs[name] >= 0.0)
@@ -413,7 +413,7 @@ def test_connections_and_signs_at_every_one_of_1000_steps(optimiser):
     trainer = Trainer(network, BPTT(), settings, weights, rewiring=rewiring)
     seen = {name: weights[name] != 0.0 for name in REWIRED}
     for iteration in range(1000):
-        trainer.step(*network.task.batch(1, iteration, 10))
+        trainer.step(*network.task.batch(iteration, 10))
         for name, weight in trainer.current_weights().items():
             if name in REWIRED:
                 assert np.count_nonzero(weight) == np.count_nonzero(weights[name])
@@ -427,7 +427,7 @@ def test_the_learning_rate_decays():
     network, weights = small_network()
     settings = training_settings(learning_rate=0.5, decay_factor=0.1, decay_every=1)
     trainer = Trainer(network, BPTT(), settings, weights, iteration=2)
-    inputs, targets = network.task.batch(1, 0, 10)
+    inputs, targets = network.task.batch(0, 10)
     feed = {trainer.inputs: inputs, trainer.targets: targets}
     gradients = trainer.session.run(trainer.gradients, feed)
     trainer.step(inputs, targets)
@@ -442,7 +442,7 @@ def test_adam_is_adam():
     trainer = Trainer(network, BPTT(), settings, weights)
     expected, m, v = weights["w_rec"].astype(np.float64), 0.0, 0.0
     for t in (1, 2):
-        batch = network.task.batch(1, t, 10)
+        batch = network.task.batch(t, 10)
         feed = {trainer.inputs: batch[0], trainer.targets: batch[1]}
         gradient = trainer.session.run(trainer.gradients["w_rec"], feed).astype(np.float64)
         m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
@@ -459,7 +459,7 @@ def test_a_bias_that_the_task_does_not_have_stays_zero():
     network = Network(network_settings(n_units=9), loss_settings(), WithoutBias(), seed=3)
     weights = network.initial_weights()
     trainer = Trainer(network, BPTT(), training_settings(), weights)
-    trainer.step(*network.task.batch(1, 0, 10))
+    trainer.step(*network.task.batch(0, 10))
     after = trainer.current_weights()
     assert not after["b_out"].any()
     assert not np.array_equal(after["w_out"], weights["w_out"])
@@ -563,7 +563,7 @@ class Regression(FiniteTask):
 
 
 def test_a_task_with_measures_of_its_own_is_trained(tmpdir):
-    task = Regression()
+    task = Regression("no such folder", seed=1)
     network = Network(network_settings(n_units=9), loss_settings(), task, seed=1)
     state = os.path.join(str(tmpdir), "state.npz")
     lines = []

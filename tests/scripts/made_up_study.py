@@ -5,10 +5,10 @@ import os
 import pandas as pd
 import yaml
 
-from lsnn.columns import RUN_KEYS, of_learning_curve
+from lsnn.columns import RUN_KEYS
 from lsnn.config import parse_study, read_study
 from lsnn.files import sha256_of_file, write_record, write_table
-from lsnn.outputs import trajectories_columns
+from lsnn.outputs import of_gaps, of_learning_curve, trajectories_columns
 from lsnn.quantities import columns_of, columns_of_table
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -22,6 +22,7 @@ CONFIG = {
 }
 STUDY = parse_study(CONFIG)
 WITHOUT_HESSIAN = {**CONFIG, "hessian": []}
+NOISY = {**CONFIG, "task": {"name": "sequential_mnist", "noisy_test": 0.2}}
 TWO_ENTRIES = {**CONFIG, "hessian": [{}, {"block": "all", "split": "train"}]}
 
 # Eight conditions: six learning rates of bptt, two of three_factor.
@@ -53,6 +54,7 @@ def learning_curve(condition, seed, study=STUDY):
     """The loss halves from one checkpoint to the next with bptt, every second one otherwise."""
     speed = 1.0 if is_bptt(study, condition) else 0.5
     iterations = study.conditions[condition].iterations
+    noisy = "noisy_test" in study.splits
     return [
         {
             "condition": condition,
@@ -65,6 +67,7 @@ def learning_curve(condition, seed, study=STUDY):
             "validation_accuracy": 0.1 + 0.15 * k,
             "test_loss": 2.0 * 2 ** -(speed * k) + 0.01 * k,
             "test_accuracy": 0.1 + 0.15 * k,
+            **({"noisy_test_loss": 3.0, "noisy_test_accuracy": 0.1 + 0.1 * k} if noisy else {}),
             "l2_loss": 1 / 3,
             "mean_activity": 0.25,
         }
@@ -113,8 +116,9 @@ def trajectories(conditions=None, seeds=(1, 2), study=STUDY):
             piece["diverged"] = False
             pieces.append(piece)
     table = pd.concat(pieces, ignore_index=True)
-    table["generalization_gap_loss"] = table["test_loss"] - table["train_loss"]
-    table["generalization_gap_accuracy"] = table["train_accuracy"] - table["test_accuracy"]
+    for (measure, split), column in of_gaps(study).items():
+        sign = 1 if measure == "loss" else -1
+        table[column.name] = sign * (table[f"{split}_{measure}"] - table[f"train_{measure}"])
     return table[names_of(trajectories_columns(study))]
 
 
@@ -168,7 +172,7 @@ def write_run(folder, study, condition, seed, rows=None, of_hessian=None, diverg
     """
     rows = rows or learning_curve(condition, seed, study)
     curve_file = os.path.join(folder, "learning_curve.csv")
-    write_rows(curve_file, of_learning_curve(study.task_class), rows)
+    write_rows(curve_file, of_learning_curve(study), rows)
     environment = {
         "python": "3.6.15",
         "numpy": "1.16.6",

@@ -83,7 +83,7 @@ def test_trajectories_tell_the_rule_and_learning_rate_of_conditions_of_any_name(
     assert settings.values.tolist() == [["slow", "bptt", 0.001], ["bptt", "three_factor", 0.01]]
     assert list(found)[:5] == ["condition", "learning_rule", "learning_rate", "seed", "iteration"]
     summary = read_table(folder / "summary.csv", SUMMARY)
-    assert set(summary["condition"]) == {"slow", "bptt", "bptt / slow"}
+    assert set(summary["condition"]) == {"slow", "bptt", "bptt / slow", "bptt - slow"}
     medians = read_record(folder / "metadata.json")["medians"]
     assert set(medians) == {"slow", "bptt"}
 
@@ -373,6 +373,7 @@ def test_a_run_that_diverged_is_marked_and_told_of(folder, run, capsys):
     summary = read_table(folder / "summary.csv", SUMMARY)
     assert summary.groupby("condition")["n_diverged"].unique().map(list).to_dict() == {
         "bptt": [1], "three_factor": [0], "three_factor / bptt": [1],
+        "three_factor - bptt": [1],
     }  # fmt: skip
     metadata = read_record(folder / "metadata.json")
     warning = "bptt: diverged, and left out of means: seed 1 (at iteration 47)"

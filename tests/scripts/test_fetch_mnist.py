@@ -16,7 +16,7 @@ import pytest
 import fetch_mnist
 from fetch_mnist import fetch
 from lsnn.errors import DataError
-from lsnn.mnist import FILES, read_images, read_labels, verify
+from lsnn.mnist import FILES, read, verify
 
 LABELS = "t10k-labels-idx1-ubyte"
 SMALL = ("train-labels-idx1-ubyte", LABELS)
@@ -133,15 +133,15 @@ def test_the_wheel_has_the_very_files(mnist):
 
 
 def test_files_are_read_as_arrays(mnist):
-    images = read_images(str(mnist / "t10k-images-idx3-ubyte"))
+    images = read(str(mnist / "t10k-images-idx3-ubyte"))
     assert (images.shape, images.dtype.name) == ((10000, 28, 28), "uint8")
     assert images[0, 7, 6] == 84  # first pixel of the first image's 7
     assert not images[:, 0].any()  # the margin: a shifted header would show here
-    assert read_labels(str(mnist / LABELS))[:5].tolist() == [7, 2, 1, 0, 4]
-    assert read_labels(str(mnist / "train-labels-idx1-ubyte")).shape == (60000,)
+    assert read(str(mnist / LABELS))[:5].tolist() == [7, 2, 1, 0, 4]
+    assert read(str(mnist / "train-labels-idx1-ubyte")).shape == (60000,)
 
 
-@pytest.mark.parametrize("read", [verify, read_images, read_labels])
+@pytest.mark.parametrize("read", [verify, read])
 def test_an_altered_file_is_not_read(mnist, tmp_path, read):
     content = bytearray((mnist / LABELS).read_bytes())
     content[100] ^= 1

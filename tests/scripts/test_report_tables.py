@@ -11,7 +11,7 @@ import report_tables
 from lsnn.config import parse_study
 from lsnn.errors import ResultError
 from lsnn.files import read_record, write_record
-from study_statistics import RATIOS, quantities_of, summarise
+from study_statistics import comparisons_of, quantities_of, summarise
 
 PAGES = ("summary", "configuration", "run")
 
@@ -112,13 +112,24 @@ def test_summary(rows):
         "2000",
     ]
     assert ["quantity", "three-factor / BPTT"] in rows["summary"]
-    assert rows["summary"][-4] == ["Equal fraction of training: final states", "45.3"]
-    assert rows["summary"][-2:] == [
+    start = rows["summary"].index(["quantity", "three-factor / BPTT"])
+    assert rows["summary"][start + 1] == ["Equal fraction of training: final states", "45.3"]
+    assert rows["summary"][start + 3 : start + 5] == [
         ["Equal training loss: lowest that all runs reach", "8 (1 loss)"],
         ["Equal training loss: averaged over the losses that all runs pass through"]
         + ["4.84 (12 losses)"],
     ]
-    assert len(rows["summary"]) == 1 + len(quantities_of(made_up_study.STUDY)) + 1 + len(RATIOS)
+    assert ["quantity", "three-factor \N{MINUS SIGN} BPTT"] in rows["summary"]
+    gap = "Test \N{MINUS SIGN} training cross entropy (nats): Equal training loss: lowest that all "
+    # There bptt is half-way between its checkpoints 2 and 3, three_factor at its last one.
+    assert [gap + "runs reach", "0.025 (1 loss)"] in rows["summary"]
+    assert len(rows["summary"]) == number_of_rows(made_up_study.STUDY)
+
+
+def number_of_rows(study):
+    """Return how many rows the tables of the summary have, their heads included."""
+    tables = [quantities_of(study), *(one.quantities for one in comparisons_of(study))]
+    return sum(1 + len(table) for table in tables)
 
 
 def test_a_second_entry_has_rows_ratios_and_environments_of_its_own(tmp_path, monkeypatch):
@@ -127,8 +138,7 @@ def test_a_second_entry_has_rows_ratios_and_environments_of_its_own(tmp_path, mo
     found = {row[0]: row[1:] for row in rows["summary"]}
     assert found["Largest eigenvalue λ_max: final state"][0] == "44.2"
     assert found["Largest eigenvalue λ_max, all, train: final state"][0] == "88.4"
-    quantities = quantities_of(parse_study(made_up_study.TWO_ENTRIES))
-    assert len(rows["summary"]) == 1 + len(quantities) + 2 * (1 + len(RATIOS))
+    assert len(rows["summary"]) == number_of_rows(parse_study(made_up_study.TWO_ENTRIES))
     text = (tmp_path / "report" / "summary.html").read_text(encoding="utf-8")
     for label in ("largest eigenvalue λ_max", "largest eigenvalue λ_max, all, train"):
         assert f"<h2>Ratio between conditions: {label}</h2>" in text
@@ -186,11 +196,13 @@ def test_diverged_runs_and_losses_that_nobody_has_in_common_are_told():
     text = report_tables.summary_page(summarise(made_up_study.diverged(), study), study)
     rows = Cells(text).rows
     assert rows[1][1:] == ["62.5 (1 of 2 seeds, 1 diverged)", "2000"]
-    assert rows[-4][1] == "64 (1 of 2 seeds, 1 diverged)"
+    first = rows.index(["quantity", "three-factor / BPTT"]) + 1
+    assert rows[first][1] == "64 (1 of 2 seeds, 1 diverged)"
     table = made_up_study.trajectories()
     table.loc[table["condition"] == "bptt", "train_loss"] = [2.0, 0.1, 0.1, 0.1, 0.1, 0.1] * 2
     text = report_tables.summary_page(summarise(table, study), study)
-    assert [row[1] for row in Cells(text).rows[-2:]] == 2 * ["none (0 of 2 seeds, no common loss)"]
+    rows = Cells(text).rows[first + 2 : first + 4]
+    assert [row[1] for row in rows] == 2 * ["none (0 of 2 seeds, no common loss)"]
 
 
 def test_the_page_of_runs_tells_the_warnings(folder, monkeypatch):
@@ -239,7 +251,7 @@ def test_pages_of_a_study_without_hessian_tell_of_none(tmp_path, monkeypatch):
     rows = rows_of_pages(monkeypatch, tmp_path)
     assert rows["summary"][0] == ["quantity", "BPTT", "three-factor"]
     assert rows["summary"][1][0] == "Training cross entropy (nats): final state"
-    assert len(rows["summary"]) == 1 + 8
+    assert len(rows["summary"]) == 1 + 10 + 1 + 8 + 1 + 2
     assert rows["run"][:2] == [
         ["run", "training", "ms per iteration"],
         ["BPTT, seed 1", "1.67 min", "1.5"],

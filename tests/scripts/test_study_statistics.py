@@ -10,9 +10,10 @@ import study_statistics
 from lsnn.config import parse_study
 from lsnn.tasks.base import SPLITS
 from study_statistics import (
+    comparisons_of,
     mean_and_interval,
+    pseudo_values_of_spread,
     quantities_of,
-    ratios_of,
     sign_test,
     summarise,
 )
@@ -98,6 +99,11 @@ def test_the_sign_test_is_exact(ratios, p):
     assert sign_test(ratios) == pytest.approx(p)
 
 
+def test_the_sign_test_of_differences_is_about_zero():
+    assert sign_test([0.5, -0.5, 3.0, 0.0], neutral=0) == pytest.approx(1.0)
+    assert sign_test([0.5, 0.1, 3.0], neutral=0) == pytest.approx(2 / 2**3)
+
+
 def test_without_a_side_there_is_no_sign_test():
     assert np.isnan(sign_test([])) and np.isnan(sign_test([1.0]))
 
@@ -108,20 +114,23 @@ def test_order_and_columns_of_the_summary():
         "quantity", "condition", "mean", "ci_low", "ci_high", "n", "n_diverged", "n_unconverged",
         "n_levels", "sign_p",
     ]  # fmt: skip
-    assert len(summary) == 2 * 13 + 4
+    assert len(summary) == 2 * (13 + 2) + 4 + 8 + 2
     assert list(summary["condition"][:2]) == ["bptt", "three_factor"]
     assert not summary[["quantity", "condition"]].duplicated().any()
     measures = [f"{split}_{name}" for name in ("loss", "accuracy") for split in SPLITS]
     gaps = ["generalization_gap_loss", "generalization_gap_accuracy"]
-    ratios = ["final", "mean", "at_lowest_common_loss", "over_common_losses"]
+    contrasts = ["final", "mean", "at_lowest_common_loss", "over_common_losses"]
     assert list(summary["quantity"].unique()) == [
         "lambda_max_final",
         "lambda_max_mean",
         "lambda_min_final",
         "lambda_abs_max_final",
         "lambda_abs_max_mean",
-        *[f"{name}_final" for name in measures + gaps],
-        *[f"lambda_max_ratio_{name}" for name in ratios],
+        *[f"{name}_final" for name in measures],
+        *[f"{name}_{which}" for name in gaps for which in ("final", "mean")],
+        *[f"lambda_max_ratio_{name}" for name in contrasts],
+        *[f"{gap}_difference_{name}" for gap in gaps for name in contrasts],
+        *[f"{gap}_spread_ratio_final" for gap in gaps],
     ]
 
 
@@ -143,6 +152,7 @@ def test_order_and_columns_of_the_summary():
         ("test_accuracy_final", "bptt", 0.85),
         ("generalization_gap_accuracy_final", "bptt", 0.05),
         ("generalization_gap_loss_final", "bptt", 0.05),
+        ("generalization_gap_loss_mean", "bptt", 0.025),
     ],
 )
 def test_means_over_seeds(quantity, condition, expected):
@@ -180,6 +190,97 @@ def test_three_pairs_have_an_interval():
     found = ratio(table, "lambda_max_ratio_final")
     expected = mean_and_interval([32.0, 64.0, 128.0], True)
     assert tuple(found[["mean", "ci_low", "ci_high"]]) == pytest.approx(expected)
+
+
+# The gap of a run is 0.01 a checkpoint of five, whatever its rule. The lowest common loss is that of
+# three_factor at its last checkpoint, where bptt is half-way between two.
+@pytest.mark.parametrize(
+    "which, expected",
+    [
+        ("final", 0.0),
+        ("mean", 0.0),
+        ("at_lowest_common_loss", 0.05 - 0.025),
+        ("over_common_losses", 0.01 * 2.5 * np.mean(np.arange(8, 20)) / 19),
+    ],
+)
+def test_differences_of_gaps_are_those_of_pairs(which, expected):
+    summary = summarise(made_up_study.trajectories(), STUDY)
+    name = f"generalization_gap_loss_difference_{which}"
+    found = row(summary, name, "three_factor - bptt")
+    assert found["mean"] == pytest.approx(expected)
+    assert (found["n"], found["n_unconverged"]) == (2, 0)
+    assert found["sign_p"] == 0.5 or expected == 0.0
+
+
+def with_final_gaps(gaps):
+    """Trajectories with the final gaps in accuracy of seeds 1, 2, ... of conditions by name."""
+    n_seeds = {len(values) for values in gaps.values()}.pop()
+    table = made_up_study.trajectories(seeds=range(1, n_seeds + 1))
+    for condition, values in gaps.items():
+        for seed, value in enumerate(values, start=1):
+            final = cells(table, condition, seed, 1.0)
+            table.loc[final, "generalization_gap_accuracy"] = value
+    return table
+
+
+def test_a_spread_is_the_jackknife_of_standard_deviations():
+    bptt, three_factor = [0.01, 0.02, 0.04, 0.05], [0.1, -0.2, 0.3, 0.5]
+    table = with_final_gaps({"bptt": bptt, "three_factor": three_factor})
+    found = ratio(table, "generalization_gap_accuracy_spread_ratio_final")
+
+    def log_ratio(kept):
+        both = [np.std([values[i] for i in kept], ddof=1) for values in (three_factor, bptt)]
+        return np.log(both[0] / both[1])
+
+    pseudo = [
+        4 * log_ratio([0, 1, 2, 3]) - 3 * log_ratio([i for i in range(4) if i != left])
+        for left in range(4)
+    ]
+    expected = np.exp(mean_and_interval(pseudo, False))
+    assert tuple(found[["mean", "ci_low", "ci_high"]]) == pytest.approx(tuple(expected))
+    assert found["n"] == 4 and np.isnan(found["sign_p"])
+
+
+def test_without_three_pairs_or_without_any_spread_there_is_no_ratio_of_spreads():
+    for n, values in ((2, [0.1, 0.2]), (4, [0.1, 0.1, 0.1, 0.1])):
+        table = with_final_gaps({"bptt": values, "three_factor": list(range(n))})
+        found = ratio(table, "generalization_gap_accuracy_spread_ratio_final")
+        assert np.isnan(found["mean"]) and found["n"] == 0
+
+
+# Pairs with a correlation of 0.6, as runs of one seed have, of three shapes: normal, with long tails
+# (each side of its own), skewed.
+SHAPES = {
+    "normal": lambda normal, random: normal,
+    "t": lambda normal, random: normal / np.sqrt(random.chisquare(5, normal.shape) / 5),
+    "skewed": lambda normal, random: stats.expon.ppf(stats.norm.cdf(normal)),
+}
+
+
+def intervals_of_spread(shape, n, ratio, draws=2000):
+    """Return intervals (draws, 2) of the ratio of standard deviations of pairs, ``n`` in a draw."""
+    random = np.random.default_rng(n)
+    normal = random.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], (draws, n))
+    pairs = SHAPES[shape](normal, random) * [ratio, 1.0]
+    pseudo = [pseudo_values_of_spread(*one.T) for one in pairs]
+    return np.array([mean_and_interval(np.exp(values), True)[1:] for values in pseudo])
+
+
+@pytest.mark.parametrize("n", [5, 10, 20])
+@pytest.mark.parametrize(
+    "shape, at_least", [("normal", 0.925), ("t", 0.91), ("skewed", 0.86)], ids=list(SHAPES)
+)
+def test_the_interval_of_a_spread_covers_it(shape, n, at_least):
+    low, high = intervals_of_spread(shape, n, ratio=3.0).T
+    covered = np.mean((low <= 3.0) & (3.0 <= high))
+    assert at_least <= covered <= 0.97
+
+
+def test_twenty_seeds_tell_a_spread_of_three_from_none_and_five_seldom_do():
+    low = intervals_of_spread("normal", 20, ratio=3.0)[:, 0]
+    assert np.mean(low > 1.0) > 0.99
+    low = intervals_of_spread("normal", 5, ratio=3.0)[:, 0]
+    assert np.mean(low > 1.0) < 0.6
 
 
 def with_losses(bptt, three_factor):
@@ -262,7 +363,7 @@ def test_a_study_of_which_every_run_diverged_has_empty_numbers():
     pd.testing.assert_frame_equal(found.iloc[:, :2], whole.iloc[:, :2])
     assert found[["mean", "ci_low", "ci_high", "sign_p"]].isna().all(axis=None)
     assert set(found["n"]) == set(found["n_unconverged"]) == {0} and set(found["n_diverged"]) == {2}
-    assert found["n_levels"].dropna().tolist() == [0, 0]
+    assert found["n_levels"].dropna().tolist() == [0] * 6
 
 
 def test_averages_over_training_are_over_checkpoints_that_are_evenly_spaced():
@@ -353,6 +454,7 @@ def test_every_other_condition_is_divided_by_the_first_one():
     study, table = with_another()
     assert set(summarise(table, study)["condition"]) == {
         "three_factor", "bptt", "another", "three_factor / bptt", "another / bptt",
+        "three_factor - bptt", "another - bptt",
     }  # fmt: skip
 
 
@@ -361,6 +463,7 @@ def test_the_baseline_is_what_the_configuration_says():
     summary = summarise(table, study)
     assert set(summary["condition"]) == {
         "three_factor", "bptt", "another", "bptt / three_factor", "another / three_factor",
+        "bptt - three_factor", "another - three_factor",
     }  # fmt: skip
     found = row(summary, "lambda_max_ratio_final", "bptt / three_factor")
     assert found["mean"] == pytest.approx(2**-5 * 2**-0.5)
@@ -412,9 +515,12 @@ def test_every_number_has_a_label_of_its_own():
         "Largest eigenvalue λ_max, all, train: final state"
     )
     assert labels["train_loss_final"] == "Training cross entropy (nats): final state"
-    assert len(set(labels.values())) == len(labels) == 18
-    assert [column.label for column in ratios_of(study)] == [
-        "largest eigenvalue λ_max", "largest eigenvalue λ_max, all, train",
+    assert len(set(labels.values())) == len(labels) == 20
+    assert [comparison.title for comparison in comparisons_of(study)] == [
+        "Ratio between conditions: largest eigenvalue λ_max",
+        "Ratio between conditions: largest eigenvalue λ_max, all, train",
+        "Generalization gap: difference between conditions",
+        "Generalization gap: ratio of standard deviations over seeds",
     ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ study = parse_study({"training": {"learning_rate": learning_rate}})
 network = network_of(study.training_settings(rule, seed), study.data, seed)
 weights = network.initial_weights()
 trainer = Trainer(network, new_rule({"name": rule}), study.training, weights)
-losses = [float(trainer.step(*network.task.batch(seed, i, 256))) for i in range(50)]
+losses = [float(trainer.step(*network.task.batch(i, 256))) for i in range(50)]
 print(json.dumps({"losses": losses, "w_rec": weights["w_rec"].tolist()}))
 """
 

@@ -87,7 +87,7 @@ def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():
 
 CAPTIONS = sorted(path.stem for path in (REPOSITORY / "workflow/report").glob("*.rst"))
 CAPTIONS.remove("figure")
-OF_HESSIAN = ["along_training", "against_loss", "generalization_gap"]
+OF_HESSIAN = ["along_training", "against_loss", "gap_against"]
 
 
 def params_of_file(study):
@@ -131,14 +131,14 @@ def caption(name, *configs):
     )
 
 
-@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", *OF_HESSIAN])
+@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", "gaps", *OF_HESSIAN])
 def test_captions_hold_with_a_hessian(name):
     text = caption(name, {})
     assert len(text) > 80
     assert "stop" not in text
 
 
-@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves"])
+@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", "gaps"])
 @pytest.mark.parametrize(
     "study",
     [{"hessian": []}, SPIKING, {"network": {"neurons": "lif"}, "hessian": []}],
@@ -154,7 +154,7 @@ def test_captions_of_studies_without_hessian_tell_of_none(name, study):
 def test_every_kind_of_figure_has_a_caption():
     study = parse_study(SWEEP)
     kinds = {figure.kind for figure in figures_of(study)}
-    assert kinds == {"learning_curves", *OF_HESSIAN, "sweep"}
+    assert kinds == {"learning_curves", "gaps", *OF_HESSIAN, "sweep"}
     for kind in kinds:
         assert len(caption(kind, SWEEP)) > 80
     without = caption("sweep", {**SWEEP, "hessian": []})
@@ -211,7 +211,7 @@ SWEEP = {
 }
 
 
-@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", *OF_HESSIAN])
+@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", "gaps", *OF_HESSIAN])
 def test_captions_hold_for_several_learning_rates(name):
     assert len(caption(name, SWEEP)) > 80
 

@@ -15,7 +15,7 @@ sys.path.insert(0, str(BASE.absolute()))
 from lsnn import mnist
 from lsnn.config import as_mapping, read_values, studies_of
 from lsnn.costs import estimate
-from lsnn.errors import ConfigError
+from lsnn.errors import ConfigError, DataError
 from lsnn.files import canonical_json, read_record
 from lsnn.outputs import about_figure, figures_of, shown_columns
 from lsnn.source import source_of
@@ -24,7 +24,9 @@ try:
     for path in workflow.configfiles:
         read_values(path)  # refuses a key that is twice, which Snakemake passes over
     STUDIES = studies_of(config)
-except ConfigError as error:
+    for study in STUDIES.values():
+        study.data_files()  # complains of the user's own that are not there
+except (ConfigError, DataError) as error:
     raise WorkflowError(f"The configuration is not possible:\n{error}")
 
 # For the report: the studies with every default filled in.
@@ -71,8 +73,7 @@ def of_runs(name, path):
 
 def data_of(wildcards):
     """Return the files of data that the jobs of a study read; none if its task makes its own."""
-    study = study_of(wildcards)
-    return [f"{study.data}/{name}" for name in study.task_class.data_files]
+    return study_of(wildcards).data_files()
 
 
 def environment_of(wildcards):
@@ -96,7 +97,7 @@ def conda_of(wildcards):
     return str((BASE / f"envs/tensorflow-{tensorflow}.yaml").absolute())
 
 
-# What train, hessian and trial jobs are given. The libraries of CUDA want more memory, and so do spiking
+# What train, hessian, trial and examples jobs are given. The libraries of CUDA want more memory, and so do spiking
 # networks, whose states of all steps are kept for the gradient. Snakemake's --retries give a job more
 # time and memory with every attempt.
 def memory_of(wildcards, attempt):

@@ -6,7 +6,7 @@ FIGURES_OF = {
 FIGURES = [
     f"results/{study}/figures/{name}.{suffix}"
     for study, figures in FIGURES_OF.items()
-    for name in [*figures, *rasters_of(STUDIES[study])]
+    for name in ["examples", *figures, *rasters_of(STUDIES[study])]
     for suffix in ("svg", "pdf", "png")
 ]
 REPORT_TABLES = expand(

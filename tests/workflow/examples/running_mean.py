@@ -16,7 +16,8 @@ class RunningMean(FiniteTask):
     sizes = {"train": 60, "validation": 30, "test": 30}
     n_in = n_out = 1
 
-    def __init__(self, data, n_steps):
+    def __init__(self, data, seed, n_steps):
+        super().__init__(data, seed)
         self.n_steps = n_steps
         self._inputs = {
             split: generator(0, "running_mean", split).randn(n_steps, size, 1).astype(np.float32)

@@ -1,0 +1,34 @@
+"""Arrays of unsigned bytes in the idx format, that of the MNIST files."""
+
+import gzip
+import zlib
+
+import numpy as np
+
+from lsnn.errors import DataError
+
+UNSIGNED_BYTES = bytes([0, 0, 8])  # how such a file begins; the number of dimensions follows
+
+
+def read(path):
+    """Return the array in a file; one whose name ends in ``.gz`` is decompressed.
+
+    Raises:
+        DataError: the file cannot be read, is damaged, or is another one.
+    """
+    try:
+        with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as stream:
+            content = stream.read()
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError("{}: cannot be read: {}".format(path, error)) from None
+    header = 4 + 4 * content[3] if len(content) > 3 else 4
+    if content[:3] != UNSIGNED_BYTES or len(content) < header:
+        raise DataError("{}: not an idx file of unsigned bytes".format(path))
+    shape = np.frombuffer(content[4:header], ">u4").astype(np.int64)
+    if shape.prod() != len(content) - header:
+        raise DataError(
+            "{}: damaged: of the {} bytes that its header tells of it has {}".format(
+                path, shape.prod(), len(content) - header
+            )
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

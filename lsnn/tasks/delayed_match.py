@@ -1,0 +1,87 @@
+"""Delayed match to sample: is the pattern after a delay the one that was shown before it?"""
+
+import numpy as np
+
+from lsnn.backend import tf
+from lsnn.options import integer, number
+from lsnn.randomness import generator
+from lsnn.tasks.base import NOISY_TEST, Classification, DrawnTask
+
+SAMPLE_STEPS = TEST_STEPS = 4
+
+
+class DelayedMatch(Classification, DrawnTask):
+    """Whether the pattern after a delay is that before it is to be told, from noisy inputs.
+
+    A pattern is a fixed vector of 8 normal inputs, the same in every run. A trial shows one for 4
+    steps, nothing for the delay, and one for 4 steps: with probability 1/2 the same, else another,
+    all equally likely. Normal noise is on every input and step, the delay included. The answer is
+    read at the last step. Training has few trials, always the same.
+
+    Args:
+        data: folder of the data sets; not used, trials are drawn.
+        seed: of the run.
+        n_train: training trials.
+        n_patterns: patterns.
+        delay: steps between sample and test.
+        noise: standard deviation of the noise.
+        noisy_test: that of the split ``noisy_test``; 0 - there is no such split.
+
+    Attributes:
+        patterns: (n_patterns, n_in).
+    """
+
+    options = {
+        "n_train": integer("Training trials.", 48, "examples", least=1, most=100000),
+        "n_patterns": integer("Patterns.", 2, "patterns", least=2, most=1000),
+        "delay": integer("Steps between sample and test.", 12, "steps", least=0, most=1000),
+        "noise": number(
+            "Standard deviation of the noise in the inputs; over all patterns that of an input of "
+            "a pattern is 1.",
+            1.2,
+            least=0,
+            most=100,
+        ),
+        NOISY_TEST: number(
+            "Standard deviation of the noise in a further split, the test trials with more noise, "
+            "on which the network is evaluated too; 0 - there is no such split.",
+            1.8,
+            least=0,
+            most=100,
+        ),
+    }
+    class_names = ("no match", "match")
+    n_in = 8
+    n_out = 2
+    n_test = 2000
+
+    def __init__(self, data, seed, n_train, n_patterns, delay, noise, noisy_test):
+        super(DelayedMatch, self).__init__(data, seed)
+        self.n_steps = SAMPLE_STEPS + delay + TEST_STEPS
+        self.sizes = self.sizes_of(n_train, noisy_test)
+        self.patterns = generator(0, "delayed_match", "patterns").randn(n_patterns, self.n_in)
+        self.draw_all("delayed_match", noise, noisy_test)
+
+    @classmethod
+    def outline(cls, n_train, n_patterns, delay, noise, noisy_test):
+        sizes = cls.sizes_of(n_train, noisy_test)
+        n_steps = SAMPLE_STEPS + delay + TEST_STEPS
+        outline = {"n_steps": n_steps, "n_in": cls.n_in, "n_out": cls.n_out}
+        return dict(outline, sizes=sizes, evaluation_sizes=sizes)
+
+    def placeholders(self):
+        """Return placeholders for inputs (n_steps, batch, n_in) and targets (batch)."""
+        inputs = tf.placeholder(tf.float32, [self.n_steps, None, self.n_in], "inputs")
+        return inputs, tf.placeholder(tf.int32, [None], "targets")
+
+    def draw(self, random, size, noise):
+        """Return inputs (n_steps, size, n_in) float32 and targets (size) int32, 1 a match."""
+        n_patterns = len(self.patterns)
+        targets = random.randint(2, size=size)
+        sample = random.randint(n_patterns, size=size)
+        other = (sample + 1 + random.randint(n_patterns - 1, size=size)) % n_patterns
+        test = np.where(targets == 1, sample, other)
+        inputs = noise * random.randn(self.n_steps, size, self.n_in)
+        inputs[:SAMPLE_STEPS] += self.patterns[sample]
+        inputs[-TEST_STEPS:] += self.patterns[test]
+        return inputs.astype(np.float32), targets.astype(np.int32)

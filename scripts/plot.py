@@ -191,7 +191,7 @@ def plot_gaps(trajectories, study):
 
 
 def gaps_of(trajectories, study):
-    """Return the columns of the generalization gaps that a table has, by split; the last measure's first."""
+    """Return the columns of the gaps that a table has, by split, the last measure's first."""
     gaps = of_gaps(study)
     keys = sorted(reversed(gaps), key=lambda key: study.splits.index(key[1]))
     return [gaps[key] for key in keys if gaps[key].name in trajectories]
@@ -391,7 +391,7 @@ def draw_against_loss(axes, trajectories, study, column, loss):
 
 
 def draw_ends(axes, rows, study, column):
-    """Draw the final states of a column side by side: points are runs, beside them mean, interval."""
+    """Draw the final states of a column: a point a run, beside them mean and interval."""
     for place, (of_condition, look) in enumerate(of_each(rows, study)):
         values = of_condition.groupby("seed")[column.name].last().to_numpy()
         mean, low, high = mean_and_interval(values, column.scale == "log")

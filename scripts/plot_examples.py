@@ -43,11 +43,9 @@ def plot_examples(arrays, metadata):
         for panel in axes:
             panel.label_outer()
         axes[-1].set(xlabel="time (ms)", xlim=(0, DT * n_steps))
-    figure.suptitle(
-        f"{metadata['task']['name'].replace('_', ' ')}, seed {metadata['seed']}: the first training "
-        "examples",
-        fontsize=9,
-    )
+    name = metadata["task"]["name"].replace("_", " ")
+    title = f"{name}, seed {metadata['seed']}: the first training examples"
+    figure.suptitle(title, fontsize=9)
     return figure
 
 

@@ -52,12 +52,15 @@ def own_files(settings, data):
     options = dict(settings)
     paths = TASKS[options.pop("name")].own_files(data, **options)
     try:
-        return {os.path.basename(path): _sha256(path, os.stat(path)) for path in paths}
+        return {
+            os.path.basename(path): _sha256(path, os.path.getmtime(path), os.path.getsize(path))
+            for path in paths
+        }
     except OSError as error:
         raise DataError("cannot be read: {}".format(error)) from None
 
 
 @functools.lru_cache(maxsize=None)
-def _sha256(path, stat):
-    """Return the SHA-256 of a file, read once as long as its ``stat`` is the same."""
+def _sha256(path, time, size):
+    """Return the SHA-256 of a file, which is read once as long as its time and size are these."""
     return sha256_of_file(path)

@@ -33,8 +33,9 @@ class SequentialMnist(Classification, FiniteTask):
     options = {
         "images": text(
             "Folder of images of your own, of any size and number of classes, absolute or relative "
-            "to the folder of the data sets; if left out, MNIST. It has four files named like those "
-            "of MNIST, in the same format (idx), compressed (.gz) or not; they are never written.",
+            "to the folder of the data sets; if left out, MNIST. It has four files named like "
+            "those of MNIST, in the same format (idx), compressed (.gz) or not, which are never "
+            "written.",
             pattern="^[^~]",
         ),
         "n_train": integer(

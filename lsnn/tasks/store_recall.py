@@ -127,8 +127,9 @@ class StoreRecall(Task):
     def batch(self, iteration, size):
         """Return inputs and targets of the training batch of an iteration.
 
-        A batch depends on nothing but the arguments and the seed. Inputs are 0 or 1, uint8 (n_steps, size,
-        n_in); targets int32 (n_symbols, size): the stored bit at `recall`, else NO_RECALL.
+        A batch depends on nothing but the arguments and the seed. Inputs are 0 or 1, uint8
+        (n_steps, size, n_in); targets int32 (n_symbols, size): the stored bit at `recall`, else
+        NO_RECALL.
         """
         return self._draw(generator(self.seed, "store_recall", iteration), size)
 

@@ -192,8 +192,8 @@ def test_three_pairs_have_an_interval():
     assert tuple(found[["mean", "ci_low", "ci_high"]]) == pytest.approx(expected)
 
 
-# The gap of a run is 0.01 a checkpoint of five, whatever its rule. The lowest common loss is that of
-# three_factor at its last checkpoint, where bptt is half-way between two.
+# The gap of a run is 0.01 a checkpoint of five, whatever its rule. The lowest common loss is that
+# of three_factor at its last checkpoint, where bptt is half-way between two.
 @pytest.mark.parametrize(
     "which, expected",
     [
@@ -248,8 +248,8 @@ def test_without_three_pairs_or_without_any_spread_there_is_no_ratio_of_spreads(
         assert np.isnan(found["mean"]) and found["n"] == 0
 
 
-# Pairs with a correlation of 0.6, as runs of one seed have, of three shapes: normal, with long tails
-# (each side of its own), skewed.
+# Pairs with a correlation of 0.6, as runs of one seed may have, of three shapes: normal, with long
+# tails, skewed.
 SHAPES = {
     "normal": lambda normal, random: normal,
     "t": lambda normal, random: normal / np.sqrt(random.chisquare(5, normal.shape) / 5),

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from lsnn.backend import new_session, tf
+from lsnn.errors import ConfigError
 from lsnn.journal import memory_of, with_memory
 from lsnn.kept import Kept
 from lsnn.network import PARAMETERS
@@ -92,8 +93,16 @@ def hessian_of(network, block, split, samples, threads=1):
         block: name of the parameter to differentiate by, or "all" for all that are trained.
         split, samples: part of the data, and how many of its examples.
         threads: most threads to compute with.
+
+    Raises:
+        ConfigError: there are not so many.
     """
-    order = generator(network.seed, "curvature examples").permutation(network.task.sizes[split])
+    n_examples = network.task.sizes[split]
+    if samples > n_examples:
+        raise ConfigError(
+            "hessian: {} samples; split {} has {} examples".format(samples, split, n_examples)
+        )
+    order = generator(network.seed, "curvature examples").permutation(n_examples)
     examples = network.task.examples(split, order[:samples])
     parameters = network.trained if block == ALL else [block]
     return Hessian(network, *examples, parameters, threads)

@@ -185,6 +185,9 @@ def plot_gaps(trajectories, study):
         along.set_xlabel(FRACTION.label)
         draw_against_loss(at_loss, trajectories, study, gap, loss)
         draw_ends(at_end, finished(trajectories), study, gap)
+        for axes in (along, at_loss, at_end):
+            axes.set_ylabel("generalization gap" if along is panels[0, 0] else "")
+        along.set_title(axis_label(gap))
     add_legend(figure, trajectories, study)
     tell_below(figure, stopped_early(trajectories), diverged(trajectories))
     return figure

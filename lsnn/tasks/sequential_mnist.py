@@ -125,9 +125,10 @@ class SequentialMnist(Classification, FiniteTask):
             paths = [os.path.join(folder, name + suffix) for suffix in ("", ".gz")]
             there = [path for path in paths if os.path.isfile(path)]
             if len(there) != 1:
+                has = "both {0} and {0}.gz" if there else "neither {0} nor {0}.gz"
                 raise DataError(
-                    "task.images: {}: has {} {} and {}.gz; one of them is needed".format(
-                        folder, "both" if there else "neither", name, name
+                    "task.images: {}: has {}; one of them is needed".format(
+                        folder, has.format(name)
                     )
                 )
             found += there

@@ -1,5 +1,6 @@
 """A checkout of its own for the tests that run the real `snakemake`, and the demo run in it."""
 
+import contextlib
 import csv
 import os
 import shutil
@@ -10,8 +11,18 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lsnn.config import read_values, studies_of
+
 REPOSITORY = Path(__file__).parents[2]
 PYTHONS = {tf: REPOSITORY / f".environments/tensorflow-{tf}/bin/python" for tf in ("1.12", "2")}
+
+
+def ready_studies():
+    """Return the studies of config.yaml and of the files in studies/, those of suites once."""
+    paths = [REPOSITORY / "config.yaml", *sorted(REPOSITORY.glob("studies/*.yaml"))]
+    with contextlib.chdir(REPOSITORY):  # a suite names its files from there
+        found = [studies_of(read_values(str(path))) for path in paths]
+    return list({name: study for studies in found for name, study in studies.items()}.values())
 
 
 class Checkout:

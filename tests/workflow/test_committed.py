@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 import pytest
 
-from conftest import REPOSITORY
+from conftest import REPOSITORY, ready_studies
 from lsnn.config import parse_study, read_study
 from lsnn.files import read_record, sha256_of_file
 from report_tables import in_words
@@ -25,8 +25,7 @@ def test_tables_are_those_that_the_metadata_tell_of(folder):
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 def test_they_are_of_the_study_that_a_user_can_run(folder):
-    files = [REPOSITORY / "config.yaml", *(REPOSITORY / "studies").glob("*.yaml")]
-    (study,) = [study for study in map(read_study, files) if study.name == folder.name]
+    (study,) = [study for study in ready_studies() if study.name == folder.name]
     assert read_study(folder / "config.yaml") == study
 
 
@@ -49,6 +48,8 @@ def test_figures_are_redrawn_to_the_same_bytes(folder, tmp_path):
         ["scripts/plot_raster.py", "--trial", trial]
         for trial in sorted((folder / "trials").glob("*.npz"))
     ]
+    if (folder / "examples.npz").exists():
+        commands.append(["scripts/plot_examples.py", "--examples", folder / "examples.npz"])
     for command in commands:
         subprocess.run([sys.executable, *command, "--output", tmp_path], cwd=REPOSITORY, check=True)
     bitmaps = sorted((folder / "figures").glob("*.png"))
@@ -132,7 +133,7 @@ def test_the_numbers_of_adaptive_rate_units_in_the_readme_are_those_of_the_summa
     told = readme[readme.index("*Adaptive rate units*") : readme.index("*Pixel-wise MNIST* with")]
     cells = cells_of("adaptive_rate", n_seeds=3)
     quantities = ["test_accuracy_final", "lambda_max_final", "generalization_gap_accuracy_final"]
-    for quantity in quantities + [name for name in cells if "ratio" in name]:
+    for quantity in quantities + [name for name in cells if "max_ratio" in name]:
         for cell in cells[quantity]:
             assert cell in told, quantity
 

@@ -127,7 +127,8 @@ def test_they_stand_in_the_report(results):
     assert (results / "report.html").stat().st_size > 100000
 
 
-def test_the_rule_in_the_documentation_is_the_example():
-    page = (REPOSITORY / "docs/learning_rules.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
-    assert block in (REPOSITORY / "tests/workflow/examples/damped.py").read_text()
+@pytest.mark.parametrize("page, example", [("learning_rules", "damped"), ("tasks", "running_mean")])
+def test_what_the_documentation_has_is_the_example(page, example):
+    text = (REPOSITORY / f"docs/{page}.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert block in (REPOSITORY / f"tests/workflow/examples/{example}.py").read_text()

@@ -4,13 +4,14 @@ import re
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import jinja2
 import pytest
 import yaml
 from docutils.core import publish_parts
 
-from conftest import REPOSITORY
+from conftest import REPOSITORY, ready_studies
 from lsnn.config import as_mapping, parse_study, read_study
 from lsnn.outputs import about_figure, figures_of, shown_columns
 
@@ -66,8 +67,10 @@ def test_a_study_of_spiking_units_plans_a_trial_a_condition(tmp_path):
 
 
 def test_the_ready_studies_are_possible_and_plan_a_training_a_run(tmp_path):
-    paths = [*map(str, sorted(REPOSITORY.glob("studies/*.yaml"))), str(REPOSITORY / "config.yaml")]
-    studies = [read_study(path) for path in paths]
+    studies = ready_studies()
+    paths = [str(tmp_path / f"{study.name}.yaml") for study in studies]
+    for path, study in zip(paths, studies, strict=True):
+        Path(path).write_text(yaml.safe_dump(as_mapping(study), sort_keys=False))
     runs = [len(study.conditions) * len(study.seeds) for study in studies]
     jobs = planned(tmp_path, {"studies": paths})
     assert jobs["train"] == sum(runs)
@@ -98,6 +101,7 @@ def params_of_file(study):
         "columns": [{"name": one.name, "label": one.axis} for one in shown_columns(study)],
         "label": study.conditions[condition].label,
         "seed": study.seeds[0],
+        "task": study.task["name"],
         "is_classification": study.task_class.is_classification,
     }
 

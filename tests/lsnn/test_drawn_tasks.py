@@ -1,0 +1,258 @@
+"""Tasks whose few training trials are drawn: what is in them, and what is new in the test."""
+
+import numpy as np
+import pytest
+
+from lsnn.backend import new_session, tf
+from lsnn.hessian import hessian_of
+from lsnn.network import PARAMETERS, Network
+from lsnn.tasks import TASKS, new_task
+from small import NETWORKS, loss_settings, relative_error, split_vector
+
+DRAWN = ["pattern_generation", "delayed_match"]
+
+
+def task_of(name, seed=1, **options):
+    return new_task(dict(options, name=name), "no such folder", seed)
+
+
+def everything(task, split):
+    return task.examples(split, np.arange(task.sizes[split]))
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_examples_are_a_function_of_the_seed_alone(name):
+    first = task_of(name)
+    for _ in range(2):
+        first.batch(7, 5)
+    again = task_of(name, noisy_test=0)  # what else is asked for changes nothing
+    for split in ("train", "validation", "test"):
+        for one, two in zip(everything(first, split), everything(again, split)):
+            assert np.array_equal(one, two)
+    other = task_of(name, seed=2)
+    assert not np.array_equal(everything(first, "train")[0], everything(other, "train")[0])
+    inputs, targets = everything(first, "train")
+    assert inputs.dtype == np.float32 and targets.dtype in (np.float32, np.int32)
+    assert inputs.shape == (first.n_steps, first.sizes["train"], first.n_in)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_whole_batch_is_every_training_trial_once(name):
+    task = task_of(name)
+    wanted = everything(task, "train")[0]
+    for iteration in range(3):
+        inputs, _ = task.batch(iteration, task.sizes["train"])
+        assert sorted(one.tobytes() for one in inputs.transpose(1, 0, 2)) == sorted(
+            one.tobytes() for one in wanted.transpose(1, 0, 2)
+        )
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_no_trial_is_in_two_splits_and_their_noise_is_independent(name):
+    task = task_of(name, n_train=500)
+    trials = {split: everything(task, split)[0].transpose(1, 0, 2) for split in task.sizes}
+    seen = [one.tobytes() for split in trials for one in trials[split]]
+    assert len(set(seen)) == len(seen)
+    noise = {
+        split: (everything(task, split)[0] - signal(task, split))[:, :500].ravel()
+        for split in trials
+    }
+    for one, two in [("train", "test"), ("train", "validation"), ("validation", "test")]:
+        n = min(len(noise[one]), len(noise[two]))
+        assert abs(np.corrcoef(noise[one][:n], noise[two][:n])[0, 1]) < 4 / np.sqrt(n)
+
+
+def signal(task, split):
+    """Return the inputs of a split without noise, those of the same draws."""
+    options = {"noise": 0, "noisy_test": 1e-9 if split == "noisy_test" else 0}
+    name = [name for name, one in TASKS.items() if isinstance(task, one)][0]
+    if split == "train":
+        options["n_train"] = task.sizes["train"]
+    if name == "delayed_match":
+        options["n_patterns"] = len(task.patterns)
+    return everything(task_of(name, task.seed, **options), split)[0]
+
+
+@pytest.mark.parametrize("name, sd, noisy", [(DRAWN[0], 0.5, 0.75), (DRAWN[1], 1.2, 1.8)])
+def test_noise_is_on_every_input_and_step_and_scaled_up_in_the_noisy_test(name, sd, noisy):
+    task = task_of(name)
+    noise = everything(task, "test")[0] - signal(task, "test")
+    n = noise.shape[1]
+    assert noise.std() == pytest.approx(sd, rel=0.01)
+    by_place = noise.std(axis=1)
+    assert np.abs(by_place / sd - 1).max() < 5 / np.sqrt(2 * n)
+    assert np.abs(noise.mean(axis=1)).max() < 5 * sd / np.sqrt(n)
+    more = everything(task, "noisy_test")[0] - signal(task, "noisy_test")
+    assert more == pytest.approx(noise * noisy / sd, abs=1e-5)
+    wanted = [everything(task, split)[1] for split in ("test", "noisy_test")]
+    assert np.array_equal(*wanted)
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_a_task_tells_its_splits_before_data_are_read(name):
+    of_task = TASKS[name]
+    for options in ({}, {"noisy_test": 0.3}):
+        if set(options) - set(of_task.options):
+            continue
+        task = new_task(dict(options, name=name), "data", 1)
+        given = {key: one.get("default") for key, one in of_task.options.items()}
+        given.update(options)
+        assert list(task.sizes) == list(of_task.splits(**given)) == list(task.evaluation_sizes)
+        outline = of_task.outline(**given)
+        for key in ("n_steps", "n_in", "n_out", "sizes", "evaluation_sizes"):
+            assert outline[key] == getattr(task, key), key
+
+
+# Pattern generation.
+
+
+def test_the_target_is_a_sum_of_four_sinusoids():
+    task = task_of("pattern_generation")
+    target = task.target.astype(float)
+    assert target.shape == (50,)
+    assert target.mean() == pytest.approx(0.0, abs=1e-6)
+    assert np.abs(target).max() == pytest.approx(1.0)
+    amplitudes = np.abs(np.fft.rfft(target))
+    cycles = [1, 2, 3, 5]
+    assert np.delete(amplitudes, cycles).max() < 1e-5
+    # Weights are from 0.5 to 2, so that none is more than four times another.
+    assert amplitudes[cycles].max() / amplitudes[cycles].min() <= 4
+    for seed in (1, 2):
+        wanted = everything(task_of("pattern_generation", seed), "train")[1]
+        assert wanted.shape == (50, 20) and (wanted == task.target[:, np.newaxis]).all()
+
+
+def test_the_pattern_is_the_same_in_every_run():
+    patterns = [
+        everything(task_of("pattern_generation", seed, n_train=2000), "train")[0].mean(axis=1)
+        for seed in (1, 2)
+    ]
+    assert np.abs(patterns[0] - patterns[1]).max() < 5 * 0.5 * np.sqrt(2 / 2000)
+    assert patterns[0].std() == pytest.approx(0.5, rel=0.05)  # of 1,000 numbers
+
+
+def test_the_loss_of_a_pattern_is_the_mean_over_steps_and_trials():
+    task = task_of("pattern_generation", n_steps=12)
+    targets = everything(task, "train")[1][:, :3]
+    outputs = np.random.RandomState(1).randn(12, 3, 1).astype(np.float32)
+    with tf.Graph().as_default() as graph:
+        loss = task.loss(tf.constant(outputs), tf.constant(targets))
+    expected = np.mean((outputs[:, :, 0] - targets) ** 2)
+    assert new_session(graph).run(loss) == pytest.approx(expected)
+
+
+# Delayed match to sample.
+
+
+@pytest.mark.parametrize("n_patterns", [2, 4])
+def test_the_test_pattern_is_the_sample_half_of_the_time_else_any_other(n_patterns):
+    task = task_of("delayed_match", n_patterns=n_patterns, noise=0)
+    inputs, targets = everything(task, "test")
+    n = len(targets)
+    shown = {}
+    for part, steps in (("sample", range(4)), ("test", range(16, 20))):
+        for step in steps:
+            distances = np.abs(inputs[step][:, np.newaxis] - task.patterns).max(axis=2)
+            assert (distances.min(axis=1) < 1e-6).all()
+            found = distances.argmin(axis=1)
+            assert np.array_equal(shown.setdefault(part, found), found)
+    assert (inputs[4:16] == 0).all()
+    assert np.array_equal(targets, shown["sample"] == shown["test"])
+    assert abs(targets.mean() - 0.5) < 4 * 0.5 / np.sqrt(n)
+    pairs = np.zeros((n_patterns, n_patterns))
+    np.add.at(pairs, (shown["sample"], shown["test"]), 1)
+    expected = np.full(pairs.shape, n / 2 / n_patterns / (n_patterns - 1))
+    np.fill_diagonal(expected, n / 2 / n_patterns)
+    assert np.abs(pairs - expected).max() < 4.5 * np.sqrt(expected.max())
+
+
+def test_patterns_are_the_same_in_every_run_and_delay_and_sizes_are_options():
+    patterns = [task_of("delayed_match", seed, n_patterns=1000).patterns for seed in (1, 2)]
+    assert np.array_equal(*patterns)
+    assert patterns[0].std() == pytest.approx(1.0, rel=0.05)
+    assert np.array_equal(task_of("delayed_match").patterns, patterns[0][:2])
+    task = task_of("delayed_match", delay=0, n_train=3)
+    assert everything(task, "train")[0].shape == (8, 3, 8)
+
+
+# Evidence accumulation.
+
+
+def test_sequences_are_shared_out_and_balanced():
+    held_out = []
+    for seed in (1, 2):
+        task = task_of("evidence_accumulation", seed)
+        sizes = [len(task.sequences[split]) for split in ("train", "validation", "test")]
+        assert sizes == [64, 32, 32]
+        rows = np.concatenate(list(task.sequences.values()))
+        assert len({tuple(row) for row in rows}) == 128  # none twice: no overlap
+        for split, sequences in task.sequences.items():
+            mirrored = {tuple(1 - row) for row in sequences}
+            assert mirrored == {tuple(row) for row in sequences}
+            targets = task.examples(split, np.arange(len(sequences)))[1]
+            assert targets.sum() == len(sequences) / 2
+            assert np.array_equal(targets, (sequences.sum(axis=1) >= 4).astype(int))
+        held_out.append({tuple(row) for row in task.sequences["test"]})
+    assert held_out[0] != held_out[1]
+
+
+def test_spikes_have_the_rates_of_cues_recall_and_background():
+    task = task_of("evidence_accumulation")
+    inputs, targets = task.batch(0, 64)
+    assert inputs.shape == (2000, 64, 40) and inputs.dtype == np.uint8
+    assert set(np.unique(inputs)) == {0, 1}
+    groups = inputs.reshape(2000, 64, 4, 10)
+    intervals = groups[:1050].reshape(7, 150, 64, 4, 10)
+    on, off = intervals[:, :100, :, :2], intervals[:, 100:, :, :2]
+    assert off.sum() == groups[1050:, :, :2].sum() == 0
+    sides = on.sum(axis=(1, 4)).argmax(axis=2)  # (7, 64)
+    assert (on.sum(axis=(1, 4)) > 0).sum() == 7 * 64  # one side a cue
+    assert np.array_equal(targets, (sides.sum(axis=0) >= 4).astype(int))
+    assert on.sum() / (7 * 64 * 100 * 10) == pytest.approx(0.04, rel=0.05)
+    assert groups[1850:, :, 2].mean() == pytest.approx(0.04, rel=0.05)
+    assert groups[:1850, :, 2].sum() == 0
+    assert groups[:, :, 3].mean() == pytest.approx(0.01, rel=0.05)
+
+
+def test_an_epoch_shows_every_sequence_with_new_spikes_and_none_that_is_held_out():
+    task = task_of("evidence_accumulation", cue_steps=30, cue_interval=30, delay=0, recall_steps=1)
+
+    def shown(inputs):
+        cues = inputs[:210].reshape(7, 30, -1, 40).sum(axis=1)
+        return {tuple(row) for row in (cues[:, :, 10:20].sum(axis=2) > 0).astype(int).T}
+
+    batches = [task.batch(iteration, 64)[0] for iteration in range(2)]
+    for inputs in batches:
+        assert shown(inputs) == {tuple(row) for row in task.sequences["train"]}
+    assert not np.array_equal(*batches)
+    assert np.array_equal(task.batch(1, 64)[0], batches[1])
+    three, one = task.examples("test", np.arange(3))[0], task.examples("test", np.array([2]))[0]
+    assert np.array_equal(three[:, 2:], one)
+
+
+# Hessians.
+
+SMALL = {
+    "pattern_generation": {"n_train": 10, "n_steps": 12, "n_inputs": 3},
+    "delayed_match": {"n_train": 10, "delay": 3},
+    "sequential_mnist": {"n_train": 10},
+}
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_the_hessian_of_every_rate_task_is_that_of_finite_differences(name):
+    task = new_task(dict(SMALL[name], name=name), "data", 1)
+    network = Network(NETWORKS["leaky"], loss_settings(l2=0.01), task, seed=1)
+    weights = network.initial_weights()
+    hessian = hessian_of(network, "all", "train", 10)
+    hessian.move_to(weights)
+    direction = np.random.RandomState(1).randn(hessian.size)
+    direction /= np.linalg.norm(direction)
+    product = hessian.product(direction)
+    step, gradients = 3e-4, []  # small, because a step over the kink of a unit is no error
+    for sign in (1, -1):
+        moves = split_vector(sign * step * direction, network)
+        hessian.move_to({p: weights[p] + moves[p].astype(np.float32) for p in PARAMETERS})
+        gradients.append(hessian.gradient())
+    difference = (gradients[0] - gradients[1]) / (2 * step)
+    assert relative_error(product, difference) < 1e-2

@@ -227,7 +227,8 @@ def test_an_unknown_key_is_refused_in_one_line(key, hint):
 
 @pytest.mark.parametrize("task, option, value, allowed", WRONG_OPTIONS)
 def test_an_impossible_option_of_a_task_is_refused_in_one_line(task, option, value, allowed):
-    message = refusal({"task": {"name": task, option: value}})
+    of_task = {"name": task, option: value}
+    message = refusal({"task": of_task, "training": {"batch_size": 1}, "hessian": []})
     assert message.startswith("task.{}: ".format(option)) and message.count("\n") == 0
     assert " is not possible; allowed: " in message and allowed in message
 
@@ -277,7 +278,8 @@ def test_an_option_of_another_task_is_unknown(task, option, own):
     ],
 )
 def test_the_options_of_a_task_have_the_published_values_as_defaults(task, options):
-    assert parse_study({"task": {"name": task}}).task == dict(options, name=task)
+    study = parse_study({"task": {"name": task}, "training": {"batch_size": 1}, "hessian": []})
+    assert study.task == dict(options, name=task)
 
 
 OF_ADAPTATION = {"n_adaptive": 0, "tau_adaptation": 30.0, "beta": 1.8}

@@ -186,8 +186,8 @@ def plot_gaps(trajectories, study):
         draw_against_loss(at_loss, trajectories, study, gap, loss)
         draw_ends(at_end, finished(trajectories), study, gap)
         for axes in (along, at_loss, at_end):
-            axes.set_ylabel("generalization gap" if along is panels[0, 0] else "")
-        along.set_title(axis_label(gap))
+            axes.set_ylabel("gap" if gap.unit == "1" else f"gap ({gap.unit})")
+        along.set_title(textwrap.fill(gap.label, LONGEST_LABEL))
     add_legend(figure, trajectories, study)
     tell_below(figure, stopped_early(trajectories), diverged(trajectories))
     return figure

@@ -610,3 +610,44 @@ def test_a_column_scales_the_axis_that_it_is_on_and_no_other(which, other):
     scales = {"x": axes.get_xscale(), "y": axes.get_yscale()}
     assert scales == {which: "symlog", other: "linear"}
     plt.close(figure)
+
+
+def test_gaps_are_drawn_along_training_at_equal_loss_and_at_the_end():
+    table = made_up_study.trajectories(seeds=(1, 2, 4))
+    figure = plot.plot_gaps(table, STUDY)
+    assert len(figure.axes) == 6
+    accuracy, loss, *_ = figure.axes
+    assert accuracy.get_title() == "training \N{MINUS SIGN} test accuracy"
+    assert loss.get_title() == "test \N{MINUS SIGN} training cross entropy"
+    *_, at_end, _ = figure.axes
+    points, mean = (line for line in at_end.lines if line.get_color() == BPTT and line_marks(line))
+    gaps = table[(table["condition"] == "bptt") & (table["fraction"] == 1)]
+    assert list(points.get_ydata()) == list(gaps["generalization_gap_accuracy"])
+    assert mean.get_ydata()[0] == pytest.approx(gaps["generalization_gap_accuracy"].mean())
+    intervals = [line for line in at_end.lines if line.get_linewidth() == 1.6 and len(line._x) == 2]
+    assert len(intervals) == 2
+    # A run that diverged has no final state.
+    at_end = plot.plot_gaps(made_up_study.diverged(table), STUDY).axes[-2]
+    points = next(line for line in at_end.lines if line.get_color() == BPTT and line_marks(line))
+    assert len(points.get_ydata()) == 2
+
+
+def line_marks(line):
+    return line.get_marker() not in ("None", None)
+
+
+def test_noisy_examples_have_panels_of_their_own():
+    study = parse_study(made_up_study.NOISY)
+    table = made_up_study.trajectories(study=study)
+    figure = plot.plot_gaps(table, study)
+    titles = [axes.get_title().replace("\n", " ") for axes in figure.axes[:4]]
+    assert titles == [
+        "training \N{MINUS SIGN} test accuracy",
+        "test \N{MINUS SIGN} training cross entropy",
+        "training \N{MINUS SIGN} noisy test accuracy",
+        "noisy test \N{MINUS SIGN} training cross entropy",
+    ]
+    assert [axes.get_ylabel() for axes in figure.axes[:4]] == ["gap", "gap (nats)"] * 2
+    labels = [axes.get_ylabel() for axes in plot.plot_learning_curves(table, study).axes]
+    assert labels[2:] == ["test accuracy", "noisy test accuracy"]
+    assert len(plot.plot_gap_against(table, study, LARGEST).axes) == 4

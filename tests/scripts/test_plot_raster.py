@@ -157,7 +157,7 @@ def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
     "without, message",
     [
         (["spikes"], "has no array spikes"),
-        (["target", "n_windows"], "target is missing: not a file of scripts/trial.py"),
+        (["target", "n_windows"], "n_windows, target is missing: not a file of scripts/trial.py"),
         (["is_classification"], "is_classification is missing: not a file of scripts/trial.py"),
     ],
 )

@@ -159,3 +159,53 @@ def test_the_speeds_in_the_readme_are_those_of_the_benchmark():
         medians = figures.loc[figure].sort_values("tensorflow", ascending=False)["median"]
         decimals = len(told[0].partition(".")[2])
         assert told == [f"{median:.{decimals}f}" for median in medians], figure
+
+
+WITH_A_GAP = ["mnist_1000", "delayed_match_2", "delayed_match_4", "pattern_generation"]
+# Columns of the table in docs/tasks.md: at the end of training, and against BPTT at equal loss.
+TOLD_OF_TASKS = [
+    "train_loss_final",
+    "test_loss_final",
+    "test_accuracy_final",
+    "generalization_gap_loss_final",
+    "generalization_gap_loss_difference_over_common_losses",
+    "generalization_gap_accuracy_difference_over_common_losses",
+    "w_rec_train_lambda_max_final",
+    "w_rec_train_lambda_max_ratio_over_common_losses",
+]
+
+
+def rows_of_tasks(name):
+    """Return the rows of the table in docs/tasks.md that are of a study, one a condition."""
+    study, cells = study_of(name), cells_of(name)
+    rows = []
+    for place, condition in enumerate(study.conditions.values()):
+        row = [f"`{name}`", condition.label]
+        for quantity in TOLD_OF_TASKS:
+            found = cells.get(quantity, [""] * len(study.conditions))
+            if "common_losses" in quantity:  # of every condition but the first one, the baseline
+                found = ["", *found]
+            row.append(found[place])
+        rows.append(f"| {' | '.join(row)} |")
+    return rows
+
+
+def test_the_numbers_of_tasks_in_the_documentation_are_those_of_the_summaries():
+    page = (REPOSITORY / "docs/tasks.md").read_text()
+    expected = [row for name in WITH_A_GAP for row in rows_of_tasks(name)]
+    assert "\n".join(expected) in page, "\n".join(["write", *expected])
+
+
+# What BPTT had reached at the end where these tasks were tried first, by other code.
+@pytest.mark.parametrize("name, loss", [("pattern_generation", 0.020), ("delayed_match_2", 0.0010)])
+def test_bptt_learns_the_tasks_as_well_as_when_they_were_tried_first(name, loss):
+    rows = pd.read_csv(REPOSITORY / f"results/committed/{name}/trajectories.csv")
+    losses = rows[rows["condition"] == "bptt"].groupby("seed")["train_loss"].last()
+    assert len(losses) == 5
+    assert loss / 3 <= losses.median() <= 3 * loss
+
+
+def test_a_thousand_images_are_learned_by_heart():
+    cells = pd.read_csv(REPOSITORY / "results/committed/mnist_1000/summary.csv")
+    found = cells[(cells["quantity"] == "train_accuracy_final") & (cells["condition"] == "bptt")]
+    assert found["mean"].item() > 0.99

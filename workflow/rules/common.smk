@@ -97,7 +97,7 @@ def conda_of(wildcards):
     return str((BASE / f"envs/tensorflow-{tensorflow}.yaml").absolute())
 
 
-# What train, hessian, trial and examples jobs are given. The libraries of CUDA want more memory, and so do spiking
+# What train, hessian and trial jobs are given. The libraries of CUDA want more memory, and so do spiking
 # networks, whose states of all steps are kept for the gradient. Snakemake's --retries give a job more
 # time and memory with every attempt.
 def memory_of(wildcards, attempt):

@@ -9,11 +9,9 @@ rule examples:
         f"{RESULTS}/logs/examples.log",
     benchmark:
         f"{RESULTS}/benchmarks/examples.tsv"
+    localrule: True
     conda:
         conda_of
-    threads: 1
-    resources:
-        **OF_JOB,
     params:
         program=SCRIPTS / "examples.py",
         python=python_of,

@@ -1,0 +1,106 @@
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import plot_examples
+from lsnn import checkpoints
+from lsnn.errors import ResultError
+
+N_STEPS = 30
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def examples(kind):
+    """Return made-up examples as scripts/examples.py writes them."""
+    random = np.random.RandomState(0)
+    windows = {"class": 1, "regression": N_STEPS, "recalls": 3}[kind]
+    steps = {"class": 1, "regression": 1, "recalls": 10}[kind]
+    inputs = random.randn(N_STEPS, 4, 8)
+    targets = {
+        "class": np.array([1, 0, 0, 1]),
+        "regression": random.randn(N_STEPS, 4),
+        "recalls": np.array([[-1] * 4, [0, 1, -1, 1], [1, -1, 0, 0]]),
+    }[kind]
+    metadata = {
+        "task": {"name": "made_up"},
+        "seed": 3,
+        "n_windows": windows,
+        "window_steps": steps,
+        "is_classification": kind != "regression",
+        "class_names": ["no", "yes"] if kind == "class" else [],
+    }
+    return {"inputs": inputs, "targets": targets}, metadata
+
+
+def texts_of(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind, rows", [("class", 1), ("regression", 2), ("recalls", 1)])
+def test_every_example_has_a_column(kind, rows):
+    arrays, metadata = examples(kind)
+    figure = plot_examples.plot_examples(arrays, metadata)
+    figure.canvas.draw()
+    assert len(figure.axes) == 4 * rows
+    assert {axes.get_xlim() for axes in figure.axes} == {(0, N_STEPS)}
+    assert figure.get_suptitle() == "made up, seed 3: the first training examples"
+    for place, axes in enumerate(figure.axes[:4]):
+        (image,) = axes.images
+        assert np.array_equal(image.get_array(), arrays["inputs"][:, place].T)
+
+
+def test_the_class_that_is_wanted_stands_above_the_steps_that_are_asked_for():
+    figure = plot_examples.plot_examples(*examples("class"))
+    assert [texts_of(axes) for axes in figure.axes] == [["yes"], ["no"], ["no"], ["yes"]]
+    figure = plot_examples.plot_examples(*examples("recalls"))
+    assert [texts_of(axes) for axes in figure.axes] == [["0", "1"], ["1"], ["0"], ["1", "0"]]
+    assert figure.axes[1].texts[0].xy[0] == 15  # the middle of its window
+
+
+def test_the_outputs_that_are_wanted_are_lines():
+    arrays, metadata = examples("regression")
+    below = plot_examples.plot_examples(arrays, metadata).axes[4:]
+    for place, axes in enumerate(below):
+        (line,) = axes.lines
+        assert np.array_equal(line.get_xdata(), np.arange(N_STEPS) + 0.5)
+        assert np.array_equal(line.get_ydata(), arrays["targets"][:, place])
+
+
+def draw(monkeypatch, path, folder):
+    arguments = ["plot_examples.py", "--examples", str(path), "--output", str(folder)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    plot_examples.main()
+
+
+def test_the_same_examples_give_the_same_figure(tmp_path, monkeypatch):
+    checkpoints.write(str(tmp_path / "examples.npz"), *examples("regression"))
+    for folder in ("first", "second"):
+        draw(monkeypatch, tmp_path / "examples.npz", tmp_path / folder)
+    names = sorted(path.name for path in (tmp_path / "first").iterdir())
+    assert names == ["examples.pdf", "examples.png", "examples.svg"]
+    for name in names:
+        contents = [(tmp_path / folder / name).read_bytes() for folder in ("first", "second")]
+        assert contents[0] == contents[1] and len(contents[0]) > 5000
+
+
+@pytest.mark.parametrize(
+    "without, message",
+    [("targets", "has no array targets"), ("seed", "seed is missing: not a file of scripts/exam")],
+)
+def test_another_file_is_refused_by_name(tmp_path, monkeypatch, without, message):
+    path = tmp_path / "examples.npz"
+    parts = examples("class")
+    for part in parts:
+        part.pop(without, None)
+    checkpoints.write(str(path), *parts)
+    with pytest.raises(ResultError, match=f"^{path}: {message}"):
+        draw(monkeypatch, path, tmp_path / "figures")
+    assert not (tmp_path / "figures").exists()

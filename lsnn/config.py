@@ -5,7 +5,6 @@ the class that has the name; ``docs/configuration.md`` lists them all.
 """
 
 import functools
-import os
 from collections import OrderedDict
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
@@ -187,7 +186,7 @@ class Study(NamedTuple):
             DataError: one of the user's own is missing.
         """
         own = self.task_class.own_files(self.data, **options_of(self.task))
-        return own or [os.path.join(self.data, name) for name in self.task_class.data_files]
+        return own or ["{}/{}".format(self.data, name) for name in self.task_class.data_files]
 
     def training_of(self, condition: str) -> TrainingSettings:
         """Return the settings of training of a condition."""

@@ -479,8 +479,9 @@ def draw_threshold(axes, study):
 
 
 def label_losses(axis):
-    """Label a logarithmic axis with plain numbers, so that less than a decade has labels too."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    """Label a logarithmic axis with plain numbers, a few a decade where there are few decades."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1,) if high > 500 * low else (1, 2, 5)))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
 

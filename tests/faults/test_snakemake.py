@@ -290,7 +290,8 @@ def jobs_of(text):
     return {name: int(n) for name, n in re.findall(r"^ (\w[\w ]*?) +(\d+) *$", stats, re.M)}
 
 
-RULES = ("train", "hessian", "aggregate", "plot", "report_tables", "all")
+RULES = ("train", "hessian", "examples", "aggregate", "plot", "plot_examples", "report_tables")
+RULES += ("all",)
 
 
 def test_finished_runs_are_kept_whatever_snakemake_believes(checkout, tmp_path, tell):
@@ -418,7 +419,7 @@ def test_a_run_that_diverges_is_a_result_beside_the_others(checkout, tell, argum
     checkout.configure(conditions={**TWO_RULES, "fast": {**TWO_RULES["bptt"], **fast}})
     text = " ".join(checkout.finish(*ALL, *arguments).split())
     assert "fast: diverged, and left out of means: seed 1 (at iteration" in text
-    assert len([*checkout.results.glob("figures/*.svg")]) == 6
+    assert len([*checkout.results.glob("figures/*.svg")]) == 8
     rows = pd.read_csv(checkout.results / "trajectories.csv").groupby("condition")["diverged"]
     assert rows.all().to_dict() == {"bptt": False, "three_factor": False, "fast": True}
     summary = pd.read_csv(checkout.results / "summary.csv")

@@ -196,6 +196,18 @@ def test_the_numbers_of_tasks_in_the_documentation_are_those_of_the_summaries():
     assert "\n".join(expected) in page, "\n".join(["write", *expected])
 
 
+def test_the_readme_tells_of_tasks_with_a_gap_what_their_summaries_have():
+    readme = (REPOSITORY / "README.md").read_text()
+    for name in WITH_A_GAP:
+        (told,) = re.findall(rf"^\| `{name}.yaml` \| [^|]* \| (.*) \|$", readme, re.M)
+        cells, conditions = cells_of(name), list(study_of(name).conditions)
+        place = conditions.index("three_factor") - 1  # behind BPTT, which stands first
+        gap = "accuracy" if name != "pattern_generation" else "loss"
+        names = [f"generalization_gap_{gap}_difference_over_common_losses"]
+        names.append("w_rec_train_lambda_max_ratio_over_common_losses")
+        assert told.split(" | ") == [cells[one][place] for one in names]
+
+
 # What BPTT had reached at the end where these tasks were tried first, by other code.
 @pytest.mark.parametrize("name, loss", [("pattern_generation", 0.020), ("delayed_match_2", 0.0010)])
 def test_bptt_learns_the_tasks_as_well_as_when_they_were_tried_first(name, loss):

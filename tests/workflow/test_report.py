@@ -15,6 +15,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from conftest import DEMO
 
 FIGURES = [
+    "examples of the task",
+    "generalization gap",
     "generalization gap against leading eigenvalue",
     "leading eigenvalue",
     "leading eigenvalue against loss",

@@ -24,7 +24,8 @@ def test_tables_and_figures_without_hessian(results):
     assert trajectories["fraction"].max() < 1  # all have stopped early
     assert not list(results.rglob("hessian*"))
     figures = {path.name for path in (results / "figures").iterdir()}
-    names = ("learning_curves", "raster_bptt", "raster_three_factor")
+    names = ["examples", "learning_curves", "generalization_gap"]
+    names += ["raster_bptt", "raster_three_factor"]
     assert figures == {f"{name}.{suffix}" for name in names for suffix in ("svg", "pdf", "png")}
 
 

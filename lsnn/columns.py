@@ -27,10 +27,9 @@ class Column(NamedTuple):
     unit: str = "1"  # "1": dimensionless
     scale: str = "linear"  # of an axis: "linear", "log", or "symlog", which shows negative values
     limits: Tuple[Any, Any] = (None, None)  # of a linear axis
-    # What the summary has of it: "final", at the end of training; "mean", over training; "ratio",
-    # of conditions to the baseline, at equal fraction of training and at equal training loss, or
-    # "difference", the same of what can be negative; "spread", the ratio of standard deviations
-    # over seeds to the baseline, at the end.
+    # What the summary has of it: "final", at the end of training; "mean", over training;
+    # "compared", conditions against the baseline, at equal fraction of training and at equal
+    # training loss, as a ratio of what has a logarithmic scale, else as a difference.
     summary: Tuple[str, ...] = ()
     figure: str = ""  # name of its figure along training, if it has one
     threshold: bool = False  # whether 2 / learning rate is drawn beside it
@@ -103,7 +102,7 @@ def of_gap(measure, split="test"):
         "number",
         "{} \N{MINUS SIGN} {} {}".format(order[0], order[1], measure.label),
         unit=measure.unit,
-        summary=("final", "mean", "difference", "spread"),
+        summary=("final", "mean", "compared"),
     )
 
 

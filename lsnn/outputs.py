@@ -50,9 +50,9 @@ def shown_columns(study):
     return shown + list(of_gaps(study).values())
 
 
-def compared_columns(study, how="ratio"):
-    """Return the columns of which the summary has ratios between conditions, or "difference"."""
-    return [column for column in shown_columns(study) if how in column.summary]
+def compared_columns(study):
+    """Return the columns of the Hessian by which conditions are compared; gaps are, too."""
+    return [column for column in of_hessian(study) if "compared" in column.summary]
 
 
 def sweeps_of(study):

@@ -260,7 +260,7 @@ def plot_sweep(trajectories, study, setting):
         handles += [line] if line and axes is panels[0] else []
     if any(len(unconverged(final, one.name).dropna(subset=[one.name])) for one in columns):
         handles.append(Line2D([], [], **CROSS))
-    notes = [left_out(final, one) for one in columns if "ratio" in one.summary]
+    notes = [left_out(final, one) for one in columns if "compared" in one.summary]
     tell_below(figure, *notes, diverged(trajectories))
     place_legend(figure, handles)
     return figure

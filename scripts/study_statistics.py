@@ -43,7 +43,7 @@ import pandas as pd
 from scipy import stats
 
 from lsnn.columns import SUMMARY
-from lsnn.outputs import compared_columns, shown_columns
+from lsnn.outputs import compared_columns, of_gaps, shown_columns
 
 LEVELS = 20
 LEAST_SEEDS = 3
@@ -98,15 +98,16 @@ def quantities_of(study):
 
 def comparisons_of(study):
     """Return the :class:`Comparison` of everything that conditions are compared by, a list."""
-    comparisons = [
-        Comparison(f"Ratio between conditions: {column.label}", compared(column, "ratio", ""))
-        for column in compared_columns(study, "ratio")
-    ]
-    gaps = compared_columns(study, "difference")
+    comparisons = []
+    for column in compared_columns(study):
+        title = f"{capitalised(how_compared(column))} between conditions: {column.label}"
+        sign = "/" if column.scale == "log" else "-"
+        comparisons.append(Comparison(title, compared(column), sign))
+    gaps = of_gaps(study).values()
     differences = [
-        quantity
+        quantity._replace(label=f"{capitalised(column.axis)}: {quantity.label}")
         for column in gaps
-        for quantity in compared(column, "difference", f"{capitalised(column.axis)}: ")
+        for quantity in compared(column)
     ]
     spreads = [
         Quantity(
@@ -115,7 +116,7 @@ def comparisons_of(study):
             partial(numbers_of_spread, column=column.name),
             is_positive=True,
         )
-        for column in compared_columns(study, "spread")
+        for column in gaps
     ]
     title = "Generalization gap: "
     comparisons.append(Comparison(f"{title}difference between conditions", differences, "-"))
@@ -123,12 +124,12 @@ def comparisons_of(study):
     return comparisons
 
 
-def compared(column, how, prefix):
+def compared(column):
     """Return the numbers of a column that are taken between runs of one seed, a list."""
     return [
         Quantity(
-            f"{column.name}_{how}_{name}",
-            prefix + label,
+            f"{column.name}_{how_compared(column)}_{name}",
+            label,
             of_pairs(partial(function, column=column)),
             column.scale == "log",
             most_levels=MOST_LEVELS.get(function),
@@ -136,6 +137,11 @@ def compared(column, how, prefix):
         )
         for name, (label, function) in CONTRASTS.items()
     ]
+
+
+def how_compared(column):
+    """Return how two values of a column are compared: as a ratio of what is positive."""
+    return "ratio" if column.scale == "log" else "difference"
 
 
 def of_each(number):

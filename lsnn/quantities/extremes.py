@@ -10,7 +10,7 @@ LARGEST = eigenvalue_columns(
     "largest eigenvalue λ_max",
     meaning="The larger, the sharper the loss around the weights.",
     scale="log",
-    summary=("final", "mean", "ratio"),
+    summary=("final", "mean", "compared"),
     figure="leading_eigenvalue",
     threshold=True,
 )

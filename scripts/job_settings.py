@@ -39,7 +39,8 @@ def parse(parser, of_study, needed, **selectors):
     selected = {name: getattr(arguments, name) for name in selectors}
     if arguments.settings is not None:
         if not all(value is None for value in selected.values()) or arguments.data is None:
-            parser.error("--settings needs --data, and none of " + _options(selectors))
+            none_of = ", and none of " + _options(selectors) if selectors else ""
+            parser.error("--settings needs --data" + none_of)
         missing = [key for key in NEEDED + needed if key not in arguments.settings]
         if missing:
             parser.error("--settings lacks " + ", ".join(missing))

@@ -188,6 +188,8 @@ OF_RUN = ["--checkpoints", "checkpoints.npz"]
         ("hessian", [*WHOLE, *OF_RUN], "--settings lacks source, hessian"),
         ("hessian", ["--config", "config.yaml", *OF_RUN], "--config needs --entry"),
         ("trial", [*WHOLE, *OF_RUN], "--settings lacks source, condition, label"),
+        ("examples", WHOLE, "--settings lacks source, seed"),
+        ("examples", WHOLE[:2], "--settings needs --data\n"),
     ],
 )
 def test_what_a_program_lacks_is_told(checkout, tmp_path, program, arguments, message):
@@ -200,7 +202,7 @@ def test_what_a_program_lacks_is_told(checkout, tmp_path, program, arguments, me
 
 def test_a_job_needs_neither_yaml_nor_a_schema(checkout):
     program = "import sys; sys.modules['yaml'] = sys.modules['jsonschema'] = None\n"
-    program += "sys.path.insert(0, 'scripts')\nimport train, hessian, trial"
+    program += "sys.path.insert(0, 'scripts')\nimport train, hessian, trial, examples"
     done = checkout.run(PYTHONS["1.12"], "-c", program)
     assert done.returncode == 0, done.stdout
 

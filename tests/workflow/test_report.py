@@ -8,6 +8,7 @@ import shutil
 import pytest
 from PIL import Image
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -55,14 +56,20 @@ def browser(tmp_path_factory):
 
 
 def wait_for(browser, condition):
-    return WebDriverWait(browser, 20).until(condition)
+    return WebDriverWait(browser, 20, ignored_exceptions=[WebDriverException]).until(condition)
 
 
 def open_category(browser, report, category):
     """Open a list of results; return {label: [link that shows it, link that tells of it]}."""
+
+    def rows_of(browser):
+        found = browser.find_elements(By.CSS_SELECTOR, "tbody tr")
+        if not found:  # a click before the page is ready is lost
+            browser.find_element(By.LINK_TEXT, category).click()
+        return found
+
     browser.get(report.as_uri())
-    wait_for(browser, lambda b: b.find_elements(By.LINK_TEXT, category))[0].click()
-    rows = wait_for(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "tbody tr"))
+    rows = wait_for(browser, rows_of)
     return {row.text.strip(): row.find_elements(By.TAG_NAME, "a") for row in rows if row.text}
 
 

@@ -56,7 +56,7 @@ class SequentialMnist(Classification, FiniteTask):
     n_out = 10
     # Images of each split that the learning curve is measured on, at most.
     most_evaluated = {"train": 5000, "validation": 5000, "test": 10000, NOISY_TEST: 10000}
-    evaluation_sizes = None
+    evaluation_sizes = None  # the instance's
 
     def __init__(self, data, seed, images=None, n_train=None, noisy_test=None):
         super(SequentialMnist, self).__init__(data, seed)

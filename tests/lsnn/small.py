@@ -103,3 +103,14 @@ def split_vector(vector, network):
         parts[name] = vector[start : start + size].reshape(network.shapes[name])
         start += size
     return parts
+
+
+def change_of_gradient(hessian, network, weights, direction):
+    """Return the change of the gradient by all parameters along a direction, by differences."""
+    step = 3e-4  # small, because a step over the kink of a unit is no error
+    gradients = []
+    for sign in (1, -1):
+        moves = split_vector(sign * step * direction, network)
+        hessian.move_to({p: weights[p] + moves[p].astype(np.float32) for p in PARAMETERS})
+        gradients.append(hessian.gradient())
+    return (gradients[0] - gradients[1]) / (2 * step)

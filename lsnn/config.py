@@ -15,10 +15,20 @@ from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.network import FREE_SIGNS, LOSS, NETWORK, LossSettings, NetworkSettings
 from lsnn.neurons import NEURONS
-from lsnn.options import choice, for_values, integer, list_of, meanings, named, section, text
+from lsnn.options import (
+    choice,
+    for_values,
+    integer,
+    list_of,
+    meanings,
+    named,
+    options_of,
+    section,
+    text,
+)
 from lsnn.quantities import HESSIAN, name_of
 from lsnn.source import source_of_job
-from lsnn.tasks import TASKS, own_files
+from lsnn.tasks import TASKS, hashes_of_own_files
 from lsnn.training import TRAINING, TrainingSettings
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
@@ -273,13 +283,8 @@ class Study(NamedTuple):
             "network": self.network,
             "loss": self.loss,
         }
-        own = own_files(self.task, self.data)
+        own = hashes_of_own_files(self.task, self.data)
         return as_mapping(dict(settings, own_files=own) if own else settings)
-
-
-def options_of(settings):
-    """Return the options in a mapping of a name and options."""
-    return {key: value for key, value in settings.items() if key != "name"}
 
 
 def _with_source(settings):

@@ -17,7 +17,7 @@ from lsnn.options import integer, meanings, named, number, section
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRING
 from lsnn.scan import scan
-from lsnn.tasks import new_task, own_files
+from lsnn.tasks import hashes_of_own_files, new_task
 
 FREE_SIGNS = "none"  # network.excitatory without Dale's law
 
@@ -292,7 +292,7 @@ def network_of(settings, data, seed):
         DataError: data are missing or damaged, or the user's own files among them are not those
             that the settings tell of.
     """
-    if own_files(settings["task"], data) != settings.get("own_files", {}):
+    if hashes_of_own_files(settings["task"], data) != settings.get("own_files", {}):
         raise DataError(
             "the files of task.images in {} have changed since this job was planned; start the "
             "workflow again".format(os.path.join(data, settings["task"]["images"]))

@@ -120,6 +120,11 @@ def build(registry, settings, *arguments):
     return one(*arguments, **dict(defaults, **given))
 
 
+def options_of(settings):
+    """Return the options in a mapping of a name and options."""
+    return {key: value for key, value in settings.items() if key != "name"}
+
+
 def default_of(schema):
     """Return the default of an option; None if it has none."""
     return schema.get("default", {} if schema.get("type") == "object" else None)

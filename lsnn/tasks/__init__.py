@@ -11,7 +11,7 @@ import os
 
 from lsnn.errors import DataError
 from lsnn.files import sha256_of_file
-from lsnn.options import build
+from lsnn.options import build, options_of
 from lsnn.tasks.delayed_match import DelayedMatch
 from lsnn.tasks.evidence_accumulation import EvidenceAccumulation
 from lsnn.tasks.pattern_generation import PatternGeneration
@@ -40,7 +40,7 @@ def new_task(settings, data, seed):
     return build(TASKS, settings, data, seed)
 
 
-def own_files(settings, data):
+def hashes_of_own_files(settings, data):
     """Return the SHA-256 of the user's own files that a task reads, by name; mostly of none.
 
     Args:
@@ -49,8 +49,7 @@ def own_files(settings, data):
     Raises:
         DataError: a file is missing or cannot be read.
     """
-    options = dict(settings)
-    paths = TASKS[options.pop("name")].own_files(data, **options)
+    paths = TASKS[settings["name"]].own_files(data, **options_of(settings))
     try:
         return {
             os.path.basename(path): _sha256(path, os.path.getmtime(path), os.path.getsize(path))

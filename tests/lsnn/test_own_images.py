@@ -160,6 +160,16 @@ def test_a_folder_that_does_not_serve_is_refused_by_name(tmpdir, change):
             attempt()
 
 
+def test_a_file_that_cannot_be_read_is_told_before_a_job_starts(tmpdir, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    study = parse_study(own(tmpdir))
+    monkeypatch.setattr("lsnn.tasks.sha256_of_file", refused)
+    with pytest.raises(DataError, match="cannot be read: .*Permission denied.*own/train-images"):
+        study.network_settings()
+
+
 # MNIST itself.
 
 

@@ -25,7 +25,7 @@ try:
         read_values(path)  # refuses a key that is twice, which Snakemake passes over
     STUDIES = studies_of(config)
     for study in STUDIES.values():
-        study.data_files()  # complains of the user's own that are not there
+        study.network_settings()  # complains of the user's own files that cannot be read
 except (ConfigError, DataError) as error:
     raise WorkflowError(f"The configuration is not possible:\n{error}")
 

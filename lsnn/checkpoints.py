@@ -64,18 +64,19 @@ def read(path, names=("iteration",) + PARAMETERS):
     return content, metadata
 
 
-def read_run(path, settings):
-    """Return the arrays of a checkpoint file, its condition and its seed.
+def read_run(path, settings, also=()):
+    """Return the arrays of a checkpoint file, and the settings of the run that it is of.
 
     Args:
         path: the file.
         settings: mapping with the ``task``, ``network`` and ``loss`` that it has to be of.
+        also: names of further settings that have to be the same.
 
     Raises:
         ResultError: the file is damaged, or of another network, task or loss.
     """
     arrays, metadata = read(path)
-    parts = ("task", "own_files", "network", "loss")
+    parts = ("task", "own_files", "network", "loss") + tuple(also)
     there = metadata.get("settings", {})
     lines = differences(
         {part: there.get(part) for part in parts}, {part: settings.get(part) for part in parts}
@@ -84,7 +85,7 @@ def read_run(path, settings):
         raise ResultError(
             "{}: of another configuration than the study:\n{}".format(path, "\n".join(lines))
         )
-    return arrays, there["condition"], there["seed"]
+    return arrays, there
 
 
 def check_shapes(path, arrays, shapes):

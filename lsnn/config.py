@@ -16,6 +16,7 @@ from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.network import FREE_SIGNS, LOSS, NETWORK, LossSettings, NetworkSettings
 from lsnn.neurons import NEURONS
 from lsnn.options import (
+    NAME,
     choice,
     for_values,
     integer,
@@ -26,16 +27,13 @@ from lsnn.options import (
     section,
     text,
 )
-from lsnn.quantities import HESSIAN, name_of
+from lsnn.quantities import REGISTRIES, name_of, options_of_entry
 from lsnn.source import source_of_job
 from lsnn.tasks import TASKS, hashes_of_own_files
 from lsnn.training import TRAINING, TrainingSettings
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
 COMMITTED = "committed"
-
-# What names files and folders.
-NAME = {"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": 100}
 
 CONDITION = section(
     "A condition.",
@@ -118,8 +116,17 @@ STUDY = OrderedDict(
         "What is computed of the Hessian of the loss at every checkpoint: entries, each an "
         "operator and quantities of it. An empty list - nothing, as spiking units need it: their "
         "pseudo-gradient is the gradient of no loss, so that there is no Hessian.",
-        section("An operator, and quantities of it.", HESSIAN),
+        section("An operator, and quantities of it.", options_of_entry("hessian", "extremes")),
         [{}],
+        least=0,
+    ),
+    dynamics=list_of(
+        "What is computed of the learning rule's own update, beside the exact gradient and the "
+        "Hessian on the same examples: entries as those of `hessian`.",
+        section(
+            "What is differentiated, and quantities.", options_of_entry("dynamics", "alignment")
+        ),
+        [],
         least=0,
     ),
 )
@@ -163,6 +170,7 @@ class Study(NamedTuple):
     baseline: str  # the condition that ratios are taken against
     seeds: Tuple[int, ...]
     hessian: Tuple[Dict[str, Any], ...]  # what is computed of it; nothing if empty
+    dynamics: Tuple[Dict[str, Any], ...]  # what is computed of the learning rule's update
 
     @property
     def on_gpu(self) -> bool:
@@ -234,21 +242,33 @@ class Study(NamedTuple):
         }
         return _with_source(dict(self.network_settings(), **of_run))
 
-    @property
-    def entries(self) -> Dict[str, Dict[str, Any]]:
-        """The entries of :attr:`hessian` by name."""
-        return OrderedDict((name_of(entry), entry) for entry in self.hessian)
+    def entries(self, kind: str) -> Dict[str, Dict[str, Any]]:
+        """The entries of :attr:`hessian` or :attr:`dynamics`, whichever is named, by name."""
+        return OrderedDict((name_of(entry), entry) for entry in getattr(self, kind))
 
-    def hessian_settings(self, entry: str) -> dict:
-        """Return all that an entry of :attr:`hessian` depends on beside weights, as for a run.
+    def seeds_of(self, entry: Dict[str, Any]) -> Tuple[int, ...]:
+        """The seeds of the runs that an entry is computed of."""
+        return self.seeds[: entry.get("seeds")]
+
+    def entry_settings(self, kind: str, name: str, condition: Optional[str] = None) -> dict:
+        """Return all that an entry of :attr:`hessian` or :attr:`dynamics` depends on.
+
+        Weights come to it, and what the learning rule has drawn for the run. Which condition the
+        run is of means nothing to an entry of :attr:`hessian`.
 
         Raises:
-            ConfigError: the study has no such entry.
+            ConfigError: the study has no such entry, or no such condition.
         """
-        if entry not in self.entries:
-            known = ", ".join(self.entries) or "none"
-            raise ConfigError("hessian: has no entry {}; there are: {}".format(entry, known))
-        return _with_source(dict(self.network_settings(), hessian=self.entries[entry]))
+        entries = self.entries(kind)
+        if name not in entries:
+            known = ", ".join(entries) or "none"
+            raise ConfigError("{}: has no entry {}; there are: {}".format(kind, name, known))
+        entry = {key: value for key, value in entries[name].items() if key != "seeds"}
+        settings = dict(self.network_settings(), **{kind: entry})
+        if kind == "dynamics":
+            settings["learning_rule"] = self._condition(condition).learning_rule
+            settings["training"] = self.training_of(condition)
+        return _with_source(settings)
 
     def examples_settings(self) -> dict:
         """Return all that examples of the task depend on, those of the first seed."""
@@ -387,6 +407,7 @@ def parse_study(values: dict) -> Study:
         "conditions": {name: Condition(**one) for name, one in conditions.items()},
         "seeds": tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds),
         "hessian": tuple(values["hessian"]),
+        "dynamics": tuple(values["dynamics"]),
     }
     return Study(**dict(values, **typed))
 
@@ -552,6 +573,7 @@ def _add_contradictions(problems, values):
 
     network, hessian, training = values["network"], values["hessian"], values["training"]
     neurons = network["neurons"]
+    spiking = NEURONS[neurons["name"]].spiking
     task = TASKS[values["task"]["name"]]
     of_task = options_of(values["task"])
     sizes = task.outline(**of_task).get("sizes", {})
@@ -591,7 +613,6 @@ def _add_contradictions(problems, values):
         rule = condition["learning_rule"]
         if "name" in rule:
             dales_law = network["excitatory"] != FREE_SIGNS
-            spiking = NEURONS[neurons["name"]].spiking
             for option, what in new_rule(rule).undefined(spiking, dales_law).items():
                 value = functools.reduce(dict.get, option.split("."), rule)
                 key = path + "learning_rule." + option
@@ -604,7 +625,7 @@ def _add_contradictions(problems, values):
     at_most = "at most network.n_units = {}".format(network["n_units"])
     require(n_adaptive <= network["n_units"], key, n_adaptive, at_most, "network.n_units")
     none = "[] for spiking units: their pseudo-gradient is the gradient of no loss"
-    is_defined = not hessian or not NEURONS[neurons["name"]].spiking
+    is_defined = not hessian or not spiking
     require(is_defined, "hessian", hessian, none, "network.neurons")
     for key in ("l1", "temperature"):
         value, path = network["rewiring"][key], "network.rewiring."
@@ -618,15 +639,30 @@ def _add_contradictions(problems, values):
     for path, given in settings.items():
         require_examples("train", path + "batch_size", given.get("batch_size", 1))
         require_stop(path + "stop", given.get("stop", {}))
-    names = [name_of(entry) for entry in hessian]
-    for place, entry in enumerate(hessian):
-        path = "hessian.{}.".format(place)
-        own = "a block and split that no other entry has; an entry can have several quantities"
-        require(names.count(names[place]) < 2, path + "block", entry["block"], own, "hessian")
-        without = "another: the readout of task {} has no bias".format(values["task"]["name"])
-        has_bias = entry["block"] != "b_out" or task.readout_bias
-        require(has_bias, path + "block", entry["block"], without, "task")
-        require_examples(entry["split"], path + "samples", entry["samples"])
-        quantities = [quantity["name"] for quantity in entry["quantities"]]
-        is_once = len(set(quantities)) == len(quantities)
-        require(is_once, path + "quantities", quantities, "a list of quantities, each once")
+    for kind in REGISTRIES:
+        entries = values[kind]
+        names = [name_of(entry) for entry in entries]
+        for place, entry in enumerate(entries):
+            path = "{}.{}.".format(kind, place)
+            is_only = names.count(names[place]) < 2
+            own = "of its own: another entry has the block and split; an entry can have several "
+            own += "quantities"
+            if "name" in entry:
+                own = "another: an entry has it"
+            require(is_only, path + "name", names[place], own, kind)
+            without = "another: the readout of task {} has no bias".format(values["task"]["name"])
+            has_bias = entry["block"] != "b_out" or task.readout_bias
+            require(has_bias, path + "block", entry["block"], without, "task")
+            quantities = [quantity["name"] for quantity in entry["quantities"]]
+            is_once = len(set(quantities)) == len(quantities)
+            require(is_once, path + "quantities", quantities, "a list of quantities, each once")
+            samples = entry["samples"]
+            require_examples(entry["split"], path + "samples", samples)
+            half = "at most half of the examples of the split, for a second sample"
+            is_half = 2 * samples <= sizes.get(entry["split"], 2 * samples)
+            is_asked = "second_sample" in quantities
+            require(is_half or not is_asked, path + "samples", samples, half, "task")
+            smooth = [name for name in quantities if name != "alignment"]
+            none = "alignment alone for spiking units: their pseudo-gradient has no derivative"
+            is_defined = kind != "dynamics" or not spiking or not smooth
+            require(is_defined, path + "quantities", quantities, none, "network.neurons")

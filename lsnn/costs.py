@@ -12,7 +12,7 @@ from typing import NamedTuple
 from lsnn.errors import ResultError
 from lsnn.files import read_record
 from lsnn.network import MOST_UNROLLED_STEPS
-from lsnn.quantities import quantities_of
+from lsnn.quantities import REGISTRIES, quantities_of
 from lsnn.training import checkpoint_iterations
 
 FLOPS = 140e9  # of products of matrices, a second
@@ -48,21 +48,24 @@ def of_training(study, condition):
     return Cost(SECONDS_PER_START + seconds, 4.0 * n_weights * n_checkpoints)
 
 
-def of_hessian(study, condition, entry):
-    """Return the :class:`Cost` of an entry of `hessian` of a run; None if it is not known."""
+def of_entry(study, condition, kind, entry):
+    """Return the :class:`Cost` of an entry of `hessian` or `dynamics` of a run; None: not known."""
     outline = _outline(study)
     if outline is None:
         return None
-    one, settings = study.conditions[condition], study.entries[entry]
+    one, settings = study.conditions[condition], study.entries(kind)[entry]
     n_checkpoints = len(checkpoint_iterations(one.iterations, one.checkpoint_every))
-    quantities = quantities_of(settings)
+    n_checkpoints = min(n_checkpoints, settings.get("checkpoints", n_checkpoints))
+    quantities = quantities_of(kind, settings).values()
+    arrays = sum(getattr(quantity, "kept", 0) for quantity in quantities)
     if not all(hasattr(quantity, "products") for quantity in quantities):
         return None
     products = sum(quantity.products for quantity in quantities)
     per_product = ITERATIONS_PER_PRODUCT * _seconds_per_iteration(
         study, outline, settings["samples"]
     )
-    return Cost(SECONDS_PER_START + n_checkpoints * products * per_product, 200.0 * n_checkpoints)
+    seconds = SECONDS_PER_START + n_checkpoints * products * per_product
+    return Cost(seconds, n_checkpoints * (200.0 + 8.0 * arrays))
 
 
 def _outline(study):
@@ -104,16 +107,20 @@ def _jobs_left(name, study):
     """Yield the cost of every job of a study that has not left a record of these settings."""
     for condition in study.conditions:
         training = of_training(study, condition)
-        hessians = {entry: of_hessian(study, condition, entry) for entry in study.entries}
+        entries = [(kind, entry) for kind in REGISTRIES for entry in study.entries(kind)]
+        costs = {one: of_entry(study, condition, *one) for one in entries}
         for seed in study.seeds:
             run = os.path.join("results", name, "runs", condition, "seed_{}".format(seed))
             record = os.path.join(run, "training.json")
             is_trained = _is_done(record, study.training_settings(condition, seed))
             if not is_trained:
                 yield training
-            for entry, cost in hessians.items():
-                record = os.path.join(run, "hessian", entry + ".json")
-                if not (is_trained and _is_done(record, study.hessian_settings(entry))):
+            for (kind, entry), cost in costs.items():
+                if seed not in study.seeds_of(study.entries(kind)[entry]):
+                    continue
+                record = os.path.join(run, kind, entry + ".json")
+                settings = study.entry_settings(kind, entry, condition)
+                if not (is_trained and _is_done(record, settings)):
                     yield cost
 
 

@@ -26,6 +26,15 @@ class Eigenvalue(NamedTuple):
     converged: bool  # residual <= tolerance, or norm_residual <= FLOOR
     vector: Any  # v (size,), float64; None where there is no estimate
 
+    def columns(self, name):
+        """Return what :func:`lsnn.columns.eigenvalue_columns` of that name hold, by name."""
+        return {
+            name: self.value,
+            name + "_residual": self.residual,
+            name + "_norm_residual": self.norm_residual,
+            name + "_converged": self.converged,
+        }
+
 
 UNKNOWN = Eigenvalue(np.nan, np.nan, np.nan, False, None)
 
@@ -49,6 +58,21 @@ class Krylov(object):
         self._diagonal, self._off_diagonal = [], []
         self._next = start / np.linalg.norm(start)
 
+    @property
+    def size(self):
+        """Number of vectors in the basis, and so of products taken."""
+        return len(self._diagonal)
+
+    @property
+    def is_whole(self):
+        """Whether H does not lead out of the space."""
+        return self.size > 0 and self._off_diagonal[-1] == 0.0
+
+    @property
+    def rayleigh_quotient(self):
+        """v^T H v of the start v, of length 1."""
+        return self._diagonal[0]
+
     def extend(self):
         """Take one product and one more vector into the basis; return False if it is not finite."""
         k, vector = len(self._diagonal), self._next
@@ -67,7 +91,7 @@ class Krylov(object):
         rest -= basis.T.dot(basis.dot(rest))
         length = np.linalg.norm(rest)
         if length <= 1e-12 * np.linalg.norm(image):
-            length = 0.0  # the space is whole: H does not lead out of it
+            length = 0.0
         self._off_diagonal.append(length)
         self._next = rest / length if length > 0.0 else rest
         return True
@@ -87,34 +111,47 @@ def _with_room(rows):
     return np.concatenate([rows, np.empty((GROWTH,) + rows.shape[1:], rows.dtype)])
 
 
-def extreme_eigenvalues(operator, tolerance, start, generator, smallest=True):
-    """Return the largest and the smallest eigenvalue, signed, from one Krylov space.
-
-    Args:
-        operator: H, a symmetric ``LinearOperator``.
-        tolerance: relative tolerance of the eigenvalues.
-        start: vector (size,) to start from, best a sum of vectors near the eigenvectors; a part of
-            :data:`RANDOM_PART` that is random is added.
-        generator: of random numbers.
-        smallest: whether that is wanted too; without it the largest takes fewer products.
-
-    Returns:
-        A list of :class:`Eigenvalue`, the largest first. One that did not reach the tolerance in
-        :data:`MOST_PRODUCTS`, or is nan because a product was not finite, has not converged.
-    """
+def mixed_with_random(start, generator):
+    """Return a vector to which a part of :data:`RANDOM_PART` that is random was added."""
     random = generator.randn(len(start))
     random *= RANDOM_PART * np.linalg.norm(start) / np.linalg.norm(random)
-    space = Krylov(operator, start + random)
-    ends = [-1, 0] if smallest else [-1]
-    for _ in range(MOST_PRODUCTS):
-        if not space.extend():
-            return [UNKNOWN] * len(ends)
+    return start + random
+
+
+def extreme_eigenvalues(space, tolerance, k=1, smallest=True):
+    """Return the k largest and the k smallest eigenvalues, signed, from one Krylov space.
+
+    Args:
+        space: :class:`Krylov`, which is extended as far as it needs to be; best begun with a sum of
+            vectors near the eigenvectors, :func:`mixed_with_random`.
+        tolerance: relative tolerance of the eigenvalues.
+        k: how many of either end.
+        smallest: whether those are wanted too; without them fewer products do.
+
+    Returns:
+        A list of :class:`Eigenvalue`, the k largest first, falling, then the k smallest, rising.
+        One that did not reach the tolerance in :data:`MOST_PRODUCTS`, or is nan because a product
+        was not finite or the space is smaller, has not converged.
+    """
+    ends = [-1 - i for i in range(k)] + (list(range(k)) if smallest else [])
+    if space.size == 0 and not space.extend():
+        return [UNKNOWN] * len(ends)
+    while True:
         values, vectors, residuals = space.ritz()
         norm = np.abs(values).max()
-        wanted = np.maximum(tolerance * np.abs(values), FLOOR * norm)
-        if np.all(residuals[ends] <= wanted[ends]):
+        is_good = residuals <= np.maximum(tolerance * np.abs(values), FLOOR * norm)
+        if space.is_whole or space.size >= MOST_PRODUCTS:
             break
-    return [_eigenvalue(space.lift(vectors[:, end]), norm, tolerance) for end in ends]
+        if space.size >= k and np.all(is_good[ends]):
+            break
+        if not space.extend():
+            return [UNKNOWN] * len(ends)
+    return [
+        _eigenvalue(space.lift(vectors[:, end]), norm, tolerance)
+        if -space.size <= end < space.size
+        else UNKNOWN
+        for end in ends
+    ]
 
 
 def _eigenvalue(pair, norm, tolerance):

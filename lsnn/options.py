@@ -6,6 +6,9 @@ learning rule - is a class in a registry, and declares its own in ``options``, b
 declarations follow the checks, the defaults, the messages and the documentation.
 """
 
+# Bounds of a text that names files and folders.
+NAME = {"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": 100}
+
 
 def number(description, default, unit="1", least=None, above=None, most=1000000, **others):
     """Return an option that is a number: at least ``least`` or above ``above``, at most ``most``.

@@ -1,5 +1,6 @@
 """What a study puts out, as its declarations say: the columns of its tables, and its figures."""
 
+from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from lsnn import columns
@@ -7,7 +8,8 @@ from lsnn.columns import DIVERGED, FRACTION, OF_CONDITION, RUN_KEYS, Column, of_
 from lsnn.config import as_mapping
 from lsnn.files import canonical_json
 from lsnn.learning_rules import LEARNING_RULES
-from lsnn.quantities import columns_of
+from lsnn.quantities import REGISTRIES, columns_of, prefix_of, quantities_of
+from lsnn.weights import RANKS, scale_free
 
 
 class Figure(NamedTuple):
@@ -16,6 +18,7 @@ class Figure(NamedTuple):
     name: str  # of its files
     kind: str  # of the function that draws it, and of its caption
     column: Any = None  # :class:`lsnn.columns.Column` that it shows, if it is one's
+    entry: Any = None  # (list, name) of the entry whose quantities it shows, if it is one's
     setting: Any = None  # :class:`lsnn.columns.Column` of what is swept, if it shows a sweep
 
 
@@ -29,9 +32,33 @@ def of_gaps(study):
     return columns.of_gaps(study.task_class.measures, study.splits)
 
 
-def of_hessian(study):
-    """Return the columns of all entries of ``hessian``."""
-    return [column for entry in study.hessian for column in columns_of(entry)]
+def of_entries(study):
+    """Return the columns of all entries of ``hessian`` and ``dynamics``."""
+    return [
+        column
+        for kind in REGISTRIES
+        for entry in study.entries(kind).values()
+        for column in columns_of(kind, entry)
+    ]
+
+
+def of_weights(study):
+    """Return the columns that weights have a part in: of their change, and scale-free ones."""
+    return [*RANKS.values(), *of_scale_free(study)]
+
+
+def of_scale_free(study):
+    """Return the columns of scale-free largest eigenvalues.
+
+    Returns:
+        For each the column of the eigenvalue, and the entry that it is of.
+    """
+    return OrderedDict(
+        (scale_free(column), (column, entry))
+        for entry in study.hessian
+        for column in columns_of("hessian", entry)
+        if column.name == prefix_of(entry) + "lambda_max"
+    )
 
 
 def trajectories_columns(study):
@@ -39,20 +66,22 @@ def trajectories_columns(study):
     of_condition = list(OF_CONDITION) + [c for c in RUN_KEYS if c not in OF_CONDITION]
     of_condition += [FRACTION, DIVERGED]
     learning_curve = [c for c in of_learning_curve(study) if c not in of_condition]
-    return of_condition + learning_curve + of_hessian(study) + list(of_gaps(study).values())
+    gaps = list(of_gaps(study).values())
+    return of_condition + learning_curve + of_entries(study) + of_weights(study) + gaps
 
 
 def shown_columns(study):
     """Return the columns that summary and figures tell of, in the order in which they do."""
     measures = study.task_class.measures
-    shown = [column for column in of_hessian(study) if column.label]
+    shown = [column for column in of_entries(study) if column.label]
     shown += [of_measure(measure, split) for measure in measures for split in study.splits]
-    return shown + list(of_gaps(study).values())
+    return shown + of_weights(study) + list(of_gaps(study).values())
 
 
 def compared_columns(study):
-    """Return the columns of the Hessian by which conditions are compared; gaps are, too."""
-    return [column for column in of_hessian(study) if "compared" in column.summary]
+    """Return the columns of entries and weights by which conditions are compared; gaps are, too."""
+    columns = of_entries(study) + of_weights(study)
+    return [column for column in columns if "compared" in column.summary]
 
 
 def sweeps_of(study):
@@ -113,10 +142,16 @@ def figures_of(study):
         if column.figure:
             figures.append(Figure(column.figure, "along_training", column))
     for column in compared_columns(study):
-        name = column.figure or column.name
-        figures.append(Figure(name + "_against_loss", "against_loss", column))
-        figures.append(Figure("generalization_gap_against_" + name, "gap_against", column))
+        if column.figure:
+            against = "generalization_gap_against_" + column.figure
+            figures.append(Figure(column.figure + "_against_loss", "against_loss", column))
+            figures.append(Figure(against, "gap_against", column))
     figures.append(Figure("generalization_gap", "gaps"))
+    for kind in REGISTRIES:
+        for name, entry in study.entries(kind).items():
+            for quantity in quantities_of(kind, entry).values():
+                for one in getattr(quantity, "figures", ()):
+                    figures.append(Figure(prefix_of(entry) + one, one, entry=(kind, name)))
     for setting in sweeps_of(study):
         column = setting_column(study, setting)
         figures.append(Figure(setting + "_sweep", "sweep", setting=column))
@@ -130,6 +165,7 @@ def about_figure(figure, study):
     return {
         "kind": figure.kind,
         "column": figure.column and figure.column._asdict(),
+        "entry": figure.entry and study.entries(figure.entry[0])[figure.entry[1]],
         "setting": figure.setting and figure.setting._asdict(),
         "thresholds": sorted(thresholds),
         "measures": [measure.label for measure in study.task_class.measures],

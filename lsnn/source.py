@@ -15,7 +15,7 @@ from lsnn.errors import LsnnError
 from lsnn.files import canonical_json
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
-from lsnn.quantities import QUANTITIES
+from lsnn.quantities import REGISTRIES
 from lsnn.tasks import TASKS
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -33,14 +33,15 @@ NO_MEANING = ("ctx", "kind", "type_comment", "type_ignores")
 def source_of_job(settings):
     """Return the hash of the source that the results of a job with these settings depend on."""
     members = [TASKS[settings["task"]["name"]], NEURONS[settings["network"]["neurons"]["name"]]]
-    program = "network"
+    programs = ["network"]
     if "learning_rule" in settings:
-        program = "training"
+        programs = ["training"]
         members += _rules(settings["learning_rule"])
-    elif "hessian" in settings:
-        program = "hessian"
-        members += [QUANTITIES[one["name"]] for one in settings["hessian"]["quantities"]]
-    paths = [os.path.join(FOLDER, program + ".py")]
+    for kind, registry in REGISTRIES.items():
+        if kind in settings:
+            programs = [kind, "follow"]
+            members += [registry[one["name"]] for one in settings[kind]["quantities"]]
+    paths = [os.path.join(FOLDER, program + ".py") for program in programs]
     paths += [os.path.abspath(sys.modules[member.__module__].__file__) for member in members]
     return source_of(paths, NO_NUMBERS)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from lsnn.backend import flatten, new_session, pack, tf
 from lsnn.errors import DivergenceError
+from lsnn.gradients import gradients_by
 from lsnn.journal import Journal, memory_of, with_memory
 from lsnn.learning_rules import new_rule
 from lsnn.network import FREE_SIGNS, PARAMETERS
@@ -63,6 +64,11 @@ def learning_curve_of(task):
     """
     names = ["{}_{}".format(split, one.name) for split in task.sizes for one in task.measures]
     return names + ["l2_loss", "mean_activity"]
+
+
+def constants_of(arrays):
+    """Return what a learning rule has drawn, by name, among the arrays of a checkpoint file."""
+    return {name[len(OF_RULE) :]: a for name, a in arrays.items() if name.startswith(OF_RULE)}
 
 
 class Progress(object):
@@ -185,19 +191,9 @@ class Trainer(object):
             )
             parameters = [self.weights[name] for name in network.trained]
 
-            def gradients_of(rule, terms="all"):
-                if terms == "l2":
-                    loss = self.l2_loss
-                elif terms == "data":
-                    loss = network.data_loss(response_by(rule), self.targets)
-                elif rule is learning_rule:
-                    loss = self.loss
-                else:
-                    loss = network.loss(self.weights, response_by(rule), self.targets)
-                found = zip(network.trained, tf.gradients(loss, parameters))
-                return OrderedDict((name, one) for name, one in found if one is not None)
-
-            self.gradients = learning_rule.gradients(gradients_of)
+            self.gradients = gradients_by(
+                learning_rule, network, self.weights, response_by, self.targets
+            )
             gradients = [self.gradients[name] for name in network.trained]
             optimiser = OPTIMISERS[training.optimiser](self.learning_rate)
             # Else a weight could be updated before the gradient of another has read it.
@@ -214,9 +210,7 @@ class Trainer(object):
 
     def step(self, inputs, targets):
         """Take one step of the optimiser; return the loss before it."""
-        learning_rate = self.training.learning_rate * self.training.decay_factor ** (
-            self.iteration // self.training.decay_every
-        )
+        learning_rate = learning_rate_at(self.training, self.iteration)
         feed = {self.inputs: inputs, self.targets: targets, self.learning_rate: learning_rate}
         if self.noisy:
             of_iteration = generator(self.seed, "input noise", self.iteration)
@@ -295,6 +289,11 @@ class Trainer(object):
             for name, value in found.items():
                 totals[name] += len(indices) * float(value)
         return {name: total / size for name, total in totals.items()}
+
+
+def learning_rate_at(training, iteration):
+    """Return the learning rate of an iteration, by :class:`TrainingSettings`."""
+    return training.learning_rate * training.decay_factor ** (iteration // training.decay_every)
 
 
 def checkpoint_iterations(iterations, checkpoint_every):

@@ -1,6 +1,8 @@
-"""Put all runs of a study together: trajectories.csv, summary.csv and metadata.json.
+"""Put all runs of a study together: trajectories.csv, summary.csv, spectra.npz and metadata.json.
 
-Beside them goes config.yaml, the configuration with every default filled in.
+Beside them goes config.yaml, the configuration with every default filled in. spectra.npz has the
+arrays that quantities keep, of a run and entry as <list>/<entry>/<condition>/<seed>/<name>, stacked
+over the checkpoints at which they were computed.
 
 Runs of another configuration, and tables that were altered, are refused, never mixed in. Of results
 that were computed by another source than that of now metadata.json tells, and the log.
@@ -20,12 +22,16 @@ import pandas as pd
 import scipy
 import yaml
 
+from lsnn import checkpoints
 from lsnn.columns import RUN_KEYS
 from lsnn.config import as_mapping, parse_study, read_study
 from lsnn.errors import ConfigError, ResultError, run
 from lsnn.files import atomic_write, differences, read_record, sha256_of_file, write_record
-from lsnn.outputs import of_gaps, of_learning_curve, trajectories_columns
-from lsnn.quantities import columns_of, columns_of_table
+from lsnn.hessian import ALL
+from lsnn.network import PARAMETERS
+from lsnn.outputs import of_gaps, of_learning_curve, of_scale_free, trajectories_columns
+from lsnn.quantities import PRODUCTS, REGISTRIES, arrays_of, columns_of, columns_of_table
+from lsnn.weights import ranks_of_change, squared_norms
 from study_statistics import summarise
 from tables import read_recorded_table, write_table
 
@@ -37,7 +43,7 @@ TRAINING_KEYS = (
     "ms_per_iteration",
     "diverged_at",
 )
-HESSIAN_KEYS = (
+ENTRY_KEYS = (
     "settings",
     "outputs",
     "environment",
@@ -47,14 +53,22 @@ HESSIAN_KEYS = (
     "checkpoints",
 )
 TRAINING_COSTS = ("training_wall_seconds", "ms_per_iteration")
-HESSIAN_COSTS = ("hessian_wall_seconds", "seconds_per_product", "products_per_checkpoint")
+COSTS = {
+    kind: (
+        f"{kind}_wall_seconds",
+        f"{prefix}seconds_per_product",
+        f"{prefix}products_per_checkpoint",
+    )
+    for kind, prefix in {"hessian": "", "dynamics": "dynamics_"}.items()
+}
 
 
 class Run(NamedTuple):
-    """What one run left behind: its rows of trajectories.csv, and an entry of metadata.json."""
+    """What one run left behind."""
 
-    table: pd.DataFrame
-    metadata: dict
+    table: pd.DataFrame  # its rows of trajectories.csv
+    arrays: dict  # its arrays of spectra.npz
+    metadata: dict  # its entry of metadata.json
 
 
 def read_run(folder, study, condition, seed):
@@ -77,20 +91,34 @@ def read_run(folder, study, condition, seed):
         "training_wall_seconds": training["wall_seconds"],
         "ms_per_iteration": training["ms_per_iteration"],
     }
-    records = {}
-    for name, entry in study.entries.items():
-        path = os.path.join(folder, "hessian", name + ".csv")
-        of_entry, records[name] = read_entry(path, study, name, training)
-        names = zip(columns_of_table(entry), columns_of(entry), strict=True)
-        of_entry = checked(of_entry, path, condition, seed).rename(
-            columns={plain.name: column.name for plain, column in names}
-        )
-        table = side_by_side(table, of_entry, folder, path)
-        of_now = study.hessian_settings(name)
-        metadata["other_sources"].update(other_source(f"hessian {name}", records[name], of_now))
-    if records:
-        metadata.update(costs_of_hessian(records.values(), len(table)))
-        metadata["hessian_environments"] = {n: r["environment"] for n, r in records.items()}
+    arrays = {}
+    for kind in REGISTRIES:
+        records, n_checkpoints = {}, []
+        for name, entry in study.entries(kind).items():
+            columns = columns_of(kind, entry)
+            if seed not in study.seeds_of(entry):
+                table = without_values(table, columns)
+                continue
+            path = os.path.join(folder, kind, name + ".csv")
+            of_now = study.entry_settings(kind, name, condition)
+            of_entry, kept, records[name] = read_entry(path, kind, entry, of_now, training)
+            names = zip(columns_of_table(kind, entry), columns, strict=True)
+            of_entry = checked(of_entry, path, condition, seed).rename(
+                columns={plain.name: column.name for plain, column in names}
+            )
+            n_checkpoints.append(len(of_entry))
+            table = side_by_side(table, of_entry, folder, path, "checkpoints" in entry)
+            table = without_values(table, columns)
+            place = f"{kind}/{name}/{condition}/{seed}"
+            arrays.update((f"{place}/{key}", array) for key, array in kept.items())
+            found = other_source(f"{kind} {name}", records[name], of_now)
+            metadata["other_sources"].update(found)
+        if records:
+            costs = costs_of_entries(list(records.values()), max(n_checkpoints))
+            metadata.update(zip(COSTS[kind], costs, strict=True))
+            metadata[PRODUCTS[kind]] = sum(one["products"] for one in records.values())
+            metadata[f"{kind}_environments"] = {n: r["environment"] for n, r in records.items()}
+    table = with_weights(table, os.path.join(folder, "checkpoints.npz"), study, training)
     table["learning_rule"] = settings["learning_rule"]["name"]
     table["learning_rate"] = settings["training"]["learning_rate"]
     table["diverged"] = training["diverged_at"] is not None
@@ -100,7 +128,33 @@ def read_run(folder, study, condition, seed):
         train, unseen = table[f"train_{measure}"], table[f"{split}_{measure}"]
         table[column.name] = unseen - train if is_worse[measure] else train - unseen
     names = [column.name for column in trajectories_columns(study)]
-    return Run(table[names], {**metadata, "checkpoints": len(table)})
+    return Run(table[names], arrays, {**metadata, "checkpoints": len(table)})
+
+
+def without_values(table, columns):
+    """Return a table with empty cells where columns of an entry have no values: flags are True."""
+    missing = [column.name for column in columns if column.name not in table]
+    table = table.assign(**dict.fromkeys(missing, np.nan))
+    flags = [column.name for column in columns if column.kind == "flag"]
+    return table.assign(
+        **{name: table[name].map(lambda flag: bool(pd.isna(flag) or flag)) for name in flags}
+    )
+
+
+def with_weights(table, path, study, training):
+    """Return a table with the columns that are made of weights, of a checkpoint file."""
+    arrays, _ = checkpoints.read(path)
+    if sha256_of_file(path) != training["outputs"].get("checkpoints.npz"):
+        raise ResultError(
+            f"{path}: not the checkpoints that training.json tells of; delete it and train again"
+        )
+    of_weights = pd.DataFrame({"iteration": arrays["iteration"], **ranks_of_change(arrays)})
+    table = table.merge(of_weights, on="iteration", validate="one_to_one")
+    for column, (eigenvalue, entry) in of_scale_free(study).items():
+        names = list(PARAMETERS) if entry["block"] == ALL else [entry["block"]]
+        norms = pd.Series(squared_norms(arrays, names), arrays["iteration"])
+        table[column.name] = table[eigenvalue.name] * table["iteration"].map(norms)
+    return table
 
 
 def other_source(stage, record, settings):
@@ -109,35 +163,38 @@ def other_source(stage, record, settings):
     return {} if found == settings["source"] else {stage: found}
 
 
-def costs_of_hessian(records, n_checkpoints):
-    """Return what the entries of a run have cost together, as entries of metadata.json."""
+def costs_of_entries(records, n_checkpoints):
+    """Return what entries of a run have cost together: wall time, time a product, products."""
     products = sum(record["products"] for record in records)
     measured = [r for r in records if r["seconds_per_product"] is not None]
     seconds = sum(r["seconds_per_product"] * r["products"] for r in measured)
-    return {
-        "hessian_wall_seconds": sum(record["wall_seconds"] for record in records),
-        "seconds_per_product": seconds / sum(r["products"] for r in measured) if measured else None,
-        "products": products,
-        "products_per_checkpoint": products / n_checkpoints,
-    }
+    return (
+        sum(record["wall_seconds"] for record in records),
+        seconds / sum(r["products"] for r in measured) if measured else None,
+        products / n_checkpoints,
+    )
 
 
-def read_entry(path, study, entry, training):
-    """Return the table of an entry of `hessian`, by name, of a run, and its record.
+def read_entry(path, kind, entry, settings, training):
+    """Return the table of an entry of a run, its arrays by name, and its record.
 
     Raises:
         ResultError: as :func:`read_run`, or it is not of the checkpoints of ``training``, the
             record in training.json.
     """
     record_path = path.removesuffix(".csv") + ".json"
-    record = read_result(record_path, HESSIAN_KEYS, study.hessian_settings(entry))
+    record = read_result(record_path, ENTRY_KEYS, settings)
     if record["checkpoints"]["sha256"] != training["outputs"].get("checkpoints.npz"):
         raise ResultError(
             f"{record_path}: not of the checkpoints that training.json tells of; run the job that "
             "writes it again"
         )
-    columns = [*RUN_KEYS, *columns_of_table(study.entries[entry])]
-    return read_recorded_table(path, columns, record), record
+    table = read_recorded_table(path, [*RUN_KEYS, *columns_of_table(kind, entry)], record)
+    kept, names = {}, arrays_of(kind, entry)
+    if names:
+        arrays, _ = checkpoints.read(path.removesuffix(".csv") + ".npz", ("iteration", *names))
+        kept = {name: arrays[name] for name in ("iteration", *names)}
+    return table, kept, record
 
 
 def read_result(path, keys, settings):
@@ -186,9 +243,15 @@ def checked(table, path, condition, seed):
     return table
 
 
-def side_by_side(learning_curve, table, folder, path):
-    """Return the rows of the learning curve with those of another table at the same iterations."""
-    unmatched = sorted(set(learning_curve["iteration"]) ^ set(table["iteration"]))
+def side_by_side(learning_curve, table, folder, path, is_chosen=False):
+    """Return the rows of the learning curve with those of another table at the same iterations.
+
+    ``is_chosen``: the other table has rows at some of them, the last one among them.
+    """
+    there, wanted = set(table["iteration"]), set(learning_curve["iteration"])
+    if is_chosen:
+        wanted = (wanted & there) | {max(wanted)}
+    unmatched = sorted(wanted ^ there)
     if unmatched:
         name = os.path.relpath(path, folder)
         raise ResultError(
@@ -196,13 +259,14 @@ def side_by_side(learning_curve, table, folder, path):
             f"{len(learning_curve)} and {len(table)} rows, in one of them alone: "
             f"{', '.join(map(str, unmatched[:5]))}; run the job that writes {name} again"
         )
-    return learning_curve.merge(table, on=[column.name for column in RUN_KEYS])
+    return learning_curve.merge(table, how="left", on=[column.name for column in RUN_KEYS])
 
 
 def describe(study, runs):
     """Return the content of metadata.json but for the hashes of the tables."""
     entries = pd.DataFrame([one.metadata for one in runs])
-    costs = list(TRAINING_COSTS + (HESSIAN_COSTS if study.hessian else ()))
+    kinds = [kind for kind in REGISTRIES if study.entries(kind)]
+    costs = [*TRAINING_COSTS, *(name for kind in kinds for name in COSTS[kind])]
     entries = entries.astype(dict.fromkeys(costs, float))
     medians = entries.groupby("condition", sort=False)[costs].median()
     medians = medians.astype(object).where(medians.notna(), None)
@@ -210,9 +274,9 @@ def describe(study, runs):
         "runs": len(runs),
         "training_wall_seconds": float(entries["training_wall_seconds"].sum()),
     }
-    if study.hessian:
-        totals["hessian_wall_seconds"] = float(entries["hessian_wall_seconds"].sum())
-        totals["products"] = int(entries["products"].sum())
+    for kind in kinds:
+        totals[f"{kind}_wall_seconds"] = float(entries[f"{kind}_wall_seconds"].sum())
+        totals[PRODUCTS[kind]] = int(entries[PRODUCTS[kind]].sum())
     return {
         "study": as_mapping(study),
         "runs": [one.metadata for one in runs],
@@ -260,7 +324,7 @@ def main():
     parser.add_argument(
         "--runs", required=True, help="folder with <condition>/seed_<seed>/ for every run"
     )
-    parser.add_argument("--output", required=True, help="folder of the four files")
+    parser.add_argument("--output", required=True, help="folder of the five files")
     arguments = parser.parse_args()
 
     study = study_of(arguments)
@@ -275,12 +339,13 @@ def main():
         stream.write(yaml.safe_dump(as_mapping(study), sort_keys=False).encode())
     trajectories_file = os.path.join(arguments.output, "trajectories.csv")
     summary_file = os.path.join(arguments.output, "summary.csv")
+    spectra_file = os.path.join(arguments.output, "spectra.npz")
     write_table(trajectories_file, trajectories, missing="nan")
     write_table(summary_file, summarise(trajectories, study), missing="")
-    outputs = {
-        "trajectories.csv": sha256_of_file(trajectories_file),
-        "summary.csv": sha256_of_file(summary_file),
-    }
+    spectra = {name: array for one in runs for name, array in one.arrays.items()}
+    checkpoints.write(spectra_file, spectra, {})
+    files = [trajectories_file, summary_file, spectra_file]
+    outputs = {os.path.basename(path): sha256_of_file(path) for path in files}
     metadata = describe(study, runs)
     for line in metadata["warnings"]:
         print(line)

@@ -11,14 +11,15 @@ from lsnn.config import SUITE, study_schema
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
 from lsnn.options import default_of, section
-from lsnn.quantities import QUANTITIES
+from lsnn.quantities import REGISTRIES
 from lsnn.tasks import TASKS
 
 KINDS = {
     "Task": TASKS,
     "Neurons": NEURONS,
     "Learning rule": LEARNING_RULES,
-    "Quantity": QUANTITIES,
+    "Quantity of the Hessian": REGISTRIES["hessian"],
+    "Quantity of the rule": REGISTRIES["dynamics"],
 }
 
 

@@ -1,4 +1,4 @@
-"""Draw the figures of a study from its trajectories.csv, each as svg, pdf and png.
+"""Draw the figures of a study from its trajectories.csv and spectra.npz, each as svg, pdf and png.
 
 Thin lines are runs; thick lines and bands are the mean over seeds and its 95 % t interval, computed
 as in summary.csv: on a logarithmic axis the mean is geometric, and of fewer than 3 runs there is no
@@ -25,27 +25,33 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.scale import SymmetricalLogScale
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
+from scipy import stats
 
+from lsnn import checkpoints
 from lsnn.columns import DIVERGED, FRACTION, of_measure
 from lsnn.config import default_label, read_study
-from lsnn.errors import ConfigError, run
-from lsnn.files import atomic_write, read_record
+from lsnn.errors import ConfigError, ResultError, run
+from lsnn.files import atomic_write, read_record, sha256_of_file
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.options import default_of
 from lsnn.outputs import (
     compared_columns,
     figures_of,
+    of_entries,
     of_gaps,
-    of_hessian,
+    of_weights,
     sweeps_of,
     trajectories_columns,
 )
+from lsnn.quantities import prefix_of
 from study_statistics import (
     LEAST_SEEDS,
+    asked_for,
     common_levels,
     mean_and_interval,
     off_scale,
@@ -146,6 +152,7 @@ def plot_learning_curves(trajectories, study):
 
 def plot_along_training(trajectories, study, column):
     """Return the figure of a column along training."""
+    trajectories = asked_for(trajectories, column)
     figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
     draw_curves(axes, trajectories, study, column)
     axes.set(xlabel=FRACTION.label)
@@ -164,6 +171,7 @@ def plot_along_training(trajectories, study, column):
 def plot_against_loss(trajectories, study, column):
     """Return the figure of a column against the training loss, which falls to the right."""
     loss = of_measure(study.task_class.measures[0], "train")
+    trajectories = asked_for(trajectories, column)
     figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
     draw_against_loss(axes, trajectories, study, column, loss)
     if column.threshold:
@@ -202,7 +210,7 @@ def gaps_of(trajectories, study):
 
 def plot_gap_against(trajectories, study, column):
     """Return the figure of the generalization gaps against a column."""
-    gaps = gaps_of(trajectories, study)
+    gaps, trajectories = gaps_of(trajectories, study), asked_for(trajectories, column)
     size = (0.8 + 3.1 * len(gaps), 3.2)
     figure, panels = plt.subplots(1, len(gaps), figsize=size, layout="constrained", squeeze=False)
     rows = shown(trajectories, column)
@@ -220,7 +228,8 @@ def plot_sweep(trajectories, study, setting):
     """Return the figure of final states against a setting, a line a sweep over it."""
     loss, *_ = study.task_class.measures
     *_, last = study.task_class.measures
-    columns = [*compared_columns(study), of_measure(loss, "train"), of_measure(last, "test")]
+    columns = [column for column in compared_columns(study) if column.figure]
+    columns += [of_measure(loss, "train"), of_measure(last, "test")]
     columns = [column for column in columns if column.name in trajectories]
     sweeps = sweeps_of(study)[setting.name]
     width = 1 + 2 * len(columns)
@@ -260,10 +269,198 @@ def plot_sweep(trajectories, study, setting):
         handles += [line] if line and axes is panels[0] else []
     if any(len(unconverged(final, one.name).dropna(subset=[one.name])) for one in columns):
         handles.append(Line2D([], [], **CROSS))
-    notes = [left_out(final, one) for one in columns if "compared" in one.summary]
+    notes = [left_out(asked_for(final, one), one) for one in columns if "compared" in one.summary]
     tell_below(figure, *notes, diverged(trajectories))
     place_legend(figure, handles)
     return figure
+
+
+def plot_stability(trajectories, study, prefix):
+    """Return the figure of what decides whether a rule's update is stable, a panel a condition.
+
+    Lines are geometric means over seeds, of the columns of an entry whose names begin so.
+    """
+    columns = {column.name: column for column in of_entries(study)}
+    wanted = [columns[prefix + name] for name in STABILITY]
+    rows = asked_for(trajectories, wanted[0])
+    conditions = list(dict.fromkeys(rows["condition"]))
+    width, height = min(len(conditions), 3), -(-len(conditions) // 3)
+    size = (1 + 2.6 * width, 0.8 + 2.6 * height)
+    figure, panels = plt.subplots(
+        height, width, figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False
+    )
+    for axes in panels.flat[len(conditions) :]:
+        axes.remove()
+    colours = sns.color_palette("colorblind")
+    for axes, name in zip(panels.flat, conditions, strict=False):
+        of_condition = rows[rows["condition"] == name]
+        for column, (_, colour, line, marker) in zip(wanted, STABILITY.values(), strict=True):
+            look = Look(colours[colour], line, marker)
+            drawn = shown(of_condition, column)
+            sns.lineplot(
+                drawn, x="fraction", y=column.name, units="seed", estimator=None, sort=False,
+                ax=axes, color=look.colour, linestyle=look.line, linewidth=0.5, alpha=0.6,
+            )  # fmt: skip
+            draw_crosses(axes, drawn, look, "fraction", column.name, of=column.name)
+            of_finished = shown(carried_on(finished(of_condition)), column)
+            if len(of_finished):
+                draw_mean(axes, of_finished, look, "fraction", column)
+        if study.threshold_of(name):
+            axes.axhline(study.threshold_of(name), zorder=1, **THRESHOLD)
+        axes.set(yscale="log", xlabel=FRACTION.label, ylabel="eigenvalue or bound")
+        axes.set_title(textwrap.fill(study.conditions[name].label, 30))
+    handles = [
+        Line2D([], [], color=colours[colour], linestyle=line, marker=marker, label=label)
+        for label, colour, line, marker in STABILITY.values()
+    ]
+    handles.append(Line2D([], [], label="2 / learning rate", **THRESHOLD))
+    if any(len(unconverged(rows, column.name)) for column in wanted):
+        handles.append(Line2D([], [], **CROSS))
+    tell_below(figure, diverged(rows))
+    place_legend(figure, handles)
+    return figure
+
+
+# What the figure of stability shows: what it is called, number of its colour, line and marker.
+STABILITY = {
+    "hessian_max": (r"$\lambda_{\max}$ of the Hessian", 0, "-", "o"),
+    "mu_abs_max": (r"$|\mu|$ of the rule's derivative", 3, (0, (5, 1)), "s"),
+    "curvature_bound": (r"2 / (learning rate $\times\ \rho$)", 2, (0, (1, 1)), "^"),
+}
+
+
+class Density(NamedTuple):
+    """The spectral density of a condition at fractions of training, a mean over seeds."""
+
+    fractions: Any  # array (checkpoints)
+    values: Any  # (checkpoints, places), per unit of place
+
+
+def densities_of(spectra, trajectories, study, entry):
+    """Return places on the axis of eigenvalues, and the :class:`Density` of every condition there.
+
+    A place is where :data:`SYMLOG` puts an eigenvalue. Every node counts, by its weight, as a
+    normal density of :data:`WIDTH` around its place. None where there are no spectra.
+    """
+    kind, name = entry
+    found, low, high = {}, np.inf, -np.inf
+    for condition in study.conditions:
+        rows = finished(trajectories[trajectories["condition"] == condition])
+        for seed, of_seed in rows.groupby("seed"):
+            place = f"{kind}/{name}/{condition}/{seed}"
+            if f"{place}/density_nodes" not in spectra:
+                continue
+            fractions = dict(zip(of_seed["iteration"], of_seed["fraction"], strict=True))
+            nodes, weights = (spectra[f"{place}/density_{part}"] for part in ("nodes", "weights"))
+            for number, iteration in enumerate(spectra[f"{place}/iteration"]):
+                there = weights[number] > 0
+                places = on_symlog(nodes[number][there])
+                at = found.setdefault(condition, {}).setdefault(fractions[iteration], [])
+                at.append((places, weights[number][there] / len(nodes[number])))
+                low, high = min(low, *places), max(high, *places)
+    if not found:
+        return None
+    axis = np.arange(low - 4 * WIDTH, high + 4 * WIDTH, WIDTH / 3)
+    densities = {}
+    for condition, by_fraction in found.items():
+        fractions = sorted(by_fraction)
+        values = [
+            np.mean([smooth(axis, *one) for one in by_fraction[f]], axis=0) for f in fractions
+        ]
+        densities[condition] = Density(np.array(fractions), np.array(values))
+    return axis, densities
+
+
+WIDTH = 0.12  # standard deviation, in decades where the axis is logarithmic
+LINEAR = 0.1  # eigenvalues of smaller size are on the linear part of the axis
+
+
+def on_symlog(values):
+    """Return the places of eigenvalues on a symmetric-logarithmic axis, in decades."""
+    return np.arcsinh(np.asarray(values) / (2 * LINEAR)) / np.log(10)
+
+
+def smooth(axis, places, weights):
+    """Return the density of weighted places along an axis, each a normal density of :data:`WIDTH`.
+
+    >>> axis = np.linspace(-1, 1, 2001)
+    >>> float(np.round(smooth(axis, np.array([0.2]), np.array([0.5])).sum() * 0.001, 6))
+    0.5
+    """
+    return stats.norm.pdf(axis[:, None], places, WIDTH).dot(weights)
+
+
+def label_eigenvalues(axis, places):
+    """Label an axis of places with their eigenvalues, powers of ten."""
+    low, high = places[0], places[-1]
+    sizes = [0] + [sign * 10.0**k for k in range(0, 9, 1) for sign in (1, -1)]
+    there = sorted(size for size in sizes if low <= on_symlog(size) <= high)
+    if len(there) > 9:
+        there = [size for size in there if size == 0 or round(np.log10(abs(size))) % 2 == 0]
+    labels = [
+        "0" if s == 0 else f"${'-' if s < 0 else ''}10^{{{np.log10(abs(s)):.0f}}}$" for s in there
+    ]
+    axis.set_ticks([float(on_symlog(size)) for size in there], labels)
+
+
+def plot_density(found, study):
+    """Return the figure of the spectral density along training, a panel a condition."""
+    places, densities = found
+    width, height = min(len(densities), 3), -(-len(densities) // 3)
+    size = (1.4 + 2.4 * width, 0.6 + 2.6 * height)
+    figure, panels = plt.subplots(
+        height, width, figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False
+    )
+    for axes in panels.flat[len(densities) :]:
+        axes.remove()
+    most = max(density.values.max() for density in densities.values())
+    norm = LogNorm(vmin=1e-5 * most, vmax=most, clip=True)
+    for axes, (name, density) in zip(panels.flat, densities.items(), strict=False):
+        edges = np.concatenate([[0], (density.fractions[1:] + density.fractions[:-1]) / 2, [1]])
+        step = places[1] - places[0]
+        across = np.append(places - step / 2, places[-1] + step / 2)
+        values = np.maximum(density.values.T, 1e-9 * most)
+        mesh = axes.pcolormesh(edges, across, values, norm=norm, cmap="mako_r", rasterized=True)
+        threshold = study.threshold_of(name)
+        if threshold and on_symlog(threshold) < places[-1]:
+            axes.axhline(float(on_symlog(threshold)), **THRESHOLD)
+        axes.set(xlabel=FRACTION.label, ylabel="eigenvalue")
+        axes.set_title(textwrap.fill(study.conditions[name].label, 30))
+        label_eigenvalues(axes.yaxis, places)
+        axes.label_outer()
+    figure.colorbar(mesh, ax=panels, label="density per decade")
+    if any(study.threshold_of(name) for name in densities):
+        place_legend(figure, [Line2D([], [], label="2 / learning rate", **THRESHOLD)])
+    return figure
+
+
+def plot_density_lines(found, study):
+    """Return the figure of the spectral density at a few fractions of training."""
+    places, densities = found
+    figure, panels = plt.subplots(
+        1, len(PORTIONS), figsize=(7.5, 2.8), layout="constrained", sharex=True, sharey=True
+    )
+    appearance, handles = looks(study), []
+    for axes, portion in zip(panels, PORTIONS, strict=True):
+        for name, density in densities.items():
+            look = appearance[name]
+            at = np.argmin(np.abs(density.fractions - portion))
+            axes.plot(places, density.values[at], color=look.colour, linestyle=look.line)
+            axes.set_title(f"{FRACTION.label} {density.fractions[at]:.2g}")
+        axes.set(yscale="log", xlabel="eigenvalue", ylabel="density per decade")
+        label_eigenvalues(axes.xaxis, places)
+        axes.label_outer()
+    most = max(density.values.max() for density in densities.values())
+    panels[0].set_ylim(1e-5 * most, 2 * most)
+    for name in densities:
+        look = appearance[name]
+        label = study.conditions[name].label
+        handles.append(Line2D([], [], color=look.colour, linestyle=look.line, label=label))
+    place_legend(figure, handles)
+    return figure
+
+
+PORTIONS = (0.0, 0.33, 1.0)  # of training, at which densities are drawn as lines
 
 
 def draw_threshold_of_sweep(axes, study, setting):
@@ -580,11 +777,21 @@ PLOTS = {
     "gaps": plot_gaps,
     "gap_against": plot_gap_against,
     "sweep": plot_sweep,
+    "density": plot_density,
+    "density_lines": plot_density_lines,
+    "stability": plot_stability,
 }
 
 
-def draw(figure, trajectories, study):
-    """Return a :class:`lsnn.outputs.Figure` drawn; None where the table lacks its columns."""
+def draw(figure, trajectories, study, spectra=None):
+    """Return a :class:`lsnn.outputs.Figure` drawn; None where what it shows is not there."""
+    if figure.kind == "stability":
+        prefix = prefix_of(study.entries(figure.entry[0])[figure.entry[1]])
+        is_there = f"{prefix}mu_abs_max" in trajectories
+        return plot_stability(trajectories, study, prefix) if is_there else None
+    if figure.kind in ("density", "density_lines"):
+        found = densities_of(spectra or {}, trajectories, study, figure.entry)
+        return PLOTS[figure.kind](found, study) if found else None
     if figure.kind.startswith("gap") and not gaps_of(trajectories, study):
         return None
     if figure.setting is not None:
@@ -604,7 +811,7 @@ def read_trajectories(path, study):
     Raises:
         ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
     """
-    optional = [*of_hessian(study), *of_gaps(study).values(), DIVERGED]
+    optional = [*of_entries(study), *of_weights(study), *of_gaps(study).values(), DIVERGED]
     metadata = os.path.join(os.path.dirname(path), "metadata.json")
     if os.path.exists(metadata):
         record = read_record(metadata)
@@ -614,9 +821,30 @@ def read_trajectories(path, study):
     return table if "diverged" in table else table.assign(diverged=False)
 
 
+def read_spectra(folder):
+    """Return the arrays of a study's spectra.npz by name; none where it is missing.
+
+    Raises:
+        ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
+    """
+    path, metadata = os.path.join(folder, "spectra.npz"), os.path.join(folder, "metadata.json")
+    if not os.path.exists(path):
+        return {}
+    expected = read_record(metadata)["outputs"].get("spectra.npz", "none")
+    found = sha256_of_file(path)
+    if found != expected:
+        raise ResultError(
+            f"{path}: altered since it was written (SHA-256 {found} instead of {expected}); run "
+            "the job that writes it again"
+        )
+    return checkpoints.read(path, ())[0]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trajectories", required=True, help="trajectories.csv of a study")
+    parser.add_argument(
+        "--trajectories", required=True, help="trajectories.csv of a study, beside its spectra.npz"
+    )
     parser.add_argument("--config", required=True, help="configuration of the study")
     parser.add_argument("--output", required=True, help="folder of the figures")
     parser.add_argument("--figure", help="name of the one that is drawn (default: all)")
@@ -632,10 +860,11 @@ def main():
             )
         figures = {arguments.figure: figures[arguments.figure]}
     trajectories = read_trajectories(arguments.trajectories, study)
+    spectra = read_spectra(os.path.dirname(arguments.trajectories))
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
     for name, one in figures.items():
-        figure = draw(one, trajectories, study)
+        figure = draw(one, trajectories, study, spectra)
         if figure is None:
             print(f"no figure {name}: {arguments.trajectories} lacks its columns")
             continue

@@ -34,8 +34,7 @@ checkpoint at which it did: that is its final state, and averages are over the c
 """
 
 from collections.abc import Callable
-from functools import partial
-from itertools import product
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +62,7 @@ class Quantity(NamedTuple):
     label: str
     numbers: Callable  # one a seed: of runs, or of pairs of them and log losses
     is_positive: bool  # so that means are geometric
+    where: str = ""  # of its column: the rows that count have values in this one
     most_levels: int | None = None  # at how many losses runs are compared, at equal loss
     has_sign_test: bool = False
 
@@ -89,6 +89,7 @@ def quantities_of(study):
             f"{capitalised(column.axis)}: {text}",
             of_each(partial(number_of_run, column=column.name, which=which)),
             column.scale == "log",
+            column.where,
         )
         for column in shown_columns(study)
         for which, text in rows.items()
@@ -132,6 +133,7 @@ def compared(column):
             label,
             of_pairs(partial(function, column=column)),
             column.scale == "log",
+            column.where,
             most_levels=MOST_LEVELS.get(function),
             has_sign_test=True,
         )
@@ -166,39 +168,72 @@ def summarise(trajectories, study):
     every = {name: one.checkpoint_every for name, one in study.conditions.items()}
     spacing = trajectories["condition"].map(every).astype(int)
     trajectories = trajectories.assign(is_evenly_spaced=trajectories["iteration"] % spacing == 0)
-    runs, finished = {}, {}
-    for condition, of_condition in trajectories.groupby("condition", sort=False):
-        runs[condition] = dict(iter(of_condition.groupby("seed")))
-        finished[condition] = dict(iter(of_condition[~of_condition["diverged"]].groupby("seed")))
+    runs_where = cache(partial(Runs.of, trajectories))
+    levels_where = cache(lambda where, *names: runs_where(where).levels(*names))
     rows = []
     for quantity in quantities_of(study):
-        for condition, of_seeds in finished.items():
+        runs = runs_where(quantity.where)
+        for condition, of_seeds in runs.finished.items():
             numbers = quantity.numbers(list(of_seeds.values()))
-            n_diverged = len(runs[condition]) - len(of_seeds)
+            n_diverged = len(runs.seeds[condition]) - len(of_seeds)
             rows.append(row_of(quantity, condition, numbers, n_diverged))
     baseline = study.baseline
-    others = [condition for condition in runs if condition != baseline and baseline in runs]
-    pairs_of, levels_of = {}, {}
-    for condition in others:
-        of_seeds, of_baseline = finished[condition], finished[baseline]
-        seeds = [seed for seed in of_seeds if seed in of_baseline]
-        pairs_of[condition] = [(of_seeds[seed], of_baseline[seed]) for seed in seeds]
-        levels_of[condition] = common_levels([*of_seeds.values(), *of_baseline.values()])
     for comparison in comparisons_of(study):
-        for quantity, condition in product(comparison.quantities, others):
-            pairs = pairs_of[condition]
-            numbers = quantity.numbers(pairs, levels_of[condition])
-            n_diverged = len(runs[condition].keys() & runs[baseline].keys()) - len(pairs)
-            names = f"{condition} {comparison.sign} {baseline}"
-            row = row_of(quantity, names, numbers, n_diverged)
-            most = quantity.most_levels
-            row["n_levels"] = most and min(most, len(levels_of[condition]))
-            if quantity.has_sign_test:
-                neutral = 1 if quantity.is_positive else 0
-                row["sign_p"] = sign_test([number.value for number in numbers], neutral)
-            rows.append(row)
+        for quantity in comparison.quantities:
+            runs = runs_where(quantity.where)
+            for condition in runs.others_than(baseline):
+                pairs = runs.pairs(condition, baseline)
+                levels = levels_where(quantity.where, condition, baseline)
+                numbers = quantity.numbers(pairs, levels)
+                n_diverged = len(runs.seeds[condition] & runs.seeds[baseline]) - len(pairs)
+                names = f"{condition} {comparison.sign} {baseline}"
+                row = row_of(quantity, names, numbers, n_diverged)
+                most = quantity.most_levels
+                row["n_levels"] = most and min(most, len(levels))
+                if quantity.has_sign_test:
+                    neutral = 1 if quantity.is_positive else 0
+                    row["sign_p"] = sign_test([number.value for number in numbers], neutral)
+                rows.append(row)
     summary = pd.DataFrame(rows, columns=[column.name for column in SUMMARY])
     return summary.astype({"n_levels": "Int64"})
+
+
+class Runs(NamedTuple):
+    """The runs of a table, those of them that did not diverge with their rows."""
+
+    seeds: dict  # of all runs, sets by condition
+    finished: dict  # rows by condition and seed
+
+    @classmethod
+    def of(cls, trajectories, where):
+        """Return the runs in the rows that have values in the column ``where``, if any is named."""
+        rows = trajectories[trajectories[where].notna()] if where else trajectories
+        seeds, finished = {}, {}
+        for condition, of_condition in rows.groupby("condition", sort=False):
+            seeds[condition] = set(of_condition["seed"])
+            of_finished = of_condition[~of_condition["diverged"]]
+            finished[condition] = dict(iter(of_finished.groupby("seed")))
+        return cls(seeds, finished)
+
+    def others_than(self, baseline):
+        """Return the conditions that can be compared with the baseline."""
+        return [one for one in self.seeds if one != baseline and baseline in self.seeds]
+
+    def pairs(self, condition, baseline):
+        """Return the pairs of finished runs of one seed, a list."""
+        of_seeds, of_baseline = self.finished[condition], self.finished[baseline]
+        return [(rows, of_baseline[seed]) for seed, rows in of_seeds.items() if seed in of_baseline]
+
+    def levels(self, condition, baseline):
+        """Return the log training losses at which two conditions can be compared."""
+        return common_levels(
+            [*self.finished[condition].values(), *self.finished[baseline].values()]
+        )
+
+
+def asked_for(rows, column):
+    """Return the rows of a table at which a column was asked for."""
+    return rows[rows[column.where].notna()] if column.where in rows else rows
 
 
 def row_of(quantity, condition, numbers, n_diverged):

@@ -63,7 +63,8 @@ def main():
         )
     backend.require(settings["tensorflow"])
     require_source(settings)
-    arrays, condition, seed = checkpoints.read_run(arguments.checkpoints, settings)
+    arrays, of_run = checkpoints.read_run(arguments.checkpoints, settings)
+    condition, seed = of_run["condition"], of_run["seed"]
     if condition != settings["condition"]:
         raise ResultError(
             "{}: of condition {}, not of {}".format(

@@ -1,10 +1,14 @@
-"""Quantities of the Hessian along training.
+"""Quantities along training: of the Hessian, and of what a learning rule itself does.
 
-To add one, write a module here with a class like :class:`lsnn.quantities.extremes.Extremes`, and
-enter it in :data:`QUANTITIES`. Its ``options`` (:mod:`lsnn.options`) are the keyword arguments that
-it is made with; from its ``columns`` (:class:`lsnn.columns.Column`) follow tables, summary, figures
-and report, and from ``products``, about how many Hessian-vector products it takes at a checkpoint,
-if it says so, the time that a dry run tells.
+To add one, write a module here with a class like :class:`lsnn.quantities.trace.Trace`, and enter it
+in :data:`QUANTITIES` if it is one of the Hessian, which is told no learning rule, or in
+:data:`DYNAMICS` if it is one of the rule. Its ``options`` (:mod:`lsnn.options`) are the keyword
+arguments that it is made with; ``measure`` gets a :class:`lsnn.follow.Point` and returns its
+columns by name. From ``columns`` (:class:`lsnn.columns.Column`) follow tables, summary, figures and
+report. It may also have ``arrays``, names of what ``measure`` returns besides, arrays of one shape
+at all points, with ``kept`` numbers together; ``figures`` of its own, names of functions of
+scripts/plot.py; and ``products``, about how many products of matrix and vector it takes, from which
+a dry run tells the time.
 """
 
 from collections import OrderedDict
@@ -12,65 +16,122 @@ from collections import OrderedDict
 from lsnn.columns import Column
 from lsnn.hessian import ALL
 from lsnn.network import PARAMETERS
-from lsnn.options import build, choice, integer, list_of, meanings, named
+from lsnn.options import NAME, build, choice, integer, list_of, meanings, named, text
+from lsnn.quantities.alignment import Alignment
+from lsnn.quantities.curvature import Curvature
+from lsnn.quantities.density import Density
 from lsnn.quantities.extremes import Extremes
+from lsnn.quantities.second_sample import SecondSample
+from lsnn.quantities.stability import Stability
+from lsnn.quantities.trace import Trace
 from lsnn.tasks.base import SPLITS
 
-QUANTITIES = {"extremes": Extremes}
+# In the order in which they are computed: what is behind uses the products of what is before.
+QUANTITIES = {"density": Density, "trace": Trace, "extremes": Extremes}
+QUANTITIES["second_sample"] = SecondSample
+DYNAMICS = {"alignment": Alignment, "curvature": Curvature, "stability": Stability}
 
-# An entry of the configuration's list ``hessian``: an operator, and what is computed of it.
-HESSIAN = OrderedDict(
-    block=choice(
-        "Parameters by which the loss is differentiated, with all their entries, absent synapses "
-        "included; all - those that are trained.",
-        PARAMETERS + (ALL,),
-        "w_rec",
-    ),
-    split=choice("Part of the data whose loss is differentiated.", SPLITS, "validation"),
-    samples=integer(
-        "Examples of the split, drawn once a seed, over which the loss is averaged.",
-        256,
-        "examples",
-        least=1,
-    ),
-    quantities=list_of(
-        "What is computed, from the same operator.",
-        named("A quantity: " + meanings(QUANTITIES), QUANTITIES),
-        [{"name": "extremes"}],
-    ),
-)
+# What an entry of one list of the configuration or of the other can compute.
+REGISTRIES = {"hessian": QUANTITIES, "dynamics": DYNAMICS}
+
+
+def options_of_entry(kind, default):
+    """Return the options of an entry of the list ``hessian`` or ``dynamics``.
+
+    Args:
+        kind: which of the two.
+        default: name of the quantity that is computed where none is named.
+    """
+    registry = REGISTRIES[kind]
+    return OrderedDict(
+        name=text(
+            "What its files are called, and, in front of their own names, its columns and figures; "
+            "if left out, by its block and split.",
+            **NAME,
+        ),
+        block=choice(
+            "Parameters by which is differentiated, with all their entries, absent synapses "
+            "included; all - those that are trained.",
+            PARAMETERS + (ALL,),
+            "w_rec",
+        ),
+        split=choice("Part of the data whose loss is differentiated.", SPLITS, "validation"),
+        samples=integer(
+            "Examples of the split, drawn once a seed, over which the loss is averaged.",
+            256,
+            "examples",
+            least=1,
+        ),
+        checkpoints=integer(
+            "At how many checkpoints of a run: the first, the last, and between them those next "
+            "to equal parts of the iterations; if left out, at all.",
+            None,
+            "checkpoints",
+            least=2,
+        ),
+        seeds=integer(
+            "Of the runs of how many seeds, the study's first; if left out, of all.",
+            None,
+            "seeds",
+            least=1,
+        ),
+        quantities=list_of(
+            "What is computed, from the same operator.",
+            named("A quantity: " + meanings(registry), registry),
+            [{"name": default}],
+        ),
+    )
 
 
 def name_of(entry):
-    """Return the name of an entry, of which there is one a block and split."""
-    return "{block}_{split}".format(**entry)
+    """Return the name of an entry, of which there is one a list."""
+    return entry.get("name", "{block}_{split}".format(**entry))
 
 
-def quantities_of(entry):
-    """Return what an entry computes, a list of quantities made with their options."""
-    return [build(QUANTITIES, settings) for settings in entry["quantities"]]
+def quantities_of(kind, entry):
+    """Return what an entry computes, quantities by name, made with their options."""
+    registry = REGISTRIES[kind]
+    settings = {one["name"]: one for one in entry["quantities"]}
+    return OrderedDict((n, build(registry, settings[n])) for n in registry if n in settings)
 
 
-def columns_of_table(entry):
+def arrays_of(kind, entry):
+    """Return the names of the arrays that an entry keeps."""
+    return [n for one in quantities_of(kind, entry).values() for n in getattr(one, "arrays", ())]
+
+
+def columns_of_table(kind, entry):
     """Return the columns of the table of an entry, behind the keys of a row."""
-    columns = tuple(column for one in quantities_of(entry) for column in one.columns)
-    return columns + (Column("products", "integer"),)  # Hessian-vector products, of all together
+    columns = [column for one in quantities_of(kind, entry).values() for column in one.columns]
+    return columns + [Column(PRODUCTS[kind], "integer")]
 
 
-def columns_of(entry):
+# Column of the products of matrix and vector that all quantities together have taken.
+PRODUCTS = {"hessian": "products", "dynamics": "dynamics_products"}
+
+
+def columns_of(kind, entry):
     """Return the columns of an entry in the table of all runs.
 
     Those of the published study's operator, w_rec on validation examples, keep their names; the
     names of the others begin with that of their entry.
     """
-    if (entry["block"], entry["split"]) == ("w_rec", "validation"):
-        return columns_of_table(entry)
-    prefix = name_of(entry) + "_"
-    return tuple(
+    prefix, of_entry = prefix_of(entry), entry.get("name", "{block}, {split}".format(**entry))
+    is_everywhere = "checkpoints" not in entry and "seeds" not in entry
+    where = "" if is_everywhere else prefix + PRODUCTS[kind]
+    return [
         column._replace(
             name=prefix + column.name,
-            label=column.label and "{label}, {block}, {split}".format(label=column.label, **entry),
+            kind=column.kind if is_everywhere or column.kind == "flag" else "estimate",
+            label=column.label and column.label + (", " + of_entry if prefix else ""),
             figure=column.figure and prefix + column.figure,
+            where=where,
         )
-        for column in columns_of_table(entry)
-    )
+        for column in columns_of_table(kind, entry)
+    ]
+
+
+def prefix_of(entry):
+    """Return what the names of an entry's columns and figures begin with."""
+    is_published = (entry["block"], entry["split"]) == ("w_rec", "validation")
+    return "" if is_published and "name" not in entry else name_of(entry) + "_"

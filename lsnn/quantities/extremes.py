@@ -1,8 +1,8 @@
 """The extreme eigenvalues of the Hessian."""
 
 from lsnn.columns import eigenvalue_columns
-from lsnn.lanczos import extreme_eigenvalues
-from lsnn.options import choice, number
+from lsnn.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
+from lsnn.options import choice, integer, number
 from lsnn.randomness import generator
 
 LARGEST = eigenvalue_columns(
@@ -28,8 +28,18 @@ LARGER_IN_MAGNITUDE = eigenvalue_columns(
 )
 
 
+TOLERANCE = number(
+    "Relative tolerance of an eigenvalue: it has converged when |Hv - lambda v| / |lambda|, with "
+    "|v| = 1, is at most this, or |Hv - lambda v| / |H| is at most 1e-6, which is what products in "
+    "float32 can tell.",
+    1.0e-3,
+    least=1.0e-5,
+    most=0.1,
+)
+
+
 class Extremes(object):
-    """The largest and the smallest eigenvalue, signed, and that of larger magnitude."""
+    """The largest and the smallest eigenvalues, signed, and that of largest magnitude."""
 
     options = {
         "ends": choice(
@@ -37,40 +47,41 @@ class Extremes(object):
             ["both", "largest"],
             "both",
         ),
-        "tolerance": number(
-            "Relative tolerance of an eigenvalue: it has converged when |Hv - lambda v| / "
-            "|lambda|, with |v| = 1, is at most this, or |Hv - lambda v| / |H| is at most 1e-6, "
-            "which is what products in float32 can tell.",
-            1.0e-3,
-            least=1.0e-5,
-            most=0.1,
-        ),
+        "k": integer("How many eigenvalues of either end.", 1, "eigenvalues", least=1, most=50),
+        "tolerance": TOLERANCE,
     }
 
-    def __init__(self, ends, tolerance):
-        self._both = ends == "both"
+    def __init__(self, ends, k, tolerance):
+        self._k, self._both = k, ends == "both"
         self._tolerance = tolerance
         self.columns = LARGEST + (SMALLEST + LARGER_IN_MAGNITUDE if self._both else ())
-        self.products = 30 if self._both else 8  # Hessian-vector products a checkpoint, about
+        for name in self._names()[1:]:
+            if name not in ("lambda_min", "lambda_abs_max"):
+                self.columns += eigenvalue_columns(name, "")
+        # Products of matrix and vector a checkpoint, about.
+        self.products = (30 if self._both else 8) + 10 * (k - 1)
 
-    def measure(self, hessian, seed, memory):
-        """Return the columns at one checkpoint by name.
+    def _names(self):
+        """Return the names of the eigenvalues: the largest, the smallest, then the others."""
+        ends = ["lambda_max", "lambda_min"] if self._both else ["lambda_max"]
+        names = ["{}_{}".format(end, i) for end in ends for i in range(2, self._k + 1)]
+        return ends + (["lambda_abs_max"] if self._both else []) + names
 
-        Args:
-            hessian: :class:`lsnn.hessian.Hessian`, moved to the checkpoint.
-            seed: of the run.
-            memory: arrays by name that the checkpoint before has left; is changed.
-        """
-        random = generator(seed, "Lanczos")
+    def measure(self, point):
+        """Return the columns at a :class:`lsnn.follow.Point` by name."""
+        hessian, memory = point.operator, point.memory
+        random = generator(point.seed, "Lanczos")
         start = memory.setdefault("start", random.randn(hessian.size))
-        found = extreme_eigenvalues(hessian, self._tolerance, start, random, self._both)
-        memory["start"] = sum(one.vector for one in found) if found[0].vector is not None else start
+        space = point.probes.first or Krylov(hessian, mixed_with_random(start, random))
+        found = extreme_eigenvalues(space, self._tolerance, self._k, self._both)
+        vectors = [one.vector for one in found if one.vector is not None]
+        memory["start"] = sum(vectors) if vectors else start
+        by_end = [found[: self._k], found[self._k :]]
+        ends = [of_end[0] for of_end in by_end if of_end]
         if self._both:
-            found.append(max(found, key=lambda one: abs(one.value)))
+            ends.append(max(ends, key=lambda one: abs(one.value)))
+        others = [one for of_end in by_end for one in of_end[1:]]
         row = {}
-        for name, one in zip(("lambda_max", "lambda_min", "lambda_abs_max"), found):
-            row[name] = one.value
-            row[name + "_residual"] = one.residual
-            row[name + "_norm_residual"] = one.norm_residual
-            row[name + "_converged"] = one.converged
+        for name, one in zip(self._names(), ends + others):
+            row.update(one.columns(name))
         return row

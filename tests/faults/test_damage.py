@@ -25,7 +25,10 @@ FLIPS, TRUNCATIONS = 200, 50
 
 STUDY = parse_study({"network": {"n_units": 5}, "conditions": {"bptt": {"iterations": 500}}})
 SETTINGS = STUDY.training_settings("bptt", 1)
-MADE_FROM = {"settings": STUDY.hessian_settings("w_rec_validation"), "checkpoints": "c0ffee"}
+MADE_FROM = {
+    "settings": STUDY.entry_settings("hessian", "w_rec_validation"),
+    "checkpoints": "c0ffee",
+}
 LEARNING_CURVE = training.learning_curve_of(STUDY.task_class)
 NETWORK = Network(STUDY.network, STUDY.loss, SimpleNamespace(n_in=28, n_out=10))
 
@@ -105,7 +108,8 @@ def test_checkpoints(tmp_path, tell):
     write_checkpoints(path)
 
     def read():
-        arrays, condition, seed = checkpoints.read_run(str(path), SETTINGS)
+        arrays, of_run = checkpoints.read_run(str(path), SETTINGS)
+        condition, seed = of_run["condition"], of_run["seed"]
         checkpoints.check_shapes(str(path), arrays, NETWORK.shapes)
         return content(arrays), condition, seed
 

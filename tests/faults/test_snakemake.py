@@ -298,7 +298,7 @@ def test_finished_runs_are_kept_whatever_snakemake_believes(checkout, tmp_path, 
     checkout.configure(conditions=TWO_RULES)
     checkout.finish(*ALL)
     before = checkout.identities()
-    assert len(before) == 2 * 5
+    assert len(before) == 2 * 6
 
     # The environment has another folder, and a record that is younger than the results.
     shutil.rmtree(checkout.folder / ".snakemake")
@@ -419,7 +419,7 @@ def test_a_run_that_diverges_is_a_result_beside_the_others(checkout, tell, argum
     checkout.configure(conditions={**TWO_RULES, "fast": {**TWO_RULES["bptt"], **fast}})
     text = " ".join(checkout.finish(*ALL, *arguments).split())
     assert "fast: diverged, and left out of means: seed 1 (at iteration" in text
-    assert len([*checkout.results.glob("figures/*.svg")]) == 8
+    assert len([*checkout.results.glob("figures/*.svg")]) == 9
     rows = pd.read_csv(checkout.results / "trajectories.csv").groupby("condition")["diverged"]
     assert rows.all().to_dict() == {"bptt": False, "three_factor": False, "fast": True}
     summary = pd.read_csv(checkout.results / "summary.csv")

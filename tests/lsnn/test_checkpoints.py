@@ -99,7 +99,8 @@ def test_a_run_is_read_by_a_study_of_the_same_task_network_and_loss(path, arrays
     checkpoints.write(path, arrays, {"settings": study.training_settings("quick", 3)})
     training = parse_study(dict(values, training={"learning_rate": 0.5}, tensorflow="2"))
     for same in (study, training):
-        found, condition, seed = checkpoints.read_run(path, same.training_settings("quick", 4))
+        found, of_run = checkpoints.read_run(path, same.training_settings("quick", 4))
+        condition, seed = of_run["condition"], of_run["seed"]
         assert (condition, seed) == ("quick", 3)
         assert np.array_equal(found["w_rec"], arrays["w_rec"])
     for part, changes, line in [

@@ -11,6 +11,7 @@ import os
 import pytest
 
 from lsnn.config import parse_study
+from lsnn.follow import Point, Probes
 from lsnn.hessian import hessian_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.network import Network
@@ -31,8 +32,9 @@ def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
     (entry,) = study.hessian
     hessian = hessian_of(network, entry["block"], entry["split"], entry["samples"])
     hessian.move_to(weights)
-    for quantity in quantities_of(entry):
-        found.update(quantity.measure(hessian, seed, {}))
+    point = Point(hessian, Probes(hessian, seed), seed, 0, {})
+    for quantity in quantities_of("hessian", entry).values():
+        found.update(quantity.measure(point))
     with open(TRAJECTORIES, newline="") as stream:
         rows = [
             row

@@ -149,7 +149,7 @@ UNKNOWN_KEYS = [
     ("conditions.bptt.training.temperature", "allowed: batch_size"),
     ("loss.l1", "allowed: l2, rate_cost, target_rate"),
     ("training.stop.over", "allowed: above, below, measure"),
-    ("hessian.0.rule", "allowed: block, quantities, samples, split"),
+    ("hessian.0.rule", "allowed: block, checkpoints, name, quantities, samples, seeds"),
     ("task.n_symbols", "allowed: images, n_train, name, noisy_test"),
 ]
 
@@ -334,13 +334,13 @@ W_REC = {
     "block": "w_rec",
     "split": "validation",
     "samples": 256,
-    "quantities": [{"name": "extremes", "ends": "both", "tolerance": 1e-3}],
+    "quantities": [{"name": "extremes", "ends": "both", "k": 1, "tolerance": 1e-3}],
 }
 
 
 def test_entries_of_the_hessian_have_their_defaults():
     assert parse_study({}).hessian == (W_REC,)
-    quantities = [{"name": "extremes", "ends": "both", "tolerance": 0.01}]
+    quantities = [{"name": "extremes", "ends": "both", "k": 1, "tolerance": 0.01}]
     entries = [{"split": "test"}, {"block": "all", "samples": 10, "quantities": quantities}]
     study = parse_study({"hessian": entries + [{"quantities": ["extremes"]}]})
     assert study.hessian == (
@@ -350,9 +350,9 @@ def test_entries_of_the_hessian_have_their_defaults():
     )
     of_network = study.network_settings()
     assert sorted(of_network) == ["loss", "network", "task", "tensorflow"]
-    assert list(study.entries) == ["w_rec_test", "all_validation", "w_rec_validation"]
-    for name, entry in study.entries.items():
-        settings = study.hessian_settings(name)
+    assert list(study.entries("hessian")) == ["w_rec_test", "all_validation", "w_rec_validation"]
+    for name, entry in study.entries("hessian").items():
+        settings = study.entry_settings("hessian", name)
         assert len(settings.pop("source")) == 64
         assert settings == dict(of_network, hessian=entry)
 
@@ -361,14 +361,79 @@ def test_an_unknown_option_of_a_quantity_is_refused():
     message = refusal({"hessian": [{"quantities": [{"name": "extremes", "tolerence": 0.1}]}]})
     assert message == (
         "hessian.0.quantities.0.tolerence: unknown key (did you mean tolerance?); allowed: ends, "
-        "name, tolerance"
+        "k, name, tolerance"
     )
 
 
 def test_two_entries_of_one_block_and_split_are_refused():
     lines = refusal({"hessian": [{}, {"block": "w_in"}, {"samples": 10}]}).splitlines()
-    assert [line.partition(": ")[0] for line in lines] == ["hessian.0.block", "hessian.2.block"]
-    assert all("a block and split that no other entry has" in line for line in lines)
+    assert [line.partition(": ")[0] for line in lines] == ["hessian.0.name", "hessian.2.name"]
+    assert all("of its own: another entry has the block and split" in line for line in lines)
+    named = {"name": "more", "samples": 10}
+    study = parse_study({"hessian": [{}, {"block": "w_in"}, named]})
+    assert list(study.entries("hessian")) == ["w_rec_validation", "w_in_validation", "more"]
+    assert refusal({"hessian": [named, {"name": "more"}]}).count("another: an entry has it") == 2
+
+
+DYNAMICS = {"checkpoints": 10, "seeds": 2, "quantities": ["alignment"]}
+
+
+def test_entries_of_dynamics_are_told_the_rule_and_not_the_seeds():
+    study = parse_study({"dynamics": [DYNAMICS], "seeds": [5, 3, 8]})
+    assert parse_study({}).dynamics == ()
+    (entry,) = study.dynamics
+    assert study.seeds_of(entry) == (5, 3) and study.seeds_of(W_REC) == (5, 3, 8)
+    assert study.seeds_of(dict(entry, seeds=9)) == (5, 3, 8)
+    settings = study.entry_settings("dynamics", "w_rec_validation", "three_factor")
+    assert settings["learning_rule"] == {"name": "three_factor"}
+    assert settings["training"]["batch_size"] == 256
+    assert settings["dynamics"]["checkpoints"] == 10 and "seeds" not in settings["dynamics"]
+    more = parse_study({"dynamics": [dict(DYNAMICS, seeds=3)]})
+    assert more.entry_settings("dynamics", "w_rec_validation", "three_factor") == settings
+    with pytest.raises(ConfigError, match="conditions: has no three-factor; there are: bptt"):
+        study.entry_settings("dynamics", "w_rec_validation", "three-factor")
+    with pytest.raises(ConfigError, match="dynamics: has no entry none; there are: w_rec_valid"):
+        study.entry_settings("dynamics", "none", "bptt")
+
+
+def test_the_hessian_is_told_no_rule():
+    study = parse_study({"dynamics": [DYNAMICS]})
+    settings = study.entry_settings("hessian", "w_rec_validation", "three_factor")
+    assert settings == study.entry_settings("hessian", "w_rec_validation")
+    assert "learning_rule" not in settings and "training" not in settings
+
+
+@pytest.mark.parametrize(
+    "values, line",
+    [
+        ({"dynamics": [{"checkpoints": 1}]}, "dynamics.0.checkpoints: 1 is not possible"),
+        ({"hessian": [{"seeds": 0}]}, "hessian.0.seeds: 0 is not possible"),
+        ({"dynamics": [{"quantities": ["extremes"]}]}, "dynamics.0.quantities.0.name: "),
+        ({"hessian": [{"quantities": ["stability"]}]}, "hessian.0.quantities.0.name: "),
+        ({"hessian": [{"name": "a/b"}]}, "hessian.0.name: "),
+        (
+            {"hessian": [{"samples": 3000, "quantities": ["second_sample"]}]},
+            "hessian.0.samples: 3000 is not possible; allowed: at most half of the examples",
+        ),
+        (
+            {
+                "network": {"neurons": "lif"},
+                "hessian": [],
+                "dynamics": [{"quantities": ["stability"]}],
+            },
+            "dynamics.0.quantities: ",
+        ),
+        ({"dynamics": [{"block": "w_rec", "rule": "bptt"}]}, "dynamics.0.rule: unknown key"),
+    ],
+)
+def test_an_impossible_entry_is_refused_in_one_line(values, line):
+    message = refusal(values)
+    assert message.startswith(line) and message.count("\n") == 0
+
+
+def test_alignment_of_spiking_units_is_possible():
+    values = {"network": {"neurons": "lif"}, "hessian": [], "dynamics": [{}]}
+    assert parse_study(values).dynamics[0]["quantities"] == [{"name": "alignment"}]
 
 
 def test_one_quantity_twice_in_an_entry_is_refused():
@@ -859,7 +924,10 @@ def test_what_a_study_does_not_have_is_refused_with_what_it_has():
         ),
         (lambda: study.training_settings("bptt", 2), "seeds: has no run with seed 2; there are: "),
         (lambda: study.trial_settings("x"), "conditions: has no x; there are: bptt, three_factor"),
-        (lambda: study.hessian_settings("all_test"), "hessian: has no entry all_test; there are: "),
+        (
+            lambda: study.entry_settings("hessian", "all_test"),
+            "hessian: has no entry all_test; there are: ",
+        ),
     ]:
         with pytest.raises(ConfigError) as error:
             ask()

@@ -9,9 +9,10 @@ from lsnn import network as network_module
 from lsnn.backend import new_session, tf
 from lsnn.cell import Cell
 from lsnn.config import network_settings
-from lsnn.hessian import Hessian, follow, hessian_of
+from lsnn.follow import follow
+from lsnn.hessian import Hessian, hessian_of
 from lsnn.kept import Kept
-from lsnn.lanczos import extreme_eigenvalues
+from lsnn.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
 from lsnn.learning_rules.base import LearningRule
 from lsnn.network import PARAMETERS, Network
 from small import (
@@ -115,7 +116,8 @@ def test_eigenvalues_are_those_of_the_dense_matrix(name):
 
 def extremes_of(hessian, tolerance):
     random = np.random.RandomState(2)
-    return extreme_eigenvalues(hessian, tolerance, random.randn(hessian.size), random)
+    space = Krylov(hessian, mixed_with_random(random.randn(hessian.size), random))
+    return extreme_eigenvalues(space, tolerance)
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

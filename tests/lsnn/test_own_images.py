@@ -78,7 +78,11 @@ def test_a_study_of_ones_own_images_knows_them_by_their_content(tmpdir):
     for path in paths:
         with open(path, "rb") as stream:
             expected[os.path.basename(path)] = hashlib.sha256(stream.read()).hexdigest()
-    for of_job in (settings, study.hessian_settings("w_rec_validation"), study.examples_settings()):
+    for of_job in (
+        settings,
+        study.entry_settings("hessian", "w_rec_validation"),
+        study.examples_settings(),
+    ):
         assert of_job["own_files"] == expected
     network = network_of(settings, str(tmpdir), 1)
     assert network.shapes["w_in"] == (5, 128) and network.shapes["w_out"] == (128, 3)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lsnn.config import parse_study
-from lsnn.hessian import follow, hessian_of
+from lsnn.follow import Point, Probes, follow
+from lsnn.hessian import hessian_of
 from lsnn.journal import Journal
 from lsnn.options import build
 from lsnn.quantities import (
@@ -28,6 +29,12 @@ def entry(**values):
     return parse_study({"hessian": [values]}).hessian[0]
 
 
+def at(hessian, memory=None, seed=3):
+    """Return the point at which an operator is."""
+    memory = {} if memory is None else memory
+    return Point(hessian, Probes(hessian, seed), seed, 0, memory)
+
+
 def names(columns):
     return [column.name for column in columns]
 
@@ -39,17 +46,19 @@ def test_an_entry_is_named_by_block_and_split():
 
 def test_columns_of_the_published_operator_keep_their_names():
     for one in (entry(), entry(samples=10)):
-        assert names(columns_of(one)) == EXTREMES + ["products"]
-        assert columns_of(one) == columns_of_table(one)
+        assert names(columns_of("hessian", one)) == EXTREMES + ["products"]
+        assert columns_of("hessian", one) == columns_of_table("hessian", one)
 
 
 @pytest.mark.parametrize("values", [{"block": "w_in"}, {"split": "test"}, {"block": "all"}])
 def test_columns_of_another_entry_tell_block_and_split(values):
     one = entry(**values)
-    assert names(columns_of_table(one)) == EXTREMES + ["products"]  # its own table is its own
+    assert names(columns_of_table("hessian", one)) == EXTREMES + [
+        "products"
+    ]  # its own table is its own
     prefix = name_of(one) + "_"
-    assert names(columns_of(one)) == [prefix + name for name in EXTREMES + ["products"]]
-    for plain, column in zip(columns_of(entry()), columns_of(one)):
+    assert names(columns_of("hessian", one)) == [prefix + name for name in EXTREMES + ["products"]]
+    for plain, column in zip(columns_of("hessian", entry()), columns_of("hessian", one)):
         assert bool(column.label) == bool(plain.label)
         assert bool(column.figure) == bool(plain.figure)
         if plain.label:
@@ -63,8 +72,8 @@ def test_columns_of_another_entry_tell_block_and_split(values):
 
 def test_no_two_entries_share_a_column():
     entries = [entry(block=b, split=s) for b in ("w_rec", "all") for s in ("validation", "train")]
-    columns = [name for one in entries for name in names(columns_of(one))]
-    assert len(set(columns)) == len(columns) == 4 * len(columns_of(entry()))
+    columns = [name for one in entries for name in names(columns_of("hessian", one))]
+    assert len(set(columns)) == len(columns) == 4 * len(columns_of("hessian", entry()))
 
 
 @pytest.fixture
@@ -78,7 +87,7 @@ def hessian():
 def test_extremes_are_those_of_the_dense_matrix(hessian):
     spectrum = np.linalg.eigvalsh([hessian.product(column) for column in np.eye(hessian.size)])
     extremes = build(QUANTITIES, {"name": "extremes", "tolerance": 1e-3})
-    row = extremes.measure(hessian, 3, {})
+    row = extremes.measure(at(hessian))
     assert sorted(row) == sorted(EXTREMES)
     expected = {"lambda_max": spectrum[-1], "lambda_min": spectrum[0]}
     expected["lambda_abs_max"] = max(spectrum[[0, -1]], key=abs)
@@ -90,7 +99,7 @@ def test_extremes_are_those_of_the_dense_matrix(hessian):
 def test_extremes_start_from_the_vectors_of_the_checkpoint_before(hessian):
     extremes = build(QUANTITIES, {"name": "extremes", "tolerance": 1e-3})
     memory = {}
-    first = extremes.measure(hessian, 3, memory)
+    first = extremes.measure(at(hessian, memory))
     assert list(memory) == ["start"] and memory["start"].shape == (hessian.size,)
     # |v + w|^2 = 2 and H(v + w) = max v + min w for orthogonal unit vectors v and w.
     start = memory["start"].copy()
@@ -103,7 +112,7 @@ def test_extremes_start_from_the_vectors_of_the_checkpoint_before(hessian):
 
     def products_of(memory):
         before = hessian.products
-        again = extremes.measure(hessian, 3, memory)
+        again = extremes.measure(at(hessian, memory))
         assert again["lambda_max"] == pytest.approx(first["lambda_max"], rel=1e-3)
         return hessian.products - before
 
@@ -115,23 +124,23 @@ def test_extremes_start_from_the_vectors_of_the_checkpoint_before(hessian):
 def test_extremes_of_one_seed_are_the_same(hessian):
     extremes = build(QUANTITIES, {"name": "extremes"})
     memories = [{}, {}]
-    rows = [extremes.measure(hessian, 3, memory) for memory in memories]
+    rows = [extremes.measure(at(hessian, memory)) for memory in memories]
     assert rows[0] == rows[1]
     assert np.array_equal(memories[0]["start"], memories[1]["start"])
 
 
 def test_the_largest_alone(hessian):
     both, memory = {}, {}
-    expected = build(QUANTITIES, {"name": "extremes"}).measure(hessian, 3, both)
+    expected = build(QUANTITIES, {"name": "extremes"}).measure(at(hessian, both))
     extremes = build(QUANTITIES, {"name": "extremes", "ends": "largest"})
     assert names(extremes.columns) == EXTREMES[:4]
     before = hessian.products
-    row = extremes.measure(hessian, 3, memory)
+    row = extremes.measure(at(hessian, memory))
     assert list(row) == EXTREMES[:4]
     assert row["lambda_max"] == pytest.approx(expected["lambda_max"], rel=1e-3)
     assert memory["start"].dot(memory["start"]) == pytest.approx(1.0)
     anew = hessian.products - before
-    extremes.measure(hessian, 3, memory)
+    extremes.measure(at(hessian, memory))
     assert hessian.products - before - anew < anew
 
 
@@ -139,14 +148,14 @@ def test_a_run_goes_on_behind_a_checkpoint_at_which_nothing_is_finite(hessian):
     extremes = build(QUANTITIES, {"name": "extremes"})
     network, weights = small_network()
     memory = {}
-    extremes.measure(hessian, 3, memory)
+    extremes.measure(at(hessian, memory))
     start = memory["start"].copy()
     hessian.move_to({name: np.full_like(array, 1e30) for name, array in weights.items()})
-    row = extremes.measure(hessian, 3, memory)
+    row = extremes.measure(at(hessian, memory))
     assert np.isnan(row["lambda_max"]) and row["lambda_max_converged"] is False
     assert np.array_equal(memory["start"], start)
     hessian.move_to(weights)
-    assert extremes.measure(hessian, 3, memory)["lambda_max_converged"]
+    assert extremes.measure(at(hessian, memory))["lambda_max_converged"]
 
 
 def test_a_run_is_followed_to_the_same_bits_however_often_it_is_stopped(tmpdir):
@@ -159,7 +168,15 @@ def test_a_run_is_followed_to_the_same_bits_however_often_it_is_stopped(tmpdir):
             found = hessian_of(network, "w_rec", "validation", 20)
             part = {name: array[:n_checkpoints] for name, array in arrays.items()}
             journal = Journal(str(path), {}, pytest.fail)
-            follow(found, quantities_of(entry()), part, 3, journal, lambda row: None)
+            follow(
+                found,
+                quantities_of("hessian", entry()),
+                part,
+                range(n_checkpoints),
+                3,
+                journal,
+                lambda row: None,
+            )
         return journal.records.tobytes()
 
     whole = records_of(tmpdir.join("whole"))

@@ -18,13 +18,15 @@ PROGRAM = """
 from lsnn.config import parse_study
 for neurons, hessian in [("rate", [{}]), ("lif", []), ("alif", [])]:
     study = parse_study({
-        "network": {"neurons": neurons}, "hessian": hessian,
+        "network": {"neurons": neurons}, "hessian": hessian, "dynamics": [{}],
         "conditions": {rule: {"iterations": 250} for rule in ("bptt", "three_factor")},
     })
     for rule in study.conditions:
         print("train", neurons, rule, study.training_settings(rule, 1)["source"])
-    for entry in study.entries:
-        print("hessian", neurons, entry, study.hessian_settings(entry)["source"])
+        settings = study.entry_settings("dynamics", "w_rec_validation", rule)
+        print("dynamics", neurons, rule, settings["source"])
+    for entry in study.entries("hessian"):
+        print("hessian", neurons, entry, study.entry_settings("hessian", entry)["source"])
 """
 
 
@@ -57,7 +59,7 @@ def changed(copy):
 
 def test_there_is_one_hash_a_kind_of_job():
     found = hashes(REPOSITORY)
-    assert len(found) == 7 and len(set(found.values())) == 7
+    assert len(found) == 13 and len(set(found.values())) == 13
 
 
 def test_it_is_the_same_on_every_python_of_the_project():
@@ -89,10 +91,11 @@ def test_words_do_not_count(copy, file, old, new):
     assert changed(copy) == []
 
 
-TRAINING = [
-    "train {} {}".format(n, r) for n in ("rate", "lif", "alif") for r in ("bptt", "three_factor")
-]
-OF_RATE = ["hessian rate w_rec_validation", "train rate bptt", "train rate three_factor"]
+RULES = ("bptt", "three_factor")
+TRAINING = ["train {} {}".format(n, r) for n in ("rate", "lif", "alif") for r in RULES]
+DYNAMICS = [job.replace("train", "dynamics") for job in TRAINING]
+HESSIAN = ["hessian rate w_rec_validation"]
+ALL = DYNAMICS + HESSIAN + TRAINING
 
 
 @pytest.mark.parametrize(
@@ -102,20 +105,27 @@ OF_RATE = ["hessian rate w_rec_validation", "train rate bptt", "train rate three
             "learning_rules/three_factor.py",
             "closed(z)",
             "z",
-            [j for j in TRAINING if "three" in j],
+            [j for j in ALL if "three" in j],
         ),
-        ("training.py", "self.iteration += 1", "self.iteration += 2", TRAINING),
-        ("neurons/rate.py", "weight_variance = 2.0", "weight_variance = 2.5", OF_RATE),
+        ("training.py", "self.iteration += 1", "self.iteration += 2", DYNAMICS + TRAINING),
+        (
+            "neurons/rate.py",
+            "weight_variance = 2.0",
+            "weight_variance = 2.5",
+            [j for j in ALL if "rate" in j],
+        ),
         (
             "neurons/alif.py",
             "low_pass(self.rho",
             "low_pass(0.5 * self.rho",
-            [j for j in TRAINING if "alif" in j],
+            [j for j in ALL if "alif" in j],
         ),
-        ("tasks/sequential_mnist.py", "np.float32(255)", "np.float32(256)", TRAINING + OF_RATE[:1]),
-        ("randomness.py", '"<u4"', '">u4"', TRAINING + OF_RATE[:1]),
-        ("quantities/extremes.py", "sum(one.vector", "sum(2 * one.vector", OF_RATE[:1]),
-        ("lanczos.py", "FLOOR = 1.0e-6", "FLOOR = 1.0e-7", OF_RATE[:1]),
+        ("tasks/sequential_mnist.py", "np.float32(255)", "np.float32(256)", ALL),
+        ("randomness.py", '"<u4"', '">u4"', ALL),
+        ("quantities/extremes.py", "sum(vectors)", "sum(2 * vectors)", HESSIAN),
+        ("quantities/alignment.py", "length**2", "length**3", DYNAMICS),
+        ("quantities/stability.py", "2.0 / (eta", "3.0 / (eta", []),
+        ("lanczos.py", "FLOOR = 1.0e-6", "FLOOR = 1.0e-7", DYNAMICS + HESSIAN),
         ("tasks/store_recall.py", "import numpy as np\n", "import numpy as np\n\nUNUSED = 1\n", []),
     ],
 )
@@ -131,6 +141,7 @@ def test_a_number_changes_the_jobs_that_depend_on_it(copy, file, old, new, jobs)
         ("tasks", "SequentialMnist", "TASKS"),
         ("neurons", "RateNeurons", "NEURONS"),
         ("quantities", "Extremes", "QUANTITIES"),
+        ("quantities", "Alignment", "DYNAMICS"),
     ],
 )
 def test_a_new_member_changes_no_hash_of_the_others(copy, package, member, registry):

@@ -2,14 +2,16 @@
 
 import os
 
+import numpy as np
 import pandas as pd
 import yaml
 
+from lsnn import checkpoints
 from lsnn.columns import RUN_KEYS
 from lsnn.config import parse_study, read_study
 from lsnn.files import sha256_of_file, write_record, write_table
-from lsnn.outputs import of_gaps, of_learning_curve, trajectories_columns
-from lsnn.quantities import columns_of, columns_of_table
+from lsnn.outputs import of_gaps, of_learning_curve, of_scale_free, trajectories_columns
+from lsnn.quantities import REGISTRIES, arrays_of, columns_of, columns_of_table, name_of
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = {
@@ -24,6 +26,13 @@ STUDY = parse_study(CONFIG)
 WITHOUT_HESSIAN = {**CONFIG, "hessian": []}
 NOISY = {**CONFIG, "task": {"name": "sequential_mnist", "noisy_test": 0.2}}
 TWO_ENTRIES = {**CONFIG, "hessian": [{}, {"block": "all", "split": "train"}]}
+SPECTRUM = {"name": "spectrum", "checkpoints": 3, "seeds": 1, "quantities": ["density", "trace"]}
+# Quantities of which some are computed at some checkpoints, of the first seed, which is 2.
+CHOSEN = {
+    **CONFIG,
+    "hessian": [{}, SPECTRUM],
+    "dynamics": [{"checkpoints": 3, "quantities": ["alignment", "curvature", "stability"]}],
+}
 
 # Eight conditions: six learning rates of bptt, two of three_factor.
 RATES = {"bptt": [0.001, 0.002, 0.005, 0.01, 0.02, 0.05], "three_factor": [0.01, 0.05]}
@@ -101,16 +110,49 @@ def eigenvalues(condition, seed, study=STUDY, place=0):
     return rows
 
 
+def of_entry(kind, entry, condition, seed, study=STUDY, place=0):
+    """What an entry of ``hessian`` or ``dynamics`` has computed of a run: rows, and arrays.
+
+    Beside the eigenvalues of :func:`eigenvalues`, every number is the one before plus 1.
+    """
+    if [one["name"] for one in entry["quantities"]] == ["extremes"]:
+        return eigenvalues(condition, seed, study, place), {}
+    rows = []
+    for row in learning_curve(condition, seed, study):
+        row = {name: row[name] for name in ("condition", "seed", "iteration", "fraction")}
+        k = round(5 * row.pop("fraction"))
+        for number, column in enumerate(columns_of_table(kind, entry)):
+            value = {"flag": True, "integer": 40}.get(column.kind, float(seed + k + number))
+            row[column.name] = value
+        rows.append(row)
+    rows = [rows[k] for k in (0, 2, 5)] if "checkpoints" in entry else rows
+    nodes = np.multiply.outer(1.0 + np.arange(len(rows)), [[-2.0, 0.0, 100.0 * seed]] * 2)
+    weights = np.broadcast_to([0.25, 0.5, 0.25], nodes.shape)
+    arrays = {"density_nodes": nodes, "density_weights": weights}
+    return rows, {name: arrays[name] for name in arrays_of(kind, entry)}
+
+
 def trajectories(conditions=None, seeds=(1, 2), study=STUDY):
     """The same numbers as the data frame that trajectories.csv holds."""
     pieces = []
     for condition in conditions or study.conditions:
         for seed in seeds:
             piece = pd.DataFrame(learning_curve(condition, seed, study))
-            for place, entry in enumerate(study.hessian):
-                of_entry = pd.DataFrame(eigenvalues(condition, seed, study, place))
-                plain, own = names_of(columns_of_table(entry)), names_of(columns_of(entry))
-                piece = piece.merge(of_entry.rename(columns=dict(zip(plain, own, strict=True))))
+            for kind, place, entry in entries_of(study):
+                rows, _ = of_entry(kind, entry, condition, seed, study, place)
+                rows = rows if "seeds" not in entry or seed in study.seeds_of(entry) else rows[:0]
+                plain, own = columns_of_table(kind, entry), columns_of(kind, entry)
+                names = dict(zip(names_of(plain), names_of(own), strict=True))
+                found = pd.DataFrame(rows, columns=[*names_of(RUN_KEYS), *names])
+                for key in ("seed", "iteration"):
+                    found[key] = found[key].astype(int)
+                piece = piece.merge(found.rename(columns=names), "left", names_of(RUN_KEYS))
+                for column in own:
+                    if column.kind == "flag":  # where nothing is, nothing did not converge
+                        piece[column.name] = piece[column.name].isin([True, np.nan])
+                    elif column.where:
+                        piece[column.name] = piece[column.name].astype(float)
+            add_weights(piece, study)
             piece["learning_rule"] = study.conditions[condition].learning_rule["name"]
             piece["learning_rate"] = study.training_of(condition).learning_rate
             piece["diverged"] = False
@@ -120,6 +162,52 @@ def trajectories(conditions=None, seeds=(1, 2), study=STUDY):
         sign = 1 if measure == "loss" else -1
         table[column.name] = sign * (table[f"{split}_{measure}"] - table[f"train_{measure}"])
     return table[names_of(trajectories_columns(study))]
+
+
+def weights_of(rows):
+    """Weights of 1 input, 2 units and 1 output at some checkpoints, as a checkpoint file has them.
+
+    Those that count grow by 1 from one checkpoint to the next.
+    """
+    size = 1.0 + np.array([round(5 * row["fraction"]) for row in rows])
+    return {
+        "iteration": np.array([row["iteration"] for row in rows]),
+        "w_in": np.multiply.outer(size, [[1.0, 0.0]]),
+        "w_rec": np.multiply.outer(size, [[7.0, 1.0], [1.0, -9.0]]),  # the diagonal does not count
+        "w_out": np.multiply.outer(size, [[0.0], [1.0]]),
+        "b_out": np.zeros((len(rows), 1)),
+    }
+
+
+def add_weights(table, study):
+    """Add to a run's trajectories the columns that follow from its weights."""
+    size = 1.0 + (5 * table["fraction"]).round()
+    for name, rank in {"w_in": 1.0, "w_rec": 2.0, "w_out": 1.0}.items():
+        table[f"{name}_change_rank"] = np.where(size > 1, rank, 0.0)
+    for scale_free, (column, entry) in of_scale_free(study).items():
+        in_block = {"w_rec": 2, "all": 4}[entry["block"]]
+        table[scale_free.name] = table[column.name] * in_block * size**2
+
+
+def entries_of(study):
+    """Yield kind, place in the list, and entry, of all entries of a study."""
+    for kind in REGISTRIES:
+        for place, entry in enumerate(getattr(study, kind)):
+            yield kind, place, entry
+
+
+def spectra(study):
+    """The arrays of a study's spectra.npz."""
+    found = {}
+    for condition in study.conditions:
+        for seed in sorted(study.seeds):
+            for kind, place, entry in entries_of(study):
+                rows, arrays = of_entry(kind, entry, condition, seed, study, place)
+                if arrays and seed in study.seeds_of(entry):
+                    arrays = {"iteration": np.array([row["iteration"] for row in rows]), **arrays}
+                    path = f"{kind}/{name_of(entry)}/{condition}/{seed}"
+                    found.update((f"{path}/{name}", array) for name, array in arrays.items())
+    return found
 
 
 def without_hessian():
@@ -172,7 +260,11 @@ def write_run(folder, study, condition, seed, rows=None, of_hessian=None, diverg
     """
     rows = rows or learning_curve(condition, seed, study)
     curve_file = os.path.join(folder, "learning_curve.csv")
+    checkpoints_file = os.path.join(folder, "checkpoints.npz")
     write_rows(curve_file, of_learning_curve(study), rows)
+    in_order = sorted(rows, key=lambda row: row["iteration"])
+    checkpoints.write(checkpoints_file, weights_of(in_order), {})
+    of_checkpoints = sha256_of_file(checkpoints_file)
     environment = {
         "python": "3.6.15",
         "numpy": "1.16.6",
@@ -186,7 +278,7 @@ def write_run(folder, study, condition, seed, rows=None, of_hessian=None, diverg
         {
             "settings": study.training_settings(condition, seed),
             "outputs": {
-                "checkpoints.npz": "c0ffee",
+                "checkpoints.npz": of_checkpoints,
                 "learning_curve.csv": sha256_of_file(curve_file),
             },
             "environment": environment,
@@ -196,22 +288,29 @@ def write_run(folder, study, condition, seed, rows=None, of_hessian=None, diverg
             "ms_per_iteration": 1.5 * seed,
         },
     )
-    for place, (name, entry) in enumerate(study.entries.items()):
-        of_entry = eigenvalues(condition, seed, study, place)
-        if place == 0 and of_hessian:
-            of_entry = of_hessian
-        path = os.path.join(folder, "hessian", name)
-        write_rows(path + ".csv", [*RUN_KEYS, *columns_of_table(entry)], of_entry)
+    for kind, place, entry in entries_of(study):
+        if seed not in study.seeds_of(entry):
+            continue
+        found, arrays = of_entry(kind, entry, condition, seed, study, place)
+        if place == 0 and kind == "hessian" and of_hessian:
+            found = of_hessian
+        name = name_of(entry)
+        path = os.path.join(folder, kind, name)
+        write_rows(path + ".csv", [*RUN_KEYS, *columns_of_table(kind, entry)], found)
+        arrays["iteration"] = [row["iteration"] for row in found]
+        checkpoints.write(path + ".npz", arrays, {})
         write_record(
             path + ".json",
             {
-                "settings": study.hessian_settings(name),
-                "outputs": {name + ".csv": sha256_of_file(path + ".csv")},
+                "settings": study.entry_settings(kind, name, condition),
+                "outputs": {
+                    name + suffix: sha256_of_file(path + suffix) for suffix in (".csv", ".npz")
+                },
                 "environment": environment,
                 "wall_seconds": 10.0,
                 "products": 40 * CHECKPOINTS,
                 "seconds_per_product": 0.04,
-                "checkpoints": {"file": "checkpoints.npz", "sha256": "c0ffee"},
+                "checkpoints": {"file": "checkpoints.npz", "sha256": of_checkpoints},
             },
         )
 

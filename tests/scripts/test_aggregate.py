@@ -3,11 +3,13 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import aggregate
 import made_up_study
+from lsnn import checkpoints
 from lsnn.columns import SUMMARY
 from lsnn.config import parse_study, read_study
 from lsnn.errors import ResultError
@@ -319,6 +321,54 @@ def test_a_second_entry_has_columns_and_costs_of_its_own(folder, run):
     assert (entry["products"], entry["products_per_checkpoint"]) == (480, 80)
     assert entry["seconds_per_product"] == pytest.approx(0.06)
     assert metadata["totals"]["hessian_wall_seconds"] == 80
+
+
+@pytest.fixture
+def chosen(folder):
+    made_up_study.write_study(folder, made_up_study.CHOSEN)
+    return parse_study(made_up_study.CHOSEN)
+
+
+def test_where_an_entry_was_not_computed_its_cells_are_empty(folder, run, chosen):
+    run()
+    found = trajectories_of(folder, chosen)
+    expected = made_up_study.trajectories(study=chosen)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    places = found[found["spectrum_products"].notna()]
+    assert set(places["seed"]) == {2} and len(places) == 2 * 3
+    assert found["dynamics_products"].notna().sum() == 4 * 3
+    assert found.loc[found["mu_abs_max"].isna(), "mu_abs_max_converged"].all()
+    summary = read_table(folder / "summary.csv", SUMMARY)
+    pd.testing.assert_frame_equal(summary, as_read(summarise(expected, chosen)), check_exact=True)
+    metadata = read_record(folder / "metadata.json")
+    assert metadata["totals"]["dynamics_products"] == 4 * 240
+    assert metadata["runs"][1]["dynamics_products_per_checkpoint"] == 80
+    arrays, _ = checkpoints.read(str(folder / "spectra.npz"), ())
+    wanted = made_up_study.spectra(chosen)
+    assert set(arrays) == set(wanted) and len(wanted) == 2 * 3
+    for name, array in wanted.items():
+        assert np.array_equal(arrays[name], array)
+    assert metadata["outputs"]["spectra.npz"] == sha256_of_file(folder / "spectra.npz")
+
+
+def test_of_a_run_that_ended_its_last_checkpoint_has_every_quantity(
+    folder, run, run_folder, chosen
+):
+    path = os.path.join(run_folder, "dynamics", "w_rec_validation.csv")
+    table = pd.read_csv(path)
+    table[:-1].to_csv(path, index=False)
+    record = path.removesuffix(".csv") + ".json"
+    content = read_record(record)
+    content["outputs"]["w_rec_validation.csv"] = sha256_of_file(path)
+    write_record(record, content)
+    refused(run, "do not have the same iterations", "w_rec_validation.csv again")
+
+
+def test_other_weights_than_those_of_the_record_are_refused(folder, run, run_folder):
+    path = os.path.join(run_folder, "checkpoints.npz")
+    rows = made_up_study.learning_curve("bptt", 2)
+    checkpoints.write(path, {**made_up_study.weights_of(rows), "b_out": np.ones((6, 1))}, {})
+    refused(run, f"{path}: not the checkpoints that training.json tells of")
 
 
 def test_files_of_an_entry_are_not_those_of_another(folder, run, run_folder):

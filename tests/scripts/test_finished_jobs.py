@@ -72,13 +72,15 @@ def finished(tmp_path_factory):
     hashes = {name: sha256_of_file(run / name) for name in outputs}
     write_record(run / "training.json", {"settings": SETTINGS, "outputs": hashes})
     table = run / "hessian" / f"{ENTRY}.csv"
-    columns = [*RUN_KEYS, *columns_of_table(STUDY.entries[ENTRY])]
+    columns = [*RUN_KEYS, *columns_of_table("hessian", STUDY.entries("hessian")[ENTRY])]
     made_up_study.write_rows(table, columns, made_up_study.eigenvalues("bptt", 1))
+    arrays = table.with_suffix(".npz")
+    checkpoints.write(arrays, {"iteration": [0]}, {})
     write_record(
         table.with_suffix(".json"),
         {
-            "settings": STUDY.hessian_settings(ENTRY),
-            "outputs": {table.name: sha256_of_file(table)},
+            "settings": STUDY.entry_settings("hessian", ENTRY),
+            "outputs": {path.name: sha256_of_file(path) for path in (table, arrays)},
             "checkpoints": {"sha256": hashes["checkpoints.npz"]},
         },
     )

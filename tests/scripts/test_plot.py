@@ -10,9 +10,11 @@ import pytest
 
 import made_up_study
 import plot
+from lsnn import checkpoints
 from lsnn.columns import Column
 from lsnn.config import parse_study
 from lsnn.errors import ResultError
+from lsnn.files import sha256_of_file, write_record
 from lsnn.outputs import compared_columns, figures_of, shown_columns
 from study_statistics import mean_and_interval, summarise
 from tables import write_table
@@ -274,7 +276,7 @@ def test_without_hessian_the_other_figures_are_drawn(tmp_path, monkeypatch):
     names = sorted(path.name for path in (tmp_path / "without").iterdir())
     assert names == [
         f"{name}.{suffix}"
-        for name in ("generalization_gap", "learning_curves")
+        for name in ("generalization_gap", "learning_curves", "rank_of_change")
         for suffix in ("pdf", "png", "svg")
     ]
     for name in names:
@@ -350,7 +352,7 @@ def test_the_sweep_has_a_panel_of_every_entry():
         {**made_up_study.TWO_ENTRIES, "conditions": made_up_study.SWEEP["conditions"]}
     )
     figure = plot_sweep(made_up_study.trajectories(study=study), study)
-    labels = [plot.axis_label(column) for column in compared_columns(study)]
+    labels = [plot.axis_label(column) for column in compared_columns(study) if column.figure]
     assert len(labels) == 2
     assert [axes.get_ylabel() for axes in figure.axes][:2] == labels
     assert texts(figure).count("2 / learning rate") == 1
@@ -566,7 +568,8 @@ def test_the_sweep_is_drawn_of_studies_that_have_one(tmp_path, monkeypatch):
     write_table(tmp_path / "table.csv", table, missing="nan")
     run(monkeypatch, tmp_path / "table.csv", tmp_path / "figures", config)
     names = {path.stem for path in (tmp_path / "figures").iterdir()}
-    assert names == {"learning_curves", "generalization_gap", "learning_rate_sweep"}
+    others = {"learning_curves", "generalization_gap", "rank_of_change"}
+    assert names == {*others, "learning_rate_sweep"}
 
 
 @pytest.mark.parametrize(
@@ -651,3 +654,88 @@ def test_noisy_examples_have_panels_of_their_own():
     labels = [axes.get_ylabel() for axes in plot.plot_learning_curves(table, study).axes]
     assert labels[2:] == ["test accuracy", "noisy test accuracy"]
     assert len(plot.plot_gap_against(table, study, LARGEST).axes) == 4
+
+
+CHOSEN = parse_study(made_up_study.CHOSEN)
+OF_ENTRIES = [one for one in figures_of(CHOSEN) if one.entry]
+OF_CHOSEN = [one for one in figures_of(CHOSEN) if one.column and one.column.where]
+
+
+def test_the_figures_of_entries_are_those_that_their_quantities_declare():
+    names = [figure.name for figure in OF_ENTRIES]
+    assert names == ["spectrum_density", "spectrum_density_lines", "stability"]
+    assert "spectrum_trace" in [figure.name for figure in OF_CHOSEN]
+
+
+@pytest.mark.parametrize("variant", ["full", "one condition", "diverged", "unconverged"])
+@pytest.mark.parametrize("one", [*OF_ENTRIES, *OF_CHOSEN], ids=lambda one: one.name)
+@pytest.mark.filterwarnings("error")
+def test_figures_of_some_checkpoints_can_be_drawn(one, variant):
+    conditions = ["bptt"] if variant == "one condition" else None
+    table = made_up_study.trajectories(conditions, study=CHOSEN)
+    if variant == "diverged":
+        table = made_up_study.diverged(table, runs=[("bptt", 2)])
+    if variant == "unconverged":
+        table["mu_abs_max_converged"] &= table["mu_abs_max"].isna()
+    figure = plot.draw(one, table, CHOSEN, made_up_study.spectra(CHOSEN))
+    figure.canvas.draw()
+    width, _ = figure.get_size_inches()
+    assert 3.5 <= width <= 9
+    assert not [text for text in texts(figure) if "left out, of" in text]
+    assert ("not converged" in texts(figure)) == (
+        variant == "unconverged" and one.name == "stability"
+    )
+
+
+def test_without_spectra_or_columns_there_is_no_such_figure():
+    table = made_up_study.trajectories()
+    for one in OF_ENTRIES:
+        assert plot.draw(one, table, CHOSEN) is None
+
+
+def test_stability_has_a_panel_a_condition_with_all_that_is_compared():
+    table = made_up_study.trajectories(study=CHOSEN)
+    figure = plot.draw(OF_ENTRIES[2], table, CHOSEN)
+    assert [axes.get_title() for axes in figure.axes] == ["BPTT", "three-factor"]
+    bptt = figure.axes[0]
+    dashed = [line for line in bptt.lines if list(line.get_xdata()) == [0, 1]]
+    assert [line.get_ydata()[0] for line in dashed] == [200]
+    thick = [line for line in bptt.lines if line.get_linewidth() == 1.6]
+    drawn = [line.get_ydata() for line in thick]
+    rows = table[(table["condition"] == "bptt") & table["mu_abs_max"].notna()]
+    for name, found in zip(plot.STABILITY, drawn, strict=True):
+        expected = np.exp(np.log(rows[name]).groupby(rows["fraction"]).mean())
+        assert found == pytest.approx(expected.to_numpy())
+
+
+def test_a_density_is_the_mean_of_all_nodes_by_their_weights():
+    table, spectra = made_up_study.trajectories(study=CHOSEN), made_up_study.spectra(CHOSEN)
+    places, densities = plot.densities_of(spectra, table, CHOSEN, ("hessian", "spectrum"))
+    assert list(densities) == list(CHOSEN.conditions)
+    density = densities["bptt"]
+    assert density.fractions == pytest.approx([0, 0.4, 1])
+    step = places[1] - places[0]
+    assert (density.values.sum(axis=1) * step) == pytest.approx(1, rel=1e-3)
+    # At the end nodes are three times those of the beginning: -6, 0 and 600 of seed 2.
+    near = np.abs(places[:, None] - plot.on_symlog([-6, 0, 600])) < 4 * plot.WIDTH
+    assert (density.values[2].dot(near) * step) == pytest.approx([0.25, 0.5, 0.25], rel=1e-2)
+
+
+def test_a_symlog_axis_keeps_the_order_and_decades():
+    sizes = np.array([-1e3, -1e2, -10, 0, 10, 1e2, 1e3])
+    places = plot.on_symlog(sizes)
+    assert places == pytest.approx(-places[::-1]) and places[3] == 0
+    assert np.diff(places[4:]) == pytest.approx(1, abs=1e-3)
+
+
+def test_altered_spectra_are_refused(tmp_path):
+    path = tmp_path / "spectra.npz"
+    checkpoints.write(str(path), made_up_study.spectra(CHOSEN), {})
+    record = {"outputs": {"spectra.npz": sha256_of_file(path)}}
+    write_record(tmp_path / "metadata.json", record)
+    assert set(plot.read_spectra(tmp_path)) == set(made_up_study.spectra(CHOSEN))
+    checkpoints.write(str(path), {}, {})
+    with pytest.raises(ResultError, match="spectra.npz: altered since it was written"):
+        plot.read_spectra(tmp_path)
+    path.unlink()
+    assert plot.read_spectra(tmp_path) == {}

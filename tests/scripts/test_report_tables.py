@@ -240,7 +240,7 @@ def test_run_tells_costs_and_environments(rows):
 
 
 def test_unknown_time_per_product_is_left_empty():
-    entry = dict.fromkeys(aggregate.TRAINING_COSTS + aggregate.HESSIAN_COSTS, 2.0)
+    entry = dict.fromkeys(aggregate.TRAINING_COSTS + aggregate.COSTS["hessian"], 2.0)
     row = report_tables.costs_of({**entry, "seconds_per_product": None}, "one")
     assert row["ms per product"] == ""
     assert row["products per checkpoint"] == "2"
@@ -251,7 +251,7 @@ def test_pages_of_a_study_without_hessian_tell_of_none(tmp_path, monkeypatch):
     rows = rows_of_pages(monkeypatch, tmp_path)
     assert rows["summary"][0] == ["quantity", "BPTT", "three-factor"]
     assert rows["summary"][1][0] == "Training cross entropy (nats): final state"
-    assert len(rows["summary"]) == 1 + 10 + 1 + 8 + 1 + 2
+    assert len(rows["summary"]) == 1 + 13 + 1 + 8 + 1 + 2
     assert rows["run"][:2] == [
         ["run", "training", "ms per iteration"],
         ["BPTT, seed 1", "1.67 min", "1.5"],

@@ -114,7 +114,7 @@ def test_order_and_columns_of_the_summary():
         "quantity", "condition", "mean", "ci_low", "ci_high", "n", "n_diverged", "n_unconverged",
         "n_levels", "sign_p",
     ]  # fmt: skip
-    assert len(summary) == 2 * (13 + 2) + 4 + 8 + 2
+    assert len(summary) == 2 * (13 + 5 + 2) + 8 + 8 + 2
     assert list(summary["condition"][:2]) == ["bptt", "three_factor"]
     assert not summary[["quantity", "condition"]].duplicated().any()
     measures = [f"{split}_{name}" for name in ("loss", "accuracy") for split in SPLITS]
@@ -127,8 +127,12 @@ def test_order_and_columns_of_the_summary():
         "lambda_abs_max_final",
         "lambda_abs_max_mean",
         *[f"{name}_final" for name in measures],
+        *[f"{name}_change_rank_final" for name in ("w_in", "w_rec", "w_out")],
+        "lambda_max_scale_free_final",
+        "lambda_max_scale_free_mean",
         *[f"{name}_{which}" for name in gaps for which in ("final", "mean")],
         *[f"lambda_max_ratio_{name}" for name in contrasts],
+        *[f"lambda_max_scale_free_ratio_{name}" for name in contrasts],
         *[f"{gap}_difference_{name}" for gap in gaps for name in contrasts],
         *[f"{gap}_spread_ratio_final" for gap in gaps],
     ]
@@ -363,7 +367,7 @@ def test_a_study_of_which_every_run_diverged_has_empty_numbers():
     pd.testing.assert_frame_equal(found.iloc[:, :2], whole.iloc[:, :2])
     assert found[["mean", "ci_low", "ci_high", "sign_p"]].isna().all(axis=None)
     assert set(found["n"]) == set(found["n_unconverged"]) == {0} and set(found["n_diverged"]) == {2}
-    assert found["n_levels"].dropna().tolist() == [0] * 6
+    assert found["n_levels"].dropna().tolist() == [0] * 8
 
 
 def test_averages_over_training_are_over_checkpoints_that_are_evenly_spaced():
@@ -515,10 +519,12 @@ def test_every_number_has_a_label_of_its_own():
         "Largest eigenvalue λ_max, all, train: final state"
     )
     assert labels["train_loss_final"] == "Training cross entropy (nats): final state"
-    assert len(set(labels.values())) == len(labels) == 20
+    assert len(set(labels.values())) == len(labels) == 27
     assert [comparison.title for comparison in comparisons_of(study)] == [
         "Ratio between conditions: largest eigenvalue λ_max",
         "Ratio between conditions: largest eigenvalue λ_max, all, train",
+        "Ratio between conditions: scale-free λ_max |w|²",
+        "Ratio between conditions: scale-free λ_max |w|², all, train",
         "Generalization gap: difference between conditions",
         "Generalization gap: ratio of standard deviations over seeds",
     ]  # fmt: skip
@@ -542,3 +548,38 @@ def test_a_run_that_stopped_early_counts_in_averages_with_the_checkpoints_that_i
     # Halvings of bptt at the fractions that both have: 0, 1 and 2; of the final states 2.
     assert ratio(table, "lambda_max_ratio_mean")["mean"] == pytest.approx(2)
     assert ratio(table, "lambda_max_ratio_final")["mean"] == pytest.approx(4)
+
+
+CHOSEN = parse_study(made_up_study.CHOSEN)
+
+
+def test_a_quantity_of_some_checkpoints_and_seeds_counts_there_alone():
+    table = made_up_study.trajectories(study=CHOSEN)
+    summary = summarise(table, CHOSEN)
+    trace = row(summary, "spectrum_trace_final", "bptt")
+    of_seed = table[(table["condition"] == "bptt") & (table["seed"] == 2)]
+    assert trace["mean"] == pytest.approx(of_seed["spectrum_trace"].iloc[-1])
+    assert trace["n"] == 1 and trace["n_diverged"] == 0
+    mean = row(summary, "spectrum_trace_mean", "bptt")
+    assert mean["mean"] == pytest.approx(of_seed["spectrum_trace"].dropna().mean())
+    assert row(summary, "rho_mean", "bptt")["n"] == 2
+    # Conditions are compared where both have a value: at the fractions 0, 0.4 and 1.
+    ratio = row(summary, "spectrum_trace_ratio_mean", "three_factor / bptt")
+    assert ratio["mean"] == pytest.approx(1) and ratio["n"] == 1
+
+
+def test_losses_are_common_if_checkpoints_with_the_quantity_bracket_them():
+    """Of 6 checkpoints there are three, of which the first one does not count."""
+    table = made_up_study.trajectories(study=CHOSEN)
+    summary = summarise(table, CHOSEN)
+    name = "three_factor / bptt"
+    fewer = row(summary, "spectrum_trace_ratio_over_common_losses", name)
+    every = row(summary, "lambda_max_ratio_over_common_losses", name)
+    assert 0 < fewer["n_levels"] < every["n_levels"]
+
+
+def test_a_diverged_run_counts_where_the_quantity_was_asked_for():
+    table = made_up_study.diverged(made_up_study.trajectories(study=CHOSEN), runs=[("bptt", 1)])
+    summary = summarise(table, CHOSEN)
+    assert row(summary, "lambda_max_final", "bptt")["n_diverged"] == 1
+    assert row(summary, "spectrum_trace_final", "bptt")["n_diverged"] == 0  # of seed 2 alone

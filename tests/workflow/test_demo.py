@@ -77,7 +77,7 @@ checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)
 
 def test_figures_are_there_and_whole(demo):
     figures = sorted(path.name for path in (demo / "figures").iterdir())
-    assert len(figures) == 7 * 3
+    assert len(figures) == 8 * 3
     for path in (demo / "figures").iterdir():
         content = path.read_bytes()
         if path.suffix == ".svg":

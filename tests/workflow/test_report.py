@@ -22,6 +22,7 @@ FIGURES = [
     "leading eigenvalue",
     "leading eigenvalue against loss",
     "learning curves",
+    "rank of change",
     "smallest eigenvalue",
 ]
 

@@ -24,7 +24,7 @@ def test_tables_and_figures_without_hessian(results):
     assert trajectories["fraction"].max() < 1  # all have stopped early
     assert not list(results.rglob("hessian*"))
     figures = {path.name for path in (results / "figures").iterdir()}
-    names = ["examples", "learning_curves", "generalization_gap"]
+    names = ["examples", "learning_curves", "generalization_gap", "rank_of_change"]
     names += ["raster_bptt", "raster_three_factor"]
     assert figures == {f"{name}.{suffix}" for name in names for suffix in ("svg", "pdf", "png")}
 

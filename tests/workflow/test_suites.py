@@ -215,8 +215,8 @@ def test_estimates_are_right_to_a_factor_of_three(path):
     """Against what the committed studies took, of runs that trained to their end."""
     metadata = read_record(path)
     study = parse_study(metadata["study"])
-    found = {"training": 0.0, "hessian": 0.0}
-    expected = {"training": 0.0, "hessian": 0.0}
+    found = dict.fromkeys(("training", "hessian", "dynamics"), 0.0)
+    expected = dict.fromkeys(found, 0.0)
     for run in metadata["runs"]:
         condition = run["condition"]
         one = study.conditions[condition]
@@ -224,9 +224,11 @@ def test_estimates_are_right_to_a_factor_of_three(path):
         part = (run["checkpoints"] - 1) / (len(at) - 1)
         found["training"] += run["training_wall_seconds"] / part
         expected["training"] += costs.of_training(study, condition).seconds
-        found["hessian"] += run.get("hessian_wall_seconds", 0.0)
-        for entry in study.entries:
-            expected["hessian"] += costs.of_hessian(study, condition, entry).seconds
+        for kind in ("hessian", "dynamics"):
+            found[kind] += run.get(f"{kind}_wall_seconds", 0.0)
+            for name, entry in study.entries(kind).items():
+                if run["seed"] in study.seeds_of(entry):
+                    expected[kind] += costs.of_entry(study, condition, kind, name).seconds
     for stage in found:
         if found[stage]:
             assert 1 / 3 < expected[stage] / found[stage] < 3

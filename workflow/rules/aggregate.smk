@@ -2,7 +2,13 @@
 TABLES = expand(
     f"{RESULTS}/{{name}}",
     study=STUDIES,
-    name=["trajectories.csv", "summary.csv", "metadata.json", "config.yaml"],
+    name=[
+        "trajectories.csv",
+        "summary.csv",
+        "spectra.npz",
+        "metadata.json",
+        "config.yaml",
+    ],
 )
 
 
@@ -18,6 +24,7 @@ rule aggregate:
             labels={"table": "trajectories (csv)"},
         ),
         summary=f"{RESULTS}/summary.csv",
+        spectra=f"{RESULTS}/spectra.npz",
         metadata=f"{RESULTS}/metadata.json",
         config=f"{RESULTS}/config.yaml",
     log:

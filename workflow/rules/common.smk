@@ -3,6 +3,7 @@ import json
 import os
 import re
 import sys
+from itertools import product
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -18,6 +19,7 @@ from lsnn.costs import estimate
 from lsnn.errors import ConfigError, DataError
 from lsnn.files import canonical_json, read_record
 from lsnn.outputs import about_figure, figures_of, shown_columns
+from lsnn.quantities import REGISTRIES
 from lsnn.source import source_of
 
 try:
@@ -55,7 +57,12 @@ wildcard_constraints:
     study=one_of(STUDIES),
     condition=one_of(name for study in STUDIES.values() for name in study.conditions),
     seed=one_of(seed for study in STUDIES.values() for seed in study.seeds),
-    entry=one_of(name for study in STUDIES.values() for name in study.entries),
+    entry=one_of(
+        name
+        for study in STUDIES.values()
+        for kind in REGISTRIES
+        for name in study.entries(kind)
+    ),
     data=one_of(study.data for study in STUDIES.values()),
     tensorflow=one_of(study.tensorflow for study in STUDIES.values()),
 
@@ -65,10 +72,14 @@ def study_of(wildcards):
     return STUDIES[wildcards.study]
 
 
-def of_runs(name, path):
-    """Return a file of every run of a study, of a pattern with {study}, {condition} and {seed}."""
+def of_runs(name, path, seeds=None):
+    """Return a file of every run of a study, of a pattern with {study}, {condition} and {seed}.
+
+    They are those of some seeds, if they are given.
+    """
     study = STUDIES[name]
-    return expand(path, study=name, condition=study.conditions, seed=study.seeds)
+    seeds = study.seeds if seeds is None else seeds
+    return expand(path, study=name, condition=study.conditions, seed=seeds)
 
 
 def data_of(wildcards):
@@ -117,12 +128,12 @@ if any(study.on_gpu for study in STUDIES.values()):
 def results_of_runs(study):
     """Return all files of all runs of a study."""
     names = ["checkpoints.npz", "learning_curve.csv", "training.json"]
-    names += expand(
-        "hessian/{entry}.{suffix}",
-        entry=STUDIES[study].entries,
-        suffix=["csv", "json"],
-    )
-    return [path for name in names for path in of_runs(study, f"{RUN}/{name}")]
+    files = [path for name in names for path in of_runs(study, f"{RUN}/{name}")]
+    for kind, suffix in product(REGISTRIES, ["csv", "npz", "json"]):
+        for name, entry in STUDIES[study].entries(kind).items():
+            pattern = f"{RUN}/{kind}/{name}.{suffix}"
+            files += of_runs(study, pattern, STUDIES[study].seeds_of(entry))
+    return files
 
 
 def source_of_program(name):

@@ -6,6 +6,7 @@ rule hessian:
         checkpoints=f"{RUN}/checkpoints.npz",
     output:
         table=update(f"{RUN}/hessian/{{entry}}.csv"),  # as those of train
+        arrays=update(f"{RUN}/hessian/{{entry}}.npz"),
         record=update(f"{RUN}/hessian/{{entry}}.json"),
     log:
         f"{RESULTS}/logs/hessian/{{condition}}/seed_{{seed}}/{{entry}}.log",
@@ -21,7 +22,7 @@ rule hessian:
         python=python_of,
         data=lambda wildcards: study_of(wildcards).data,
         settings=lambda wildcards: canonical_json(
-            study_of(wildcards).hessian_settings(wildcards.entry)
+            study_of(wildcards).entry_settings("hessian", wildcards.entry)
         ),
         folder=subpath(output.table, parent=True),
     shell:

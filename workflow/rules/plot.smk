@@ -19,6 +19,7 @@ REPORT_TABLES = expand(
 rule plot:
     input:
         trajectories=f"{RESULTS}/trajectories.csv",
+        spectra=f"{RESULTS}/spectra.npz",
         config=f"{RESULTS}/config.yaml",
     output:
         report(

@@ -23,7 +23,8 @@ class RandomCurvature(object):
         ),
     )
 
-    def measure(self, hessian, seed, memory):
-        direction = generator(seed, "direction").randn(hessian.size)
+    def measure(self, point):
+        hessian = point.operator
+        direction = generator(point.seed, "direction").randn(hessian.size)
         direction /= np.linalg.norm(direction)
         return {"random_curvature": float(direction.dot(hessian.product(direction)))}

@@ -1,0 +1,55 @@
+"""Compute what a learning rule's own update does at checkpoints of a checkpoint file.
+
+What is computed is an entry of the configuration's list `dynamics`: examples, a block of
+parameters, and quantities, such as the alignment of the rule's gradient with the exact one. Writes
+to the output folder ENTRY.csv (a row a checkpoint; the columns of the quantities, and the number of
+products of matrix and vector), ENTRY.npz and ENTRY.json (what made them).
+
+The checkpoint file has to be of a run by the same learning rule; what the rule has drawn for the
+run is taken from it.
+"""
+
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import entry_job
+import job_settings
+from lsnn.dynamics import dynamics_of
+from lsnn.errors import run
+from lsnn.training import TrainingSettings, constants_of
+
+
+def operator_of(of_run):
+    """Return the :class:`lsnn.dynamics.Dynamics` of a run."""
+    settings = of_run.settings
+    return dynamics_of(
+        of_run.network,
+        settings["learning_rule"],
+        TrainingSettings(**settings["training"]),
+        constants_of(of_run.arrays),
+        settings["dynamics"],
+        of_run.threads,
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    entry_job.add_arguments(parser)
+    arguments, settings = job_settings.parse(
+        parser,
+        lambda study, entry, condition: study.entry_settings("dynamics", entry, condition),
+        ("dynamics", "learning_rule", "training"),
+        entry=(str, "one of the study's list `dynamics`, such as w_rec_validation"),
+        condition=(str, "one of the study's conditions"),
+    )
+    of_rule = ("learning_rule", "training")
+    entry_job.compute("dynamics", arguments, settings, operator_of, of_rule)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,20 @@
+# One process a run and entry of `dynamics`, as that of `hessian`; it is told the run's learning rule.
+use rule hessian as dynamics with:
+    output:
+        table=update(f"{RUN}/dynamics/{{entry}}.csv"),
+        arrays=update(f"{RUN}/dynamics/{{entry}}.npz"),
+        record=update(f"{RUN}/dynamics/{{entry}}.json"),
+    log:
+        f"{RESULTS}/logs/dynamics/{{condition}}/seed_{{seed}}/{{entry}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/dynamics/{{condition}}/seed_{{seed}}/{{entry}}.tsv"
+    params:
+        program=SCRIPTS / "dynamics.py",
+        python=python_of,
+        data=lambda wildcards: study_of(wildcards).data,
+        settings=lambda wildcards: canonical_json(
+            study_of(wildcards).entry_settings(
+                "dynamics", wildcards.entry, wildcards.condition
+            )
+        ),
+        folder=subpath(output.table, parent=True),

@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/tested
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: help run demo figures test test-slow faults test-slurm lint bench bench-dag
+.PHONY: help run demo figures test test-slow faults test-slurm lint bench bench-peers bench-dag
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -72,6 +72,22 @@ bench: data/mnist $(TENSORFLOWS) ## speed with both TensorFlows, on a quiet mach
 	        --output build/bench-$$version.json || exit 1; \
 	done
 	.venv/bin/python benchmarks/table.py --output build build/bench-2.json build/bench-1.12.json
+
+bench-peers: data/mnist .environments/tensorflow-2/environment.json ## curvature beside PyTorch libraries, in about half an hour
+	mkdir -p build
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/pip install --quiet -r benchmarks/peers.txt
+	build/peers/bin/pip install --quiet --no-deps PyHessian==0.1
+	.environments/tensorflow-2/bin/python scripts/train.py --config benchmarks/small.yaml \
+	    --condition bptt --seed 1 --output build/small
+	build/peers/bin/python benchmarks/peers.py numbers --config benchmarks/small.yaml \
+	    --checkpoints build/small/checkpoints.npz --samples 64 --output build/peers.npz
+	for condition in bptt three_factor; do \
+	    .environments/tensorflow-2/bin/python scripts/train.py --config studies/tensorflow_2.yaml \
+	        --condition $$condition --seed 1 --output build/runs/$$condition || exit 1; \
+	done
+	build/peers/bin/python benchmarks/peers.py times --config studies/tensorflow_2.yaml \
+	    --checkpoints build/runs/*/checkpoints.npz --output build/peers
 
 bench-dag: .venv/workflow ## what Snakemake itself costs at 10, 100 and 1,000 runs
 	mkdir -p build

@@ -25,12 +25,14 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 import floor
 from lsnn import backend, checkpoints
 from lsnn.config import parse_study, read_study
+from lsnn.dynamics import dynamics_of
+from lsnn.follow import Point, Probes, chosen
 from lsnn.hessian import hessian_of
 from lsnn.learning_rules import BPTT, new_rule
 from lsnn.network import network_of
 from lsnn.options import build
-from lsnn.quantities import QUANTITIES
-from lsnn.training import Trainer, checkpoint_iterations, start_of_run
+from lsnn.quantities import DYNAMICS, QUANTITIES
+from lsnn.training import Trainer, checkpoint_iterations, constants_of, start_of_run
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RUNS = os.path.join("results", "sequential_mnist", "runs")  # of the default study, if it was run
@@ -61,6 +63,8 @@ RULES = OrderedDict(
         ("step_length", ({"name": "step_length"}, floor.step_length)),
     ]
 )
+
+SOME_CHECKPOINTS = 10  # at which further quantities are measured
 
 EARLY = 14  # place of the checkpoint at the first multiple of the spacing, bptt's
 
@@ -193,7 +197,7 @@ def follow(hessian, arrays):
         for ends in ENDS:
             started, before = time.perf_counter(), hessian.products
             hessian.move_to(checkpoints.weights_at(arrays, i))
-            row = extremes[ends].measure(hessian, SEED, memories[ends])
+            row = extremes[ends].measure(point_of(hessian, iteration, memories[ends]))
             seconds[ends].append(time.perf_counter() - started)
             products[ends].append(hessian.products - before)
         if i in compared:
@@ -203,6 +207,46 @@ def follow(hessian, arrays):
             comparison.update(compare(hessian, *of_largest, row["lambda_max"], near))
             comparisons.append(comparison)
     return seconds, products, comparisons
+
+
+def point_of(operator, iteration, memory):
+    """Return the point of a run at which an operator is."""
+    return Point(operator, Probes(operator, SEED), SEED, iteration, memory)
+
+
+def measure_quantities(study, network, rule, arrays, entry):
+    """Return the figures of further quantities, at some checkpoints of a run.
+
+    Of alignment they are without its two gradients, which stand by themselves; of the others with
+    the move to a checkpoint's weights.
+    """
+    condition = study.conditions[rule]
+    sizes = {key: entry[key] for key in ("block", "split", "samples")}
+    hessian = hessian_of(network, **sizes)
+    constants = constants_of(arrays)
+    dynamics = dynamics_of(network, condition.learning_rule, study.training, constants, sizes)
+    operators = {"density": hessian, "stability": dynamics, "alignment": dynamics}
+    quantities = {**QUANTITIES, **DYNAMICS}
+    schedule = checkpoint_iterations(condition.iterations, condition.checkpoint_every)
+    seconds = {name: [] for name in [*operators, "gradients"]}
+    memories = {name: {} for name in operators}
+    for i in chosen(arrays["iteration"], schedule, SOME_CHECKPOINTS):
+        weights = checkpoints.weights_at(arrays, i)
+        for name, operator in operators.items():
+            started = time.perf_counter()
+            operator.move_to(weights)
+            if name == "alignment":
+                started = time.perf_counter()
+                operator.gradients()
+                seconds["gradients"].append(time.perf_counter() - started)
+                started = time.perf_counter()
+            point = point_of(operator, int(arrays["iteration"][i]), memories[name])
+            build(quantities, {"name": name}).measure(point)
+            seconds[name].append(time.perf_counter() - started)
+    figures = {f"{rule} {name}": spread(seconds[name]) for name in ("density", "stability")}
+    for name in ("alignment", "gradients"):
+        figures[f"{rule} {name}"] = spread(1000.0 * np.array(seconds[name]))
+    return figures
 
 
 def compare(hessian, seconds, products, value, near):
@@ -399,6 +443,7 @@ def measure_all(study, network, folder):
         comparisons += [dict(comparison, learning_rule=rule) for comparison in compared]
         runs.append("{} of {} iterations".format(rule, arrays["iteration"][-1]))
         log("followed a run: " + runs[-1])
+        figures.update(measure_quantities(study, network, rule, arrays, entry))
     for name in ("speedup", "speedup_to_cap"):
         figures[name] = spread([comparison[name] for comparison in comparisons])
     figures.update(projections(study, figures))

@@ -68,7 +68,7 @@ def scale_free(column):
     """Return the column of lambda_max |w|^2, given that of lambda_max."""
     return column._replace(
         name=column.name + "_scale_free",
-        label=column.label.replace("largest eigenvalue λ_max", "scale-free λ_max |w|²"),
+        label=column.label.replace("largest eigenvalue λ_max", "scale-free λ_max"),
         meaning="The largest eigenvalue times the squared norm of the parameters that it is taken "
         "by: rescaling weights of a ReLU network, which moves λ_max at will (Dinh et al. 2017), "
         "does not change it.",

@@ -316,7 +316,9 @@ def plot_stability(trajectories, study, prefix):
     handles.append(Line2D([], [], label="2 / learning rate", **THRESHOLD))
     if any(len(unconverged(rows, column.name)) for column in wanted):
         handles.append(Line2D([], [], **CROSS))
-    tell_below(figure, diverged(rows))
+    bound = wanted[-1]
+    note = left_out(rows, bound)
+    tell_below(figure, note and f"{bound.label}: {note}", diverged(rows))
     place_legend(figure, handles)
     return figure
 

@@ -8,7 +8,8 @@ columns by name. From ``columns`` (:class:`lsnn.columns.Column`) follow tables, 
 report. It may also have ``arrays``, names of what ``measure`` returns besides, arrays of one shape
 at all points, with ``kept`` numbers together; ``figures`` of its own, names of functions of
 scripts/plot.py; and ``products``, about how many products of matrix and vector it takes, from which
-a dry run tells the time.
+a dry run tells the time. Quantities are computed in the order of their registry: one uses products
+that those before it have taken.
 """
 
 from collections import OrderedDict
@@ -26,9 +27,12 @@ from lsnn.quantities.stability import Stability
 from lsnn.quantities.trace import Trace
 from lsnn.tasks.base import SPLITS
 
-# In the order in which they are computed: what is behind uses the products of what is before.
-QUANTITIES = {"density": Density, "trace": Trace, "extremes": Extremes}
-QUANTITIES["second_sample"] = SecondSample
+QUANTITIES = {
+    "density": Density,
+    "trace": Trace,
+    "extremes": Extremes,
+    "second_sample": SecondSample,
+}
 DYNAMICS = {"alignment": Alignment, "curvature": Curvature, "stability": Stability}
 
 # What an entry of one list of the configuration or of the other can compute.

@@ -25,7 +25,7 @@ class Stability(object):
     columns = (
         eigenvalue_columns(
             "mu_abs_max",
-            "size of the leading eigenvalue |μ| of the rule's derivative",
+            "size of the leading eigenvalue μ of the rule's derivative",
             meaning="The rule's update is unstable where it is above 2 / learning rate.",
             scale="log",
             summary=("final", "mean", "compared"),
@@ -40,7 +40,7 @@ class Stability(object):
             Column(
                 "eta_mu",
                 "estimate",
-                "learning rate times |μ|",
+                "learning rate times the size of μ",
                 meaning="Above 2 the rule's update is unstable.",
                 scale="log",
                 summary=("final", "mean"),

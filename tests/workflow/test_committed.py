@@ -221,3 +221,60 @@ def test_a_thousand_images_are_learned_by_heart():
     rows = pd.read_csv(REPOSITORY / "results/committed/mnist_1000/trajectories.csv")
     accuracies = rows[rows["condition"] == "bptt"].groupby("seed")["train_accuracy"].last()
     assert len(accuracies) == 5 and accuracies.median() == 1.0
+
+
+# Rows of the table in docs/curvature.md.
+TOLD_OF_STABILITY = [
+    "hessian_max_final",
+    "mu_abs_max_final",
+    "eta_hessian_final",
+    "eta_mu_final",
+    "rho_final",
+    "cosine_final",
+    "curvature_bound_final",
+    "part_of_bound_final",
+]
+TOLD_OF_SPECTRA = [
+    "spectrum_trace_final",
+    "spectrum_outliers_final",
+    "spectrum_bulk_width_final",
+    "spectrum_negative_mass_final",
+    "spectrum_lambda_max_second_sample_final",
+    "w_rec_change_rank_final",
+    "lambda_max_scale_free_final",
+]
+
+
+def cells_of_entries():
+    """Return the cells of the default study by TensorFlow 2, of which most are of five seeds."""
+    name = "sequential_mnist_tensorflow_2"
+    all_seeds, five = cells_of(name, n_seeds=10), cells_of(name, n_seeds=5)
+    of_weights = ("w_rec_change_rank", "lambda_max_scale_free")
+    return {**five, **{n: c for n, c in all_seeds.items() if n.startswith(of_weights)}}
+
+
+def test_what_is_told_of_stability_and_spectra_is_what_the_summary_has():
+    page, cells = (REPOSITORY / "docs/curvature.md").read_text(), cells_of_entries()
+    names = [prefix + name for prefix in ("", "whole_") for name in TOLD_OF_STABILITY]
+    expected = [f"| `{name}` | {' | '.join(cells[name])} |" for name in names + TOLD_OF_SPECTRA]
+    assert "\n".join(expected) in page, "\n".join(["write", *expected])
+
+
+def test_the_readme_tells_of_the_theorem_what_was_seen():
+    readme = " ".join((REPOSITORY / "README.md").read_text().split())
+    start = readme.index("**The rule's own update stays stable")
+    told = readme[start : readme.index("docs/curvature.md", start)]
+    cells = cells_of_entries()
+    for name in ("eta_hessian_final", "eta_mu_final", "part_of_bound_final"):
+        bptt, three_factor = cells[name]
+        assert three_factor in told, name
+    assert cells["eta_mu_final"][0] in told
+    assert cells["whole_rho_final"][1] in told
+    folder = REPOSITORY / "results/committed/sequential_mnist_tensorflow_2"
+    rows = pd.read_csv(folder / "trajectories.csv").dropna(subset=["mu_abs_max"])
+    later = rows[(rows["condition"] == "three_factor") & (rows["iteration"] > 0)]
+    assert f"At all {len(later)} checkpoints behind the first" in told
+    for prefix in ("", "whole_"):
+        assert (later[f"{prefix}hessian_max"] > 200).all()
+        assert (later[f"{prefix}mu_abs_max"] < 200).all()
+        assert later[f"{prefix}mu_abs_max_converged"].all()

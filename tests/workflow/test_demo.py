@@ -146,7 +146,7 @@ def test_a_second_run_does_nothing(checkout, demo):
 
 
 TRAIN = {"checkpoints.npz", "learning_curve.csv", "training.json"}
-HESSIAN = {"hessian/w_rec_validation.csv", "hessian/w_rec_validation.json"}
+HESSIAN = {f"hessian/w_rec_validation.{suffix}" for suffix in ("csv", "json", "npz")}
 BOTH = TRAIN | HESSIAN
 
 

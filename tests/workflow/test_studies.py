@@ -74,8 +74,13 @@ def test_the_ready_studies_are_possible_and_plan_a_training_a_run(tmp_path):
     runs = [len(study.conditions) * len(study.seeds) for study in studies]
     jobs = planned(tmp_path, {"studies": paths})
     assert jobs["train"] == sum(runs)
-    hessians = [n * len(study.hessian) for study, n in zip(studies, runs, strict=True)]
-    assert jobs["hessian"] == sum(hessians)
+    for kind in ("hessian", "dynamics"):
+        wanted = [
+            len(study.conditions) * len(study.seeds_of(entry))
+            for study in studies
+            for entry in getattr(study, kind)
+        ]
+        assert jobs[kind] == sum(wanted) > 0
 
 
 def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():
@@ -155,12 +160,28 @@ def test_captions_of_studies_without_hessian_tell_of_none(name, study):
         assert word not in text
 
 
+SWEEP = {
+    "conditions": {
+        "bptt": {},
+        "slow": {"learning_rule": "bptt", "training": {"learning_rate": 0.001}},
+    },
+    "baseline": "slow",
+}
+
+WITH_ENTRIES = {
+    **SWEEP,
+    "hessian": [{}, {"name": "spectrum", "checkpoints": 3, "quantities": ["density", "trace"]}],
+    "dynamics": [{"quantities": ["alignment", "curvature", "stability"]}],
+}
+
+
 def test_every_kind_of_figure_has_a_caption():
-    study = parse_study(SWEEP)
+    study = parse_study(WITH_ENTRIES)
     kinds = {figure.kind for figure in figures_of(study)}
-    assert kinds == {"learning_curves", "gaps", *OF_HESSIAN, "sweep"}
+    of_entries = {"density", "density_lines", "stability"}
+    assert kinds == {"learning_curves", "gaps", *OF_HESSIAN, *of_entries, "sweep"}
     for kind in kinds:
-        assert len(caption(kind, SWEEP)) > 80
+        assert len(caption(kind, WITH_ENTRIES)) > 80
     without = caption("sweep", {**SWEEP, "hessian": []})
     assert "final states against the learning rate" in without and "dashed" not in without
     hops = [{"learning_rule": {"name": "truncated_bptt", "hops": hops}} for hops in (0, 2)]
@@ -200,19 +221,10 @@ def test_captions_tell_of_every_column_that_is_shown():
     for name in names:
         assert f"``{name}``: " in text
     text = caption("along_training", study).splitlines()
-    expected = ["λ_max.", "λ_min.", "λ_max, all, train.", "λ_min, all, train."]
+    expected = ["λ_max.", "λ_min.", "λ_max, all, train.", "λ_min, all, train.", "change of w_rec."]
     for line, words in zip(text, expected, strict=True):
         assert words in line
         assert ("dashed line" in line) == ("λ_max" in words)  # 2 / learning rate
-
-
-SWEEP = {
-    "conditions": {
-        "bptt": {},
-        "slow": {"learning_rule": "bptt", "training": {"learning_rate": 0.001}},
-    },
-    "baseline": "slow",
-}
 
 
 @pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", "gaps", *OF_HESSIAN])

@@ -91,7 +91,7 @@ def _seconds_per_iteration(study, outline, n_examples):
 
 def estimate(studies):
     """Return what is to be computed of studies, by name, as text: jobs, time and bytes."""
-    lines = ["Training and Hessians that are to be computed, by study, times those of one core:"]
+    lines = ["Training, Hessians and dynamics to be computed, by study, times those of one core:"]
     for name, study in studies.items():
         left = list(_jobs_left(name, study))
         text = "  {}: {} jobs".format(name, len(left))

@@ -33,7 +33,7 @@ from lsnn.outputs import of_gaps, of_learning_curve, of_scale_free, trajectories
 from lsnn.quantities import PRODUCTS, REGISTRIES, arrays_of, columns_of, columns_of_table
 from lsnn.weights import ranks_of_change, squared_norms
 from study_statistics import summarise
-from tables import read_recorded_table, write_table
+from tables import read_recorded_table, require_recorded, write_table
 
 TRAINING_KEYS = (
     "settings",
@@ -144,10 +144,7 @@ def without_values(table, columns):
 def with_weights(table, path, study, training):
     """Return a table with the columns that are made of weights, of a checkpoint file."""
     arrays, _ = checkpoints.read(path)
-    if sha256_of_file(path) != training["outputs"].get("checkpoints.npz"):
-        raise ResultError(
-            f"{path}: not the checkpoints that training.json tells of; delete it and train again"
-        )
+    require_recorded(path, training)
     of_weights = pd.DataFrame({"iteration": arrays["iteration"], **ranks_of_change(arrays)})
     table = table.merge(of_weights, on="iteration", validate="one_to_one")
     for column, (eigenvalue, entry) in of_scale_free(study).items():
@@ -192,7 +189,9 @@ def read_entry(path, kind, entry, settings, training):
     table = read_recorded_table(path, [*RUN_KEYS, *columns_of_table(kind, entry)], record)
     kept, names = {}, arrays_of(kind, entry)
     if names:
-        arrays, _ = checkpoints.read(path.removesuffix(".csv") + ".npz", ("iteration", *names))
+        arrays_path = path.removesuffix(".csv") + ".npz"
+        arrays, _ = checkpoints.read(arrays_path, ("iteration", *names))
+        require_recorded(arrays_path, record)
         kept = {name: arrays[name] for name in ("iteration", *names)}
     return table, kept, record
 

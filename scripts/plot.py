@@ -35,8 +35,8 @@ from scipy import stats
 from lsnn import checkpoints
 from lsnn.columns import DIVERGED, FRACTION, of_measure
 from lsnn.config import default_label, read_study
-from lsnn.errors import ConfigError, ResultError, run
-from lsnn.files import atomic_write, read_record, sha256_of_file
+from lsnn.errors import ConfigError, run
+from lsnn.files import atomic_write, read_record
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.options import default_of
 from lsnn.outputs import (
@@ -57,7 +57,7 @@ from study_statistics import (
     off_scale,
     values_at_levels,
 )
-from tables import read_recorded_table, read_table
+from tables import read_recorded_table, read_table, require_recorded
 
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
@@ -832,13 +832,7 @@ def read_spectra(folder):
     path, metadata = os.path.join(folder, "spectra.npz"), os.path.join(folder, "metadata.json")
     if not os.path.exists(path):
         return {}
-    expected = read_record(metadata)["outputs"].get("spectra.npz", "none")
-    found = sha256_of_file(path)
-    if found != expected:
-        raise ResultError(
-            f"{path}: altered since it was written (SHA-256 {found} instead of {expected}); run "
-            "the job that writes it again"
-        )
+    require_recorded(path, read_record(metadata))
     return checkpoints.read(path, ())[0]
 
 

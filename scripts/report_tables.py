@@ -14,6 +14,7 @@ from lsnn.columns import SUMMARY
 from lsnn.config import as_mapping, read_study, schema_for
 from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write, read_record
+from lsnn.quantities import REGISTRIES
 from study_statistics import LEAST_SEEDS, comparisons_of, quantities_of
 from tables import read_recorded_table
 
@@ -144,11 +145,13 @@ def run_page(metadata, study):
             f" and {duration(totals['hessian_wall_seconds'])} of Hessians "
             f"({totals['products']} Hessian-vector products)"
         )
+    if "dynamics_wall_seconds" in totals:
+        work += f" and {duration(totals['dynamics_wall_seconds'])} of the rules' dynamics"
     body = [
         f"<p>{counted(totals['runs'], 'run')}, in sum {work}. Runs can share a machine and run "
         "side by side: these are sums of wall time, not the time that the study took.</p>",
         *[f"<p>{html.escape(line)}.</p>" for line in metadata.get("warnings", [])],
-        as_html(pd.DataFrame(costs).set_index("run")),
+        as_html(pd.DataFrame(costs).set_index("run").fillna("")),
         "<h2>Environments</h2>",
         as_html(environments(metadata, labels)),
     ]
@@ -171,6 +174,8 @@ def costs_of(entry, name):
         row["hessian"] = duration(entry["hessian_wall_seconds"])
         row["ms per product"] = milliseconds(entry["seconds_per_product"], 1000)
         row["products per checkpoint"] = digits(entry["products_per_checkpoint"])
+    if entry.get("dynamics_wall_seconds") is not None:
+        row["dynamics"] = duration(entry["dynamics_wall_seconds"])
     return row
 
 
@@ -184,8 +189,9 @@ def environments(metadata, labels):
     used = {}
     for one in metadata["runs"]:
         stages = {"training": one["training_environment"]}
-        for entry, environment in one.get("hessian_environments", {}).items():
-            stages[f"hessian {entry}"] = environment
+        for kind in REGISTRIES:
+            for entry, environment in one.get(f"{kind}_environments", {}).items():
+                stages[f"{kind} {entry}"] = environment
         for stage, environment in stages.items():
             name = f"{labels[one['condition']]} {one['seed']}"
             used.setdefault((stage, tuple(sorted(environment.items()))), []).append(name)

@@ -57,6 +57,16 @@ def read_recorded_table(path, wanted, record, optional=()):
         ResultError: also where the file is not, to the bit, what the record says.
     """
     table = read_table(path, wanted, optional)
+    require_recorded(path, record)
+    return table
+
+
+def require_recorded(path, record):
+    """Refuse a file that is not, to the bit, the one that a record tells of.
+
+    Raises:
+        ResultError: it is another one.
+    """
     found = sha256_of_file(path)
     expected = record.get("outputs", {}).get(os.path.basename(path), "none")
     if found != expected:
@@ -64,7 +74,6 @@ def read_recorded_table(path, wanted, record, optional=()):
             f"{path}: altered since it was written (SHA-256 {found} instead of {expected}); run "
             "the job that writes it again"
         )
-    return table
 
 
 def _found(table):

@@ -1,6 +1,7 @@
 """The extreme eigenvalues on other examples."""
 
 from lsnn.columns import eigenvalue_columns
+from lsnn.errors import ConfigError
 from lsnn.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
 from lsnn.quantities.extremes import TOLERANCE
 from lsnn.randomness import generator
@@ -25,6 +26,10 @@ class SecondSample(object):
 
     def measure(self, point):
         """Return the columns at a :class:`lsnn.follow.Point` by name."""
+        if point.operator.second_sample is None:
+            raise ConfigError(
+                "second_sample: the split has not twice as many examples as `samples`"
+            )
         random = generator(point.seed, "Lanczos, second sample")
         size = point.operator.shape[0]
         start = point.memory.setdefault("start", random.randn(size))

@@ -26,7 +26,7 @@ ENTRY = "w_rec_validation"
 # Files of a run by job, in its folder.
 RESULTS = {
     "train": ["checkpoints.npz", "learning_curve.csv"],
-    "hessian": [f"hessian/{ENTRY}.csv"],
+    "hessian": [f"hessian/{ENTRY}.csv", f"hessian/{ENTRY}.npz"],
 }
 RECORD = {"train": "training.json", "hessian": f"hessian/{ENTRY}.json"}
 STATE = {"train": "training.state", "hessian": f"hessian/{ENTRY}.state"}

@@ -199,6 +199,7 @@ def run(monkeypatch, script, arguments):
 @pytest.mark.parametrize(
     "name",
     [
+        "checkpoints.npz",
         "learning_curve.csv",
         "training.json",
         "hessian/w_rec_validation.csv",

@@ -141,7 +141,7 @@ def test_hessian(undisturbed, disk, tmp_path, tell):
     run = Run(tmp_path, "2", output=disk.folder)
     for name, content in whole.results("train").items():
         run.path(name).write_bytes(content)
-    (table,) = map(run.path, RESULTS["hessian"])
+    table, _ = map(run.path, RESULTS["hessian"])
     table.parent.mkdir()
     table.write_bytes(b"older")
     run.path(LOCK["hessian"]).write_bytes(b"has its page")

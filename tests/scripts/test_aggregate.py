@@ -368,7 +368,15 @@ def test_other_weights_than_those_of_the_record_are_refused(folder, run, run_fol
     path = os.path.join(run_folder, "checkpoints.npz")
     rows = made_up_study.learning_curve("bptt", 2)
     checkpoints.write(path, {**made_up_study.weights_of(rows), "b_out": np.ones((6, 1))}, {})
-    refused(run, f"{path}: not the checkpoints that training.json tells of")
+    refused(run, f"{path}: altered since it was written")
+
+
+def test_other_arrays_than_those_of_the_record_are_refused(folder, run, chosen):
+    path = os.path.join(made_up_study.run_folder(folder, "bptt", 2), "hessian", "spectrum.npz")
+    other = made_up_study.run_folder(folder, "three_factor", 2)
+    arrays, _ = checkpoints.read(os.path.join(other, "hessian", "spectrum.npz"), ())
+    checkpoints.write(path, {**arrays, "density_weights": arrays["density_nodes"]}, {})
+    refused(run, f"{path}: altered since it was written")
 
 
 def test_files_of_an_entry_are_not_those_of_another(folder, run, run_folder):

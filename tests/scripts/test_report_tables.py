@@ -246,6 +246,18 @@ def test_unknown_time_per_product_is_left_empty():
     assert row["products per checkpoint"] == "2"
 
 
+def test_dynamics_have_costs_and_environments_too(tmp_path, monkeypatch):
+    write_tables(monkeypatch, tmp_path, made_up_study.CHOSEN)
+    rows = rows_of_pages(monkeypatch, tmp_path)
+    assert rows["run"][0][-1] == "dynamics" and rows["run"][1][-1] == "10 s"
+    stages = [row[0].partition(":")[0] for row in rows["run"]]
+    assert {"hessian spectrum", "dynamics w_rec_validation"} <= set(stages)
+    text = (tmp_path / "report/run.html").read_text(encoding="utf-8")
+    assert "40 s of the rules' dynamics" in text.replace("&#x27;", "'")
+    trace = next(row for row in rows["summary"] if row[0].startswith("Trace"))
+    assert trace[1].endswith("(1 of 2 seeds)")
+
+
 def test_pages_of_a_study_without_hessian_tell_of_none(tmp_path, monkeypatch):
     write_tables(monkeypatch, tmp_path, made_up_study.WITHOUT_HESSIAN)
     rows = rows_of_pages(monkeypatch, tmp_path)

@@ -72,7 +72,18 @@ def dense(operator):
     return np.array([operator.product(column) for column in np.eye(operator.size)]).T
 
 
-@pytest.mark.parametrize("settings", [one for one, _ in RULES] + LENGTHS, ids=str)
+# The others are slow tests.
+FAST = [{"name": name} for name in ("three_factor", "rflo", "mdgl")] + LENGTHS[:1]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(one, marks=[] if one in FAST else pytest.mark.slow)
+        for one in [one for one, _ in RULES] + LENGTHS
+    ],
+    ids=str,
+)
 def test_derivative_of_the_update_against_finite_differences(settings):
     """A step of 1e-3 agrees; of 1e-2 the third derivative shows."""
     network, weights, signs = smooth_network()
@@ -97,7 +108,6 @@ def test_derivative_of_the_update_against_finite_differences(settings):
     exist = np.concatenate([(weights[name] != 0.0).ravel() for name in parameters])
     # M along . v = along . M^T v, for all v at once.
     product = dense(jacobian).T.dot(along * exist)
-    print(settings, relative_error(difference, product))
     assert relative_error(difference, product) < 1e-4
 
 

@@ -49,7 +49,7 @@ def measured(operator, seed=3, **settings):
 @pytest.fixture(scope="module")
 def hessian():
     network, weights = small_network("leaky")
-    found = hessian_of(network, "all", "validation", 8)
+    found = hessian_of(network, "w_rec", "validation", 8)
     found.move_to(weights)
     return found
 

@@ -217,7 +217,9 @@ def test_results_of_a_run(study_folder, tell, name):
     refused_or_the_same(folder / name, read, tell)
 
 
-@pytest.mark.parametrize("name", ["trajectories.csv", "summary.csv", "metadata.json"])
+@pytest.mark.parametrize(
+    "name", ["trajectories.csv", "summary.csv", "spectra.npz", "metadata.json"]
+)
 def test_tables_of_a_study(study_folder, tell, name):
     study = read_study(str(study_folder / "config.yaml"))
 
@@ -225,7 +227,8 @@ def test_tables_of_a_study(study_folder, tell, name):
         record = read_record(study_folder / "metadata.json")
         summary = read_recorded_table(study_folder / "summary.csv", SUMMARY, record)
         trajectories = plot.read_trajectories(str(study_folder / "trajectories.csv"), study)
-        return summary.to_csv(), trajectories.to_csv(), record
+        spectra = content(plot.read_spectra(str(study_folder)))
+        return summary.to_csv(), trajectories.to_csv(), spectra, record
 
     refused_or_the_same(study_folder / name, read, tell)
 

@@ -175,7 +175,13 @@ def test_hessian(undisturbed, disk, tmp_path, tell):
     )
 
 
-FILES_OF_A_STUDY = ["config.yaml", "trajectories.csv", "summary.csv", "metadata.json"]
+FILES_OF_A_STUDY = [
+    "config.yaml",
+    "trajectories.csv",
+    "summary.csv",
+    "spectra.npz",
+    "metadata.json",
+]
 
 
 @pytest.mark.parametrize("name", FILES_OF_A_STUDY)
@@ -207,7 +213,7 @@ def test_tables_of_a_study(disk, tmp_path, monkeypatch, tell, name):
     assert (disk.folder / name).read_bytes() == b"older"
     disk.clear()
     assert aggregate(disk.folder).returncode == 0
-    for file in FILES_OF_A_STUDY[:3]:
+    for file in FILES_OF_A_STUDY[:-1]:
         assert (disk.folder / file).read_bytes() == (whole / file).read_bytes()
     assert sorted(path.name for path in disk.folder.iterdir()) == sorted(FILES_OF_A_STUDY)
     tell(f"disk full while aggregate writes {name}", "clear error, older file intact, then written")

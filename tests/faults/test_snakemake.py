@@ -358,9 +358,9 @@ def test_a_changed_rule_trains_its_runs_anew_and_no_others(checkout, tell):
     checkout.edit(rule, "label =", "# A comment.\n    label =")
     assert jobs_of(checkout.finish(*ALL)) == {}
     checkout.edit("scripts/plot.py", '"font.size": 9', '"font.size": 8')
-    assert jobs_of(checkout.finish(*ALL)) == {"plot": 5, "all": 1, "total": 6}
+    assert jobs_of(checkout.finish(*ALL)) == {"plot": 7, "plot examples": 1, "all": 1, "total": 9}
 
-    checkout.edit(rule, "stop_gradient", "identity")
+    checkout.edit(rule, "return closed(z)", "return z")
     checkout.configure(conditions=TWO_RULES, seeds=2)
     text = checkout.finish(*ALL)
     assert jobs_of(text)["train"] == 3  # the old seed of the rule, and the new one of both
@@ -373,7 +373,7 @@ def test_a_changed_rule_trains_its_runs_anew_and_no_others(checkout, tell):
     assert settings[0]["source"] != settings[1]["source"]
 
     # Kept on demand, and then told of.
-    checkout.edit(rule, "identity", "stop_gradient")
+    checkout.edit(rule, "return z", "return closed(z)")
     checkout.configure(conditions=TWO_RULES, seeds=3)
     text = " ".join(checkout.finish(*ALL, "--rerun-triggers", "mtime").split())
     warning = "three_factor: training by another source"
@@ -383,7 +383,7 @@ def test_a_changed_rule_trains_its_runs_anew_and_no_others(checkout, tell):
     assert metadata["warnings"][0].endswith("seed 1, seed 2")
     assert warning in (checkout.results / "report/run.html").read_text()
     tell(
-        "stop_gradient edited away, and a seed more",
+        "a rule that cuts no gradient any more, and a seed more",
         "the rule's runs anew, the old set aside, bptt's kept; with --rerun-triggers mtime told of",
     )
 

@@ -73,7 +73,7 @@ bench: data/mnist $(TENSORFLOWS) ## speed with both TensorFlows, on a quiet mach
 	done
 	.venv/bin/python benchmarks/table.py --output build build/bench-2.json build/bench-1.12.json
 
-bench-peers: data/mnist .environments/tensorflow-2/environment.json ## curvature beside PyTorch libraries, in about twenty minutes
+bench-peers: data/mnist .environments/tensorflow-2/environment.json ## curvature beside PyTorch libraries, on a quiet machine
 	mkdir -p build
 	$(PYTHON) -m venv build/peers
 	build/peers/bin/pip install --quiet -r benchmarks/peers.txt

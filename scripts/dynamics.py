@@ -9,7 +9,6 @@ The checkpoint file has to be of a run by the same learning rule; what the rule 
 run is taken from it.
 """
 
-import argparse
 import os
 import sys
 
@@ -36,12 +35,8 @@ def operator_of(of_run):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    entry_job.add_arguments(parser)
     arguments, settings = job_settings.parse(
-        parser,
+        entry_job.new_parser(__doc__),
         lambda study, entry, condition: study.entry_settings("dynamics", entry, condition),
         ("dynamics", "learning_rule", "training"),
         entry=(str, "one of the study's list `dynamics`, such as w_rec_validation"),

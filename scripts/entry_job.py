@@ -6,6 +6,7 @@ a checkpoint), ENTRY.npz (the arrays that a quantity keeps, stacked over the che
 stopped and started again, a job goes on behind the last checkpoint of it.
 """
 
+import argparse
 import os
 import time
 from typing import Any, NamedTuple
@@ -37,11 +38,15 @@ def log(line):
     print(line, flush=True)
 
 
-def add_arguments(parser):
-    """Give a parser the arguments that these jobs have beside their settings."""
+def new_parser(description):
+    """Return a parser of the arguments that these jobs have beside their settings."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoints", required=True, metavar="FILE", help="checkpoint file")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where results go")
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
+    return parser
 
 
 def compute(kind, arguments, settings, operator_of, also=()):
@@ -49,7 +54,7 @@ def compute(kind, arguments, settings, operator_of, also=()):
 
     Args:
         kind: "hessian" or "dynamics".
-        arguments: parsed, those of :func:`add_arguments` among them.
+        arguments: parsed, those of :func:`new_parser` among them.
         settings: of the job.
         operator_of: function of a :class:`Run` that returns what quantities are computed of.
         also: names of the settings that have to be those of the run, beside those of its network.

@@ -9,7 +9,6 @@ The columns condition and seed are copied from the checkpoint file. The seed als
 examples; the condition means nothing here: the loss is the true one.
 """
 
-import argparse
 import os
 import sys
 
@@ -29,12 +28,8 @@ def operator_of(of_run):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    entry_job.add_arguments(parser)
     arguments, settings = job_settings.parse(
-        parser,
+        entry_job.new_parser(__doc__),
         lambda study, entry: study.entry_settings("hessian", entry),
         ("hessian",),
         entry=(str, "one of the study's list `hessian`, such as w_rec_validation"),

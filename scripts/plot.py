@@ -275,6 +275,21 @@ def plot_sweep(trajectories, study, setting):
     return figure
 
 
+def panel_a_condition(names, study):
+    """Return a figure of one scale, with a panel for each of some conditions, axes by name."""
+    width, height = min(len(names), 3), -(-len(names) // 3)
+    size = (1.2 + 2.5 * width, 0.7 + 2.6 * height)
+    figure, panels = plt.subplots(
+        height, width, figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False
+    )
+    for axes in panels.flat[len(names) :]:
+        axes.remove()
+    by_name = dict(zip(names, panels.flat, strict=False))
+    for name, axes in by_name.items():
+        axes.set_title(textwrap.fill(study.conditions[name].label, 30))
+    return figure, by_name
+
+
 def plot_stability(trajectories, study, prefix):
     """Return the figure of what decides whether a rule's update is stable, a panel a condition.
 
@@ -284,15 +299,9 @@ def plot_stability(trajectories, study, prefix):
     wanted = [columns[prefix + name] for name in STABILITY]
     rows = asked_for(trajectories, wanted[0])
     conditions = list(dict.fromkeys(rows["condition"]))
-    width, height = min(len(conditions), 3), -(-len(conditions) // 3)
-    size = (1 + 2.6 * width, 0.8 + 2.6 * height)
-    figure, panels = plt.subplots(
-        height, width, figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False
-    )
-    for axes in panels.flat[len(conditions) :]:
-        axes.remove()
+    figure, panels = panel_a_condition(conditions, study)
     colours = sns.color_palette("colorblind")
-    for axes, name in zip(panels.flat, conditions, strict=False):
+    for name, axes in panels.items():
         of_condition = rows[rows["condition"] == name]
         for column, (_, colour, line, marker) in zip(wanted, STABILITY.values(), strict=True):
             look = Look(colours[colour], line, marker)
@@ -308,7 +317,7 @@ def plot_stability(trajectories, study, prefix):
         if study.threshold_of(name):
             axes.axhline(study.threshold_of(name), zorder=1, **THRESHOLD)
         axes.set(yscale="log", xlabel=FRACTION.label, ylabel="eigenvalue or bound")
-        axes.set_title(textwrap.fill(study.conditions[name].label, 30))
+        axes.label_outer()
     handles = [
         Line2D([], [], color=colours[colour], linestyle=line, marker=marker, label=label)
         for label, colour, line, marker in STABILITY.values()
@@ -408,16 +417,11 @@ def label_eigenvalues(axis, places):
 def plot_density(found, study):
     """Return the figure of the spectral density along training, a panel a condition."""
     places, densities = found
-    width, height = min(len(densities), 3), -(-len(densities) // 3)
-    size = (1.4 + 2.4 * width, 0.6 + 2.6 * height)
-    figure, panels = plt.subplots(
-        height, width, figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False
-    )
-    for axes in panels.flat[len(densities) :]:
-        axes.remove()
+    figure, panels = panel_a_condition(densities, study)
     most = max(density.values.max() for density in densities.values())
     norm = LogNorm(vmin=1e-5 * most, vmax=most, clip=True)
-    for axes, (name, density) in zip(panels.flat, densities.items(), strict=False):
+    for name, density in densities.items():
+        axes = panels[name]
         edges = np.concatenate([[0], (density.fractions[1:] + density.fractions[:-1]) / 2, [1]])
         step = places[1] - places[0]
         across = np.append(places - step / 2, places[-1] + step / 2)
@@ -427,10 +431,9 @@ def plot_density(found, study):
         if threshold and on_symlog(threshold) < places[-1]:
             axes.axhline(float(on_symlog(threshold)), **THRESHOLD)
         axes.set(xlabel=FRACTION.label, ylabel="eigenvalue")
-        axes.set_title(textwrap.fill(study.conditions[name].label, 30))
         label_eigenvalues(axes.yaxis, places)
         axes.label_outer()
-    figure.colorbar(mesh, ax=panels, label="density per decade")
+    figure.colorbar(mesh, ax=list(panels.values()), label="density per decade")
     if any(study.threshold_of(name) for name in densities):
         place_legend(figure, [Line2D([], [], label="2 / learning rate", **THRESHOLD)])
     return figure

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from lsnn import network as network_module
+from lsnn.cell import Cell
 from lsnn.config import network_settings, parse_study
 from lsnn.network import PARAMETERS, Network
 from lsnn.tasks.sequential_mnist import SequentialMnist
@@ -87,6 +89,19 @@ def small_spiking_network(name, seed=3, **terms_of_loss):
     weights = network.initial_weights()
     weights["w_in"] = np.abs(weights["w_in"])
     return network, weights
+
+
+def rules_of_cells(monkeypatch):
+    """Return a list to which the class of the learning rule of every new cell is added."""
+    rules = []
+
+    def seen(*arguments):
+        cell = Cell(*arguments)
+        rules.append(type(cell._rule))
+        return cell
+
+    monkeypatch.setattr(network_module, "Cell", seen)
+    return rules
 
 
 def relative_error(found, expected):

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from lsnn import network as network_module
 from lsnn.arnoldi import leading_eigenvalues
 from lsnn.backend import tf
-from lsnn.cell import Cell
 from lsnn.dynamics import RECURRENT, Dynamics, UpdateJacobian, dynamics_of, flat
 from lsnn.follow import Point, Probes
 from lsnn.hessian import Hessian
@@ -18,6 +16,7 @@ from lsnn.quantities.alignment import alignment
 from small import (
     SmallTask,
     relative_error,
+    rules_of_cells,
     small_network,
     small_spiking_network,
     training_settings,
@@ -298,14 +297,7 @@ def test_no_learning_rule_reaches_the_hessian_beside_it(monkeypatch):
     network, weights = small_network()
     rule = ready({"name": "three_factor"}, weights)
     found = dynamics(network, weights, rule)
-    rules = []
-
-    def seen(*arguments):
-        cell = Cell(*arguments)
-        rules.append(type(cell._rule))
-        return cell
-
-    monkeypatch.setattr(network_module, "Cell", seen)
+    rules = rules_of_cells(monkeypatch)
     assert isinstance(found.hessian, Hessian)
     assert rules == [LearningRule]  # the exact gradient
     assert isinstance(found.jacobian, UpdateJacobian)

@@ -5,9 +5,7 @@ import pytest
 from scipy.sparse.linalg import eigsh
 
 from lsnn import hessian as hessian_module
-from lsnn import network as network_module
 from lsnn.backend import new_session, tf
-from lsnn.cell import Cell
 from lsnn.config import network_settings
 from lsnn.follow import follow
 from lsnn.hessian import Hessian, hessian_of
@@ -20,6 +18,7 @@ from small import (
     change_of_gradient,
     loss_settings,
     relative_error,
+    rules_of_cells,
     small_network,
     split_vector,
 )
@@ -178,13 +177,6 @@ def test_a_learning_rule_cannot_reach_the_hessian(monkeypatch):
         assert not [name for name in inspect.signature(function).parameters if "rule" in name]
     used = [value for value in vars(hessian_module).values() if inspect.isclass(value)]
     assert not [value for value in used if issubclass(value, LearningRule)]
-    rules = []
-
-    def seen(*arguments):
-        cell = Cell(*arguments)
-        rules.append(type(cell._rule))
-        return cell
-
-    monkeypatch.setattr(network_module, "Cell", seen)
+    rules = rules_of_cells(monkeypatch)
     small_hessian()
     assert rules == [LearningRule]  # the exact gradient

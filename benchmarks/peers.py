@@ -37,7 +37,7 @@ from scipy.sparse.linalg import eigsh
 from lsnn import checkpoints
 from lsnn.config import read_study
 from lsnn.follow import Point, Probes
-from lsnn.hessian import hessian_of, samples_of
+from lsnn.hessian import hessian_of, sample_of
 from lsnn.lanczos import Krylov, extreme_eigenvalues
 from lsnn.network import Network, network_of
 from lsnn.options import build
@@ -88,7 +88,7 @@ class Case:
         terms = study.loss._replace(l2=0.0)
         network = Network(study.network, terms, network.task, SEED)
         self.weights = weights
-        (inputs, targets), _ = samples_of(network, "validation", samples)
+        inputs, targets = sample_of(network, "validation", samples)
         self.inputs, self.targets = inputs, targets
         self.lsnn = hessian_of(network, "w_rec", "validation", samples)
         self.lsnn.move_to(weights)

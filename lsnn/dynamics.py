@@ -7,7 +7,7 @@ import numpy as np
 
 from lsnn.backend import new_session, tf
 from lsnn.gradients import gradients_by
-from lsnn.hessian import Hessian, parameters_of, samples_of
+from lsnn.hessian import Hessian, parameters_of, sample_of
 from lsnn.jacobian import GradientJacobian
 from lsnn.learning_rules import new_rule
 from lsnn.learning_rules.base import LearningRule
@@ -143,7 +143,7 @@ def dynamics_of(network, rule, training, constants, entry, threads=1):
     """
     learning_rule = new_rule(rule)
     learning_rule.take(constants)
-    examples, _ = samples_of(network, entry["split"], entry["samples"])
+    examples = sample_of(network, entry["split"], entry["samples"])
     parameters = parameters_of(network, entry["block"])
     return Dynamics(learning_rule, network, training, examples, parameters, threads)
 

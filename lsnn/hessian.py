@@ -4,6 +4,8 @@ The loss is the true one. Nothing here knows of learning rules: a network and we
 is needed, and there is no argument through which a rule's truncated gradient could enter.
 """
 
+import functools
+
 from lsnn.backend import tf
 from lsnn.errors import ConfigError
 from lsnn.jacobian import GradientJacobian
@@ -24,10 +26,8 @@ class Hessian(GradientJacobian):
         threads: most threads to compute with.
 
     Attributes:
-        second_sample: other examples, as many, for :meth:`on`; None if there are none.
+        second_sample: function that returns other examples, as many, for :meth:`on`.
     """
-
-    second_sample = None
 
     def __init__(self, network, inputs, targets, parameters=("w_rec",), threads=1):
         def gradient_of(weights, inputs, targets):
@@ -53,9 +53,9 @@ def hessian_of(network, block, split, samples, threads=1):
     Raises:
         ConfigError: there are not so many.
     """
-    first, second = samples_of(network, split, samples)
-    hessian = Hessian(network, *first, parameters=parameters_of(network, block), threads=threads)
-    hessian.second_sample = second
+    examples, parameters = sample_of(network, split, samples), parameters_of(network, block)
+    hessian = Hessian(network, *examples, parameters=parameters, threads=threads)
+    hessian.second_sample = functools.partial(sample_of, network, split, samples, place=1)
     return hessian
 
 
@@ -64,17 +64,18 @@ def parameters_of(network, block):
     return network.trained if block == ALL else [block]
 
 
-def samples_of(network, split, samples):
-    """Return two disjoint samples of the examples of a split, the second None if there is none.
+def sample_of(network, split, samples, place=0):
+    """Return a sample of the examples of a split; those at other places are disjoint from it.
 
     Raises:
-        ConfigError: there are not enough examples for the first.
+        ConfigError: there are not enough examples.
     """
-    n_examples = network.task.sizes[split]
-    if samples > n_examples:
+    n_examples, end = network.task.sizes[split], (place + 1) * samples
+    if end > n_examples:
         raise ConfigError(
-            "hessian: {} samples; split {} has {} examples".format(samples, split, n_examples)
+            "samples: {}, of which {} are needed; split {} has {} examples".format(
+                samples, end, split, n_examples
+            )
         )
     order = generator(network.seed, "curvature examples").permutation(n_examples)
-    parts = [order[:samples], order[samples : 2 * samples]]
-    return [network.task.examples(split, part) if len(part) == samples else None for part in parts]
+    return network.task.examples(split, order[end - samples : end])

@@ -1,7 +1,6 @@
 """The extreme eigenvalues on other examples."""
 
 from lsnn.columns import eigenvalue_columns
-from lsnn.errors import ConfigError
 from lsnn.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
 from lsnn.quantities.extremes import TOLERANCE
 from lsnn.randomness import generator
@@ -26,14 +25,10 @@ class SecondSample(object):
 
     def measure(self, point):
         """Return the columns at a :class:`lsnn.follow.Point` by name."""
-        if point.operator.second_sample is None:
-            raise ConfigError(
-                "second_sample: the split has not twice as many examples as `samples`"
-            )
         random = generator(point.seed, "Lanczos, second sample")
         size = point.operator.shape[0]
         start = point.memory.setdefault("start", random.randn(size))
-        with point.operator.on(point.operator.second_sample):
+        with point.operator.on(point.operator.second_sample()):
             space = Krylov(point.operator, mixed_with_random(start, random))
             found = extreme_eigenvalues(space, self._tolerance)
         if found[0].vector is not None:

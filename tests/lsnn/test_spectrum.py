@@ -6,7 +6,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from lsnn.config import parse_study
 from lsnn.follow import Point, Probes, chosen, follow
-from lsnn.hessian import hessian_of, samples_of
+from lsnn.hessian import hessian_of, sample_of
 from lsnn.journal import Journal
 from lsnn.lanczos import Krylov, extreme_eigenvalues
 from lsnn.options import build
@@ -232,7 +232,7 @@ def test_a_second_sample_is_disjoint_and_the_first_comes_back():
     before = hessian.product(direction)
     row = build(QUANTITIES, {"name": "second_sample", "tolerance": 1e-4}).measure(at(hessian))
     assert np.array_equal(hessian.product(direction), before)
-    first, second = samples_of(network, "validation", 8)
+    first, second = [sample_of(network, "validation", 8, place) for place in (0, 1)]
     columns = [set(map(bytes, np.moveaxis(part[0], 1, 0))) for part in (first, second)]
     assert len(columns[0]) == len(columns[1]) == 8 and not columns[0] & columns[1]
     with hessian.on(second):

@@ -45,7 +45,7 @@ def fill(schema, value):
     if "anyOf" in schema:
         fitting = [p for p in schema["anyOf"] if Validator(p).is_valid(value)]
         schema = fitting[0]
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "properties" in schema:
         return {
             key: fill(part, value.get(key, default_of(part)))
             for key, part in schema["properties"].items()
@@ -79,6 +79,7 @@ def allowed(schema):
         "integer": "a whole number",
         "string": "a text",
         "object": "a mapping with at least one key" if "minProperties" in schema else "a mapping",
+        "boolean": "true or false",
     }[schema["type"]]
     bounds = [
         "{} {}".format(sign, schema[bound])

@@ -67,6 +67,33 @@ SUMMARY = (
     Column("sign_p", "estimate"),  # of ratios
 )
 
+# What claims.csv tells of a claim on a study, or on all that it is tested on.
+CLAIMS = (
+    Column("claim", "text"),
+    Column("study", "text"),  # "all"
+    Column("statistic", "text"),  # in words
+    Column("value", "estimate"),
+    Column("ci_low", "estimate"),
+    Column("ci_high", "estimate"),
+    Column("neutral", "estimate"),  # the value that the statistic is tested against
+    Column("p", "estimate"),
+    Column("p_adjusted", "estimate"),  # for the number of claims
+    Column("n", "integer"),  # seeds, pairs or runs
+    Column("n_diverged", "integer"),  # that are left out
+    Column("n_unconverged", "integer"),
+    Column("verdict", "text"),
+    Column("why", "text"),
+)
+# The numbers of runs that claims are decided by.
+POINTS = (
+    Column("claim", "text"),
+    Column("study", "text"),
+    Column("condition", "text"),
+    Column("seed", "integer"),
+    Column("x", "estimate"),
+    Column("y", "estimate"),
+)
+
 
 def eigenvalue_columns(name, label, **shown):
     """Return the columns of an eigenvalue: the value, and what it is worth."""

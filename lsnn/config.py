@@ -141,6 +141,11 @@ SUITE = section(
             text("A file.", minLength=1),
             None,
         ),
+        claims=text(
+            "File of the claims that these studies decide; its table and figures go to "
+            "results/<name of the file without its ending>. None if left out.",
+            minLength=1,
+        ),
         **{key: dict(STUDY[key], default=None) for key in ("tensorflow", "data", "seeds")},
     ),
 )
@@ -339,6 +344,7 @@ def studies_of(values: dict) -> Dict[str, Study]:
     if problems:
         raise ConfigError(_lines(problems))
     studies, files, wrong = OrderedDict(), {}, []
+    suite.pop("claims", None)
     for path in suite.pop("studies"):
         try:
             own = read_values(path)

@@ -32,8 +32,9 @@ from matplotlib.scale import SymmetricalLogScale
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 from scipy import stats
 
+from estimates import LEAST_SEEDS, mean_and_interval
 from lsnn import checkpoints
-from lsnn.columns import DIVERGED, FRACTION, of_measure
+from lsnn.columns import FRACTION, of_measure
 from lsnn.config import default_label, read_study
 from lsnn.errors import ConfigError, run
 from lsnn.files import atomic_write, read_record
@@ -44,20 +45,16 @@ from lsnn.outputs import (
     figures_of,
     of_entries,
     of_gaps,
-    of_weights,
     sweeps_of,
-    trajectories_columns,
 )
 from lsnn.quantities import prefix_of
 from study_statistics import (
-    LEAST_SEEDS,
     asked_for,
     common_levels,
-    mean_and_interval,
     off_scale,
     values_at_levels,
 )
-from tables import read_recorded_table, read_table, require_recorded
+from tables import read_trajectories, require_recorded
 
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
@@ -806,24 +803,6 @@ def draw(figure, trajectories, study, spectra=None):
     if figure.column.name not in trajectories:
         return None
     return PLOTS[figure.kind](trajectories, study, figure.column)
-
-
-def read_trajectories(path, study):
-    """Return a study's table of trajectories, of whatever origin.
-
-    One of an older version may lack what has been computed of the Hessian since.
-
-    Raises:
-        ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
-    """
-    optional = [*of_entries(study), *of_weights(study), *of_gaps(study).values(), DIVERGED]
-    metadata = os.path.join(os.path.dirname(path), "metadata.json")
-    if os.path.exists(metadata):
-        record = read_record(metadata)
-        table = read_recorded_table(path, trajectories_columns(study), record, optional=optional)
-    else:
-        table = read_table(path, trajectories_columns(study), optional=optional)
-    return table if "diverged" in table else table.assign(diverged=False)
 
 
 def read_spectra(folder):

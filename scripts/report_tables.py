@@ -10,12 +10,13 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import numpy as np
 import pandas as pd
 
+from estimates import LEAST_SEEDS
 from lsnn.columns import SUMMARY
 from lsnn.config import as_mapping, read_study, schema_for
 from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write, read_record
 from lsnn.quantities import REGISTRIES
-from study_statistics import LEAST_SEEDS, comparisons_of, quantities_of
+from study_statistics import comparisons_of, quantities_of
 from tables import read_recorded_table
 
 PAGE = """<!DOCTYPE html>

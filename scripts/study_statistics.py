@@ -8,8 +8,8 @@ one did; ``n_diverged`` counts them. Nothing else is excluded: an eigenvalue tha
 goes in, and ``n_unconverged`` counts such eigenvalues.
 
 The interval is the 95 % t interval over seeds, of positive quantities and ratios that of their
-logarithms. With fewer than :data:`LEAST_SEEDS` there is none. Beside ratios and differences stands,
-as information, the p-value of the exact sign test (two-sided) of "as often above as below 1", or 0.
+logarithms; with fewer than 3 there is none. Beside ratios and differences stands, as information,
+the p-value of the exact sign test (two-sided) of "as often above as below 1", or 0.
 
 The ratio of lambda_max, and the difference of generalization gaps, which can be negative, is taken
 between runs of one seed, which start from the same weights. It answers two questions:
@@ -39,13 +39,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from estimates import mean_and_interval, pseudo_values_of_spread, sign_test
 from lsnn.columns import SUMMARY
 from lsnn.outputs import compared_columns, of_gaps, shown_columns
 
 LEVELS = 20
-LEAST_SEEDS = 3
 
 
 class SeedNumber(NamedTuple):
@@ -165,9 +164,7 @@ def summarise(trajectories, study):
 
     ``trajectories`` has the rows of a run in the order of its iterations.
     """
-    every = {name: one.checkpoint_every for name, one in study.conditions.items()}
-    spacing = trajectories["condition"].map(every).astype(int)
-    trajectories = trajectories.assign(is_evenly_spaced=trajectories["iteration"] % spacing == 0)
+    trajectories = with_spacing(trajectories, study)
     runs_where = cache(partial(Runs.of, trajectories))
     levels_where = cache(lambda where, *names: runs_where(where).levels(*names))
     rows = []
@@ -196,6 +193,13 @@ def summarise(trajectories, study):
                 rows.append(row)
     summary = pd.DataFrame(rows, columns=[column.name for column in SUMMARY])
     return summary.astype({"n_levels": "Int64"})
+
+
+def with_spacing(trajectories, study):
+    """Return a table that tells of each row whether it is one of those evenly spaced."""
+    every = {name: one.checkpoint_every for name, one in study.conditions.items()}
+    spacing = trajectories["condition"].map(every).astype(int)
+    return trajectories.assign(is_evenly_spaced=trajectories["iteration"] % spacing == 0)
 
 
 class Runs(NamedTuple):
@@ -253,34 +257,6 @@ def row_of(quantity, condition, numbers, n_diverged):
             one.n_unconverged for one, is_kept in zip(numbers, kept, strict=True) if is_kept
         ),
     }
-
-
-def mean_and_interval(values, is_positive):
-    """Return the mean and the two ends of its 95 % t interval; nan where there is none.
-
-    Of positive values they are those of the logarithms: the geometric mean, with its interval.
-
-    >>> mean, low, high = mean_and_interval([1.0, 2.0, 4.0], is_positive=True)
-    >>> print(f"{mean:.3f}")
-    2.000
-    """
-    if len(values) == 0:
-        return np.nan, np.nan, np.nan
-    if is_positive:
-        return tuple(np.exp(mean_and_interval(np.log(values), is_positive=False)))
-    mean = np.mean(values)
-    if len(values) < LEAST_SEEDS:
-        return mean, np.nan, np.nan
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    return mean, mean - half, mean + half
-
-
-def sign_test(values, neutral=1):
-    """Return the p-value (two-sided, exact) of "as often above as below" a value, or nan."""
-    above, below = np.sum(np.array(values) > neutral), np.sum(np.array(values) < neutral)
-    if above + below == 0:
-        return np.nan
-    return stats.binomtest(int(above), int(above + below)).pvalue
 
 
 def number_of_run(run, column, which):
@@ -353,24 +329,6 @@ def numbers_of_spread(pairs, levels, column):
     finals = np.array([[run[column].iloc[-1] for run in pair] for pair in pairs], dtype=float)
     pseudo_values = pseudo_values_of_spread(*finals.reshape(-1, 2).T)
     return [SeedNumber(float(np.exp(value)), 0) for value in pseudo_values]
-
-
-def pseudo_values_of_spread(values, of_baseline):
-    """Return the jackknife's pseudo-values of log(s / s of the baseline), an array, one a pair.
-
-    Of fewer than :data:`LEAST_SEEDS` pairs they are nan.
-    """
-    n = len(values)
-    if n < LEAST_SEEDS:
-        return np.full(n, np.nan)
-
-    def log_ratio(kept):
-        return log_or_nan(np.std(values[kept], ddof=1)) - log_or_nan(
-            np.std(of_baseline[kept], ddof=1)
-        )
-
-    without = np.array([log_ratio(np.arange(n) != i) for i in range(n)])
-    return n * log_ratio(np.arange(n)) - (n - 1) * without
 
 
 def common_levels(runs):

@@ -4,8 +4,10 @@ import os
 
 import pandas as pd
 
+from lsnn.columns import DIVERGED
 from lsnn.errors import ResultError
-from lsnn.files import atomic_write, sha256_of_file
+from lsnn.files import atomic_write, read_record, sha256_of_file
+from lsnn.outputs import of_entries, of_gaps, of_weights, trajectories_columns
 
 _MEANING = {
     "text": "text",
@@ -16,7 +18,7 @@ _MEANING = {
 }
 
 
-def read_table(path, wanted, optional=()):
+def read_table(path, wanted, optional=(), may_be_empty=False):
     """Return the columns ``wanted`` (:class:`lsnn.columns.Column`) of a CSV file as a data frame.
 
     Those among them that are ``optional`` may be missing.
@@ -38,7 +40,7 @@ def read_table(path, wanted, optional=()):
     missing = [one.name for one in wanted if one.name not in table and one not in optional]
     if missing:
         raise ResultError(f"{path}: column {', '.join(missing)} is missing; found: {_found(table)}")
-    if table.empty:
+    if table.empty and not may_be_empty:
         raise ResultError(f"{path}: no rows; run the job that writes it again")
     there = {name: kind for name, kind in kinds.items() if name in table}
     for name, kind in there.items():
@@ -47,7 +49,7 @@ def read_table(path, wanted, optional=()):
                 f"{path}: damaged: column {name} must hold {_MEANING[kind]} and nothing else; run "
                 "the job that writes it again"
             )
-    return table[list(there)]
+    return table[list(there)].copy()
 
 
 def read_recorded_table(path, wanted, record, optional=()):
@@ -59,6 +61,24 @@ def read_recorded_table(path, wanted, record, optional=()):
     table = read_table(path, wanted, optional)
     require_recorded(path, record)
     return table
+
+
+def read_trajectories(path, study):
+    """Return a study's table of trajectories, of whatever origin.
+
+    One of an older version may lack what has been computed of the Hessian since.
+
+    Raises:
+        ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
+    """
+    optional = [*of_entries(study), *of_weights(study), *of_gaps(study).values(), DIVERGED]
+    metadata = os.path.join(os.path.dirname(path), "metadata.json")
+    if os.path.exists(metadata):
+        record = read_record(metadata)
+        table = read_recorded_table(path, trajectories_columns(study), record, optional=optional)
+    else:
+        table = read_table(path, trajectories_columns(study), optional=optional)
+    return table if "diverged" in table else table.assign(diverged=False)
 
 
 def require_recorded(path, record):

@@ -10,13 +10,14 @@ import pytest
 
 import made_up_study
 import plot
+from estimates import mean_and_interval
 from lsnn import checkpoints
 from lsnn.columns import Column
 from lsnn.config import parse_study
 from lsnn.errors import ResultError
 from lsnn.files import sha256_of_file, write_record
 from lsnn.outputs import compared_columns, figures_of, shown_columns
-from study_statistics import mean_and_interval, summarise
+from study_statistics import summarise
 from tables import write_table
 
 STUDY = made_up_study.STUDY

@@ -14,6 +14,7 @@ BASE = Path(os.path.relpath(Path(str(workflow.current_basedir)).parents[1]))
 sys.path.insert(0, str(BASE.absolute()))
 
 from lsnn import mnist
+from lsnn.claims import read_claims_of
 from lsnn.config import as_mapping, read_values, studies_of
 from lsnn.costs import estimate
 from lsnn.errors import ConfigError, DataError
@@ -28,6 +29,7 @@ try:
     STUDIES = studies_of(config)
     for study in STUDIES.values():
         study.network_settings()  # complains of the user's own files that cannot be read
+    CLAIMS_NAME, CLAIMS = read_claims_of(config, STUDIES)
 except (ConfigError, DataError) as error:
     raise WorkflowError(f"The configuration is not possible:\n{error}")
 
@@ -80,6 +82,12 @@ def of_runs(name, path, seeds=None):
     study = STUDIES[name]
     seeds = study.seeds if seeds is None else seeds
     return expand(path, study=name, condition=study.conditions, seed=seeds)
+
+
+def of_studies(names=None):
+    """Return the folders of results of some studies, of those that there are; of all by default."""
+    there = [study for study in STUDIES if names is None or study in names]
+    return expand(RESULTS, study=there)
 
 
 def data_of(wildcards):

@@ -1,0 +1,274 @@
+"""Claims about studies, as a file declares them: what is said, by whom, and what decides it."""
+
+import os
+from collections import OrderedDict
+from typing import Any, Dict, NamedTuple, Tuple
+
+from lsnn.checks import check, impossible
+from lsnn.config import COMMITTED, read_values
+from lsnn.errors import ConfigError
+from lsnn.options import (
+    NAME,
+    choice,
+    for_values,
+    list_of,
+    meanings,
+    named,
+    number,
+    section,
+    text,
+)
+
+_COLUMN = (
+    "A column of trajectories.csv, or an expression of columns as pandas evaluates it. A column of "
+    "an entry can be named without the entry's name, if the study has one such entry."
+)
+_CONDITION = "A condition of the study."
+_BASELINE = "What it is compared with; if left out, the study's baseline."
+_AT = choice(
+    "final - the final state; mean - the mean over training, at equal fractions; "
+    "at_lowest_common_loss - at the lowest training loss that all runs reach; over_common_losses - "
+    "the mean over the training losses that all runs pass through.",
+    ["final", "mean", "at_lowest_common_loss", "over_common_losses"],
+    "final",
+)
+_STATE = choice("As above, without the losses.", ["final", "mean"], "final")
+_SCALE = choice(
+    "log - ratios and geometric means; linear - differences and means; if left out, that of the "
+    "column's axis, of an expression linear.",
+    ["linear", "log"],
+    None,
+)
+
+
+def _conditions(description):
+    return list_of(description, text(_CONDITION, minLength=1), None)
+
+
+class Contrast(object):
+    """A condition against another, paired by seed: a difference, or a ratio of positive numbers."""
+
+    required = ("column", "condition")
+    options = OrderedDict(
+        column=text(_COLUMN, minLength=1),
+        condition=text(_CONDITION, minLength=1),
+        baseline=text(_BASELINE, minLength=1),
+        at=_AT,
+        scale=_SCALE,
+    )
+
+
+class Level(object):
+    """A condition's mean over seeds against a number: a difference, or a ratio to it."""
+
+    required = ("column", "condition", "against")
+    options = OrderedDict(
+        column=text(_COLUMN, minLength=1),
+        condition=text(_CONDITION, minLength=1),
+        against=number("The number.", None, "the column's", least=-1000000),
+        at=_STATE,
+        scale=_SCALE,
+    )
+
+
+class Order(object):
+    """Conditions in rising order: the weakest of the differences or ratios of neighbours."""
+
+    required = ("column", "conditions")
+    options = OrderedDict(
+        column=text(_COLUMN, minLength=1),
+        conditions=_conditions("Conditions, in the order in which the column rises."),
+        at=_AT,
+        scale=_SCALE,
+    )
+
+
+class Trend(object):
+    """The slope of a column over conditions, fitted to each seed: a rise, or a factor, per unit."""
+
+    required = ("column",)
+    options = OrderedDict(
+        column=text(_COLUMN, minLength=1),
+        conditions=_conditions("Conditions; all if left out."),
+        over=text(
+            "What it rises with, a column or expression; if left out, the conditions' place in the "
+            "list.",
+            minLength=1,
+        ),
+        at=_STATE,
+        over_at=choice("`at` of `over`; the same if left out.", ["final", "mean"], None),
+        scale=_SCALE,
+    )
+
+
+class Spread(object):
+    """The ratio of the standard deviations over seeds of two conditions, at the final states."""
+
+    required = ("column", "condition")
+    options = OrderedDict(
+        column=text(_COLUMN, minLength=1),
+        condition=text(_CONDITION, minLength=1),
+        baseline=text(_BASELINE, minLength=1),
+    )
+
+
+class Correlation(object):
+    """The rank correlation of two columns over runs, of all conditions or within them."""
+
+    required = ("column", "over")
+    options = OrderedDict(
+        column=text(_COLUMN, minLength=1),
+        over=text("The other column, or an expression.", minLength=1),
+        conditions=_conditions("Conditions; all if left out."),
+        within=choice(
+            "none - runs of all conditions are ranked together; condition - within their "
+            "condition, so that differences between conditions do not count.",
+            ["none", "condition"],
+            "none",
+        ),
+        given=text("A third column, whose part in both is taken out.", minLength=1),
+        at=_STATE,
+    )
+
+
+class Divergence(object):
+    """The share of a condition's runs that diverged."""
+
+    required = ("condition",)
+    options = OrderedDict(
+        condition=text(_CONDITION, minLength=1),
+        against=number("The share that it is compared with.", 1.0 / 3.0, "1", least=0, most=1),
+    )
+
+
+STATISTICS = OrderedDict(
+    contrast=Contrast,
+    level=Level,
+    order=Order,
+    trend=Trend,
+    spread=Spread,
+    correlation=Correlation,
+    divergence=Divergence,
+)
+STATISTIC = named("What decides it: " + meanings(STATISTICS), STATISTICS)
+CLAIM = section(
+    "A claim.",
+    OrderedDict(
+        claim=text("What is said, in a sentence.", minLength=1),
+        source=text("Who says so, and where.", minLength=1),
+        text=choice(
+            "seen - the source's text was at hand; remembered - it was not; own - the claim is put "
+            "here for the first time.",
+            ["seen", "remembered", "own"],
+            "own",
+        ),
+        statistic={"type": "object", "description": STATISTIC["description"], "unit": "-"},
+        supported_if=choice(
+            "The side of the neutral value (0; of ratios 1; the number that is named) on which the "
+            "statistic has to lie; on the other side the claim is contradicted. equal - a ratio "
+            "within 2/3 and 3/2.",
+            ["above", "below", "equal"],
+            "above",
+        ),
+        figure={
+            "type": "boolean",
+            "description": "Whether there is a figure of the runs that decide it.",
+            "unit": "-",
+            "default": False,
+        },
+        studies={
+            "type": "object",
+            "description": "The studies that it is tested on, by name, each with what the "
+            "statistic has there in place of the options above.",
+            "unit": "-",
+            "minProperties": 1,
+            "additionalProperties": {"type": "object"},
+        },
+    ),
+)
+
+
+class Claim(NamedTuple):
+    """A claim, and what decides it in each study."""
+
+    name: str
+    claim: str
+    source: str
+    text: str  # "seen", "remembered" or "own"
+    supported_if: str
+    figure: bool
+    statistics: Dict[str, Dict[str, Any]]  # name and options of the statistic, by study
+
+
+def read_claims(path: str) -> Dict[str, Claim]:
+    """Read a file of claims, by name in their order.
+
+    Raises:
+        ConfigError: it cannot be read, or one line for every unknown key and impossible value.
+    """
+    values = read_values(path)
+    try:
+        return parse_claims(values)
+    except ConfigError as error:
+        raise ConfigError("claims {}:\n{}".format(path, error)) from None
+
+
+def read_claims_of(suite: dict, studies: Dict[str, Any]) -> Tuple[str, Dict[str, Claim]]:
+    """Return the name of the claims of a suite, which names their folder, and the claims.
+
+    Args:
+        suite: what its configuration file holds; if it names no file of claims, there are none.
+        studies: of the suite, by name.
+
+    Raises:
+        ConfigError: as :func:`read_claims`, or a study has the name.
+    """
+    if "claims" not in suite:
+        return "claims", {}
+    name = os.path.splitext(os.path.basename(suite["claims"]))[0]
+    if name in studies or name == COMMITTED:
+        what = "a file of another name; results/{} is taken".format(name)
+        raise ConfigError("claims: " + impossible(suite["claims"], what))
+    return name, read_claims(suite["claims"])
+
+
+def parse_claims(values: dict) -> Dict[str, Claim]:
+    """Return the claims that a mapping describes; as :func:`read_claims`."""
+    names = dict(NAME, type="string")
+    schema = section("Claims, by name.", OrderedDict((key, CLAIM) for key in values))
+    problems, good = check(dict(schema, propertyNames=names, minProperties=1), values)
+    claims = OrderedDict()
+    for name, one in good.items():
+        for key in ("claim", "source", "statistic", "studies"):
+            if key not in one or not one[key]:
+                problems.setdefault("{}.{}".format(name, key), "is missing")
+        statistics = OrderedDict()
+        for study, own in values_of(one, "studies").items():
+            merged = dict(values_of(one, "statistic"), **own)
+            found, statistics[study] = _statistic(merged)
+            where = "{}.studies.{}".format(name, study) if own else "{}.statistic".format(name)
+            for key, line in found.items():
+                problems.setdefault("{}.{}".format(where, key), line)
+        if not problems:
+            given = {key: one[key] for key in ("claim", "source", "text", "supported_if", "figure")}
+            claims[name] = Claim(name=name, statistics=statistics, **given)
+    if problems:
+        raise ConfigError("\n".join(": ".join(line) for line in sorted(problems.items())))
+    return claims
+
+
+def values_of(mapping, key):
+    """Return a mapping in a mapping, an empty one where it is missing."""
+    return mapping.get(key) or {}
+
+
+def _statistic(values):
+    """Return problems of a statistic by key, and its options with defaults."""
+    problems, statistic = check(*for_values(STATISTIC, values))
+    if "name" not in values:
+        problems.setdefault("name", "is missing")
+    if statistic.get("name") in STATISTICS:
+        for key in STATISTICS[statistic["name"]].required:
+            if key not in values:
+                problems.setdefault(key, "is missing; {} needs it".format(statistic["name"]))
+    return problems, statistic

@@ -1,0 +1,188 @@
+"""Write the table of claims.csv as claims.html for the report, claims.md, and a Markdown block.
+
+The block is what stands between the lines <!-- claims --> and <!-- end of claims --> of a file. It
+has a row a claim and a column a study; claims.html and claims.md have a row a claim and study.
+"""
+
+import argparse
+import html
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import numpy as np
+import pandas as pd
+
+from claims import ALL, EQUAL, VERDICTS, read_decided
+from lsnn.claims import read_claims
+from lsnn.errors import ResultError, run
+from lsnn.files import atomic_write
+from report_tables import as_html, digits, page
+
+SIGNS = {"supported": "+", "contradicted": "\N{MINUS SIGN}", "undecided": "?", "not computed": ""}
+TEXTS = {
+    "seen": "",
+    "remembered": " (remembered, not verified)",
+    "own": "",
+}
+BEGIN, END = "<!-- claims -->", "<!-- end of claims -->"
+
+
+def in_words(row):
+    """Return the number of a row of claims.csv with its interval; empty if there is none."""
+    if np.isnan(row.value):
+        return ""
+    if np.isnan(row.ci_low):
+        return digits(row.value)
+    return f"{digits(row.value)} [{digits(row.ci_low)}, {digits(row.ci_high)}]"
+
+
+def studies_of(claims):
+    """Return the studies of the claims that are tested on several, a list."""
+    several = [claim.statistics for claim in claims.values() if len(claim.statistics) > 1]
+    return list(dict.fromkeys(study for studies in several for study in studies))
+
+
+def verdict_on(claim, table):
+    """Return the row of claims.csv that has the verdict on a whole claim."""
+    rows = table[table["claim"] == claim.name]
+    return next(rows.tail(1).itertuples())
+
+
+def condition_of(claim):
+    """Return in words what supports a claim, and what contradicts it."""
+    if claim.supported_if == "equal":
+        low, high = EQUAL
+        return f"within {low:.2g} and {high:.2g} times the neutral value; contradicted outside"
+    other = {"above": "below", "below": "above"}[claim.supported_if]
+    return f"{claim.supported_if} the neutral value; contradicted {other}"
+
+
+def long_table(claims, table):
+    """Return all rows of claims.csv in words, a data frame with a column a heading."""
+    rows = []
+    for row in table.itertuples():
+        claim = claims[row.claim]
+        is_whole = row.study == ALL
+        rows.append(
+            {
+                "claim": claim.claim,
+                "source": claim.source + TEXTS[claim.text],
+                "study": row.study.replace("_", " "),
+                "statistic": row.statistic,
+                "supported if": condition_of(claim),
+                "number": in_words(row),
+                "n": "" if is_whole or not row.n else row.n,
+                "diverged": "" if is_whole else row.n_diverged,
+                "verdict": row.verdict,
+                "why": row.why,
+            }
+        )
+    return pd.DataFrame(rows).astype(str)
+
+
+def short_table(claims, table):
+    """Return the verdicts as a data frame: a row a claim, a column a study."""
+    names = studies_of(claims)
+    rows = []
+    for claim in claims.values():
+        cells = dict.fromkeys(names, "")
+        of_claim = table[table["claim"] == claim.name]
+        if len(claim.statistics) > 1:
+            parts = of_claim[of_claim["study"] != ALL].itertuples()
+            cells.update((row.study, cell_of(row)) for row in parts)
+        whole = verdict_on(claim, table)
+        verdict = f"**{whole.verdict}**"
+        if whole.study == ALL:
+            verdict += f": {whole.why}" if ", " in whole.why else ""
+        elif whole.verdict != "not computed":
+            verdict += f": {cell_of(whole)}"
+        text = claim.claim + (" *" if claim.text == "remembered" else "")
+        heads = {"claim": text} | {name.replace("_", " "): cell for name, cell in cells.items()}
+        rows.append({**heads, "verdict": verdict})
+    return pd.DataFrame(rows)
+
+
+def cell_of(row):
+    """Return the sign of a verdict, the number, how many seeds or runs, and how many diverged."""
+    if row.verdict == "not computed":
+        return row.verdict
+    parts = [f"{SIGNS[row.verdict]} {in_words(row)}".strip(), f"n {row.n}"]
+    parts += [f"{row.n_diverged} diverged"] if row.n_diverged else []
+    return ", ".join(parts)
+
+
+def as_markdown(table):
+    """Return a data frame as the lines of a Markdown table."""
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    return "\n".join(
+        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |"
+        for line in lines
+    )
+
+
+def block_of(claims, table):
+    """Return the block of a Markdown file that tells of all verdicts."""
+    n_rows = int((table["study"] != ALL).sum())
+    legend = ", ".join(f"{SIGNS[one]} {one}" for one in VERDICTS if SIGNS[one])
+    words = (
+        f"{len(claims)} claims, {n_rows} tests; {legend}; the statistic with its 95 % interval, n "
+        "seeds, pairs or runs, and how many diverged. Verdicts are by p-values adjusted for all "
+        "tests (Holm). Of a claim with a * the source is remembered, not verified."
+    )
+    return f"{words}\n\n{as_markdown(short_table(claims, table))}"
+
+
+def with_block(text, block, path):
+    """Return the text of a Markdown file with the block in its place.
+
+    Raises:
+        ResultError: the file has no place for it.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ResultError(f"{path}: has no lines {BEGIN} and {END}, between which the claims go")
+    return f"{before}{BEGIN}\n{block}\n{END}{after}"
+
+
+def page_of(claims, table):
+    """Return the page of the report."""
+    words = html.escape(
+        "A row a claim and study, and for claims that are tested on several studies one for all. "
+        "In brackets the plain 95 % interval; the verdict is by the p-value adjusted for all rows "
+        "(Holm), or, of two things that should be equal, by the interval."
+    )
+    rows = long_table(claims, table).set_index("claim")
+    return page("Claims", [f"<p>{words}</p>", as_html(rows)])
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--claims", required=True, metavar="FILE", help="claims (YAML)")
+    parser.add_argument("--decided", required=True, help="folder of claims.csv and points.csv")
+    parser.add_argument("--output", required=True, help="folder of claims.html and claims.md")
+    parser.add_argument("--into", metavar="FILE", help="Markdown file whose block is written")
+    arguments = parser.parse_args()
+
+    claims = read_claims(arguments.claims)
+    table, _ = read_decided(arguments.decided, claims)
+    files = {
+        os.path.join(arguments.output, "claims.html"): page_of(claims, table),
+        os.path.join(arguments.output, "claims.md"): as_markdown(long_table(claims, table)) + "\n",
+    }
+    if arguments.into:
+        with open(arguments.into, encoding="utf-8") as stream:
+            files[arguments.into] = with_block(
+                stream.read(), block_of(claims, table), arguments.into
+            )
+    for path, text in files.items():
+        with atomic_write(path) as stream:
+            stream.write(text.encode())
+
+
+if __name__ == "__main__":
+    run(main)

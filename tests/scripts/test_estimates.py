@@ -1,0 +1,228 @@
+"""Estimates against scipy and by simulation: what intervals cover, how often chance decides."""
+
+import doctest
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import estimates
+from estimates import (
+    holm,
+    mean_and_interval,
+    of_correlation,
+    of_numbers,
+    of_share,
+    pseudo_values_of_spread,
+    rank_correlation,
+    sign_test,
+    slopes,
+)
+
+
+def test_examples_in_docstrings():
+    result = doctest.testmod(estimates)
+    assert result.attempted == 3
+    assert result.failed == 0
+
+
+def test_the_interval_is_that_of_the_t_distribution():
+    values = [1.0, 2.0, 3.0, 4.0, 10.0]
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+    assert mean_and_interval(values, False) == pytest.approx((4.0, *expected))
+    expected = stats.ttest_1samp(np.log(values), 0).confidence_interval()
+    mean = stats.gmean(values)
+    assert mean_and_interval(values, True) == pytest.approx((mean, *np.exp(expected)))
+
+
+@pytest.mark.parametrize("is_positive", [False, True])
+def test_there_is_no_interval_of_fewer_than_three_values(is_positive):
+    assert np.isfinite(mean_and_interval([1.0, 2.0, 4.0], is_positive)).all()
+    for values in ([5.0], [5.0, 5.0]):
+        mean, *interval = mean_and_interval(values, is_positive)
+        assert mean == pytest.approx(5.0) and np.isnan(interval).all()
+    assert np.isnan(mean_and_interval([], is_positive)).all()
+
+
+DRAWS = 5000
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("is_positive", [False, True])
+def test_the_interval_covers_the_mean_as_often_as_it_says(n, is_positive):
+    """Of normal values, and of log-normal ones as wide as eigenvalues over seeds."""
+    normal = np.random.default_rng(n).normal(1.0, 1.2, (DRAWS, n))
+    draws, mean = (np.exp(normal), np.exp(1.0)) if is_positive else (normal, 1.0)
+    intervals = np.array([mean_and_interval(values, is_positive)[1:] for values in draws])
+    covered = np.mean((intervals[:, 0] <= mean) & (mean <= intervals[:, 1]))
+    assert 0.93 <= covered <= 0.97
+
+
+def test_no_difference_is_seldom_taken_for_one():
+    """Of ratios that are as often above as below 1: 5 % of the intervals lie on one side of it."""
+    ratios = np.exp(np.random.default_rng(0).normal(0.0, 0.9, (DRAWS, 5)))
+    intervals = np.array([mean_and_interval(values, True)[1:] for values in ratios])
+    wrong = np.mean((intervals[:, 0] > 1.0) | (intervals[:, 1] < 1.0))
+    assert 0.03 <= wrong <= 0.07
+
+
+@pytest.mark.parametrize(
+    "ratios, p",
+    [
+        ([2.0, 3.0, 4.0, 5.0, 6.0], 2 / 2**5),
+        ([0.5, 3.0, 4.0, 5.0, 6.0], 2 * (1 + 5) / 2**5),
+        ([0.5, 0.5, 4.0, 5.0], 1.0),
+        ([1.0, 2.0, 3.0], 2 / 2**2),  # 1 is on neither side
+        ([0.5], 1.0),
+    ],
+)
+def test_the_sign_test_is_exact(ratios, p):
+    assert sign_test(ratios) == pytest.approx(p)
+
+
+def test_the_sign_test_of_differences_is_about_zero():
+    assert sign_test([0.5, -0.5, 3.0, 0.0], neutral=0) == pytest.approx(1.0)
+    assert sign_test([0.5, 0.1, 3.0], neutral=0) == pytest.approx(2 / 2**3)
+
+
+def test_without_a_side_there_is_no_sign_test():
+    assert np.isnan(sign_test([])) and np.isnan(sign_test([1.0]))
+
+
+def test_the_p_value_is_that_of_the_t_test():
+    values = [1.0, -2.0, 3.0, 4.0]
+    assert of_numbers(values).p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    assert np.isnan(of_numbers([2.0, 2.0, 2.0]).p)  # no spread, so nothing to judge chance by
+
+
+def test_a_share_has_the_exact_interval_and_test():
+    found = of_share(5, 5, 1 / 3)
+    assert (found.value, found.high, found.n) == (1.0, 1.0, 5)
+    assert found.low == pytest.approx(0.025 ** (1 / 5))
+    assert found.p == pytest.approx((1 / 3) ** 5)
+
+
+def test_the_rank_correlation_is_that_of_scipy():
+    x, y = np.random.RandomState(1).randn(2, 30).round(1)  # with ties
+    assert rank_correlation(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
+    assert np.isnan(rank_correlation(x, np.ones(30)))
+
+
+def test_a_partial_correlation_is_that_of_the_three_correlations():
+    x, y, z = np.random.RandomState(2).randn(3, 40)
+    xy, xz, yz = (stats.spearmanr(*pair).statistic for pair in ((x, y), (x, z), (y, z)))
+    expected = (xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2))
+    assert rank_correlation(x, y, given=z) == pytest.approx(expected)
+
+
+def test_within_groups_differences_between_groups_do_not_count():
+    x = np.arange(5.0)
+    groups = np.repeat([0, 1], 5)
+    values, others = np.concatenate([x, x + 100]), np.concatenate([-x, 100 - x])
+    assert rank_correlation(values, others) > 0
+    assert rank_correlation(values, others, groups) == pytest.approx(-1)
+
+
+def test_slopes_are_those_of_numpy():
+    x, y = np.random.RandomState(3).randn(2, 4, 6)
+    expected = [np.polyfit(*row, 1)[0] for row in zip(x, y, strict=True)]
+    assert slopes(x, y) == pytest.approx(expected)
+
+
+def test_adjusted_p_values_are_those_of_the_definition():
+    p = [0.03, 0.001, np.nan, 0.02, 0.9]
+    # The smallest times 6, the next times 5, and so on, never falling, at most 1.
+    assert holm(p, 6) == pytest.approx([0.12, 0.006, np.nan, 0.1, 1.0], nan_ok=True)
+
+
+# Distributions of which runs may be: normal, and with a long tail.
+TAILS = {
+    "normal": lambda random, *size: random.randn(*size),
+    "long tail": lambda random, *size: random.standard_t(3, size=size),
+}
+
+
+def runs_of(random, draw, n_seeds, n_rules, r):
+    """Two numbers of runs, correlated by r, that share something over the runs of a seed."""
+    shared, own = draw(random, 2, n_seeds, 1), draw(random, 2, n_seeds, n_rules)
+    first, second = (shared + own) / np.sqrt(2)
+    x, y = first, r * first + np.sqrt(1 - r**2) * second
+    seeds = np.repeat(np.arange(n_seeds), n_rules)
+    return x.ravel(), y.ravel(), seeds, np.tile(np.arange(n_rules), n_seeds)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draw", TAILS.values(), ids=TAILS)
+@pytest.mark.parametrize("within", [False, True])
+@pytest.mark.parametrize("r", [0.0, 0.5])
+@pytest.mark.parametrize("n_seeds, n_rules", [(20, 5), (10, 4), (5, 4)])
+def test_the_interval_of_a_correlation_covers_it(n_seeds, n_rules, r, within, draw):
+    """Runs of a seed are not independent; still the interval covers, and chance rarely decides."""
+    random = np.random.RandomState(n_seeds + n_rules)
+
+    def correlation(n, estimate):
+        x, y, seeds, groups = runs_of(random, draw, n, n_rules, r)
+        groups = groups + 0 if within else None
+        return estimate(x, y, seeds, groups)
+
+    truth = correlation(4000, lambda x, y, seeds, groups: rank_correlation(x, y, groups))
+    found = [correlation(n_seeds, of_correlation) for _ in range(400)]
+    assert np.mean([one.low <= truth <= one.high for one in found]) > 0.91
+    if r == 0:
+        assert np.mean([one.p < 0.05 for one in found]) < 0.08
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draw", TAILS.values(), ids=TAILS)
+def test_the_interval_of_a_correlation_given_a_third_column_covers_none(draw):
+    """Two columns that have nothing in common but the third are not correlated, given it."""
+    random = np.random.RandomState(4)
+    found = []
+    for _ in range(400):
+        x, z, seeds, groups = runs_of(random, draw, 20, 5, 0.8)
+        y = 0.8 * z + 0.6 * draw(random, 100)
+        x = 0.8 * z + 0.6 * x
+        found.append(of_correlation(x, y, seeds, groups, given=z))
+    # The part of z that ranks do not take out leaves little.
+    assert np.mean([one.low <= 0 <= one.high for one in found]) > 0.85
+
+
+# Pairs with a correlation of 0.6, as runs of one seed may have, of three shapes: normal, with long
+# tails, skewed.
+SHAPES = {
+    "normal": lambda normal, random: normal,
+    "t": lambda normal, random: normal / np.sqrt(random.chisquare(5, normal.shape) / 5),
+    "skewed": lambda normal, random: stats.expon.ppf(stats.norm.cdf(normal)),
+}
+
+
+def intervals_of_spread(shape, n, ratio, draws=2000):
+    """Return intervals (draws, 2) of the ratio of standard deviations of pairs, ``n`` in a draw."""
+    random = np.random.default_rng(n)
+    normal = random.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], (draws, n))
+    pairs = SHAPES[shape](normal, random) * [ratio, 1.0]
+    pseudo = [pseudo_values_of_spread(*one.T) for one in pairs]
+    return np.array([mean_and_interval(np.exp(values), True)[1:] for values in pseudo])
+
+
+@pytest.mark.parametrize("n", [5, 10, 20])
+@pytest.mark.parametrize(
+    "shape, at_least", [("normal", 0.925), ("t", 0.91), ("skewed", 0.86)], ids=list(SHAPES)
+)
+def test_the_interval_of_a_spread_covers_it(shape, n, at_least):
+    low, high = intervals_of_spread(shape, n, ratio=3.0).T
+    covered = np.mean((low <= 3.0) & (3.0 <= high))
+    assert at_least <= covered <= 0.97
+
+
+def test_twenty_seeds_tell_a_spread_of_three_from_none_and_five_seldom_do():
+    low = intervals_of_spread("normal", 20, ratio=3.0)[:, 0]
+    assert np.mean(low > 1.0) > 0.99
+    low = intervals_of_spread("normal", 5, ratio=3.0)[:, 0]
+    assert np.mean(low > 1.0) < 0.6
+
+
+def test_pseudo_values_of_equal_spreads_are_zero():
+    values = np.array([1.0, 2.0, 4.0, 8.0])
+    assert pseudo_values_of_spread(values, values) == pytest.approx(np.zeros(4))
+    assert np.isnan(pseudo_values_of_spread(values[:2], values[:2])).all()

@@ -1,0 +1,137 @@
+# What the studies of a suite say of claims: all of them in one table, or, asked for by its file, one claim with
+# the studies that it needs.
+CLAIMS_FOLDER = f"results/{CLAIMS_NAME}"
+CLAIMS_FILE = config.get("claims", [])
+CLAIMS_FIGURES = ["overview", *(name for name, claim in CLAIMS.items() if claim.figure)]
+CLAIMS_RESULTS = [
+    f"{CLAIMS_FOLDER}/{name}"
+    for name in [
+        "claims.csv",
+        "claims.html",
+        *(f"figures/{figure}.svg" for figure in CLAIMS_FIGURES),
+    ]
+    if CLAIMS
+]
+DECIDES = ["trajectories.csv", "config.yaml", "metadata.json"]
+
+
+rule claims:
+    input:
+        claims=CLAIMS_FILE,
+        tables=expand("{folder}/{name}", folder=of_studies(), name=DECIDES),
+    output:
+        claims=f"{CLAIMS_FOLDER}/claims.csv",
+        points=f"{CLAIMS_FOLDER}/points.csv",
+    log:
+        f"{CLAIMS_FOLDER}/logs/claims.log",
+    benchmark:
+        f"{CLAIMS_FOLDER}/benchmarks/claims.tsv"
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        python=PYTHON,
+        program=SCRIPTS / "claims.py",
+        source=source_of_program("claims.py"),
+        studies=of_studies(),
+        only="",
+        folder=subpath(output.claims, parent=True),
+    shell:
+        "{params.python:q} {params.program:q} --claims {input.claims} --studies {params.studies}"
+        " {params.only} --output {params.folder} > {log} 2>&1"
+
+
+use rule claims as claim with:
+    input:
+        claims=CLAIMS_FILE,
+        tables=lambda wildcards: expand(
+            "{folder}/{name}",
+            folder=of_studies(CLAIMS[wildcards.claim].statistics),
+            name=DECIDES,
+        ),
+    output:
+        claims=f"{CLAIMS_FOLDER}/{{claim}}/claims.csv",
+        points=f"{CLAIMS_FOLDER}/{{claim}}/points.csv",
+    log:
+        f"{CLAIMS_FOLDER}/logs/{{claim}}.log",
+    benchmark:
+        f"{CLAIMS_FOLDER}/benchmarks/{{claim}}.tsv"
+    wildcard_constraints:
+        claim=one_of(CLAIMS),
+    params:
+        python=PYTHON,
+        program=SCRIPTS / "claims.py",
+        source=source_of_program("claims.py"),
+        studies=lambda wildcards: of_studies(CLAIMS[wildcards.claim].statistics),
+        only=lambda wildcards: f"--only {wildcards.claim}",
+        folder=subpath(output.claims, parent=True),
+
+
+rule plot_claims:
+    input:
+        claims=CLAIMS_FILE,
+        table=f"{CLAIMS_FOLDER}/claims.csv",
+        points=f"{CLAIMS_FOLDER}/points.csv",
+        configs=expand("{folder}/config.yaml", folder=of_studies()),
+    output:
+        report(
+            f"{CLAIMS_FOLDER}/figures/{{figure}}.svg",
+            caption="../report/claims_figure.rst",
+            category="Claims",
+            labels=lambda wildcards: {"claim": wildcards.figure.replace("_", " ")},
+        ),
+        f"{CLAIMS_FOLDER}/figures/{{figure}}.pdf",
+        f"{CLAIMS_FOLDER}/figures/{{figure}}.png",
+    log:
+        f"{CLAIMS_FOLDER}/logs/plot/{{figure}}.log",
+    benchmark:
+        f"{CLAIMS_FOLDER}/benchmarks/plot/{{figure}}.tsv"
+    wildcard_constraints:
+        figure=one_of(CLAIMS_FIGURES),
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        python=PYTHON,
+        program=SCRIPTS / "plot_claims.py",
+        source=source_of_program("plot_claims.py"),
+        claim=lambda wildcards: (
+            CLAIMS[wildcards.figure]._asdict() if wildcards.figure in CLAIMS else None
+        ),
+        studies=of_studies(),
+        decided=subpath(input.table, parent=True),
+        folder=subpath(output[0], parent=True),
+    shell:
+        "{params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
+        " --studies {params.studies} --figure {wildcards.figure} --output {params.folder} > {log} 2>&1"
+
+
+rule report_claims:
+    input:
+        claims=CLAIMS_FILE,
+        table=f"{CLAIMS_FOLDER}/claims.csv",
+        points=f"{CLAIMS_FOLDER}/points.csv",
+    output:
+        report(
+            f"{CLAIMS_FOLDER}/claims.html",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"claim": "all, with their verdicts (table)"},
+        ),
+        f"{CLAIMS_FOLDER}/claims.md",
+    log:
+        f"{CLAIMS_FOLDER}/logs/report_claims.log",
+    benchmark:
+        f"{CLAIMS_FOLDER}/benchmarks/report_claims.tsv"
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        python=PYTHON,
+        program=SCRIPTS / "report_claims.py",
+        source=source_of_program("report_claims.py"),
+        decided=subpath(input.table, parent=True),
+        folder=subpath(output[0], parent=True),
+    shell:
+        "{params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
+        " --output {params.folder} > {log} 2>&1"

@@ -3,6 +3,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc)
 
 TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/tested
+CLAIMS = --claims claims.yaml --studies results/committed/*
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
 .PHONY: help run demo figures test test-slow faults test-slurm lint bench bench-peers bench-dag
@@ -18,8 +19,9 @@ demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in minutes
 	$(SNAKEMAKE) --configfile studies/demo.yaml
 	$(call report,studies/demo.yaml)
 
-figures: .venv/workflow ## redraw the figures of the committed results from their tables and trials
-	@for study in results/committed/*; do \
+figures: .venv/workflow ## redraw the figures of the committed results from their tables, and decide the claims
+	@for config in results/committed/*/config.yaml; do \
+	    study=$${config%/config.yaml}; \
 	    .venv/bin/python scripts/plot.py --config $$study/config.yaml \
 	        --trajectories $$study/trajectories.csv --output $$study/figures || exit 1; \
 	    for trial in $$study/trials/*.npz; do \
@@ -30,6 +32,11 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 	        --examples $$study/examples.npz --output $$study/figures || exit 1; \
 	    echo "figures: $$study/figures"; \
 	done
+	.venv/bin/python scripts/claims.py $(CLAIMS) --output results/committed/claims
+	.venv/bin/python scripts/report_claims.py --claims claims.yaml --decided results/committed/claims \
+	    --output results/committed/claims --into README.md
+	.venv/bin/python scripts/plot_claims.py $(CLAIMS) --decided results/committed/claims \
+	    --output results/committed/claims/figures
 
 PARTS = test-workflow test-lsnn-1.12 test-lsnn-2 test-scripts
 

@@ -234,41 +234,48 @@ def read_claims_of(suite: dict, studies: Dict[str, Any]) -> Tuple[str, Dict[str,
 
 def parse_claims(values: dict) -> Dict[str, Claim]:
     """Return the claims that a mapping describes; as :func:`read_claims`."""
-    names = dict(NAME, type="string")
-    schema = section("Claims, by name.", OrderedDict((key, CLAIM) for key in values))
-    problems, good = check(dict(schema, propertyNames=names, minProperties=1), values)
-    claims = OrderedDict()
-    for name, one in good.items():
-        for key in ("claim", "source", "statistic", "studies"):
-            if key not in one or not one[key]:
-                problems.setdefault("{}.{}".format(name, key), "is missing")
-        statistics = OrderedDict()
-        for study, own in values_of(one, "studies").items():
-            merged = dict(values_of(one, "statistic"), **own)
-            found, statistics[study] = _statistic(merged)
-            where = "{}.studies.{}".format(name, study) if own else "{}.statistic".format(name)
-            for key, line in found.items():
-                problems.setdefault("{}.{}".format(where, key), line)
-        if not problems:
-            given = {key: one[key] for key in ("claim", "source", "text", "supported_if", "figure")}
-            claims[name] = Claim(name=name, statistics=statistics, **given)
+    if not isinstance(values, dict) or not values:
+        raise ConfigError("the claims: " + impossible(values, "a mapping with at least one key"))
+    problems, claims = {}, OrderedDict()
+    for name, of_claim in values.items():
+        for line in check(_NAME, name)[0].values():
+            problems[str(name)] = line
+        found, claims[name] = _claim(name, of_claim)
+        problems.update(
+            ("{}.{}".format(name, key).rstrip("."), line) for key, line in found.items()
+        )
     if problems:
         raise ConfigError("\n".join(": ".join(line) for line in sorted(problems.items())))
     return claims
 
 
-def values_of(mapping, key):
-    """Return a mapping in a mapping, an empty one where it is missing."""
-    return mapping.get(key) or {}
+def _claim(name, values):
+    """Return problems by key, and the :class:`Claim`; None if there are any."""
+    if not isinstance(values, dict):
+        return {"": impossible(values, "a mapping")}, None
+    problems, one = check(CLAIM, values)
+    for key in ("claim", "source", "statistic", "studies"):
+        if not values.get(key):
+            problems.setdefault(key, "is missing")
+    if problems:
+        return problems, None
+    statistics = OrderedDict()
+    for study, own in one["studies"].items():
+        found, statistics[study] = _statistic(dict(one["statistic"], **own))
+        where = "studies.{}".format(study) if own else "statistic"
+        problems.update(("{}.{}".format(where, key), line) for key, line in found.items())
+    given = {key: one[key] for key in ("claim", "source", "text", "supported_if", "figure")}
+    return problems, Claim(name=name, statistics=statistics, **given)
 
 
 def _statistic(values):
-    """Return problems of a statistic by key, and its options with defaults."""
+    """Return problems by key, and the statistic's name and options, with defaults."""
     problems, statistic = check(*for_values(STATISTIC, values))
-    if "name" not in values:
-        problems.setdefault("name", "is missing")
     if statistic.get("name") in STATISTICS:
         for key in STATISTICS[statistic["name"]].required:
             if key not in values:
                 problems.setdefault(key, "is missing; {} needs it".format(statistic["name"]))
     return problems, statistic
+
+
+_NAME = text("The name of a claim.", **NAME)

@@ -376,9 +376,9 @@ def read_values(path: str) -> dict:
         with open(path, encoding="utf-8") as stream:
             values = yaml.load(stream, _Loader)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("configuration {}: cannot be read: {}".format(path, error)) from None
+        raise ConfigError("{}: cannot be read: {}".format(path, error)) from None
     except yaml.YAMLError as error:
-        raise ConfigError("configuration {}: not valid YAML: {}".format(path, error)) from None
+        raise ConfigError("{}: not valid YAML: {}".format(path, error)) from None
     return {} if values is None else values
 
 

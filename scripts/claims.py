@@ -16,7 +16,6 @@ contradicted where every row is. points.csv has the numbers of the runs that a c
 
 import argparse
 import os
-import re
 import sys
 from typing import Any, NamedTuple
 
@@ -25,34 +24,13 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import numpy as np
 import pandas as pd
 
-from estimates import (
-    CHANCE,
-    LEAST_SEEDS,
-    Estimate,
-    holm,
-    of_correlation,
-    of_numbers,
-    of_share,
-    on,
-    pseudo_values_of_spread,
-    slopes,
-)
+from claim_statistics import STATISTICS, NotComputed, Undecided, diverged_runs, read_source
+from estimates import CHANCE, LEAST_SEEDS, Estimate, holm
 from lsnn.checks import suggestion
 from lsnn.claims import read_claims
-from lsnn.columns import CLAIMS, POINTS, Column
-from lsnn.config import Study, read_study
+from lsnn.columns import CLAIMS, POINTS
 from lsnn.errors import ConfigError, ResultError, run
-from lsnn.outputs import trajectories_columns
-from study_statistics import (
-    Runs,
-    common_levels,
-    n_unconverged,
-    off_scale,
-    on_scale,
-    values_at_levels,
-    with_spacing,
-)
-from tables import read_table, read_trajectories, write_table
+from tables import read_table, write_table
 
 EQUAL = (2 / 3, 3 / 2)
 LEAST_SEEDS_OF_SPREAD = 20
@@ -63,289 +41,6 @@ AT = {
     "mean": "mean over training",
     "at_lowest_common_loss": "at the lowest training loss that all reach",
     "over_common_losses": "at equal training loss",
-}
-
-
-class NotComputed(Exception):
-    """What a claim needs is not there."""
-
-
-class Undecided(Exception):
-    """What a claim needs is there, and decides nothing."""
-
-
-class Source(NamedTuple):
-    """A study, and the table of its runs."""
-
-    study: Study
-    trajectories: pd.DataFrame
-
-
-class Values(NamedTuple):
-    """Numbers of runs that did not diverge, on the scale of their column."""
-
-    table: pd.DataFrame  # seeds x conditions, nan where there is none
-    column: Column
-    n_unconverged: int
-
-
-class Found(NamedTuple):
-    """What a statistic gives."""
-
-    estimate: Estimate
-    neutral: float
-    conditions: list  # that it is of
-    points: Any  # data frame with condition, seed, x and y
-    n_diverged: int = 0  # seeds, or runs, that it leaves out because they diverged
-    n_unconverged: int = 0
-
-
-def read_source(folder):
-    """Return the :class:`Source` in the folder of a study's results."""
-    study = read_study(os.path.join(folder, "config.yaml"))
-    path = os.path.join(folder, "trajectories.csv")
-    return Source(study, with_spacing(read_trajectories(path, study), study))
-
-
-def column_of(source, expression, scale=None):
-    """Return the table of a source with an expression of its columns as one, and that column.
-
-    A column can be named without the name of its entry, if one entry alone has such a column.
-
-    Raises:
-        NotComputed: the study has no such column, or several.
-    """
-    known = {column.name: column for column in trajectories_columns(source.study)}
-    used = []
-
-    def full_name(match):
-        name = match.group()
-        of_entries = [one for one in known if one.endswith("_" + name)]
-        if name not in known and len(of_entries) != 1:
-            several = f"; it could be {', '.join(of_entries)}" if of_entries else ""
-            raise NotComputed(f"no column {name}{several or suggestion(name, known)}")
-        used.append(known[name if name in known else of_entries[0]])
-        return f"`{used[-1].name}`"
-
-    text = re.sub(r"\b[A-Za-z_]\w*\b(?!\s*\()", full_name, expression)
-    missing = [one.name for one in used if one.name not in source.trajectories]
-    if missing:
-        raise NotComputed(f"no column {', '.join(missing)}; it was added after the study was run")
-    if len(used) == 1 and text == f"`{used[0].name}`":
-        column = used[0]
-        return source.trajectories, column._replace(scale=scale or log_or_linear(column))
-    flags = [f"{one.name}_converged" for one in used]
-    flags = [name for name in flags if name in source.trajectories]
-    try:
-        values = source.trajectories.eval(text)
-    except Exception as error:  # whatever pandas makes of it
-        raise ConfigError(f"{expression}: cannot be evaluated: {error}") from None
-    table = source.trajectories.assign(**{expression: values})
-    if flags:
-        table[f"{expression}_converged"] = table[flags].all(axis=1)
-    where = next((one.where for one in used if one.where), "")
-    return table, Column(expression, "estimate", expression, scale=scale or "linear", where=where)
-
-
-def log_or_linear(column):
-    return "log" if column.scale == "log" else "linear"
-
-
-def values_of(source, conditions, expression, at, scale=None):
-    """Return the :class:`Values` of an expression of runs of some conditions.
-
-    Raises:
-        NotComputed: a condition, one of its runs, or a column is missing.
-    """
-    table, column = column_of(source, expression, scale)
-    require_runs(source, conditions)
-    finished = Runs.of(table, column.where).finished
-    if not all(condition in finished for condition in conditions):
-        raise NotComputed(f"no values of {expression}")
-    runs = {(c, seed): rows for c in conditions for seed, rows in finished[c].items()}
-    if not runs:
-        return Values(pd.DataFrame(columns=conditions, dtype=float), column, 0)
-    found = numbers_at(runs, column, at)
-    numbers = pd.Series({key: number for key, (number, _) in found.items()}).unstack(0)
-    return Values(numbers.reindex(columns=conditions), column, sum(n for _, n in found.values()))
-
-
-def numbers_at(runs, column, at):
-    """Return (number, how many eigenvalues in it did not converge) of each of some runs, by key.
-
-    ``at`` is one of :data:`AT`; the numbers are on the scale of the column.
-    """
-    if at == "final":
-        chosen = {key: rows.tail(1) for key, rows in runs.items()}
-    elif at == "mean":
-        even = {key: rows[rows["is_evenly_spaced"]] for key, rows in runs.items()}
-        common = set.intersection(*(set(rows["fraction"].round(9)) for rows in even.values()))
-        chosen = {key: rows[rows["fraction"].round(9).isin(common)] for key, rows in even.items()}
-    else:
-        levels = common_levels(list(runs.values()))
-        levels = levels[-1:] if at == "at_lowest_common_loss" else levels
-        if not len(levels):
-            raise Undecided("no training loss that every run brackets by two checkpoints")
-        found = {}
-        for key, rows in runs.items():
-            values, used = values_at_levels(rows, column, levels)
-            found[key] = float(np.mean(values)), n_unconverged(rows, column.name, used)
-        return found
-    return {
-        key: (
-            float(np.mean(on_scale(rows[column.name], column))),
-            n_unconverged(rows, column.name),
-        )
-        for key, rows in chosen.items()
-    }
-
-
-def require_runs(source, conditions):
-    """Refuse conditions of which a run is missing."""
-    known = source.study.conditions
-    for condition in conditions:
-        if condition not in known:
-            raise NotComputed(f"no condition {condition}{suggestion(condition, known)}")
-        rows = source.trajectories[source.trajectories["condition"] == condition]
-        missing = sorted(set(source.study.seeds) - set(rows["seed"]))
-        if missing:
-            raise NotComputed(f"no run of {condition}, seed {', '.join(map(str, missing))}")
-
-
-def diverged_runs(source, condition):
-    """Return the seeds of a condition whose runs diverged, a set."""
-    rows = source.trajectories[source.trajectories["condition"] == condition]
-    return set(rows["seed"][rows["diverged"]])
-
-
-def points_of(values, x=None):
-    """Return the numbers of runs as a table with condition, seed, x and y."""
-    table = pd.DataFrame(off_scale(values.table, values.column))
-    points = table.melt(ignore_index=False, var_name="condition", value_name="y")
-    points = points.rename_axis("seed").reset_index().dropna(subset="y")
-    if x is None:
-        return points.assign(x=np.nan)
-    others = x.melt(ignore_index=False, var_name="condition", value_name="x")
-    others = others.rename_axis("seed").reset_index()
-    return points.merge(others, on=["condition", "seed"])
-
-
-def found_of(numbers, values, conditions, source, against=None, points=None):
-    """Return the :class:`Found` of numbers of seeds, which are on the scale of a column."""
-    is_log = values.column.scale == "log"
-    estimate = of_numbers(numbers)
-    neutral = (1.0 if is_log else 0.0) if against is None else against
-    if is_log:
-        estimate = on(
-            lambda number: np.exp(number) * (1.0 if against is None else against), estimate
-        )
-    elif against is not None:
-        estimate = on(lambda number: number + against, estimate)
-    left_out = set().union(*(diverged_runs(source, one) for one in conditions))
-    points = points_of(values) if points is None else points
-    return Found(estimate, neutral, conditions, points, len(left_out), values.n_unconverged)
-
-
-def contrast(source, column, condition, at, baseline=None, scale=None):
-    """Return the :class:`Found` of :class:`lsnn.claims.Contrast`."""
-    conditions = [baseline or source.study.baseline, condition]
-    values = values_of(source, conditions, column, at, scale)
-    numbers = (values.table[conditions[1]] - values.table[conditions[0]]).dropna()
-    return found_of(numbers, values, conditions, source)
-
-
-def level(source, column, condition, against, at, scale=None):
-    """Return the :class:`Found` of :class:`lsnn.claims.Level`."""
-    values = values_of(source, [condition], column, at, scale)
-    is_log = values.column.scale == "log"
-    numbers = values.table[condition].dropna() - (np.log(against) if is_log else against)
-    return found_of(numbers, values, [condition], source, against)
-
-
-def order(source, column, conditions, at, scale=None):
-    """Return the :class:`Found` of :class:`lsnn.claims.Order`.
-
-    That all neighbours are in order is shown if the weakest pair is (an intersection-union test,
-    Berger 1982); that some are not, by the weakest pair, whose p-value counts once for every pair.
-    """
-    values = values_of(source, conditions, column, at, scale)
-    steps = values.table.diff(axis=1).iloc[:, 1:]
-    pairs = [found_of(steps[one].dropna(), values, conditions, source) for one in steps]
-    signed = [np.sign(of_numbers(steps[one].dropna()).value) for one in steps]
-    ranks = [sign * -np.log(pair.estimate.p) for sign, pair in zip(signed, pairs, strict=True)]
-    weakest = int(np.nanargmin(ranks)) if np.isfinite(ranks).any() else 0
-    found = pairs[weakest]
-    if signed[weakest] < 0:
-        p = min(1.0, found.estimate.p * len(pairs))
-        found = found._replace(estimate=found.estimate._replace(p=p))
-    return found
-
-
-def trend(source, column, at, conditions=None, over=None, over_at=None, scale=None):
-    """Return the :class:`Found` of :class:`lsnn.claims.Trend`."""
-    conditions = conditions or list(source.study.conditions)
-    values = values_of(source, conditions, column, at, scale)
-    if over is None:
-        places = np.arange(len(conditions), dtype=float)
-        x = values.table * 0 + places
-    else:
-        x = values_of(source, conditions, over, over_at or at, "linear").table
-    kept = (values.table + x).dropna().index
-    numbers = slopes(x.loc[kept], values.table.loc[kept]) if len(kept) else []
-    return found_of(numbers, values, conditions, source, points=points_of(values, x))
-
-
-def spread(source, column, condition, baseline=None):
-    """Return the :class:`Found` of :class:`lsnn.claims.Spread`."""
-    conditions = [condition, baseline or source.study.baseline]
-    values = values_of(source, conditions, column, "final", "linear")
-    pairs = values.table.dropna()
-    numbers = pseudo_values_of_spread(*(pairs[one].to_numpy() for one in conditions))
-    ratio = values._replace(column=values.column._replace(scale="log"))
-    numbers = numbers[np.isfinite(numbers)]
-    return found_of(numbers, ratio, conditions, source, points=points_of(values))
-
-
-def correlation(source, column, over, at, within, conditions=None, given=None):
-    """Return the :class:`Found` of :class:`lsnn.claims.Correlation`."""
-    conditions = conditions or list(source.study.conditions)
-    values = values_of(source, conditions, column, at, "linear")
-    x = values_of(source, conditions, over, at, "linear")
-    runs = points_of(values, x.table)
-    if given is not None:
-        third = values_of(source, conditions, given, at, "linear")
-        runs = runs.merge(
-            points_of(third)[["condition", "seed", "y"]].rename(columns={"y": "given"}),
-            on=["condition", "seed"],
-        )
-    runs = runs.dropna(subset=["x", "y"])
-    groups = runs["condition"] if within == "condition" else None
-    third = runs["given"] if given is not None else None
-    estimate = of_correlation(runs["x"], runs["y"], runs["seed"], groups, third)
-    diverged = sum(len(diverged_runs(source, one)) for one in conditions)
-    unconverged = values.n_unconverged + x.n_unconverged
-    points = runs[["condition", "seed", "x", "y"]]
-    return Found(estimate, 0.0, conditions, points, diverged, unconverged)
-
-
-def divergence(source, condition, against):
-    """Return the :class:`Found` of :class:`lsnn.claims.Divergence`."""
-    require_runs(source, [condition])
-    seeds, gone = sorted(source.study.seeds), diverged_runs(source, condition)
-    estimate = of_share(len(gone), len(seeds), against)
-    points = pd.DataFrame({"seed": seeds, "y": [float(one in gone) for one in seeds]})
-    points = points.assign(condition=condition, x=np.nan)
-    return Found(estimate, against, [condition], points, len(gone))
-
-
-STATISTICS = {
-    "contrast": contrast,
-    "level": level,
-    "order": order,
-    "trend": trend,
-    "spread": spread,
-    "correlation": correlation,
-    "divergence": divergence,
 }
 
 
@@ -378,23 +73,18 @@ def described(statistic, study=None):
     }[name]
 
 
-def is_tested(claim):
-    """Tell whether the verdict on a claim is by a p-value."""
-    return claim.supported_if != "equal"
-
-
 def refusal(found, source, name):
     """Return why a statistic decides nothing, whatever its number is; empty if it can."""
-    estimate = found.estimate
-    if name != "divergence":
-        for condition in found.conditions:
-            n, n_seeds = len(diverged_runs(source, condition)), len(source.study.seeds)
-            if n > MOST_DIVERGED * n_seeds:
-                return f"{n} of {n_seeds} runs of {condition} diverged"
+    if name == "divergence":
+        return ""
+    for condition in found.conditions:
+        n, n_seeds = len(diverged_runs(source, condition)), len(source.study.seeds)
+        if n > MOST_DIVERGED * n_seeds:
+            return f"{n} of {n_seeds} runs of {condition} diverged"
     least = LEAST_SEEDS_OF_SPREAD if name == "spread" else LEAST_SEEDS
-    if name in ("spread", "contrast", "level", "order", "trend") and estimate.n < least:
-        return f"{estimate.n} seeds; {least} are needed"
-    return "" if np.isfinite(estimate.low) else "no interval"
+    if name != "correlation" and found.estimate.n < least:
+        return f"{least} seeds are needed"
+    return "" if np.isfinite(found.estimate.low) else "no interval"
 
 
 def verdict_of(estimate, neutral, p, supported_if):
@@ -418,65 +108,94 @@ def verdict_of(estimate, neutral, p, supported_if):
     return ("supported" if side == supported_if else "contradicted"), f"p = {p:.2g}, adjusted"
 
 
+class Test(NamedTuple):
+    """A claim on a study."""
+
+    claim: Any  # :class:`lsnn.claims.Claim`
+    study: str
+    statistic: str  # in words
+    found: Any  # :class:`claim_statistics.Found`; None if it is not computed
+    verdict: str  # where the number decides nothing; else empty
+    why: str
+
+    @property
+    def p(self):
+        """The p-value that decides; nan if none does."""
+        decides = not self.verdict and self.claim.supported_if != "equal"
+        return self.found.estimate.p if decides else np.nan
+
+
+def test_of(claim, study, source):
+    """Return the :class:`Test` of a claim on a study, of which there is a source, or None."""
+    statistic = claim.statistics[study]
+    of = Test(claim, study, described(statistic, source and source.study), None, "not computed", "")
+    if source is None:
+        return of._replace(why="the study has not run")
+    options = {key: value for key, value in statistic.items() if key != "name"}
+    try:
+        found = STATISTICS[statistic["name"]](source, **options)
+    except NotComputed as error:
+        return of._replace(why=str(error))
+    except Undecided as error:
+        return of._replace(verdict="undecided", why=str(error))
+    if claim.supported_if == "equal" and found.neutral == 0:
+        raise ConfigError(
+            f"{claim.name}: supported_if: equal is of a ratio; the statistic needs scale: log"
+        )
+    why = refusal(found, source, statistic["name"])
+    return of._replace(found=found, verdict="undecided" if why else "", why=why)
+
+
+def row_of(test, p_adjusted):
+    """Return the row of claims.csv of a :class:`Test`, a mapping."""
+    found, verdict, why = test.found, test.verdict, test.why
+    if not verdict:
+        supported_if = test.claim.supported_if
+        verdict, why = verdict_of(found.estimate, found.neutral, p_adjusted, supported_if)
+    estimate = found.estimate if found else Estimate(np.nan)
+    is_equal = test.claim.supported_if == "equal"
+    return {
+        "claim": test.claim.name,
+        "study": test.study,
+        "statistic": test.statistic,
+        "value": estimate.value,
+        "ci_low": estimate.low,
+        "ci_high": estimate.high,
+        "neutral": found.neutral if found else np.nan,
+        "p": np.nan if is_equal else estimate.p,
+        "p_adjusted": p_adjusted,
+        "n": estimate.n,
+        "n_diverged": found.n_diverged if found else 0,
+        "n_unconverged": found.n_unconverged if found else 0,
+        "verdict": verdict,
+        "why": why,
+    }
+
+
 def decide(claims, sources):
     """Return claims.csv and points.csv as tables.
 
     Args:
         claims: :class:`lsnn.claims.Claim` by name.
-        sources: :class:`Source` by the name of the study.
+        sources: :class:`claim_statistics.Source` by the name of the study.
     """
-    rows, kept, points = [], [], []
-    for claim in claims.values():
-        for study, statistic in claim.statistics.items():
-            source = sources.get(study)
-            words = described(statistic, source and source.study)
-            row = {"claim": claim.name, "study": study, "statistic": words}
-            found, verdict, why = None, "not computed", "the study has not run"
-            if source:
-                options = {key: one for key, one in statistic.items() if key != "name"}
-                try:
-                    found = STATISTICS[statistic["name"]](source, **options)
-                except NotComputed as error:
-                    why = str(error)
-                except Undecided as error:
-                    verdict, why = "undecided", str(error)
-            if found:
-                why = refusal(found, source, statistic["name"])
-                verdict = "undecided" if why else ""
-                points.append(found.points.assign(claim=claim.name, study=study))
-            rows.append({**row, "verdict": verdict, "why": why})
-            kept.append(found)
-    n_tests = sum(len(claim.statistics) for claim in claims.values() if is_tested(claim))
-    adjusted = holm(
-        [
-            found.estimate.p
-            if found and not row["verdict"] and is_tested(claims[row["claim"]])
-            else np.nan
-            for row, found in zip(rows, kept, strict=True)
-        ],
-        n_tests,
-    )
-    for row, found, p in zip(rows, kept, adjusted, strict=True):
-        estimate = found.estimate if found else Estimate(np.nan)
-        if found and not row["verdict"]:
-            supported_if = claims[row["claim"]].supported_if
-            row["verdict"], row["why"] = verdict_of(estimate, found.neutral, p, supported_if)
-        row.update(
-            value=estimate.value,
-            ci_low=estimate.low,
-            ci_high=estimate.high,
-            neutral=found.neutral if found else np.nan,
-            p=estimate.p if is_tested(claims[row["claim"]]) else np.nan,
-            p_adjusted=p,
-            n=estimate.n,
-            n_diverged=found.n_diverged if found else 0,
-            n_unconverged=found.n_unconverged if found else 0,
-        )
-    table = pd.DataFrame(rows)
-    table = pd.concat([part for name in claims for part in with_summary(table, name)])
-    table = table[[column.name for column in CLAIMS]].reset_index(drop=True)
-    every = pd.concat(points) if points else pd.DataFrame(columns=[one.name for one in POINTS])
-    return table, every[[column.name for column in POINTS]]
+    tests = [
+        test_of(claim, study, sources.get(study))
+        for claim in claims.values()
+        for study in claim.statistics
+    ]
+    n_tests = sum(test.claim.supported_if != "equal" for test in tests)
+    adjusted = holm([test.p for test in tests], n_tests)
+    rows = pd.DataFrame([row_of(test, p) for test, p in zip(tests, adjusted, strict=True)])
+    table = pd.concat([part for name in claims for part in with_summary(rows, name)])
+    points = [
+        test.found.points.assign(claim=test.claim.name, study=test.study)
+        for test in tests
+        if test.found
+    ]
+    names = [column.name for column in POINTS]
+    points = pd.concat(points)[names] if points else pd.DataFrame(columns=names)
+    return table.reset_index(drop=True), points
 
 
 def with_summary(table, claim):

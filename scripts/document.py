@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from lsnn.checks import allowed
+from lsnn.claims import CLAIM, STATISTICS
 from lsnn.config import SUITE, study_schema
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
@@ -20,6 +21,7 @@ KINDS = {
     "Learning rule": LEARNING_RULES,
     "Quantity of the Hessian": REGISTRIES["hessian"],
     "Quantity of the rule": REGISTRIES["dynamics"],
+    "Statistic of a claim": STATISTICS,
 }
 
 
@@ -34,6 +36,7 @@ def documentation() -> str:
     ]
     lines += table_of("A study", study_schema({"conditions": {"NAME": {}}}))
     lines += table_of("A suite of studies", SUITE)
+    lines += table_of("A claim, under a name of its own in a file of claims", CLAIM)
     for kind, registry in KINDS.items():
         for name, one in registry.items():
             if one.options:

@@ -962,7 +962,7 @@ def test_a_suite_has_the_studies_of_its_files_with_what_it_says_for_all(tmpdir):
     [
         ({"studies": []}, ["studies: [] is not possible; allowed: a list of at least one"]),
         ({"studies": "a.yaml"}, ['studies: "a.yaml" is not possible']),
-        ({"studies": ["nowhere.yaml"]}, ["configuration nowhere.yaml: cannot be read"]),
+        ({"studies": ["nowhere.yaml"]}, ["nowhere.yaml: cannot be read"]),
         ({"studies": ["{4}"]}, ["{4}:\nthe configuration: [1] is not possible; allowed: a map"]),
         ({"studies": ["{0}"], "sedes": 1}, ["sedes: unknown key (did you mean seeds?)"]),
         ({"studies": ["{0}"], "conditions": {}}, ["conditions: unknown key; allowed: data, seeds"]),

@@ -128,15 +128,25 @@ SPIKING = {
 }
 
 
+SHARPER = {"name": "contrast", "column": "lambda_max", "condition": "three_factor"}
+ANSWERS = {"name": "contrast", "column": "test_accuracy", "condition": "three_factor"}
+CLAIMS = {
+    "sharper": {"statistic": SHARPER, "studies": {"sweep": {}, "missing": {}}, "figure": True},
+    "right": {"statistic": ANSWERS, "studies": {"spiking": {}}},
+}
+
+
 @pytest.fixture(scope="session")
 def suite(checkout):
-    """Return the configuration of a suite of both studies, relative to the checkout."""
+    """Return the configuration of a suite of both studies and claims, relative to the checkout."""
     for study in SWEEP, SPIKING:
         text = yaml.safe_dump({**study, "tensorflow": "2"}, sort_keys=False)
         (checkout.folder / f"studies/{study['name']}.yaml").write_text(text)
     files = ["studies/sweep.yaml", "studies/spiking.yaml"]
     # TensorFlow: that of the suite, not those of its studies.
-    suite = {"studies": files, "tensorflow": "1.12"}
+    suite = {"studies": files, "tensorflow": "1.12", "claims": "studies/told.yaml"}
+    claims = {name: {"claim": f"It is {name}.", "source": "x", **c} for name, c in CLAIMS.items()}
+    (checkout.folder / "studies/told.yaml").write_text(yaml.safe_dump(claims, sort_keys=False))
     (checkout.folder / "studies/suite.yaml").write_text(yaml.safe_dump(suite))
     return "studies/suite.yaml"
 

@@ -75,7 +75,9 @@ def test_the_suite_has_one_report(checkout, suite, suite_results, tmp_path):
     ):
         assert part in text, part
     categories = json.loads(re.search(r"var categories = (\{.*?\});?\n", text)[1])
-    assert {name: sorted(one) for name, one in categories.items()} == {
+    assert "It is sharper. (x)" in text
+    claims = categories.pop("Claims")
+    assert claims and {name: sorted(one) for name, one in categories.items()} == {
         "Figures": ["spiking", "sweep"],
         "Tables": ["spiking", "sweep"],
     }
@@ -85,6 +87,31 @@ def test_a_study_of_a_suite_is_done_when_it_is_asked_for_alone(checkout, suite, 
     assert checkout.planned("--configfile", suite) == set()
     alone = suite_results / "sweep/config.yaml"
     assert checkout.planned("--configfile", alone) == set()
+
+
+def test_a_suite_decides_its_claims(suite_results):
+    table = pd.read_csv(suite_results / "told/claims.csv")
+    assert table[["claim", "study", "verdict", "n"]].to_numpy().tolist() == [
+        ["sharper", "sweep", "undecided", 1],
+        ["sharper", "missing", "not computed", 0],
+        ["sharper", "all", "undecided", 0],
+        ["right", "spiking", "undecided", 2],
+    ]
+    figures = {path.name for path in (suite_results / "told/figures").glob("*.svg")}
+    assert figures == {"overview.svg", "sharper.svg"}
+
+
+def test_one_claim_needs_its_studies_alone(checkout, suite, suite_results):
+    target = "results/told/right/claims.csv"
+    arguments = ["--dry-run", "--forceall", target, "--configfile", suite]
+    jobs = dict(
+        re.findall(r"^ *([a-z_ ]+?) +(\d+) *$", checkout.snakemake(*arguments).stdout, re.M)
+    )
+    assert (jobs["train"], jobs["aggregate"], jobs["claim"]) == ("4", "1", "1")
+    assert "hessian" not in jobs  # of the other study
+    done = checkout.snakemake("--cores", "1", target, "--configfile", suite)
+    assert done.returncode == 0, done.stdout
+    assert pd.read_csv(checkout.folder / target)["claim"].tolist() == ["right"]
 
 
 def test_two_studies_run_in_one_checkout_at_the_same_time(checkout):
@@ -155,7 +182,9 @@ rule mine:
     "change, message",
     [
         ({"sedes": 1}, "sedes: unknown key (did you mean seeds?)"),
-        ({"studies": ["studies/nowhere.yaml"]}, "configuration studies/nowhere.yaml: cannot be"),
+        ({"studies": ["studies/nowhere.yaml"]}, "studies/nowhere.yaml: cannot be"),
+        ({"claims": "nowhere.yaml"}, "nowhere.yaml: cannot be read"),
+        ({"claims": "studies/sweep.yaml"}, "results/sweep is taken"),
         (
             {"studies": ["studies/sweep.yaml", "studies/./sweep.yaml"]},
             'name: "sweep" is not possible',

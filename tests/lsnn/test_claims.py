@@ -1,0 +1,96 @@
+"""Files of claims: what is read, and what is refused."""
+
+import os
+
+import pytest
+
+from lsnn.claims import parse_claims, read_claims, read_claims_of
+from lsnn.errors import ConfigError
+
+REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+CLAIM = {
+    "claim": "It is sharper.",
+    "source": "Somebody",
+    "statistic": {"name": "contrast", "column": "lambda_max", "condition": "three_factor"},
+    "studies": {"one": {}, "other": {"condition": "rflo"}},
+}
+
+
+def test_claims_are_read_in_their_order_with_defaults():
+    claims = read_claims(os.path.join(REPOSITORY, "claims.yaml"))
+    assert list(claims)[:2] == ["worse_at_the_end", "worse_at_equal_loss"]
+    (claim,) = parse_claims({"sharper": CLAIM}).values()
+    assert (claim.text, claim.supported_if, claim.figure) == ("own", "above", False)
+    expected = dict(CLAIM["statistic"], at="final")
+    assert claim.statistics == {"one": expected, "other": dict(expected, condition="rflo")}
+
+
+@pytest.mark.parametrize(
+    "change, line",
+    [
+        ({"claims": "x"}, "sharper.claims: unknown key (did you mean claim?); allowed: claim,"),
+        ({"claim": None}, "sharper.claim: "),
+        ({"statistic": {}}, "sharper.statistic: is missing"),
+        ({"statistic": {"name": "contrasts"}}, "sharper.statistic.name: "),
+        ({"statistic": {"column": "x"}}, "sharper.statistic.name: null is not possible"),
+        (
+            {"statistic": {"name": "level", "column": "x", "condition": "y"}},
+            "sharper.statistic.against: is missing; level needs it",
+        ),
+        (
+            {"statistic": dict(CLAIM["statistic"], at="end")},
+            'sharper.statistic.at: "end" is not possible; allowed: one of "final"',
+        ),
+        ({"studies": {}}, "sharper.studies: "),
+        ({"studies": {"one": {"columns": "x"}}}, "sharper.studies.one.columns: unknown key"),
+        ({"supported_if": "over"}, 'sharper.supported_if: "over" is not possible; allowed: one'),
+        ({"figure": 1}, "sharper.figure: 1 is not possible; allowed: true or false"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(change, line):
+    with pytest.raises(ConfigError) as error:
+        parse_claims({"sharper": dict(CLAIM, **change)})
+    assert line in str(error.value)
+
+
+def test_all_problems_are_told_at_once():
+    with pytest.raises(ConfigError) as error:
+        parse_claims({"a": dict(CLAIM, text="heard"), "b": {"claim": "x"}, "c d": CLAIM})
+    lines = str(error.value).splitlines()
+    assert [line.split(":")[0] for line in lines if line.startswith(("a", "b"))] == [
+        "a.text",
+        "b.source",
+        "b.statistic",
+        "b.studies",
+    ]
+    assert any(line.startswith('c d: "c d" is not possible; allowed: a text') for line in lines)
+
+
+@pytest.mark.parametrize("values", [None, [], "x", {}])
+def test_something_else_than_claims_is_refused(values):
+    with pytest.raises(ConfigError):
+        parse_claims(values)
+
+
+def test_the_file_is_named(tmpdir):
+    path = str(tmpdir.join("claims.yaml"))
+    with pytest.raises(ConfigError) as error:
+        read_claims(path)
+    assert "{}: cannot be read".format(path) in str(error.value)
+    tmpdir.join("claims.yaml").write("a: 1")
+    with pytest.raises(ConfigError) as error:
+        read_claims(path)
+    assert str(error.value).startswith("claims {}:\na: 1 is not possible".format(path))
+
+
+def test_a_suite_names_its_claims_and_no_study_has_their_name(tmpdir):
+    assert read_claims_of({"studies": []}, {}) == ("claims", {})
+    path = tmpdir.join("mine.yaml")
+    path.write(
+        "a: {claim: x, source: y, statistic: {name: divergence, condition: z}, studies: {o: {}}}"
+    )
+    name, claims = read_claims_of({"claims": str(path)}, {"one": None})
+    assert (name, list(claims)) == ("mine", ["a"])
+    with pytest.raises(ConfigError) as error:
+        read_claims_of({"claims": str(path)}, {"mine": None})
+    assert "results/mine is taken" in str(error.value)

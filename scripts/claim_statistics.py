@@ -78,24 +78,32 @@ def read_source(folder):
     return Source(study, with_spacing(read_trajectories(path, study), study))
 
 
-def column_of(source, expression, scale=None):
-    """Return the table of a source with an expression of its columns as one, and that column.
+def column_named(name, study):
+    """Return the :class:`lsnn.columns.Column` that a study has under a name.
 
-    A column can be named without the name of its entry, if one entry alone has such a column.
+    It can go without the name of its entry, if one entry alone has such a column.
 
     Raises:
         NotComputed: the study has no such column, or several.
     """
-    known = {column.name: column for column in trajectories_columns(source.study)}
+    known = {column.name: column for column in trajectories_columns(study)}
+    of_entries = [one for one in known if one.endswith("_" + name)]
+    if name in known or len(of_entries) == 1:
+        return known[name if name in known else of_entries[0]]
+    several = f"; it could be {', '.join(of_entries)}" if of_entries else ""
+    raise NotComputed(f"no column {name}{several or suggestion(name, known)}")
+
+
+def column_of(source, expression, scale=None):
+    """Return the table of a source with an expression of its columns as one, and that column.
+
+    Raises:
+        NotComputed: as :func:`column_named`, or the table lacks one.
+    """
     used = []
 
     def full_name(match):
-        name = match.group()
-        of_entries = [one for one in known if one.endswith("_" + name)]
-        if name not in known and len(of_entries) != 1:
-            several = f"; it could be {', '.join(of_entries)}" if of_entries else ""
-            raise NotComputed(f"no column {name}{several or suggestion(name, known)}")
-        used.append(known[name if name in known else of_entries[0]])
+        used.append(column_named(match.group(), source.study))
         return f"`{used[-1].name}`"
 
     text = re.sub(r"\b[A-Za-z_]\w*\b(?!\s*\()", full_name, expression)
@@ -103,8 +111,9 @@ def column_of(source, expression, scale=None):
     if missing:
         raise NotComputed(f"no column {', '.join(missing)}; it was added after the study was run")
     if len(used) == 1 and text == f"`{used[0].name}`":
-        column = used[0]
-        return source.trajectories, column._replace(scale=scale or log_or_linear(column))
+        (column,) = used
+        own = "log" if column.scale == "log" else "linear"
+        return source.trajectories, column._replace(scale=scale or own)
     flags = [f"{one.name}_converged" for one in used]
     flags = [name for name in flags if name in source.trajectories]
     try:
@@ -116,10 +125,6 @@ def column_of(source, expression, scale=None):
         table[f"{expression}_converged"] = table[flags].all(axis=1)
     where = next((one.where for one in used if one.where), "")
     return table, Column(expression, "estimate", expression, scale=scale or "linear", where=where)
-
-
-def log_or_linear(column):
-    return "log" if column.scale == "log" else "linear"
 
 
 def values_of(source, conditions, expression, at, scale=None):

@@ -22,11 +22,12 @@ import seaborn as sns
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from claim_statistics import NotComputed, column_named
 from claims import ALL, VERDICTS, read_decided, study_folders
 from lsnn.claims import read_claims
 from lsnn.config import read_study
 from lsnn.errors import ConfigError, run
-from plot import STYLE, label_losses, looks, place_legend, save
+from plot import LONGEST_LABEL, STYLE, axis_label, label_losses, looks, place_legend, save
 from report_claims import SIGNS, in_words, studies_of
 
 # Colours that the colour-blind can tell apart, and that differ in grey; the sign says it again.
@@ -102,19 +103,29 @@ def plot_claim(claim, table, points, studies):
         appearance = looks(study)
         draw = draw_against if of_study["x"].notna().any() else draw_side_by_side
         draw(axes, of_study, row, statistic, appearance)
+        if "over" in statistic:
+            axes.set_xlabel(label_of(statistic["over"], study))
         for name in dict.fromkeys(of_study["condition"]):
             look = appearance[name]
             labels.setdefault(study.conditions[name].label, look)
         sign = SIGNS[row.verdict]
         title = f"{row.study.replace('_', ' ')}\n{in_words(row)}\n{sign} {row.verdict}"
         axes.set_title(title, fontsize=8)
-        axes.set_ylabel(textwrap.fill(statistic.get("column", "diverged").replace("_", " "), 36))
+        axes.set_ylabel(label_of(statistic.get("column", "diverged"), study))
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, linestyle="none", label=label)
         for label, look in labels.items()
     ]
     place_legend(figure, handles)
     return figure
+
+
+def label_of(expression, study):
+    """Return the label of a column as an axis has it; of an expression itself."""
+    try:
+        return axis_label(column_named(expression, study))
+    except NotComputed:
+        return textwrap.fill(expression.replace("_", " "), LONGEST_LABEL)
 
 
 def draw_side_by_side(axes, points, row, statistic, appearance):
@@ -150,8 +161,7 @@ def draw_against(axes, points, row, statistic, appearance):
             of_condition["x"], of_condition["y"], look.marker,
             color=look.colour, markersize=3.5, alpha=0.8, mew=0,
         )  # fmt: skip
-    over = statistic.get("over") or "place in the order"
-    axes.set_xlabel(over.replace("_", " "))
+    axes.set_xlabel("place in the order")
     if is_logarithmic(row, statistic):
         axes.set_yscale("log")
         label_losses(axes.yaxis)

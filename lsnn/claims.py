@@ -32,7 +32,11 @@ _AT = choice(
     ["final", "mean", "at_lowest_common_loss", "over_common_losses"],
     "final",
 )
-_STATE = choice("As above, without the losses.", ["final", "mean"], "final")
+_STATE = choice(
+    "final - the final state; mean - the mean over training, at equal fractions.",
+    ["final", "mean"],
+    "final",
+)
 _SCALE = choice(
     "log - ratios and geometric means; linear - differences and means; if left out, that of the "
     "column's axis, of an expression linear.",

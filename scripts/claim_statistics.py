@@ -16,6 +16,7 @@ from estimates import (
     of_correlation,
     of_numbers,
     of_share,
+    of_weakest,
     on,
     pseudo_values_of_spread,
     slopes,
@@ -206,18 +207,14 @@ def points_of(values, x=None):
     return points.merge(others, on=["condition", "seed"])
 
 
-def found_of(numbers, values, conditions, source, against=None, points=None):
-    """Return the :class:`Found` of numbers of seeds, which are on the scale of a column.
+def found_of(estimate, values, conditions, source, against=None, points=None):
+    """Return the :class:`Found` of an estimate that is on the scale of a column.
 
-    They are distances from ``against``, by default from 0, or as ratios from 1.
+    It is a distance from ``against``, by default from 0, or as a ratio from 1.
     """
     is_log = values.column.scale == "log"
     neutral = (1.0 if is_log else 0.0) if against is None else against
-    estimate = of_numbers(numbers)
-    if is_log:
-        estimate = on(lambda number: neutral * np.exp(number), estimate)
-    else:
-        estimate = on(lambda number: neutral + number, estimate)
+    estimate = on(lambda x: neutral * np.exp(x) if is_log else neutral + x, estimate)
     left_out = set().union(*(diverged_runs(source, one) for one in conditions))
     points = points_of(values) if points is None else points
     return Found(estimate, neutral, conditions, points, len(left_out), values.n_unconverged)
@@ -228,7 +225,7 @@ def contrast(source, column, condition, at, baseline=None, scale=None):
     conditions = [baseline or source.study.baseline, condition]
     values = values_of(source, conditions, column, at, scale)
     numbers = (values.table[conditions[1]] - values.table[conditions[0]]).dropna()
-    return found_of(numbers, values, conditions, source)
+    return found_of(of_numbers(numbers), values, conditions, source)
 
 
 def level(source, column, condition, against, at, scale=None):
@@ -236,26 +233,15 @@ def level(source, column, condition, against, at, scale=None):
     values = values_of(source, [condition], column, at, scale)
     is_log = values.column.scale == "log"
     numbers = values.table[condition].dropna() - (np.log(against) if is_log else against)
-    return found_of(numbers, values, [condition], source, against)
+    return found_of(of_numbers(numbers), values, [condition], source, against)
 
 
 def order(source, column, conditions, at, scale=None):
-    """Return the :class:`Found` of :class:`lsnn.claims.Order`.
-
-    That all neighbours are in order is shown if the weakest pair is (an intersection-union test,
-    Berger 1982); that some are not, by the weakest pair, whose p-value counts once for every pair.
-    """
+    """Return the :class:`Found` of :class:`lsnn.claims.Order`."""
     values = values_of(source, conditions, column, at, scale)
     steps = values.table.diff(axis=1).iloc[:, 1:]
-    pairs = [found_of(steps[one].dropna(), values, conditions, source) for one in steps]
-    signed = [np.sign(of_numbers(steps[one].dropna()).value) for one in steps]
-    ranks = [sign * -np.log(pair.estimate.p) for sign, pair in zip(signed, pairs, strict=True)]
-    weakest = int(np.nanargmin(ranks)) if np.isfinite(ranks).any() else 0
-    found = pairs[weakest]
-    if signed[weakest] < 0:
-        p = min(1.0, found.estimate.p * len(pairs))
-        found = found._replace(estimate=found.estimate._replace(p=p))
-    return found
+    estimate = of_weakest([steps[condition].dropna() for condition in steps])
+    return found_of(estimate, values, conditions, source)
 
 
 def trend(source, column, at, conditions=None, over=None, over_at=None, scale=None):
@@ -269,7 +255,7 @@ def trend(source, column, at, conditions=None, over=None, over_at=None, scale=No
         x = values_of(source, conditions, over, over_at or at, "linear").table
     kept = (values.table + x).dropna().index
     numbers = slopes(x.loc[kept], values.table.loc[kept]) if len(kept) else []
-    return found_of(numbers, values, conditions, source, points=points_of(values, x))
+    return found_of(of_numbers(numbers), values, conditions, source, points=points_of(values, x))
 
 
 def spread(source, column, condition, baseline=None):
@@ -280,7 +266,7 @@ def spread(source, column, condition, baseline=None):
     numbers = pseudo_values_of_spread(*(pairs[one].to_numpy() for one in conditions))
     ratio = values._replace(column=values.column._replace(scale="log"))
     numbers = numbers[np.isfinite(numbers)]
-    return found_of(numbers, ratio, conditions, source, points=points_of(values))
+    return found_of(of_numbers(numbers), ratio, conditions, source, points=points_of(values))
 
 
 def correlation(source, column, over, at, within, conditions=None, given=None):

@@ -41,6 +41,22 @@ def of_numbers(numbers):
     return Estimate(mean, mean - half, mean + half, p, len(numbers))
 
 
+def of_weakest(columns):
+    """Return the :class:`Estimate` of the one of some columns of numbers that is farthest down.
+
+    That all of them are above 0 is shown if this one is (an intersection-union test, Berger 1982).
+    That one is below 0 may be shown by any of them, so that its p-value counts once for each.
+    """
+    found = [of_numbers(column) for column in columns]
+    sizes = [np.sign(one.value) * -np.log(one.p) for one in found]
+    if not np.isfinite(sizes).all():
+        return found[0]
+    weakest = found[int(np.argmin(sizes))]
+    if weakest.value < 0:
+        return weakest._replace(p=min(1.0, weakest.p * len(found)))
+    return weakest
+
+
 def on(scale, estimate):
     """Return an estimate whose number and interval are put on another scale by a function."""
     ends = {name: scale(getattr(estimate, name)) for name in ("value", "low", "high")}

@@ -1,6 +1,7 @@
 """Verdicts on made-up studies of which the truth is known."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -447,3 +448,14 @@ def test_a_file_without_a_place_for_the_block_is_left_as_it_is(written):
     assert done.returncode == 1
     assert "README.md: has no lines <!-- claims -->" in done.stderr
     assert (written / "README.md").read_text() == "nothing\n"
+
+
+def test_the_claim_in_the_documentation_is_one_of_the_file():
+    with open(os.path.join(REPOSITORY, "docs/claims.md"), encoding="utf-8") as stream:
+        (block,) = re.findall(r"```yaml\n(.*?)```", stream.read(), re.DOTALL)
+    with open(os.path.join(REPOSITORY, "claims.yaml"), encoding="utf-8") as stream:
+        claims = yaml.safe_load(stream)
+    ((name, told),) = yaml.safe_load(block).items()
+    parse_claims({name: told})
+    assert set(told["studies"]) <= set(claims[name]["studies"])
+    assert {**told, "studies": None} == {**claims[name], "studies": None}

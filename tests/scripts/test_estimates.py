@@ -13,6 +13,7 @@ from estimates import (
     of_correlation,
     of_numbers,
     of_share,
+    of_weakest,
     pseudo_values_of_spread,
     rank_correlation,
     sign_test,
@@ -100,6 +101,19 @@ def test_a_share_has_the_exact_interval_and_test():
     assert (found.value, found.high, found.n) == (1.0, 1.0, 5)
     assert found.low == pytest.approx(0.025 ** (1 / 5))
     assert found.p == pytest.approx((1 / 3) ** 5)
+
+
+def test_an_order_is_seldom_shown_or_refuted_by_chance():
+    """Of steps of which one is none: not taken for rising, nor for falling, more than rarely."""
+    random = np.random.RandomState(5)
+    for steps in ([0.0, 0.0], [0.0, 3.0, 3.0]):
+        found = [of_weakest(random.randn(len(steps), 10) + np.c_[steps]) for _ in range(2000)]
+        rising = np.mean([one.p < 0.05 and one.value > 0 for one in found])
+        falling = np.mean([one.p < 0.05 and one.value < 0 for one in found])
+        assert rising < 0.035 and falling < 0.035  # each side of the two-sided test has 0.025
+    down = of_weakest(np.array([[1.0, 1.2, 1.1], [-3.0, -3.1, -2.9]]))
+    assert down.value == pytest.approx(-3.0)
+    assert down.p == pytest.approx(2 * stats.ttest_1samp([-3.0, -3.1, -2.9], 0).pvalue)
 
 
 def test_the_rank_correlation_is_that_of_scipy():

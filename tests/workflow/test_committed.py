@@ -107,6 +107,16 @@ def test_what_the_committed_studies_lack_is_not_computed():
     assert (missing["verdict"] == "not computed").all()
 
 
+def test_steps_are_lengthened_by_the_rho_that_was_measured():
+    (study,) = [study for study in ready_studies() if study.name == "step_length"]
+    summary = pd.read_csv(
+        REPOSITORY / "results/committed/sequential_mnist_tensorflow_2/summary.csv"
+    )
+    rows = summary[(summary["quantity"] == "rho_mean") & (summary["condition"] == "three_factor")]
+    matched = study.conditions["three_factor_matched"]
+    assert matched.learning_rule["scale"] == round(1 / rows["mean"].item())
+
+
 def study_of(name):
     """Return the study that a folder of committed results is of."""
     return read_study(REPOSITORY / "results/committed" / name / "config.yaml")

@@ -12,6 +12,7 @@ import yaml
 from docutils.core import publish_parts
 
 from conftest import REPOSITORY, ready_studies
+from lsnn.claims import read_claims
 from lsnn.config import as_mapping, parse_study, read_study
 from lsnn.outputs import about_figure, figures_of, shown_columns
 
@@ -108,6 +109,7 @@ def params_of_file(study):
         "seed": study.seeds[0],
         "task": study.task["name"],
         "is_classification": study.task_class.is_classification,
+        "claim": None,
     }
 
 
@@ -138,6 +140,14 @@ def caption(name, *configs):
         rendered("figure", {"about": about_figure(figure, studies[0])}, studies)
         for figure in figures
     )
+
+
+def test_the_caption_of_a_claim_says_who_claims_it():
+    claims = read_claims(str(REPOSITORY / "claims.yaml"))
+    for claim in [*claims.values(), claims["gap_ordered"]._replace(claim="|x| is |y|")]:
+        text = rendered("claims_figure", {"claim": claim._asdict()}, [])
+        assert claim.claim.replace("|", "\\|") in text and claim.source in text
+        assert ("remembered, not verified" in text) == (claim.text == "remembered")
 
 
 @pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", "gaps", *OF_HESSIAN])

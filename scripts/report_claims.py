@@ -50,13 +50,14 @@ def verdict_on(claim, table):
     return next(rows.tail(1).itertuples())
 
 
-def condition_of(claim):
-    """Return in words what supports a claim, and what contradicts it."""
+def condition_of(claim, row):
+    """Return in signs where a number supports a claim; empty where there is none."""
+    if np.isnan(row.neutral):
+        return ""
     if claim.supported_if == "equal":
-        low, high = EQUAL
-        return f"within {low:.2g} and {high:.2g} times the neutral value; contradicted outside"
-    other = {"above": "below", "below": "above"}[claim.supported_if]
-    return f"{claim.supported_if} the neutral value; contradicted {other}"
+        low, high = (end * row.neutral for end in EQUAL)
+        return f"{digits(low)} to {digits(high)}"
+    return f"{dict(above='>', below='<')[claim.supported_if]} {digits(row.neutral)}"
 
 
 def long_table(claims, table):
@@ -64,17 +65,16 @@ def long_table(claims, table):
     rows = []
     for row in table.itertuples():
         claim = claims[row.claim]
-        is_whole = row.study == ALL
         rows.append(
             {
                 "claim": claim.claim,
                 "source": claim.source + TEXTS[claim.text],
                 "study": row.study.replace("_", " "),
                 "statistic": row.statistic,
-                "supported if": condition_of(claim),
+                "supported if": condition_of(claim, row),
                 "number": in_words(row),
-                "n": "" if is_whole or not row.n else row.n,
-                "diverged": "" if is_whole else row.n_diverged,
+                "n": row.n or "",
+                "diverged": row.n_diverged if row.n else "",
                 "verdict": row.verdict,
                 "why": row.why,
             }
@@ -152,7 +152,8 @@ def page_of(claims, table):
     words = html.escape(
         "A row a claim and study, and for claims that are tested on several studies one for all. "
         "In brackets the plain 95 % interval; the verdict is by the p-value adjusted for all rows "
-        "(Holm), or, of two things that should be equal, by the interval."
+        "(Holm), or, of two things that should be equal, by the interval. A number on the other "
+        "side of where it would support a claim contradicts it."
     )
     rows = long_table(claims, table).set_index("claim")
     return page("Claims", [f"<p>{words}</p>", as_html(rows)])

@@ -325,6 +325,12 @@ def test_a_level_is_held_against_a_number(scale):
         assert row["ci_low"] < row["value"] < row["ci_high"]
 
 
+def test_a_ratio_is_not_held_against_zero():
+    level = {"name": "level", "column": "lambda_max", "condition": "mdgl", "against": 0}
+    with pytest.raises(ConfigError, match="against: 0 is no number that a ratio"):
+        row_of(claim(level), source())
+
+
 def test_p_values_are_adjusted_for_all_claims_also_those_not_computed():
     difference = noise(2) - noise(2).mean() + 0.7
     study = source(**{GAP: {"bptt": noise(1), "three_factor": noise(1) + difference}})

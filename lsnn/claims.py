@@ -192,6 +192,10 @@ CLAIM = section(
 )
 
 
+# What stands beside the folders of claims, and the figure of all of them.
+TAKEN = ("benchmarks", "figures", "logs", "overview")
+
+
 class Claim(NamedTuple):
     """A claim, and what decides it in each study."""
 
@@ -244,6 +248,8 @@ def parse_claims(values: dict) -> Dict[str, Claim]:
     for name, of_claim in values.items():
         for line in check(_NAME, name)[0].values():
             problems[str(name)] = line
+        if name in TAKEN:
+            problems[name] = impossible(name, "any other name")
         found, claims[name] = _claim(name, of_claim)
         problems.update(
             ("{}.{}".format(name, key).rstrip("."), line) for key, line in found.items()

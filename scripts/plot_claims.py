@@ -83,7 +83,10 @@ def draw_cell(axes, x, y, row, is_last):
     else:
         words = in_words(row).replace(" [", "\n[")
         words += f"\n{row.study.replace('_', ' ')}" if is_last else ""
-    axes.text(x + 0.05, y, words.strip(), ha="center", va="center", fontsize=5)
+    lines = words.strip().split("\n")
+    is_full = len(lines) > 3 or max(map(len, lines)) > 19
+    size = 4 if is_full else 5
+    axes.text(x + 0.05, y, "\n".join(lines), ha="center", va="center", fontsize=size)
 
 
 def plot_claim(claim, table, points, studies):
@@ -103,6 +106,9 @@ def plot_claim(claim, table, points, studies):
         appearance = looks(study)
         draw = draw_against if of_study["x"].notna().any() else draw_side_by_side
         draw(axes, of_study, row, statistic, appearance)
+        if is_logarithmic(statistic, study):
+            axes.set_yscale("log")
+            label_losses(axes.yaxis)
         if "over" in statistic:
             axes.set_xlabel(label_of(statistic["over"], study))
         for name in dict.fromkeys(of_study["condition"]):
@@ -144,9 +150,6 @@ def draw_side_by_side(axes, points, row, statistic, appearance):
     if statistic["name"] in ("level", "divergence"):
         axes.axhline(row.neutral, color="0.2", linewidth=0.8, linestyle="--")
     axes.set(xticks=[], xlim=(-0.6, len(conditions) - 0.4))
-    if is_logarithmic(row, statistic):
-        axes.set_yscale("log")
-        label_losses(axes.yaxis)
 
 
 def draw_against(axes, points, row, statistic, appearance):
@@ -162,17 +165,19 @@ def draw_against(axes, points, row, statistic, appearance):
             color=look.colour, markersize=3.5, alpha=0.8, mew=0,
         )  # fmt: skip
     axes.set_xlabel("place in the order")
-    if is_logarithmic(row, statistic):
-        axes.set_yscale("log")
-        label_losses(axes.yaxis)
     if statistic["name"] == "correlation" and (points["x"] > 0).all():
         axes.set_xscale("log")
         label_losses(axes.xaxis)
 
 
-def is_logarithmic(row, statistic):
+def is_logarithmic(statistic, study):
     """Tell whether a statistic is of ratios, which are compared on a logarithmic axis."""
-    return row.neutral != 0 and statistic["name"] not in ("divergence", "spread")
+    if "scale" in statistic or statistic["name"] not in ("contrast", "level", "order", "trend"):
+        return statistic.get("scale") == "log"
+    try:
+        return column_named(statistic["column"], study).scale == "log"
+    except NotComputed:  # an expression
+        return False
 
 
 def main():

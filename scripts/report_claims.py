@@ -21,11 +21,7 @@ from lsnn.files import atomic_write
 from report_tables import as_html, digits, page
 
 SIGNS = {"supported": "+", "contradicted": "\N{MINUS SIGN}", "undecided": "?", "not computed": ""}
-TEXTS = {
-    "seen": "",
-    "remembered": " (remembered, not verified)",
-    "own": "",
-}
+UNSEEN = " (remembered, not verified)"
 BEGIN, END = "<!-- claims -->", "<!-- end of claims -->"
 
 
@@ -68,7 +64,7 @@ def long_table(claims, table):
         rows.append(
             {
                 "claim": claim.claim,
-                "source": claim.source + TEXTS[claim.text],
+                "source": claim.source + (UNSEEN if claim.text == "remembered" else ""),
                 "study": row.study.replace("_", " "),
                 "statistic": row.statistic,
                 "supported if": condition_of(claim, row),

@@ -63,6 +63,9 @@ def test_all_problems_are_told_at_once():
         "b.statistic",
         "b.studies",
     ]
+    with pytest.raises(ConfigError) as error:
+        parse_claims({"figures": CLAIM})
+    assert str(error.value) == 'figures: "figures" is not possible; allowed: any other name'
     assert any(line.startswith('c d: "c d" is not possible; allowed: a text') for line in lines)
 
 

@@ -21,6 +21,8 @@ SECONDS_PER_ADAPTIVE_STATE = 11e-9  # of one with membrane and threshold
 SECONDS_PER_LOOP_STEP = 0.15e-3
 SLOWER = {"1.12": 2.0}  # than TensorFlow 2
 SECONDS_PER_START = 4.0  # of a process: imports, data, graph
+SECONDS_PER_GRAPH_STEP = 0.05  # of a step along the sequence in a graph that is differentiated
+GRAPHS = {"hessian": 1, "dynamics": 3}  # how many of these a job has
 ITERATIONS_PER_PRODUCT = 1.4  # time of a Hessian-vector product over as many examples
 
 
@@ -64,7 +66,8 @@ def of_entry(study, condition, kind, entry):
     per_product = ITERATIONS_PER_PRODUCT * _seconds_per_iteration(
         study, outline, settings["samples"]
     )
-    seconds = SECONDS_PER_START + n_checkpoints * products * per_product
+    seconds = SECONDS_PER_START + GRAPHS[kind] * outline["n_steps"] * SECONDS_PER_GRAPH_STEP
+    seconds += n_checkpoints * products * per_product
     return Cost(seconds, n_checkpoints * (200.0 + 8.0 * arrays))
 
 

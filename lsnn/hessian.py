@@ -73,9 +73,7 @@ def sample_of(network, split, samples, place=0):
     n_examples, end = network.task.sizes[split], (place + 1) * samples
     if end > n_examples:
         raise ConfigError(
-            "samples: {}, of which {} are needed; split {} has {} examples".format(
-                samples, end, split, n_examples
-            )
+            "samples: {} examples are needed; split {} has {}".format(end, split, n_examples)
         )
     order = generator(network.seed, "curvature examples").permutation(n_examples)
     return network.task.examples(split, order[end - samples : end])

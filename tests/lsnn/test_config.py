@@ -965,7 +965,10 @@ def test_a_suite_has_the_studies_of_its_files_with_what_it_says_for_all(tmpdir):
         ({"studies": ["nowhere.yaml"]}, ["nowhere.yaml: cannot be read"]),
         ({"studies": ["{4}"]}, ["{4}:\nthe configuration: [1] is not possible; allowed: a map"]),
         ({"studies": ["{0}"], "sedes": 1}, ["sedes: unknown key (did you mean seeds?)"]),
-        ({"studies": ["{0}"], "conditions": {}}, ["conditions: unknown key; allowed: data, seeds"]),
+        (
+            {"studies": ["{0}"], "conditions": {}},
+            ["conditions: unknown key; allowed: claims, data, seeds"],
+        ),
         ({"studies": ["{0}"], "seeds": 0}, ["seeds: 0 is not possible"]),
         (
             {"studies": ["{0}", "{1}"]},

@@ -99,7 +99,7 @@ def test_a_study_of_ones_own_images_knows_them_by_their_content(tmpdir):
 def test_more_examples_than_there_are_are_refused_when_they_are_known(tmpdir):
     settings = parse_study(own(tmpdir)).network_settings()
     network = network_of(settings, str(tmpdir), 1)
-    with pytest.raises(ConfigError, match="hessian: 5 samples; split validation has 4 examples"):
+    with pytest.raises(ConfigError, match="samples: 5 examples are needed; split validation has 4"):
         hessian_of(network, "w_rec", "validation", 5)
     with pytest.raises(DataError, match="has 44 training images .* fewer than task.n_train = 45"):
         task_in(tmpdir, n_train=45)

@@ -1,5 +1,7 @@
 """The documentation of the configuration is that of the declarations in the code."""
 
+import re
+import subprocess
 from pathlib import Path
 
 from document import documentation
@@ -24,3 +26,20 @@ def test_what_has_options_has_a_table_of_them(monkeypatch):
     page = documentation()
     assert "## Learning rule `damped`" in page
     assert r"| `gain` | `0.5` | 1 | a number >= 0 and <= 1 | What it \| does. |" in page
+
+
+def test_what_readme_and_documentation_link_to_is_in_the_repository():
+    listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True)
+    files = {REPOSITORY / name for name in listed.stdout.splitlines()}
+    known = files | {folder for file in files for folder in file.parents}
+    pages = [REPOSITORY / "README.md", *REPOSITORY.glob("docs/*.md")]
+    pages += REPOSITORY.glob("benchmarks/*.md")
+    links = [
+        (page, target)
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+        if "://" not in target
+    ]
+    assert len(links) > 50
+    for page, target in links:
+        assert (page.parent / target).resolve() in known, f"{page.name}: {target}"

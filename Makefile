@@ -90,10 +90,10 @@ bench-peers: data/mnist .environments/tensorflow-2/environment.json ## curvature
 	build/peers/bin/python benchmarks/peers.py numbers --config benchmarks/small.yaml \
 	    --checkpoints build/small/checkpoints.npz --samples 64 --output build/peers.npz
 	for condition in bptt three_factor; do \
-	    .environments/tensorflow-2/bin/python scripts/train.py --config studies/tensorflow_2.yaml \
+	    .environments/tensorflow-2/bin/python scripts/train.py --config studies/mnist.yaml \
 	        --condition $$condition --seed 1 --output build/runs/$$condition || exit 1; \
 	done
-	build/peers/bin/python benchmarks/peers.py times --config studies/tensorflow_2.yaml \
+	build/peers/bin/python benchmarks/peers.py times --config studies/mnist.yaml \
 	    --checkpoints build/runs/*/checkpoints.npz --output build/peers
 
 bench-dag: .venv/workflow ## what Snakemake itself costs at 10, 100 and 1,000 runs

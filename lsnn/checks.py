@@ -72,7 +72,8 @@ def allowed(schema):
     if schema["type"] == "array":
         items = schema["items"]
         each = "a mapping" if isinstance(items, list) else allowed(items)
-        least = " of at least one" if schema.get("minItems") else ""
+        least = schema.get("minItems", 0)
+        least = " of at least {}".format("one" if least == 1 else least) if least else ""
         return "a list{}, all different, each {}".format(least, each)
     words = {
         "number": "a number",

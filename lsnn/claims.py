@@ -45,8 +45,8 @@ _SCALE = choice(
 )
 
 
-def _conditions(description):
-    return list_of(description, text(_CONDITION, minLength=1), None)
+def _conditions(description, least=2):
+    return list_of(description, text(_CONDITION, minLength=1), None, least)
 
 
 class Contrast(object):
@@ -123,7 +123,7 @@ class Correlation(object):
     options = OrderedDict(
         column=text(_COLUMN, minLength=1),
         over=text("The other column, or an expression.", minLength=1),
-        conditions=_conditions("Conditions; all if left out."),
+        conditions=_conditions("Conditions; all if left out.", least=1),
         within=choice(
             "none - runs of all conditions are ranked together; condition - within their "
             "condition, so that differences between conditions do not count.",

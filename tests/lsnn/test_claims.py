@@ -41,6 +41,10 @@ def test_claims_are_read_in_their_order_with_defaults():
             {"statistic": dict(CLAIM["statistic"], at="end")},
             'sharper.statistic.at: "end" is not possible; allowed: one of "final"',
         ),
+        (
+            {"statistic": {"name": "order", "column": "x", "conditions": ["bptt"]}},
+            'sharper.statistic.conditions: ["bptt"] is not possible; allowed: a list of at least 2',
+        ),
         ({"studies": {}}, "sharper.studies: "),
         ({"studies": {"one": {"columns": "x"}}}, "sharper.studies.one.columns: unknown key"),
         ({"supported_if": "over"}, 'sharper.supported_if: "over" is not possible; allowed: one'),

@@ -234,7 +234,14 @@ def read_decided(folder, claims):
 
 
 def study_folders(folders):
-    """Return those of some folders that have the results of a study."""
+    """Return those of some folders that have the results of a study.
+
+    Raises:
+        ConfigError: one is not there.
+    """
+    missing = [one for one in folders if not os.path.isdir(one)]
+    if missing:
+        raise ConfigError(f"--studies {', '.join(missing)}: no such folder")
     return [one for one in folders if os.path.exists(os.path.join(one, "config.yaml"))]
 
 

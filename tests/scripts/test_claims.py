@@ -401,6 +401,7 @@ def program(folder, name, *arguments):
 
 
 def test_the_programs_write_tables_pages_and_figures(written):
+    (written / "other_folder").mkdir()  # of no study
     studies = ["--studies", "made_up", "other_folder"]
     done = program(written, "claims.py", *studies, "--output", ".")
     assert done.returncode == 0, done.stderr
@@ -432,6 +433,11 @@ def test_one_claim_can_be_asked_for_alone(written):
     done = program(written, "claims.py", "--only", "gaps", *arguments)
     assert done.returncode == 1
     assert "--only gaps: no such claim; there are: gap, sharper (did you mean gap?)" in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_no_study_that_has_not_run(written):
+    done = program(written, "claims.py", "--studies", "made_upp", "--output", ".")
+    assert done.returncode == 1 and "--studies made_upp: no such folder" in done.stderr
 
 
 def test_a_table_of_other_claims_is_refused(written):

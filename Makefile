@@ -2,9 +2,14 @@
 PYTHON ?= python3
 CORES ?= $(shell nproc)
 
+# Programs import what is installed for their Python, whatever the user's variables and packages are.
+unexport $(filter-out PYTHON36%,$(filter PYTHON%,$(.VARIABLES)))
+export PYTHONNOUSERSITE = 1
+
 TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/tested
 CLAIMS = --claims claims.yaml --studies results/committed/*
-SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
+# By way of Python, which minds not that this folder has been moved, as programs in .venv/bin do.
+SNAKEMAKE = .venv/bin/python -I -m snakemake
 
 .PHONY: help run demo figures test test-slow faults test-slurm lint bench bench-peers bench-dag
 
@@ -12,11 +17,11 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
 
 run: .venv/workflow ## run the study of config.yaml, from nothing to figures and report
-	$(SNAKEMAKE)
+	$(SNAKEMAKE) --cores $(CORES) --logger rich
 	$(call report,config.yaml)
 
 demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in minutes
-	$(SNAKEMAKE) --configfile studies/demo.yaml
+	$(SNAKEMAKE) --cores $(CORES) --logger rich --configfile studies/demo.yaml
 	$(call report,studies/demo.yaml)
 
 figures: .venv/workflow ## redraw the figures of the committed results from their tables, and decide the claims
@@ -69,8 +74,8 @@ test-slurm: .venv/development data/mnist .environments/tensorflow-1.12/tested ##
 lint: .venv/development ## formatting and style of everything
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/snakefmt --check workflow
-	.venv/bin/snakemake --lint
+	.venv/bin/python -m snakefmt --check workflow
+	$(SNAKEMAKE) --lint
 
 bench: data/mnist $(TENSORFLOWS) ## speed with both TensorFlows, on a quiet machine, in minutes (benchmarks/README.md)
 	mkdir -p build
@@ -100,21 +105,22 @@ bench-dag: .venv/workflow ## what Snakemake itself costs at 10, 100 and 1,000 ru
 	mkdir -p build
 	.venv/bin/python benchmarks/dag.py --output build/dag.csv
 
-# Writes the report of the study that a configuration describes, and says where it is.
+# Writes the report of the study that a configuration describes, whole or not at all, and says where it is.
 define report
-@file=results/$$(.venv/bin/python -c "from lsnn.config import read_study; print(read_study('$(1)').name)")/report.html; \
-	.venv/bin/snakemake --configfile $(1) --report $$file > /dev/null && echo "report:  $$file"
+@folder=results/$$(.venv/bin/python -c "from lsnn.config import read_study; print(read_study('$(1)').name)"); \
+	$(SNAKEMAKE) --configfile $(1) --report $$folder/.report.html > /dev/null && \
+	mv $$folder/.report.html $$folder/report.html && echo "report:  $$folder/report.html"
 endef
 
 .venv/workflow: envs/workflow.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	    { echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet -r envs/workflow.txt
+	.venv/bin/python -m pip install --quiet -r envs/workflow.txt
 	touch $@
 
 .venv/development: .venv/workflow envs/development.txt
-	.venv/bin/pip install --quiet -r envs/development.txt
+	.venv/bin/python -m pip install --quiet -r envs/development.txt
 	touch $@
 
 .environments/tensorflow-%/environment.json: envs/tensorflow-%.txt | .venv/workflow
@@ -122,7 +128,7 @@ endef
 
 # A TensorFlow environment with pytest in it.
 .environments/tensorflow-%/tested: .environments/tensorflow-%/environment.json envs/tensorflow-%-test.txt
-	.venv/bin/uv pip install --quiet --python $(@D)/bin/python -r envs/tensorflow-$*-test.txt
+	.venv/bin/python -m uv pip install --quiet --python $(@D)/bin/python -r envs/tensorflow-$*-test.txt
 	touch $@
 
 .PHONY: data/mnist  # checked every time; what is there and right is kept

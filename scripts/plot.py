@@ -8,7 +8,6 @@ run that diverged, which is left out of means.
 """
 
 import argparse
-import io
 import os
 import re
 import sys
@@ -17,10 +16,9 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import matplotlib
+from style import save, use_style  # before matplotlib
 
-matplotlib.use("Agg")
-
+# isort: split
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -37,7 +35,7 @@ from lsnn import checkpoints
 from lsnn.columns import FRACTION, of_measure
 from lsnn.config import default_label, read_study
 from lsnn.errors import ConfigError, run
-from lsnn.files import atomic_write, read_record
+from lsnn.files import read_record
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.options import default_of
 from lsnn.outputs import (
@@ -59,27 +57,11 @@ from tables import read_trajectories, require_recorded
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
-STYLE = {
-    "font.size": 9,
-    "axes.labelsize": 9,
-    "axes.titlesize": 9,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "pdf.fonttype": 42,  # text that can be edited
-    "svg.fonttype": "path",  # the same look where the font is missing
-    "svg.hashsalt": "lsnn",  # the same file for the same data
-}
 LONGEST_LABEL = 36  # characters of an axis in a line
 THRESHOLD = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
 CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
 CROSS["label"] = "not converged"
 RING = {"marker": "o", "markersize": 6, "markerfacecolor": "none", "linestyle": "none"}
-# Without a date, the same data give the same file.
-METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
 class Look(NamedTuple):
@@ -763,15 +745,6 @@ def tell_below(figure, *notes):
         figure.supxlabel("\n".join(filter(None, notes)), fontsize=8)
 
 
-def save(figure, folder, name):
-    """Write a figure as svg, pdf and png (300 dpi)."""
-    for suffix, metadata in METADATA.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=suffix, dpi=300, metadata=metadata)
-        with atomic_write(os.path.join(folder, f"{name}.{suffix}")) as stream:
-            stream.write(buffer.getvalue())
-
-
 PLOTS = {
     "learning_curves": plot_learning_curves,
     "along_training": plot_along_training,
@@ -840,7 +813,7 @@ def main():
     trajectories = read_trajectories(arguments.trajectories, study)
     spectra = read_spectra(os.path.dirname(arguments.trajectories))
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
-    sns.set_theme(context="paper", style="ticks", rc=STYLE)
+    use_style()
     for name, one in figures.items():
         figure = draw(one, trajectories, study, spectra)
         if figure is None:

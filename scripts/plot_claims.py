@@ -12,13 +12,11 @@ import textwrap
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import matplotlib
+from style import save, use_style  # before matplotlib
 
-matplotlib.use("Agg")
-
+# isort: split
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
@@ -27,7 +25,7 @@ from claims import ALL, VERDICTS, read_decided, study_folders
 from lsnn.claims import read_claims
 from lsnn.config import read_study
 from lsnn.errors import ConfigError, run
-from plot import LONGEST_LABEL, STYLE, axis_label, label_losses, looks, place_legend, save
+from plot import LONGEST_LABEL, axis_label, label_losses, looks, place_legend
 from report_claims import SIGNS, in_words, studies_of
 
 # Colours that the colour-blind can tell apart, and that differ in grey; the sign says it again.
@@ -203,7 +201,7 @@ def main():
         if arguments.figure not in shown:
             raise ConfigError(f"--figure {arguments.figure}: there are: {', '.join(shown)}")
         shown = [arguments.figure]
-    sns.set_theme(context="paper", style="ticks", rc=STYLE)
+    use_style()
     for name in shown:
         if name == "overview":
             figure = plot_overview(claims, table)

@@ -10,13 +10,14 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from style import save, use_style  # before matplotlib
+
+# isort: split
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 
 from lsnn.errors import run
 from lsnn.neurons.base import DT
-from plot import STYLE, save
 from plot_raster import draw_inputs, draw_windows, read_recorded, window_starts
 
 ARRAYS = ("inputs", "targets")
@@ -71,7 +72,7 @@ def main():
     arguments = parser.parse_args()
 
     arrays, metadata = read_recorded(arguments.examples, ARRAYS, METADATA, "examples.py")
-    sns.set_theme(context="paper", style="ticks", rc=STYLE)
+    use_style()
     figure = plot_examples(arrays, metadata)
     save(figure, arguments.output, "examples")
     plt.close(figure)

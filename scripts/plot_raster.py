@@ -11,6 +11,9 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from style import save, use_style  # before matplotlib
+
+# isort: split
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -20,7 +23,6 @@ from scipy.special import softmax
 from lsnn import checkpoints
 from lsnn.errors import ResultError, run
 from lsnn.neurons.base import DT
-from plot import STYLE, save
 
 ARRAYS = ("inputs", "spikes", "thresholds", "outputs")
 METADATA = ("condition", "label", "seed", "iteration", "example", "network", "n_windows")
@@ -234,7 +236,7 @@ def main():
     arguments = parser.parse_args()
 
     arrays, metadata = read_recorded(arguments.trial, ARRAYS, METADATA, "trial.py")
-    sns.set_theme(context="paper", style="ticks", rc=STYLE)
+    use_style()
     figure = plot_trial(arrays, metadata)
     save(figure, arguments.output, f"raster_{metadata['condition']}")
     plt.close(figure)

@@ -46,5 +46,5 @@ rule aggregate:
         ],
         folder=subpath(output.trajectories, parent=True),
     shell:
-        "{params.python:q} {params.program:q} --study {params.study_json:q}"
-        " --runs {params.folder}/runs --output {params.folder} > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --study {params.study_json:q}"
+        " --runs {params.folder}/runs --output {params.folder}"

@@ -37,8 +37,8 @@ rule claims:
         only="",
         folder=subpath(output.claims, parent=True),
     shell:
-        "{params.python:q} {params.program:q} --claims {input.claims} --studies {params.studies}"
-        " {params.only} --output {params.folder} > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --claims {input.claims} --studies {params.studies}"
+        " {params.only} --output {params.folder}"
 
 
 use rule claims as claim with:
@@ -102,8 +102,8 @@ rule plot_claims:
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:
-        "{params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
-        " --studies {params.studies} --figure {wildcards.figure} --output {params.folder} > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
+        " --studies {params.studies} --figure {wildcards.figure} --output {params.folder}"
 
 
 rule report_claims:
@@ -133,5 +133,5 @@ rule report_claims:
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:
-        "{params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
-        " --output {params.folder} > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
+        " --output {params.folder}"

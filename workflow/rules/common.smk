@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from itertools import product
 from pathlib import Path
@@ -11,17 +12,35 @@ from snakemake.exceptions import WorkflowError
 # The folder of scripts, lsnn and envs, from where Snakemake runs; in a module that is elsewhere.
 BASE = Path(os.path.relpath(Path(str(workflow.current_basedir)).parents[1]))
 
-sys.path.insert(0, str(BASE.absolute()))
+# What Snakemake takes for a pattern, and a shell for the end of a command.
+for folder in (BASE.absolute(), Path.cwd()):
+    if re.search(r"[{}\n]", str(folder)):
+        raise WorkflowError(
+            f"{folder}: a folder of this name cannot be worked in (no braces, no line breaks); rename it"
+        )
 
-from lsnn import mnist
-from lsnn.claims import read_claims_of
-from lsnn.config import as_mapping, read_values, studies_of
-from lsnn.costs import estimate
-from lsnn.errors import ConfigError, DataError
-from lsnn.files import canonical_json, read_record
-from lsnn.outputs import about_figure, figures_of, shown_columns
-from lsnn.quantities import REGISTRIES
-from lsnn.source import source_of
+# Modules of this repository, then those of this Python, and none of the user's PYTHONPATH.
+foreign = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+sys.path[:] = [
+    str(BASE.absolute()),
+    *(path for path in sys.path if path not in foreign),
+]
+
+try:
+    from lsnn import mnist
+    from lsnn.claims import read_claims_of
+    from lsnn.config import as_mapping, read_values, studies_of
+    from lsnn.costs import estimate
+    from lsnn.errors import ConfigError, DataError
+    from lsnn.files import canonical_json, read_record
+    from lsnn.outputs import about_figure, figures_of, shown_columns
+    from lsnn.quantities import REGISTRIES
+    from lsnn.source import source_of
+except ImportError as error:
+    raise WorkflowError(
+        f"{error}: the Python of Snakemake ({sys.executable}) has not what this workflow needs; "
+        f"pip install -r {BASE / 'envs/workflow.txt'}"
+    )
 
 try:
     for path in workflow.configfiles:
@@ -48,6 +67,8 @@ CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 # elsewhere changes no result, and reruns nothing.
 SCRIPTS = BASE / "scripts"
 PYTHON = Path("python" if CONDA else sys.executable)
+
+shell.prefix(f"source {shlex.quote(str(BASE / 'workflow/job.sh'))}; ")
 
 
 def one_of(names):

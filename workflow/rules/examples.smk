@@ -20,8 +20,8 @@ rule examples:
             study_of(wildcards).examples_settings()
         ),
     shell:
-        "{params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
-        " --output {output} > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
+        " --output {output}"
 
 
 rule plot_examples:
@@ -54,5 +54,4 @@ rule plot_examples:
         ),
         folder=subpath(output[0], parent=True),
     shell:
-        "{params.python:q} {params.program:q} --examples {input} --output {params.folder}"
-        " > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --examples {input} --output {params.folder}"

@@ -26,6 +26,6 @@ rule hessian:
         ),
         folder=subpath(output.table, parent=True),
     shell:
-        "{params.python:q} {params.program:q} --settings {params.settings:q}"
+        "job {log:q} {params.python:q} {params.program:q} --settings {params.settings:q}"
         " --data {params.data:q} --checkpoints {input.checkpoints} --output {params.folder}"
-        " --threads {threads} > {log} 2>&1"
+        " --threads {threads}"

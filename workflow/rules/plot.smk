@@ -49,8 +49,8 @@ rule plot:
         ),
         folder=subpath(output[0], parent=True),
     shell:
-        "{params.python:q} {params.program:q} --config {input.config} --figure {wildcards.figure}"
-        " --trajectories {input.trajectories} --output {params.folder} > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --config {input.config} --figure {wildcards.figure}"
+        " --trajectories {input.trajectories} --output {params.folder}"
 
 
 rule report_tables:
@@ -83,5 +83,5 @@ rule report_tables:
         study=lambda wildcards: as_mapping(study_of(wildcards)),
         folder=subpath(output[0], parent=True),
     shell:
-        "{params.python:q} {params.program:q} --config {input.config} --summary {input.summary}"
-        " --metadata {input.metadata} --output {params.folder} > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --config {input.config} --summary {input.summary}"
+        " --metadata {input.metadata} --output {params.folder}"

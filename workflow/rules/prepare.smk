@@ -13,7 +13,7 @@ rule data:
         program=SCRIPTS / "fetch_mnist.py",
         folder=subpath(output[0], parent=True),
     shell:
-        "{params.python:q} {params.program:q} --output {params.folder:q} > {log:q} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --output {params.folder:q}"
 
 
 rule environment:
@@ -31,5 +31,5 @@ rule environment:
         program=SCRIPTS / "build_environment.py",
         folder=subpath(output[0], parent=True),
     shell:
-        "{params.python:q} {params.program:q}"
-        " --tensorflow {wildcards.tensorflow} --output {params.folder} > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q}"
+        " --tensorflow {wildcards.tensorflow} --output {params.folder}"

@@ -30,5 +30,5 @@ rule train:
         ),
         folder=subpath(output.checkpoints, parent=True),
     shell:
-        "{params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
-        " --output {params.folder} --threads {threads} > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
+        " --output {params.folder} --threads {threads}"

@@ -25,8 +25,8 @@ rule trial:
             study_of(wildcards).trial_settings(wildcards.condition)
         ),
     shell:
-        "{params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
-        " --checkpoints {input.checkpoints} --output {output} > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
+        " --checkpoints {input.checkpoints} --output {output}"
 
 
 rule plot_raster:
@@ -64,5 +64,4 @@ rule plot_raster:
             study_of(wildcards).task_class.is_classification
         ),
     shell:
-        "{params.python:q} {params.program:q} --trial {input} --output {params.folder}"
-        " > {log} 2>&1"
+        "job {log:q} {params.python:q} {params.program:q} --trial {input} --output {params.folder}"

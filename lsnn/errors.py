@@ -42,11 +42,12 @@ def run(main):
     """Run the ``main()`` of a program; a user's error becomes one message and exit status 1.
 
     A missing permission and the like (``OSError``) are a user's errors too. Anything else is a
-    defect of this project and keeps its traceback. SIGTERM and SIGINT stop the program at once, but
-    not before it has cleaned up; the exit status is then 128 + the signal's number, as in a shell.
+    defect of this project and keeps its traceback. SIGTERM, SIGINT and SIGHUP stop the program at
+    once, but not before it has cleaned up; the exit status is then 128 + the signal's number, as in
+    a shell.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        if signal.getsignal(number) != signal.SIG_IGN:  # which a shell sets behind `&`
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as behind `&`, and under nohup
             signal.signal(number, _stop)
     try:
         main()

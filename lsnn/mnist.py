@@ -44,7 +44,8 @@ def verify(path):
     if actual != expected:
         raise DataError(
             "{}: not the MNIST file of that name ({} bytes with SHA-256 {} instead of {} bytes "
-            "with SHA-256 {}); {} again".format(
+            "with SHA-256 {}); if it is yours, move it (images of your own are an option of the "
+            "task); if not, delete it, and {}".format(
                 path, os.path.getsize(path), actual, size, expected, way_out
             )
         )

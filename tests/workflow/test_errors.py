@@ -73,6 +73,19 @@ def test_altered_data_are_refused_with_both_sums(checkout, tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["train.lock"]
 
 
+def test_own_files_under_the_names_of_mnist_are_left_as_they_are(checkout, tmp_path):
+    own = {"train-images-idx3-ubyte": b"mine", "train-labels-idx1-ubyte": b"mine, too"}
+    (tmp_path / "data/mnist").mkdir(parents=True)
+    for name, content in own.items():
+        (tmp_path / "data/mnist" / name).write_bytes(content)
+    config = tmp_path / "config.yaml"
+    config.write_text(f"name: own\ndata: {tmp_path}/data\n")
+    done = checkout.snakemake("--cores", "1", "--configfile", config)
+    refused(done, *own, "if it is yours, move it", "option of the task")
+    found = {path.name: path.read_bytes() for path in (tmp_path / "data/mnist").iterdir()}
+    assert found == own
+
+
 def test_the_wrong_tensorflow_is_refused(checkout, tmp_path):
     done = checkout.run(PYTHONS["2"], *TRAIN, "--seed", "1", "--output", tmp_path)
     refused(done, "asks for TensorFlow 1.12", "has TensorFlow 2.")

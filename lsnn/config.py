@@ -382,6 +382,25 @@ def read_values(path: str) -> dict:
     return {} if values is None else values
 
 
+def values_of_command_line(arguments: List[str]) -> dict:
+    """Return the values that ``KEY=VALUE`` says, each as a file would: YAML, but a text for a text.
+
+    Snakemake reads them in a way of its own, in which numbers in lists are texts and
+    ``tensorflow=2`` is a number.
+    """
+    values = {}
+    for argument in arguments:
+        key, _, text = argument.partition("=")
+        try:
+            value = yaml.load(text, _Loader)
+        except yaml.YAMLError:
+            value = text
+        option = STUDY.get(key, SUITE["properties"].get(key, {}))
+        is_text = option.get("type") == "string" or isinstance(option.get("default"), str)
+        values[key] = text if is_text and not isinstance(value, str) else value
+    return values
+
+
 class _Loader(yaml.SafeLoader):
     """Refuses a key that is written twice, of which YAML would take the second."""
 

@@ -1,19 +1,17 @@
-# Read by the shell of every job before its command (`shell.prefix` in rules/common.smk).
+#!/usr/bin/env bash
+# job.sh LOG PYTHON PROGRAM ARGUMENT...: run a program, as every job of the workflow does, with its output in a log.
 set -euo pipefail
+log=$1 python=$2 status=0
+shift 2
 
 # Texts and file names are UTF-8, also for Python 3.6, whatever the user's session says.
 export LC_ALL=C.UTF-8
 
-# job LOG PYTHON PROGRAM ARGUMENT...: run a program with its output in a log. It imports what is installed for its
-# Python, whatever the user's PYTHON... variables and packages are (-E -s). A killed one cannot say so itself.
-job() {
-    local log=$1 python=$2 status=0
-    shift 2
-    "$python" -E -s "$@" > "$log" 2>&1 || status=$?
-    if [ "$status" -eq 137 ]; then
-        echo "error: killed (SIGKILL), by hand or because the machine's memory or that allowed to the job was used up" \
-            "(dmesg tells); start again with fewer jobs at a time (--cores), or more memory; what was computed is kept" \
-            >> "$log"
-    fi
-    return "$status"
-}
+# It imports what is installed for its Python, whatever the user's PYTHON... variables and packages are (-E -s).
+"$python" -E -s "$@" > "$log" 2>&1 || status=$?
+if [ "$status" -eq 137 ]; then # it could not say so itself
+    echo "error: killed (SIGKILL), by hand or because the machine's memory or that allowed to the job was used up" \
+        "(dmesg tells); start again with fewer jobs at a time (--cores), or more memory; what was computed is kept" \
+        >> "$log"
+fi
+exit "$status"

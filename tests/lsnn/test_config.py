@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from lsnn.config import parse_study, read_study, studies_of
+from lsnn.config import parse_study, read_study, studies_of, values_of_command_line
 from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.learning_rules.base import LearningRule
@@ -1002,3 +1002,26 @@ def test_a_suite_is_no_study(tmpdir):
     with pytest.raises(ConfigError) as error:
         read_study(path)
     assert "studies: a suite, not a study" in str(error.value)
+
+
+def test_values_of_the_command_line_are_those_of_a_file():
+    typed = {
+        "tensorflow=2": "2",
+        "tensorflow=1.12": "1.12",
+        'tensorflow="2"': "2",
+        "name=2024": "2024",
+        "data=a: b": "a: b",
+        "baseline=null": "null",
+        "seeds=3": 3,
+        "seeds=[1,2,7]": [1, 2, 7],
+        "training={learning_rate: 1.0e-3, optimiser: adam}": {
+            "learning_rate": 0.001,
+            "optimiser": "adam",
+        },
+        "hessian=[{samples: 32}]": [{"samples": 32}],
+        "studies=[a.yaml]": ["a.yaml"],
+        "sedes={": "{",
+    }
+    for argument, value in typed.items():
+        assert values_of_command_line([argument]) == {argument.partition("=")[0]: value}
+    assert values_of_command_line(["seeds=1", "name=a"]) == {"seeds": 1, "name": "a"}

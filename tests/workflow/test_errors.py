@@ -44,6 +44,14 @@ def test_wrong_configuration_is_refused_before_any_job(checkout, tmp_path, chang
     assert not (checkout.folder / "results/sequential_mnist").exists()
 
 
+def test_values_of_the_command_line_are_those_of_a_file(checkout):
+    given = ["tensorflow=2", "seeds=[1,2,7]", "name=2024", "hessian=[]", "loss={l2: 0.0}"]
+    done = checkout.snakemake("--dry-run", "--config", *given)
+    assert done.returncode == 0, done.stdout
+    assert "2024: 6 jobs" in done.stdout
+    refused(checkout.snakemake("--dry-run", "--config", "seeds=["), 'seeds: "["', "a whole number")
+
+
 @pytest.mark.parametrize("damaged", [b'{"settings": {"con', b"[]", b"\xff", b"{}"])
 def test_a_damaged_record_does_not_keep_a_study_from_being_planned(checkout, damaged):
     """The job that reads it names it, and says what to do."""

@@ -35,6 +35,7 @@ rule aggregate:
     conda:
         "../../envs/workflow.yaml"
     params:
+        job=JOB,
         python=PYTHON,
         program=SCRIPTS / "aggregate.py",
         source=source_of_program("aggregate.py"),
@@ -46,5 +47,5 @@ rule aggregate:
         ],
         folder=subpath(output.trajectories, parent=True),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --study {params.study_json:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --study {params.study_json:q}"
         " --runs {params.folder}/runs --output {params.folder}"

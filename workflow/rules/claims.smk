@@ -30,6 +30,7 @@ rule claims:
     conda:
         "../../envs/workflow.yaml"
     params:
+        job=JOB,
         python=PYTHON,
         program=SCRIPTS / "claims.py",
         source=source_of_program("claims.py"),
@@ -37,7 +38,7 @@ rule claims:
         only="",
         folder=subpath(output.claims, parent=True),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --claims {input.claims} --studies {params.studies}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --claims {input.claims} --studies {params.studies}"
         " {params.only} --output {params.folder}"
 
 
@@ -59,6 +60,7 @@ use rule claims as claim with:
     wildcard_constraints:
         claim=one_of(CLAIMS),
     params:
+        job=JOB,
         python=PYTHON,
         program=SCRIPTS / "claims.py",
         source=source_of_program("claims.py"),
@@ -92,6 +94,7 @@ rule plot_claims:
     conda:
         "../../envs/workflow.yaml"
     params:
+        job=JOB,
         python=PYTHON,
         program=SCRIPTS / "plot_claims.py",
         source=source_of_program("plot_claims.py"),
@@ -102,7 +105,7 @@ rule plot_claims:
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
         " --studies {params.studies} --figure {wildcards.figure} --output {params.folder}"
 
 
@@ -127,11 +130,12 @@ rule report_claims:
     conda:
         "../../envs/workflow.yaml"
     params:
+        job=JOB,
         python=PYTHON,
         program=SCRIPTS / "report_claims.py",
         source=source_of_program("report_claims.py"),
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
         " --output {params.folder}"

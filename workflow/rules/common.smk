@@ -2,12 +2,12 @@
 import json
 import os
 import re
-import shlex
 import sys
 from itertools import product
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
 # The folder of scripts, lsnn and envs, from where Snakemake runs; in a module that is elsewhere.
 BASE = Path(os.path.relpath(Path(str(workflow.current_basedir)).parents[1]))
@@ -29,7 +29,7 @@ sys.path[:] = [
 try:
     from lsnn import mnist
     from lsnn.claims import read_claims_of
-    from lsnn.config import as_mapping, read_values, studies_of
+    from lsnn.config import as_mapping, read_values, studies_of, values_of_command_line
     from lsnn.costs import estimate
     from lsnn.errors import ConfigError, DataError
     from lsnn.files import canonical_json, read_record
@@ -45,6 +45,11 @@ except ImportError as error:
 try:
     for path in workflow.configfiles:
         read_values(path)  # refuses a key that is twice, which Snakemake passes over
+    if (
+        not workflow.modifier.skip_configfile
+    ):  # in a module, --config is for another workflow
+        given = workflow.config_settings.config_args or []
+        update_config(config, values_of_command_line(given))
     STUDIES = studies_of(config)
     for study in STUDIES.values():
         study.network_settings()  # complains of the user's own files that cannot be read
@@ -67,8 +72,7 @@ CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 # elsewhere changes no result, and reruns nothing.
 SCRIPTS = BASE / "scripts"
 PYTHON = Path("python" if CONDA else sys.executable)
-
-shell.prefix(f"source {shlex.quote(str(BASE / 'workflow/job.sh'))}; ")
+JOB = BASE / "workflow/job.sh"  # what programs are run by
 
 
 def one_of(names):

@@ -9,6 +9,7 @@ use rule hessian as dynamics with:
     benchmark:
         f"{RESULTS}/benchmarks/dynamics/{{condition}}/seed_{{seed}}/{{entry}}.tsv"
     params:
+        job=JOB,
         program=SCRIPTS / "dynamics.py",
         python=python_of,
         data=lambda wildcards: study_of(wildcards).data,

@@ -13,6 +13,7 @@ rule examples:
     conda:
         conda_of
     params:
+        job=JOB,
         program=SCRIPTS / "examples.py",
         python=python_of,
         data=lambda wildcards: study_of(wildcards).data,
@@ -20,7 +21,7 @@ rule examples:
             study_of(wildcards).examples_settings()
         ),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
         " --output {output}"
 
 
@@ -45,6 +46,7 @@ rule plot_examples:
     conda:
         "../../envs/workflow.yaml"
     params:
+        job=JOB,
         python=PYTHON,
         program=SCRIPTS / "plot_examples.py",
         source=source_of_program("plot_examples.py"),
@@ -54,4 +56,4 @@ rule plot_examples:
         ),
         folder=subpath(output[0], parent=True),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --examples {input} --output {params.folder}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --examples {input} --output {params.folder}"

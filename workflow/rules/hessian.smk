@@ -18,6 +18,7 @@ rule hessian:
     resources:
         **OF_JOB,
     params:
+        job=JOB,
         program=SCRIPTS / "hessian.py",
         python=python_of,
         data=lambda wildcards: study_of(wildcards).data,
@@ -26,6 +27,6 @@ rule hessian:
         ),
         folder=subpath(output.table, parent=True),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --settings {params.settings:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --settings {params.settings:q}"
         " --data {params.data:q} --checkpoints {input.checkpoints} --output {params.folder}"
         " --threads {threads}"

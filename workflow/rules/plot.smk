@@ -41,6 +41,7 @@ rule plot:
     conda:
         "../../envs/workflow.yaml"
     params:
+        job=JOB,
         python=PYTHON,
         program=SCRIPTS / "plot.py",
         source=source_of_program("plot.py"),
@@ -49,7 +50,7 @@ rule plot:
         ),
         folder=subpath(output[0], parent=True),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --config {input.config} --figure {wildcards.figure}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --config {input.config} --figure {wildcards.figure}"
         " --trajectories {input.trajectories} --output {params.folder}"
 
 
@@ -77,11 +78,12 @@ rule report_tables:
     conda:
         "../../envs/workflow.yaml"
     params:
+        job=JOB,
         python=PYTHON,
         program=SCRIPTS / "report_tables.py",
         source=source_of_program("report_tables.py"),
         study=lambda wildcards: as_mapping(study_of(wildcards)),
         folder=subpath(output[0], parent=True),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --config {input.config} --summary {input.summary}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --config {input.config} --summary {input.summary}"
         " --metadata {input.metadata} --output {params.folder}"

@@ -9,11 +9,12 @@ rule data:
     conda:
         "../../envs/workflow.yaml"
     params:
+        job=JOB,
         python=PYTHON,
         program=SCRIPTS / "fetch_mnist.py",
         folder=subpath(output[0], parent=True),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --output {params.folder:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --output {params.folder:q}"
 
 
 rule environment:
@@ -27,9 +28,10 @@ rule environment:
     conda:
         "../../envs/workflow.yaml"
     params:
+        job=JOB,
         python=PYTHON,
         program=SCRIPTS / "build_environment.py",
         folder=subpath(output[0], parent=True),
     shell:
-        "job {log:q} {params.python:q} {params.program:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
         " --tensorflow {wildcards.tensorflow} --output {params.folder}"

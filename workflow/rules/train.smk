@@ -20,6 +20,7 @@ rule train:
     resources:
         **OF_JOB,
     params:
+        job=JOB,
         program=SCRIPTS / "train.py",
         python=python_of,
         data=lambda wildcards: study_of(wildcards).data,
@@ -30,5 +31,5 @@ rule train:
         ),
         folder=subpath(output.checkpoints, parent=True),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
         " --output {params.folder} --threads {threads}"

@@ -18,6 +18,7 @@ rule trial:
     resources:
         **OF_JOB,
     params:
+        job=JOB,
         program=SCRIPTS / "trial.py",
         python=python_of,
         data=lambda wildcards: study_of(wildcards).data,
@@ -25,7 +26,7 @@ rule trial:
             study_of(wildcards).trial_settings(wildcards.condition)
         ),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
         " --checkpoints {input.checkpoints} --output {output}"
 
 
@@ -52,6 +53,7 @@ rule plot_raster:
     conda:
         "../../envs/workflow.yaml"
     params:
+        job=JOB,
         python=PYTHON,
         program=SCRIPTS / "plot_raster.py",
         source=source_of_program("plot_raster.py"),
@@ -64,4 +66,4 @@ rule plot_raster:
             study_of(wildcards).task_class.is_classification
         ),
     shell:
-        "job {log:q} {params.python:q} {params.program:q} --trial {input} --output {params.folder}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --trial {input} --output {params.folder}"

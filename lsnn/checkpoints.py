@@ -16,7 +16,7 @@ import zipfile
 import numpy as np
 
 from lsnn.errors import ResultError
-from lsnn.files import atomic_write, canonical_json, differences
+from lsnn.files import atomic_write, canonical_json, differences, reading
 from lsnn.network import PARAMETERS
 
 FORMAT_VERSION = 1
@@ -111,16 +111,25 @@ def weights_at(arrays, index):
 
 def _load(path):
     try:
-        zipfile.ZipFile(path).close()  # numpy 1.19 prints a traceback where this raises
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        with reading(path):
+            zipfile.ZipFile(path).close()  # numpy 1.19 prints a traceback where this raises
+            with np.load(path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise ResultError("{}: no such file".format(path)) from None
+    except OSError as error:
+        if error.filename is not None:  # of the system; those of numpy name none
+            raise
+        raise _damaged(path, error) from None
     except Exception as error:  # what a damaged archive raises differs from byte to byte
-        raise ResultError(
-            "{}: damaged or not a checkpoint file ({}); delete it and run the job that writes it "
-            "again".format(path, error)
-        ) from None
+        raise _damaged(path, error) from None
+
+
+def _damaged(path, error):
+    return ResultError(
+        "{}: damaged or not a checkpoint file ({}); delete it and run the job that writes it "
+        "again".format(path, error)
+    )
 
 
 def _digest(content):

@@ -51,9 +51,23 @@ def run(main):
             signal.signal(number, _stop)
     try:
         main()
-    except (LsnnError, OSError) as error:
-        sys.stderr.write("error: {}\n".format(error))
+    except (LsnnError, OSError, MemoryError) as error:
+        sys.stderr.write("error: {}\n".format(_described(error)))
         sys.exit(1)
+
+
+def _described(error):
+    """Return what is told of an error, with a way out where the error itself has none."""
+    if isinstance(error, MemoryError):
+        return "the memory does not suffice ({}); allow more, or make {} smaller".format(
+            error, "the network, the batch or the number of samples"
+        )
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    line = "{}: {}".format(error.filename, error.strerror)
+    if isinstance(error, PermissionError):
+        line += "; it is another user's, or protected: change that, or work in a folder of your own"
+    return line
 
 
 def _stop(number, frame):

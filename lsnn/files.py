@@ -60,7 +60,7 @@ def _replacement(path):
         UNFINISHED_FILES.remove(temporary)
 
 
-def remove_temporaries(paths):
+def _remove_temporaries(paths):
     """Remove what writers of these paths left behind that were killed before they could clean up.
 
     Only for who holds a lock that all writers of the paths take: another's file may be in use.
@@ -73,7 +73,7 @@ def remove_temporaries(paths):
 
 
 @contextlib.contextmanager
-def exclusive(path, log):
+def exclusive(path, log, files=()):
     """Let one process at a time into the block: who comes second says so, and waits.
 
     Snakemake that is killed (SIGKILL) leaves its jobs running, on a cluster and locally; unlocked
@@ -83,22 +83,28 @@ def exclusive(path, log):
     Args:
         path: the lock file. It stays: deleted, it would let in one process more.
         log: called with a line of text for the reader.
+        files: what is written in the block. Parts of them that killed writers left are removed,
+            unless this file system has no locks: another writer may be at work then.
+
+    Yields:
+        The open lock file. A child that is given its descriptor holds the lock, too.
     """
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, "ab+", buffering=0) as stream:
         try:
             _lock(stream, path, log)
+            _remove_temporaries(files)
         except OSError as error:
             if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
                 raise
             log(
                 "{}: this file system has no locks ({}); see to it that no other process writes "
-                "this run".format(path, error.strerror)
+                "here".format(path, error.strerror)
             )
         with contextlib.suppress(OSError):  # who waits is told whom for; no more than that
             stream.truncate(0)
             stream.write("{} pid {}\n".format(socket.gethostname(), os.getpid()).encode())
-        yield
+        yield stream
 
 
 def _lock(stream, path, log):
@@ -107,14 +113,25 @@ def _lock(stream, path, log):
     except BlockingIOError:
         stream.seek(0)
         holder = stream.read().decode(errors="replace").strip() or "another process"
-        log("waiting for {}, which writes this run ({})".format(holder, path))
+        log("waiting for {}, which writes here ({})".format(holder, path))
         fcntl.flock(stream, fcntl.LOCK_EX)
+
+
+@contextlib.contextmanager
+def reading(path):
+    """Name the file in an error of the system that does not: of a disk that fails on the way."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, path) from None
 
 
 def sha256_of_file(path):
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
+    with reading(path), open(path, "rb") as stream:
         for block in iter(lambda: stream.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
@@ -155,7 +172,7 @@ def read_record(path):
             format version.
     """
     try:
-        with open(path, "rb") as stream:
+        with reading(path), open(path, "rb") as stream:
             record = json.loads(stream.read().decode())
         expected = record.pop("sha256")
     except FileNotFoundError:

@@ -12,7 +12,7 @@ import os
 import numpy as np
 
 from lsnn.errors import ResultError, WriteError
-from lsnn.files import atomic_write, canonical_json
+from lsnn.files import atomic_write, canonical_json, reading
 
 FORMAT_VERSION = 2
 
@@ -118,7 +118,7 @@ class Journal(object):
         return record.tobytes()
 
     def _load(self, log):
-        with open(self.path, "rb") as stream:
+        with reading(self.path), open(self.path, "rb") as stream:
             line = stream.readline()
             self._start = stream.tell()
         try:

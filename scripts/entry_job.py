@@ -15,7 +15,7 @@ import numpy as np
 
 from lsnn import backend, checkpoints, provenance
 from lsnn.columns import RUN_KEYS
-from lsnn.files import exclusive, remove_temporaries, sha256_of_file, write_record, write_table
+from lsnn.files import exclusive, sha256_of_file, write_record, write_table
 from lsnn.follow import chosen, follow
 from lsnn.journal import Journal
 from lsnn.network import network_of
@@ -64,8 +64,7 @@ def compute(kind, arguments, settings, operator_of, also=()):
         os.path.join(arguments.output, entry + suffix)
         for suffix in (".csv", ".npz", ".json", ".state", ".lock")
     ]
-    with exclusive(lock, log):
-        remove_temporaries([record, state, table, arrays])
+    with exclusive(lock, log, [record, state, table, arrays]):
         if _is_complete(record, [table, arrays], settings, arguments.checkpoints):
             log("complete already: {}; delete it to compute it anew".format(table))
         else:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from lsnn.columns import DIVERGED
 from lsnn.errors import ResultError
-from lsnn.files import atomic_write, read_record, sha256_of_file
+from lsnn.files import atomic_write, read_record, reading, sha256_of_file
 from lsnn.outputs import of_entries, of_gaps, of_weights, trajectories_columns
 
 _MEANING = {
@@ -30,7 +30,8 @@ def read_table(path, wanted, optional=(), may_be_empty=False):
     kinds = {column.name: column.kind for column in wanted}
     text = [name for name, kind in kinds.items() if kind == "text"]
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+        with reading(path):
+            table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
     except FileNotFoundError:
         raise ResultError(f"{path}: no such file; run the job that writes it") from None
     except pd.errors.EmptyDataError:

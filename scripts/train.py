@@ -20,7 +20,7 @@ import job_settings
 from lsnn import backend, checkpoints, provenance
 from lsnn.columns import of_learning_curve
 from lsnn.errors import run
-from lsnn.files import exclusive, remove_temporaries, write_record, write_table
+from lsnn.files import exclusive, reading, write_record, write_table
 from lsnn.network import network_of
 from lsnn.source import require_source
 from lsnn.training import train
@@ -49,8 +49,8 @@ def main():
         for name in ("training.json", "checkpoints.npz", "learning_curve.csv")
     ]
     state = os.path.join(arguments.output, "training.state")
-    with exclusive(os.path.join(arguments.output, "train.lock"), log):
-        remove_temporaries(files + [record, state])
+    lock = os.path.join(arguments.output, "train.lock")
+    with exclusive(lock, log, files + [record, state]):
         found = provenance.intact_record(record, files)
         if found and found["settings"] == settings:
             log("complete already: {}; delete one to train anew".format(", ".join(files)))
@@ -72,7 +72,7 @@ def is_longer(settings, found):
 
 def read_rows(path):
     """Return the rows of a learning curve with their numbers as they were written, to the bit."""
-    with open(path, newline="") as stream:
+    with reading(path), open(path, newline="") as stream:
         return list(csv.DictReader(stream))
 
 

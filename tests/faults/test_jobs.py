@@ -148,7 +148,7 @@ def test_a_second_copy_waits_and_then_finds_the_results_complete(run_of, tell, j
     first = run.start_and_wait_for_the_lock(job)
     first.send(signal.SIGSTOP)
     second = run.start(job)
-    waiting = f"pid {first.pid}, which writes this run"
+    waiting = f"pid {first.pid}, which writes here"
     wait_until(lambda: waiting in second.text(), "the second one waiting", second)
     first.send(signal.SIGCONT)
     assert first.wait() == 0

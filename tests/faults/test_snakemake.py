@@ -144,7 +144,7 @@ def test_sigkill_of_snakemake_and_the_job_finishes_on_its_own(checkout, undistur
         assert is_alive(pid)
         assert_is_locked(checkout)
         second = checkout.start()
-        waiting = f"pid {pid}, which writes this run"
+        waiting = f"pid {pid}, which writes here"
         wait_until(lambda: waiting in checkout.log("train"), "the second copy waiting", second)
     finally:
         os.kill(pid, signal.SIGCONT)

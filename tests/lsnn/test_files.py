@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import hashlib
 import os
@@ -14,7 +15,7 @@ from lsnn.files import (
     atomic_write,
     exclusive,
     read_record,
-    remove_temporaries,
+    sha256_of_file,
     write_record,
     write_table,
 )
@@ -118,8 +119,8 @@ def test_temporaries_of_killed_writers_are_removed_and_nothing_else(path):
     for name in kept[1:] + [".file.ab_d1234", ".file.zzzzzzzz"]:
         with open(os.path.join(folder, name), "w"):
             pass
-    remove_temporaries([path])
-    assert sorted(os.listdir(folder)) == sorted(kept)
+    with exclusive(os.path.join(folder, "lock"), print, [path]):
+        assert sorted(os.listdir(folder)) == sorted(kept + ["lock"])
 
 
 HOLDER = """
@@ -160,10 +161,23 @@ def test_the_second_process_waits_until_the_first_is_dead_however_it_dies(path):
 
 def test_a_file_system_without_locks_is_told(path, monkeypatch):
     def refuse(stream, how):
-        raise OSError(files.errno.ENOTSUP, "Operation not supported")
+        raise OSError(errno.ENOTSUP, "Operation not supported")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     lines = []
-    with exclusive(path, lines.append):
+    lock, of_another = path + ".lock", os.path.join(os.path.dirname(path), ".file.abcd1234")
+    os.makedirs(os.path.dirname(path))
+    with open(of_another, "w"):
         pass
+    with exclusive(lock, lines.append, [path]):
+        assert os.path.exists(of_another)  # which may be at work
     assert len(lines) == 1 and "no locks" in lines[0] and path in lines[0]
+
+
+def test_an_error_of_the_disk_names_the_file(path):
+    os.makedirs(os.path.dirname(path))
+    os.symlink("/proc/self/mem", path)  # which gives an EIO to who reads it from its beginning
+    for read_it in (sha256_of_file, read_record):
+        with pytest.raises(OSError) as caught:
+            read_it(path)
+        assert caught.value.errno == errno.EIO and caught.value.filename == path

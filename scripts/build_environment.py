@@ -18,7 +18,6 @@ OUTPUT/environment.json is written last: an environment that has it is complete.
 import argparse
 import asyncio
 import contextlib
-import fcntl
 import glob
 import json
 import os
@@ -26,22 +25,32 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from lsnn.errors import LsnnError, run
-from lsnn.files import sha256_of_file, write_record
+from lsnn.errors import LsnnError, ResultError, run
+from lsnn.files import exclusive, read_record, sha256_of_file, write_record
 
 TENSORFLOWS = ("1.12", "2", "1.12-gpu", "2-gpu")
 ENVS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "envs")
 FETCH_SECONDS = 1800
 PROBE_SECONDS = 60
-WAY_OUT = (
-    "Mend this and run it again; where TensorFlow 1.12 cannot run (it needs an x86-64 processor), "
-    'set tensorflow: "2" in config.yaml.'
-)
+WAY_OUT = {
+    "1.12": "Mend this and run it again; where TensorFlow 1.12 cannot run (it needs an x86-64 "
+    'processor), set tensorflow: "2" in config.yaml.',
+    "2": "Mend this and run it again.",
+}
+# What of pip's configuration uv is told by which variable, and what separates several values of it.
+TO_UV = {
+    "index-url": ("UV_DEFAULT_INDEX", " "),
+    "extra-index-url": ("UV_INDEX", " "),
+    "find-links": ("UV_FIND_LINKS", ","),
+    "trusted-host": ("UV_INSECURE_HOST", " "),
+    "cert": ("SSL_CERT_FILE", " "),
+}
 CUDA_9 = (
     "TensorFlow 1.12-gpu needs CUDA 9.0, cuDNN 7 and the NVIDIA driver on this machine. With "
     "--software-deployment-method conda, the environment brings CUDA and cuDNN; the driver it does "
@@ -71,7 +80,11 @@ def build(tensorflow, output):
     output = os.path.abspath(output)
     requirements = os.path.join(ENVS, f"tensorflow-{tensorflow}.txt")
     os.makedirs(output, exist_ok=True)
-    with _only_one_builder(output):
+    started = time.time()
+    with exclusive(output + ".lock", lambda line: print(line, flush=True)) as lock:
+        if _was_made_since(started, output, requirements):
+            print(f"{output}: another process has made it meanwhile", flush=True)
+            return
         _clear(output)
         if tensorflow.startswith("2"):
             interpreter = probe(sys.executable, "the Python that runs this program")
@@ -82,7 +95,7 @@ def build(tensorflow, output):
             f"({interpreter.found})",
             flush=True,
         )
-        packages = _install(interpreter, requirements, output)
+        packages = _install(interpreter, requirements, output, lock)
         version = _check_tensorflow(requirements, output)
         record = {
             "tensorflow": version,
@@ -97,16 +110,14 @@ def build(tensorflow, output):
     print(f"TensorFlow {version} is ready in {output}", flush=True)
 
 
-@contextlib.contextmanager
-def _only_one_builder(output):
-    with open(output + ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BuildError(
-                f"{output}: another process is building this environment; wait for it"
-            ) from None
-        yield
+def _was_made_since(moment, output, requirements):
+    """Tell whether another process, which this one waited for, has made this environment."""
+    path = os.path.join(output, "environment.json")
+    try:
+        wanted = read_record(path)["requirements_sha256"] == sha256_of_file(requirements)
+        return wanted and os.path.getmtime(path) > moment
+    except (ResultError, OSError):
+        return False
 
 
 def _clear(output):
@@ -289,21 +300,57 @@ def _fetch(channel, target):
     return os.path.join(target, "bin", "python")
 
 
-def _install(interpreter, requirements, output):
+def _install(interpreter, requirements, output, lock):
     """Install the requirements into a new environment; return what was installed, by line."""
-    _uv(["venv", "--allow-existing", "--python", interpreter.path, output])
+    way_out = _way_out(requirements)
+    _uv(["venv", "--allow-existing", "--python", interpreter.path, output], lock, way_out)
     python = os.path.join(output, "bin", "python")
-    _uv(["pip", "install", "--python", python, "-r", requirements])
-    return _uv(["pip", "freeze", "--python", python]).splitlines()
+    _uv(["pip", "install", "--python", python, "-r", requirements], lock, way_out)
+    return _uv(["pip", "freeze", "--python", python], lock, way_out).splitlines()
 
 
-def _uv(arguments):
-    """Run uv; return its standard output.
+def _way_out(requirements):
+    name = os.path.basename(requirements)
+    if name == "tensorflow-1.12-gpu.txt":
+        return CUDA_9
+    return WAY_OUT["1.12" if name.startswith("tensorflow-1.12") else "2"]
+
+
+def settings_of_pip():
+    """Return the variables that tell uv what pip is configured for: mirrors and certificates.
+
+    Those that are set already are left out, and all if this Python has no pip.
+    """
+    listed = subprocess.run(
+        [sys.executable, "-I", "-m", "pip", "config", "list"],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    ).stdout
+    found = {}
+    for section in ("global", "install", ":env:"):  # the later is the stronger
+        found.update(re.findall(rf"^{section}\.([a-z-]+)='(.*)'$", listed, re.MULTILINE))
+    variables = {}
+    for option, (variable, separator) in TO_UV.items():
+        values = found.get(option, "").replace("\\n", " ").split()
+        if values and variable not in os.environ:
+            variables[variable] = separator.join(values)
+    if "UV_INDEX" in variables:  # to pip all of them are equal
+        variables.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+    return variables
+
+
+def _uv(arguments, lock, way_out):
+    """Run uv, which holds the lock until it ends, even if this process does not live so long.
+
+    Returns its standard output.
 
     Raises:
         BuildError: uv is missing or fails; the message has the end of its output.
     """
-    command = [sys.executable, "-m", "uv"] + arguments
+    command = [sys.executable, "-I", "-m", "uv"] + arguments
     result = subprocess.run(
         command,
         check=False,
@@ -311,11 +358,13 @@ def _uv(arguments):
         capture_output=True,
         text=True,
         errors="replace",
+        env={**os.environ, **settings_of_pip()},
+        pass_fds=[lock.fileno()],
     )
     if result.returncode != 0:
         raise BuildError(
             "uv {} failed with exit status {}:\n{}\n{}".format(
-                " ".join(arguments), result.returncode, _end(result.stderr), WAY_OUT
+                " ".join(arguments), result.returncode, _end(result.stderr), way_out
             )
         )
     return result.stdout
@@ -339,10 +388,9 @@ def _check_tensorflow(requirements, output):
         errors="replace",
     )
     if result.returncode != 0:
-        way_out = CUDA_9 if requirements.endswith("1.12-gpu.txt") else WAY_OUT
         raise BuildError(
             f"{python}: TensorFlow {expected} is installed and cannot be imported (exit status "
-            f"{result.returncode}):\n{_end(result.stderr)}\n{way_out}"
+            f"{result.returncode}):\n{_end(result.stderr)}\n{_way_out(requirements)}"
         )
     version = result.stdout.split()[-1]
     if version != expected:

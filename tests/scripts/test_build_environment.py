@@ -1,13 +1,19 @@
 """The TensorFlow environment: which Python it gets, and that it is whole or not there."""
 
 import bz2
-import fcntl
+import functools
 import hashlib
+import http.server
 import io
 import json
 import os
+import shutil
+import socket
+import subprocess
 import sys
 import tarfile
+import threading
+import time
 import zipfile
 
 import pytest
@@ -271,8 +277,9 @@ def test_an_interrupted_build_does_not_look_complete(envs, tmp_path, monkeypatch
 def test_a_package_that_cannot_be_installed_is_named(envs, tmp_path):
     with open(str(envs / "tensorflow-2.txt"), "a") as stream:
         stream.write("absentpackage==1.0\n")
-    with pytest.raises(BuildError, match="(?s)uv pip install.*absentpackage.*Mend this"):
+    with pytest.raises(BuildError, match="(?s)uv pip install.*absentpackage.*Mend this") as caught:
         build("2", str(tmp_path / "environment"))
+    assert 'tensorflow: "2"' not in str(caught.value)  # which is what is being built
     assert not (tmp_path / "environment" / "environment.json").exists()
 
 
@@ -314,11 +321,89 @@ def test_a_folder_with_other_files_is_left_alone(envs, tmp_path):
     assert (tmp_path / "work" / "thesis.tex").read_text() == "years"
 
 
-def test_two_builders_of_one_environment_do_not_disturb_each_other(envs, tmp_path):
+def test_of_two_builders_the_second_waits_and_takes_what_the_first_has_made(envs, tmp_path, capsys):
     output = tmp_path / "environment"
-    build("2", str(output))
-    with open(str(output) + ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(BuildError, match="another process is building"):
-            build("2", str(output))
-    assert (output / "environment.json").exists()
+    builders = [threading.Thread(target=build, args=("2", str(output))) for _ in range(2)]
+    for builder in builders:
+        builder.start()
+    for builder in builders:
+        builder.join()
+    printed = capsys.readouterr().out
+    assert printed.count("waiting for") == printed.count("has made it meanwhile") == 1
+    assert printed.count("is ready in") == 1 and (output / "environment.json").exists()
+
+
+@pytest.fixture
+def mirror(envs, tmp_path, monkeypatch):
+    """A package index that pip alone is configured for; it answers as long as `goes_on` is set."""
+    for variable in ("PIP_FIND_LINKS", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    wheel = "tensorflow-2.21.0-py3-none-any.whl"
+    page = tmp_path / "simple/tensorflow/index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text(f'<a href="{wheel}">{wheel}</a>')
+    shutil.copy(tmp_path / "wheels" / wheel, page.parent)
+    (envs / "tensorflow-2.txt").write_text("tensorflow==2.21.0\n")
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append(self.path)
+            self.server.goes_on.wait()
+            super().do_GET()
+
+        def log_message(self, *arguments):
+            pass
+
+    answer = functools.partial(Handler, directory=str(tmp_path))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), answer)
+    server.asked, server.goes_on = [], threading.Event()
+    server.goes_on.set()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    (tmp_path / "pip.conf").write_text(
+        f"[global]\nindex-url = http://127.0.0.1:{server.server_port}/simple\n"
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    yield server
+    server.goes_on.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_packages_come_from_the_mirror_that_pip_is_configured_for(mirror, tmp_path):
+    build("2", str(tmp_path / "environment"))
+    assert (tmp_path / "environment" / "environment.json").exists()
+    assert any(path.endswith(".whl") for path in mirror.asked)
+
+
+def test_while_the_installer_of_a_killed_builder_runs_the_next_one_waits(
+    mirror, envs, tmp_path, capsys
+):
+    mirror.goes_on.clear()
+    output = str(tmp_path / "environment")
+    code = f"import build_environment as b; b.ENVS = {str(envs)!r}; b.build('2', {output!r})"
+    scripts = os.path.dirname(build_environment.__file__)
+    killed = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": scripts},
+        stdout=subprocess.DEVNULL,
+    )
+    while not mirror.asked:
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    following = threading.Thread(target=build, args=("2", output))
+    following.start()
+    time.sleep(1)
+    assert following.is_alive()
+    mirror.goes_on.set()
+    following.join()
+    printed = capsys.readouterr().out
+    assert f"waiting for {socket.gethostname()} pid {killed.pid}, which writes here" in printed
+    assert "is ready in" in printed
+
+
+def test_a_mirror_that_is_set_for_uv_is_kept(mirror, monkeypatch):
+    assert "UV_DEFAULT_INDEX" in build_environment.settings_of_pip()
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://mirror.example/simple")
+    assert "UV_DEFAULT_INDEX" not in build_environment.settings_of_pip()

@@ -6,6 +6,11 @@ CORES ?= $(shell nproc)
 unexport $(filter-out PYTHON36%,$(filter PYTHON%,$(.VARIABLES)))
 export PYTHONNOUSERSITE = 1
 
+# Snakemake, uv and matplotlib keep files in the user's home; where that cannot be written, here.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export XDG_CACHE_HOME = $(CURDIR)/.snakemake/cache
+endif
+
 TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/tested
 CLAIMS = --claims claims.yaml --studies results/committed/*
 # By way of Python, which minds not that this folder has been moved, as programs in .venv/bin do.

@@ -6,6 +6,7 @@ import pytest
 
 import made_up_trial
 import plot_raster
+from lsnn import checkpoints
 from lsnn.errors import ResultError
 from made_up_trial import N_ADAPTIVE, N_REGULAR
 
@@ -167,6 +168,15 @@ def test_another_file_is_refused_by_name(tmp_path, monkeypatch, without, message
     with pytest.raises(ResultError, match=f"^{path}: {message}"):
         draw(monkeypatch, path, tmp_path / "figures")
     assert not (tmp_path / "figures").exists()
+
+
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, monkeypatch):
+    arrays, metadata = made_up_trial.trial()
+    path = tmp_path / "trial.npz"
+    checkpoints.write(str(path), arrays, {**metadata, "condition": "/../../mine"})
+    with pytest.raises(ResultError, match="raster_/../../mine: no name of a figure"):
+        draw(monkeypatch, path, tmp_path / "figures")
+    assert [one.name for one in tmp_path.iterdir()] == ["trial.npz"]
 
 
 @pytest.mark.parametrize("damage", ["cut off", "altered", "no file"])

@@ -1,14 +1,16 @@
 """Where the study lies, and what else is set in the user's session, changes nothing."""
 
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
-from conftest import SWEEP, new_checkout
+from conftest import DEMO, SWEEP, new_checkout
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 
@@ -71,3 +73,33 @@ def test_a_folder_of_another_name_for_results(checkout, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "demo: 8 jobs" in done.stderr
+
+
+def test_results_of_the_future_are_refused_with_both_times(checkout, demo):
+    """They would have what depends on them redone at every start, for ever."""
+    record = demo / "runs/bptt/seed_1/training.json"
+    dated = record.stat().st_mtime_ns
+    os.utime(record, (time.time() + 3600, time.time() + 3600))
+    done = checkout.snakemake("--cores", "1", *DEMO)
+    os.utime(record, ns=(dated, dated))
+    assert done.returncode != 0
+    assert "seed_1/training.json: dated" in done.stdout and "touch {} +" in done.stdout
+
+
+def test_to_delete_all_output_leaves_data_and_environments(checkout, demo):
+    done = checkout.snakemake("--delete-all-output", "--dry-run", *DEMO)
+    assert done.returncode == 0, done.stdout
+    deleted = re.findall(r"Would delete (.*)", done.stdout)
+    assert deleted and all(path.startswith("results/demo/") for path in deleted)
+
+
+def test_what_is_said_at_the_end_is_there(checkout, demo):
+    figure = demo / "figures/learning_curves.svg"
+    content = figure.read_bytes()
+    figure.unlink()
+    tables = checkout.snakemake("--cores", "1", "--until", "report_tables", *DEMO)
+    assert "demo: tables in results/demo/" in tables.stdout
+    assert "demo: figures in" not in tables.stdout
+    all_of_it = checkout.snakemake("--cores", "1", *DEMO)
+    assert "demo: figures in results/demo/figures" in all_of_it.stdout
+    assert figure.read_bytes() == content

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import sys
+import time
 from itertools import product
 from pathlib import Path
 
@@ -68,6 +69,11 @@ RUN = f"{RESULTS}/runs/{{condition}}/seed_{{seed}}"
 
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
+# Deleting all output means results: what was fetched and built is then nobody's output.
+KEEPS_ALL_ELSE = "--delete-all-output" in sys.argv
+
+SECONDS_OF_CLOCKS = 60  # by which those of two machines may differ
+
 # Programs are params of type Path, which Snakemake does not compare: that a checkout or a Python lies
 # elsewhere changes no result, and reruns nothing.
 SCRIPTS = BASE / "scripts"
@@ -117,12 +123,12 @@ def of_studies(names=None):
 
 def data_of(wildcards):
     """Return the files of data that the jobs of a study read; none if its task makes its own."""
-    return study_of(wildcards).data_files()
+    return [] if KEEPS_ALL_ELSE else study_of(wildcards).data_files()
 
 
 def environment_of(wildcards):
     """Return what stands for the Python of the model of a study; nothing where conda brings it."""
-    if CONDA:
+    if CONDA or KEEPS_ALL_ELSE:
         return []
     return f".environments/tensorflow-{study_of(wildcards).tensorflow}/environment.json"
 
@@ -180,11 +186,38 @@ def rasters_of(study):
 
 
 def outcome_of(study):
-    """Return what is said at the end of what was computed of a study, as lines of text."""
-    metadata = Path(f"results/{study}/metadata.json")
-    if not metadata.exists():  # other targets than all were asked for
-        return []
-    warnings = read_record(metadata).get("warnings", [])  # an older version's has none
-    return [f"{study}: figures and tables in results/{study}"] + [
-        f"  {warning}" for warning in warnings
+    """Return what is said at the end of what is there of a study, as lines of text."""
+    folder, lines = f"results/{study}/", []
+    for what, paths in {"tables": TABLES, "figures": FIGURES}.items():
+        if all(Path(path).exists() for path in paths if path.startswith(folder)):
+            lines.append(
+                f"{study}: {what} in {folder}{'figures' * (what == 'figures')}"
+            )
+    if lines:
+        # An older version's record has no warnings.
+        warnings = read_record(f"{folder}metadata.json").get("warnings", [])
+        lines += [f"  {warning}" for warning in warnings]
+    return lines
+
+
+def refuse_the_future():
+    """Refuse files that are dated in the future: Snakemake would redo, at every start, what is made of them.
+
+    Raises:
+        WorkflowError: names the first one, and what to do.
+    """
+    now = time.time()
+    environments = [
+        f".environments/tensorflow-{study.tensorflow}/environment.json"
+        for study in STUDIES.values()
     ]
+    for path in [
+        *environments,
+        *(path for study in STUDIES for path in results_of_runs(study)),
+    ]:
+        if os.path.exists(path) and os.path.getmtime(path) > now + SECONDS_OF_CLOCKS:
+            raise WorkflowError(
+                f"{path}: dated {time.ctime(os.path.getmtime(path))}, and by the clock of this machine it is "
+                f"{time.ctime(now)}. If the clock is wrong, set it; if it is right, give such files the present date: "
+                "find results .environments -newermt now -exec touch {} +"
+            )

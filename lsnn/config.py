@@ -446,6 +446,11 @@ def network_settings(**values) -> NetworkSettings:
     return parse_study({"network": values, "hessian": []}).network
 
 
+def training_settings(**values) -> TrainingSettings:
+    """Return the settings of training, as :func:`network_settings` those of a network."""
+    return parse_study({"training": values}).training
+
+
 def _resolved(values):
     """Return the mapping with every default filled in, after checking it as :func:`parse_study`."""
     if not isinstance(values, dict):

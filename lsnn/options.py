@@ -6,6 +6,8 @@ learning rule - is a class in a registry, and declares its own in ``options``, b
 declarations follow the checks, the defaults, the messages and the documentation.
 """
 
+from lsnn.errors import ConfigError
+
 # Bounds of a text that names files and folders.
 NAME = {"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": 100}
 
@@ -116,9 +118,21 @@ def for_values(schema, values):
 
 
 def build(registry, settings, *arguments):
-    """Return what a mapping of a name and options describes, made with further arguments."""
+    """Return what a mapping of a name and options describes, made with further arguments.
+
+    Raises:
+        ConfigError: the registry has not the name, or what has it not an option. Of the values only
+            a configuration is checked (:mod:`lsnn.config`).
+    """
     given = dict(settings)
-    one = registry[given.pop("name")]
+    name = given.pop("name", None)
+    if name not in registry:
+        raise ConfigError("name: there is no {}; there are: {}".format(name, ", ".join(registry)))
+    one = registry[name]
+    unknown = ", ".join(sorted(set(given) - set(one.options)))
+    if unknown:
+        known = ", ".join(one.options) or "none"
+        raise ConfigError("{}: has no option {}; it has: {}".format(name, unknown, known))
     defaults = {key: default_of(option) for key, option in one.options.items()}
     return one(*arguments, **dict(defaults, **given))
 

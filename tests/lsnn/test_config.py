@@ -7,7 +7,13 @@ import re
 import pytest
 import yaml
 
-from lsnn.config import parse_study, read_study, studies_of, values_of_command_line
+from lsnn.config import (
+    parse_study,
+    read_study,
+    studies_of,
+    training_settings,
+    values_of_command_line,
+)
 from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.learning_rules.base import LearningRule
@@ -1025,3 +1031,10 @@ def test_values_of_the_command_line_are_those_of_a_file():
     for argument, value in typed.items():
         assert values_of_command_line([argument]) == {argument.partition("=")[0]: value}
     assert values_of_command_line(["seeds=1", "name=a"]) == {"seeds": 1, "name": "a"}
+
+
+def test_settings_of_training_are_checked_without_a_study():
+    assert training_settings(learning_rate=1).learning_rate == 1.0
+    assert training_settings() == parse_study({}).training
+    with pytest.raises(ConfigError, match="did you mean learning_rate"):
+        training_settings(learning_rat=1)

@@ -432,3 +432,16 @@ def test_the_library_refuses_it_too():
     rule = new_rule({"name": "truncated_bptt", "feedback_scale": 2.0})
     with pytest.raises(ConfigError, match="feedback_scale: must be"):
         network.respond(tensors, inputs, rule)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"name": "bptt2"}, "there is no bptt2; there are: bptt, three_factor"),
+        ({}, "there is no None; there are: bptt"),
+        ({"name": "truncated_bptt", "hop": 1}, "truncated_bptt: has no option hop; it has: hops"),
+    ],
+)
+def test_an_unknown_rule_or_option_is_refused_by_name(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        new_rule(settings)

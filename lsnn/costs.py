@@ -1,4 +1,4 @@
-"""About how long a run takes and how many bytes it leaves, before it is started.
+"""About what a run costs, before it is started: time, memory, and the bytes that it leaves.
 
 A rough model: time goes with the products of matrices, with the states of the units, and, of long
 sequences, with the steps of the loop in the graph. Its constants are those of one core of the
@@ -23,6 +23,14 @@ SLOWER = {"1.12": 2.0}  # than TensorFlow 2
 SECONDS_PER_START = 4.0  # of a process: imports, data, graph
 SECONDS_PER_GRAPH_STEP = 0.05  # of a step along the sequence in a graph that is differentiated
 GRAPHS = {"hessian": 1, "dynamics": 3}  # how many of these a job has
+MEMORY = 1500.0  # MB, of a process and the data
+MEMORY_OF_STATES = (
+    6000.0  # of one whose states of all steps are kept, or that has a GPU's libraries
+)
+COPIES = {
+    "training": 40,
+    "entry": 400,
+}  # of w_rec that a job holds: gradients; a Krylov basis in float64
 ITERATIONS_PER_PRODUCT = 1.4  # time of a Hessian-vector product over as many examples
 
 
@@ -71,6 +79,12 @@ def of_entry(study, condition, kind, entry):
     return Cost(seconds, n_checkpoints * (200.0 + 8.0 * arrays))
 
 
+def memory_of(study, job):
+    """Return the MB of memory that a job of a study needs at most: "training", or of an "entry"."""
+    least = MEMORY_OF_STATES if study.on_gpu or study.spiking else MEMORY
+    return least + COPIES[job] * 4.0 * study.network.n_delays * study.network.n_units**2 / 1e6
+
+
 def _outline(study):
     """Return what the study's task tells of its sizes, if it is enough."""
     outline = study.outline
@@ -102,6 +116,10 @@ def estimate(studies):
             minutes = sum(cost.seconds for cost in left) / 60.0
             size = sum(cost.size for cost in left) / 1e6
             text += ", about {:.0f} min and {:.1f} MB".format(max(minutes, 1.0), size)
+        if left:
+            jobs = ["training"] + ["entry"] * bool(study.hessian or study.dynamics)
+            memory = max(memory_of(study, job) for job in jobs) / 1e3
+            text += "; up to {:.1f} GB of memory a job".format(memory)
         lines.append(text)
     return "\n".join(lines)
 

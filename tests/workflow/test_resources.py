@@ -36,6 +36,15 @@ def test_jobs_ask_for_a_gpu_where_tensorflow_computes_on_one(tmp_path, tensorflo
         assert int(job["mem_mb"]) > 0 and int(job["runtime"]) > 0
 
 
+def test_memory_goes_with_the_network(tmp_path):
+    small, large = (
+        resources(tmp_path, "2", "--cores", "1", "--config", f"network={{n_units: {n_units}}}")
+        for n_units in (128, 3000)
+    )
+    assert int(small["train"]["mem_mb"]) < 1600 and int(small["hessian"]["mem_mb"]) < 1600
+    assert 2500 < int(large["train"]["mem_mb"]) < int(large["hessian"]["mem_mb"]) < 20000
+
+
 def test_the_slurm_profile_takes_what_its_comments_offer(tmp_path):
     with open(PROFILE, encoding="utf-8") as stream:
         text = stream.read()

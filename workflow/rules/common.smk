@@ -31,7 +31,7 @@ try:
     from lsnn import mnist
     from lsnn.claims import read_claims_of
     from lsnn.config import as_mapping, read_values, studies_of, values_of_command_line
-    from lsnn.costs import estimate
+    from lsnn.costs import estimate, memory_of
     from lsnn.errors import ConfigError, DataError
     from lsnn.files import canonical_json, read_record
     from lsnn.outputs import about_figure, figures_of, shown_columns
@@ -147,17 +147,16 @@ def conda_of(wildcards):
     return str((BASE / f"envs/tensorflow-{tensorflow}.yaml").absolute())
 
 
-# What train, hessian and trial jobs are given. The libraries of CUDA want more memory, and so do spiking
-# networks, whose states of all steps are kept for the gradient. Snakemake's --retries give a job more
-# time and memory with every attempt.
-def memory_of(wildcards, attempt):
+# What train, hessian and trial jobs are given. Snakemake's --retries give a job more time and memory with
+# every attempt.
+def memory_given(wildcards, attempt):
     """Return MB of memory."""
-    study = study_of(wildcards)
-    return attempt * (6000 if study.on_gpu or study.spiking else 1500)
+    job = "entry" if "entry" in wildcards.keys() else "training"
+    return attempt * int(memory_of(study_of(wildcards), job))
 
 
 OF_JOB = {
-    "mem_mb": memory_of,
+    "mem_mb": memory_given,
     "runtime": lambda wildcards, attempt: attempt * 240,
 }
 if any(study.on_gpu for study in STUDIES.values()):

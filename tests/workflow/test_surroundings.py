@@ -62,6 +62,14 @@ def test_a_folder_that_snakemake_takes_for_a_pattern_is_refused_by_name(tmp_path
     assert f"{folder}: a folder of this name cannot be worked in" in done.stdout
 
 
+def test_what_the_python_of_snakemake_lacks_is_said(checkout):
+    """As where Snakemake is the user's own."""
+    lacking = "import sys; sys.modules['scipy'] = None; from snakemake.cli import main; main()"
+    done = checkout.run(sys.executable, "-c", lacking, "-n")
+    assert done.returncode != 0
+    assert "scipy" in done.stdout and "pip install -r envs/workflow.txt" in done.stdout
+
+
 def test_a_folder_of_another_name_for_results(checkout, tmp_path):
     """`--directory`, and a Snakefile named from where it is called."""
     (tmp_path / "work here").mkdir()

@@ -47,5 +47,6 @@ rule aggregate:
         ],
         folder=subpath(output.trajectories, parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --study {params.study_json:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --study {params.study_json:q}"
         " --runs {params.folder}/runs --output {params.folder}"

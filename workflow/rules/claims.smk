@@ -38,7 +38,8 @@ rule claims:
         only="",
         folder=subpath(output.claims, parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --claims {input.claims} --studies {params.studies}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --claims {input.claims} --studies {params.studies}"
         " {params.only} --output {params.folder}"
 
 
@@ -105,7 +106,8 @@ rule plot_claims:
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --claims {input.claims} --decided {params.decided}"
         " --studies {params.studies} --figure {wildcards.figure} --output {params.folder}"
 
 
@@ -137,5 +139,6 @@ rule report_claims:
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --claims {input.claims} --decided {params.decided}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --claims {input.claims} --decided {params.decided}"
         " --output {params.folder}"

@@ -22,10 +22,8 @@ for folder in (BASE.absolute(), Path.cwd()):
 
 # Modules of this repository, then those of this Python, and none of the user's PYTHONPATH.
 foreign = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-sys.path[:] = [
-    str(BASE.absolute()),
-    *(path for path in sys.path if path not in foreign),
-]
+own = [path for path in sys.path if path not in foreign]
+sys.path[:] = [str(BASE.absolute())] + own
 
 try:
     from lsnn import mnist
@@ -46,9 +44,8 @@ except ImportError as error:
 try:
     for path in workflow.configfiles:
         read_values(path)  # refuses a key that is twice, which Snakemake passes over
-    if (
-        not workflow.modifier.skip_configfile
-    ):  # in a module, --config is for another workflow
+    # In a module, --config is for the workflow around it.
+    if not workflow.modifier.skip_configfile:
         given = workflow.config_settings.config_args or []
         update_config(config, values_of_command_line(given))
     STUDIES = studies_of(config)
@@ -186,17 +183,18 @@ def rasters_of(study):
 
 def outcome_of(study):
     """Return what is said at the end of what is there of a study, as lines of text."""
-    folder, lines = f"results/{study}/", []
-    for what, paths in {"tables": TABLES, "figures": FIGURES}.items():
-        if all(Path(path).exists() for path in paths if path.startswith(folder)):
-            lines.append(
-                f"{study}: {what} in {folder}{'figures' * (what == 'figures')}"
-            )
-    if lines:
-        # An older version's record has no warnings.
-        warnings = read_record(f"{folder}metadata.json").get("warnings", [])
-        lines += [f"  {warning}" for warning in warnings]
-    return lines
+    folder = f"results/{study}/"
+
+    def are_there(paths):
+        return all(Path(path).exists() for path in paths if path.startswith(folder))
+
+    if not are_there(TABLES):  # other targets than all were asked for
+        return []
+    what = "figures and tables" if are_there(FIGURES) else "tables"
+    warnings = read_record(f"{folder}metadata.json").get(
+        "warnings", []
+    )  # an older version's has none
+    return [f"{study}: {what} in {folder}", *(f"  {warning}" for warning in warnings)]
 
 
 def refuse_the_future():
@@ -206,17 +204,17 @@ def refuse_the_future():
         WorkflowError: names the first one, and what to do.
     """
     now = time.time()
-    environments = [
-        f".environments/tensorflow-{study.tensorflow}/environment.json"
-        for study in STUDIES.values()
-    ]
-    for path in [
-        *environments,
-        *(path for study in STUDIES for path in results_of_runs(study)),
+    environments = expand(
+        ".environments/tensorflow-{version}/environment.json",
+        version=[study.tensorflow for study in STUDIES.values()],
+    )
+    for path in environments + [
+        path for study in STUDIES for path in results_of_runs(study)
     ]:
-        if os.path.exists(path) and os.path.getmtime(path) > now + SECONDS_OF_CLOCKS:
+        dated = os.path.getmtime(path) if os.path.exists(path) else 0
+        if dated > now + SECONDS_OF_CLOCKS:
             raise WorkflowError(
-                f"{path}: dated {time.ctime(os.path.getmtime(path))}, and by the clock of this machine it is "
+                f"{path}: dated {time.ctime(dated)}, and by the clock of this machine it is "
                 f"{time.ctime(now)}. If the clock is wrong, set it; if it is right, give such files the present date: "
                 "find results .environments -newermt now -exec touch {} +"
             )

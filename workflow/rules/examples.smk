@@ -21,7 +21,8 @@ rule examples:
             study_of(wildcards).examples_settings()
         ),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --settings {params.settings:q} --data {params.data:q}"
         " --output {output}"
 
 
@@ -56,4 +57,5 @@ rule plot_examples:
         ),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --examples {input} --output {params.folder}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --examples {input} --output {params.folder}"

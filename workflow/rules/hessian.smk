@@ -27,6 +27,7 @@ rule hessian:
         ),
         folder=subpath(output.table, parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --settings {params.settings:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --settings {params.settings:q}"
         " --data {params.data:q} --checkpoints {input.checkpoints} --output {params.folder}"
         " --threads {threads}"

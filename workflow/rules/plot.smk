@@ -50,7 +50,8 @@ rule plot:
         ),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --config {input.config} --figure {wildcards.figure}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --config {input.config} --figure {wildcards.figure}"
         " --trajectories {input.trajectories} --output {params.folder}"
 
 
@@ -85,5 +86,6 @@ rule report_tables:
         study=lambda wildcards: as_mapping(study_of(wildcards)),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --config {input.config} --summary {input.summary}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --config {input.config} --summary {input.summary}"
         " --metadata {input.metadata} --output {params.folder}"

@@ -14,7 +14,8 @@ rule data:
         program=SCRIPTS / "fetch_mnist.py",
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --output {params.folder:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --output {params.folder:q}"
 
 
 rule environment:

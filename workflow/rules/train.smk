@@ -31,5 +31,6 @@ rule train:
         ),
         folder=subpath(output.checkpoints, parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --settings {params.settings:q} --data {params.data:q}"
         " --output {params.folder} --threads {threads}"

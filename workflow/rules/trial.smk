@@ -26,7 +26,8 @@ rule trial:
             study_of(wildcards).trial_settings(wildcards.condition)
         ),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --settings {params.settings:q} --data {params.data:q}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --settings {params.settings:q} --data {params.data:q}"
         " --checkpoints {input.checkpoints} --output {output}"
 
 
@@ -66,4 +67,5 @@ rule plot_raster:
             study_of(wildcards).task_class.is_classification
         ),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q} --trial {input} --output {params.folder}"
+        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+        " --trial {input} --output {params.folder}"

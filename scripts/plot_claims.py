@@ -113,7 +113,8 @@ def plot_claim(claim, table, points, studies):
             look = appearance[name]
             labels.setdefault(study.conditions[name].label, look)
         sign = SIGNS[row.verdict]
-        title = f"{row.study.replace('_', ' ')}\n{in_words(row)}\n{sign} {row.verdict}"
+        number = in_words(row) or textwrap.fill(row.why, LONGEST_LABEL)
+        title = f"{row.study.replace('_', ' ')}\n{number}\n{sign} {row.verdict}"
         axes.set_title(title, fontsize=8)
         axes.set_ylabel(label_of(statistic.get("column", "diverged"), study))
     handles = [

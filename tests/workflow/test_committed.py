@@ -166,6 +166,26 @@ def test_the_readme_tells_of_truncation_what_its_summary_has():
         assert [cell.strip() for cell in row.split("|")] == expected
 
 
+def test_the_readme_tells_of_the_length_of_steps_what_its_summary_has():
+    cells, conditions = cells_of("step_length"), list(study_of("step_length").conditions)
+    readme = (REPOSITORY / "README.md").read_text()
+    (table,) = re.findall(r"^\| steps \|.*\n\|[-|]*\n((?:\|.*\n)+)", readme, re.M)
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()]
+    told = ["bptt", "bptt_rho", "bptt_length", "three_factor", "three_factor_10"]
+    for condition, row in zip([*told, "three_factor_matched"], rows, strict=True):
+        place = conditions.index(condition)
+        quantities = ("lambda_max_final", "train_loss_final", "test_accuracy_final")
+        assert row[1:] == [cells[quantity][place] for quantity in quantities]
+
+
+def test_bptt_ends_around_the_edge_whatever_the_learning_rate():
+    summary = pd.read_csv(REPOSITORY / "results/committed/step_length/summary.csv")
+    final = summary[summary["quantity"] == "lambda_max_final"].set_index("condition")["mean"]
+    for condition in ("bptt_0.001", "bptt_0.003", "bptt", "bptt_0.03"):
+        edge = study_of("step_length").threshold_of(condition)
+        assert 0.7 < final[condition] / edge < 1.3
+
+
 @pytest.mark.parametrize("ours, theirs", [("hops_27", "bptt"), ("hops_0", "three_factor")])
 def test_the_ends_of_truncation_are_the_runs_of_the_default_study_to_the_bit(ours, theirs):
     truncated, default = (

@@ -8,6 +8,7 @@ as ``rule/<name>``, and two texts: ``metadata``, a JSON mapping that says what m
 with arrays of its own.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -118,9 +119,9 @@ def _load(path):
     except FileNotFoundError:
         raise ResultError("{}: no such file".format(path)) from None
     except OSError as error:
-        if error.filename is not None:  # of the system; those of numpy name none
-            raise
-        raise _damaged(path, error) from None
+        if error.errno in (None, errno.EINVAL):  # of numpy; of a place before the beginning
+            raise _damaged(path, error) from None
+        raise
     except Exception as error:  # what a damaged archive raises differs from byte to byte
         raise _damaged(path, error) from None
 

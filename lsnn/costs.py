@@ -23,7 +23,8 @@ SLOWER = {"1.12": 2.0}  # than TensorFlow 2
 SECONDS_PER_START = 4.0  # of a process: imports, data, graph
 SECONDS_PER_GRAPH_STEP = 0.05  # of a step along the sequence in a graph that is differentiated
 GRAPHS = {"hessian": 1, "dynamics": 3}  # how many of these a job has
-MEMORY = 1500.0  # MB, of a process and the data
+MEMORY = 800.0  # MB, of a process and the data
+LEAST_MEMORY = 1500.0  # that a job is given
 MEMORY_OF_STATES = (
     6000.0  # of one whose states of all steps are kept, or that has a GPU's libraries
 )
@@ -81,8 +82,9 @@ def of_entry(study, condition, kind, entry):
 
 def memory_of(study, job):
     """Return the MB of memory that a job of a study needs at most: "training", or of an "entry"."""
-    least = MEMORY_OF_STATES if study.on_gpu or study.spiking else MEMORY
-    return least + COPIES[job] * 4.0 * study.network.n_delays * study.network.n_units**2 / 1e6
+    least = MEMORY_OF_STATES if study.on_gpu or study.spiking else LEAST_MEMORY
+    weights = 4.0 * study.network.n_delays * study.network.n_units**2 / 1e6
+    return max(least, MEMORY + COPIES[job] * weights)
 
 
 def _outline(study):

@@ -160,7 +160,7 @@ class Checkout:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):  # ended meanwhile
                 arguments = process.cmdline()
-                if arguments[1:2] == [f"scripts/{stage}.py"] and of_run in arguments:
+                if arguments[1:4] == ["-E", "-s", f"scripts/{stage}.py"] and of_run in arguments:
                     if process.cwd() == self.folder:
                         found.append(process)
         return found

@@ -18,6 +18,7 @@ OUTPUT/environment.json is written last: an environment that has it is complete.
 import argparse
 import asyncio
 import contextlib
+import functools
 import glob
 import json
 import os
@@ -302,11 +303,13 @@ def _fetch(channel, target):
 
 def _install(interpreter, requirements, output, lock):
     """Install the requirements into a new environment; return what was installed, by line."""
-    way_out = _way_out(requirements)
-    _uv(["venv", "--allow-existing", "--python", interpreter.path, output], lock, way_out)
+    uv = functools.partial(
+        _uv, settings=settings_of_pip(), lock=lock, way_out=_way_out(requirements)
+    )
+    uv(["venv", "--allow-existing", "--python", interpreter.path, output])
     python = os.path.join(output, "bin", "python")
-    _uv(["pip", "install", "--python", python, "-r", requirements], lock, way_out)
-    return _uv(["pip", "freeze", "--python", python], lock, way_out).splitlines()
+    uv(["pip", "install", "--python", python, "-r", requirements])
+    return uv(["pip", "freeze", "--python", python]).splitlines()
 
 
 def _way_out(requirements):
@@ -342,7 +345,7 @@ def settings_of_pip():
     return variables
 
 
-def _uv(arguments, lock, way_out):
+def _uv(arguments, settings, lock, way_out):
     """Run uv, which holds the lock until it ends, even if this process does not live so long.
 
     Returns its standard output.
@@ -358,7 +361,7 @@ def _uv(arguments, lock, way_out):
         capture_output=True,
         text=True,
         errors="replace",
-        env={**os.environ, **settings_of_pip()},
+        env={**os.environ, **settings},
         pass_fds=[lock.fileno()],
     )
     if result.returncode != 0:

@@ -15,7 +15,8 @@ class GradientJacobian(LinearOperator):
     """The transpose of M = dg/dw, of a gradient g by the weights w on fixed examples.
 
     A product is exact: M^T v is the gradient of g . v (Pearlmutter 1994). The graph is built once;
-    weights are moved into it. Of the exact gradient of a loss M is its Hessian, and symmetric.
+    weights are moved into it (:meth:`move_to`), and before there is neither a gradient nor a
+    product (RuntimeError). Of the exact gradient of a loss M is its Hessian, and symmetric.
 
     Args:
         network: :class:`lsnn.network.Network`.
@@ -54,12 +55,14 @@ class GradientJacobian(LinearOperator):
         self._session.run(initialise)
         self._load(self._own_examples)
         self._product = Kept(product, self._vector, self._session)
+        self._has_weights = False
         self.products = 0  # computed so far
 
     def move_to(self, weights):
         """Take the derivative at these weights, arrays by name, from now on."""
         for name in PARAMETERS:
             self._weights[name].load(weights[name], self._session)
+        self._has_weights = True
         self._product.keep()
 
     @contextmanager
@@ -79,12 +82,17 @@ class GradientJacobian(LinearOperator):
 
     def gradient(self):
         """Return g (size,), float64."""
-        return self._session.run(self._gradient).astype(np.float64)
+        return self._computed(self._gradient)
 
     def product(self, vector):
         """Return M^T times a vector (size,) as float64, computed in float32."""
         self.products += 1
-        return self._session.run(self._product.tensor, {self._vector: vector}).astype(np.float64)
+        return self._computed(self._product.tensor, {self._vector: vector})
+
+    def _computed(self, tensor, values=None):
+        if not self._has_weights:
+            raise RuntimeError("move_to(weights) comes first: it says at which weights to compute")
+        return self._session.run(tensor, values).astype(np.float64)
 
     def _matvec(self, vector):
         return self.product(np.ravel(vector))

@@ -8,6 +8,7 @@ from scipy.linalg import eigh_tridiagonal
 # Products are computed in float32: a residual below this part of the spectral norm says no more.
 FLOOR = 1.0e-6
 MOST_PRODUCTS = 400
+USUAL_TOLERANCE = 1.0e-3  # relative
 # Length of the random part of a start, relative to the rest: no eigenvector is orthogonal to it.
 RANDOM_PART = 0.3
 GROWTH = 32  # vectors that room is made for at a time
@@ -48,10 +49,12 @@ class Krylov(object):
 
     Args:
         operator: H, a symmetric ``LinearOperator``.
-        start: vector (size,) that is not 0.
+        start: vector (size,) that is not 0; if None, normal random numbers, always the same.
     """
 
-    def __init__(self, operator, start):
+    def __init__(self, operator, start=None):
+        if start is None:
+            start = np.random.RandomState(0).randn(operator.shape[0])
         self._operator = operator
         self._basis = np.empty((0, len(start)))
         self._images = np.empty((0, len(start)), np.float32)  # H times the basis
@@ -118,7 +121,7 @@ def mixed_with_random(start, generator):
     return start + random
 
 
-def extreme_eigenvalues(space, tolerance, k=1, smallest=True):
+def extreme_eigenvalues(space, tolerance=USUAL_TOLERANCE, k=1, smallest=True):
     """Return the k largest and the k smallest eigenvalues, signed, from one Krylov space.
 
     Args:

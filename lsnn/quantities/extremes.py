@@ -1,7 +1,7 @@
 """The extreme eigenvalues of the Hessian."""
 
 from lsnn.columns import eigenvalue_columns
-from lsnn.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
+from lsnn.lanczos import USUAL_TOLERANCE, Krylov, extreme_eigenvalues, mixed_with_random
 from lsnn.options import choice, integer, number
 from lsnn.randomness import generator
 
@@ -32,7 +32,7 @@ TOLERANCE = number(
     "Relative tolerance of an eigenvalue: it has converged when |Hv - lambda v| / |lambda|, with "
     "|v| = 1, is at most this, or |Hv - lambda v| / |H| is at most 1e-6, which is what products in "
     "float32 can tell.",
-    1.0e-3,
+    USUAL_TOLERANCE,
     least=1.0e-5,
     most=0.1,
 )

@@ -141,6 +141,14 @@ def test_eigenvalues_of_a_real_checkpoint_are_those_of_arpack(mnist):
     assert [smallest.value, largest.value] == pytest.approx(sorted(expected), rel=1e-5)
 
 
+def test_before_it_has_weights_it_computes_nothing_and_says_what_is_missing():
+    network, _ = small_network()
+    hessian = Hessian(network, *network.task.examples("validation", np.arange(4)))
+    for compute in (hessian.gradient, lambda: extreme_eigenvalues(Krylov(hessian))):
+        with pytest.raises(RuntimeError, match="move_to"):
+            compute()
+
+
 def test_products_share_what_does_not_depend_on_the_vector():
     """The product of the whole graph, and anew at other weights."""
     hessian, network, weights = small_hessian("adaptive", PARAMETERS)

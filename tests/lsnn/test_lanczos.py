@@ -156,6 +156,14 @@ def test_the_basis_stays_orthogonal_and_no_eigenvalue_comes_twice():
     assert outliers == pytest.approx([-200.0, 300.0, 1000.0], rel=1e-6)
 
 
+def test_neither_start_nor_tolerance_need_be_chosen():
+    values = SPECTRA["indefinite"]
+    largest, smallest = extreme_eigenvalues(Krylov(Symmetric(values)))
+    assert [largest.value, smallest.value] == pytest.approx([300.0, -40.0], rel=1e-3)
+    assert max(largest.residual, smallest.residual) <= 1e-3
+    assert extreme_eigenvalues(Krylov(Symmetric(values)))[0].value == largest.value
+
+
 def test_the_same_numbers_from_the_same_start():
     operator = Symmetric(SPECTRA["indefinite"])
     first, second = found_of(operator), found_of(operator)

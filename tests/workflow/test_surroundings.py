@@ -45,7 +45,7 @@ def test_a_foreign_session_changes_nothing(tmp_path):
     subprocess.run(
         [sys.executable, "scripts/plot.py", "--config", results / "config.yaml",
          "--trajectories", results / "trajectories.csv", "--output", tmp_path / "again"],
-        cwd=folder, check=True, capture_output=True,
+        cwd=folder, check=True, capture_output=True, env={**os.environ, "PYTHONSAFEPATH": "1"},
     )  # fmt: skip
     figures = sorted(path.name for path in (tmp_path / "again").iterdir())
     assert figures

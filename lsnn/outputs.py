@@ -9,6 +9,7 @@ from lsnn.config import as_mapping
 from lsnn.files import canonical_json
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.quantities import REGISTRIES, columns_of, prefix_of, quantities_of
+from lsnn.tasks.base import ACCURACY
 from lsnn.weights import RANKS, scale_free
 
 
@@ -82,6 +83,16 @@ def compared_columns(study):
     """Return the columns of entries and weights by which conditions are compared; gaps are, too."""
     columns = of_entries(study) + of_weights(study)
     return [column for column in columns if "compared" in column.summary]
+
+
+def chance_of(study, column):
+    """Return the accuracy of a guess where a column is an accuracy; None if it is not known.
+
+    That is 1 / number of classes, which are as frequent as each other in all tasks here, or nearly.
+    """
+    is_accuracy = any(column == of_measure(ACCURACY, split) for split in study.splits)
+    n_out = study.outline.get("n_out")
+    return 1 / n_out if is_accuracy and n_out else None
 
 
 def sweeps_of(study):

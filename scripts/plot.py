@@ -4,7 +4,7 @@ Thin lines are runs; thick lines and bands are the mean over seeds and its 95 % 
 as in summary.csv: on a logarithmic axis the mean is geometric, and of fewer than 3 runs there is no
 band. A run that stopped early keeps its weights: in means it counts with its last value at later
 fractions of training. A cross marks an eigenvalue that did not converge. A ring marks the end of a
-run that diverged, which is left out of means.
+run that diverged, which is left out of means; axes are those of the other runs.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
 
-from style import save, use_style  # before matplotlib
+from style import COLUMN, PAGE, label_logarithmic, letter_panels, save, use_style
 
 # isort: split
 import matplotlib.pyplot as plt
@@ -28,7 +28,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.scale import SymmetricalLogScale
-from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
+from matplotlib.ticker import NullLocator
 from scipy import stats
 
 from estimates import LEAST_SEEDS, mean_and_interval
@@ -40,6 +40,7 @@ from lsnn.files import read_record
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.options import default_of
 from lsnn.outputs import (
+    chance_of,
     compared_columns,
     figures_of,
     of_entries,
@@ -58,8 +59,9 @@ from tables import read_trajectories, require_recorded
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
-LONGEST_LABEL = 36  # characters of an axis in a line
+LONGEST_LABEL = 28  # characters of an axis in a line
 THRESHOLD = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
+CHANCE = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}
 CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
 CROSS["label"] = "not converged"
 RING = {"marker": "o", "markersize": 6, "markerfacecolor": "none", "linestyle": "none"}
@@ -120,30 +122,29 @@ def plot_learning_curves(trajectories, study):
     *_, last = study.task_class.measures
     train, *others = study.splits
     columns = [of_measure(loss, train), *(of_measure(last, split) for split in others)]
-    size = (7 * len(columns) / 3, 2.8)
-    figure, panels = plt.subplots(1, len(columns), figsize=size, layout="constrained")
+    figure, panels = page_of_panels(len(columns))
     for axes, column in zip(panels, columns, strict=True):
         draw_curves(axes, trajectories, study, column)
         axes.set(xlabel=FRACTION.label)
     add_legend(figure, trajectories, study)
-    tell_below(figure, stopped_early(trajectories), diverged(trajectories))
+    add_notes(figure, stopped_early(trajectories), diverged(trajectories, study))
     return figure
 
 
 def plot_along_training(trajectories, study, column):
     """Return the figure of a column along training."""
     trajectories = asked_for(trajectories, column)
-    figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(COLUMN, 2.9), layout="constrained")
     draw_curves(axes, trajectories, study, column)
     axes.set(xlabel=FRACTION.label)
     if column.threshold:
         draw_threshold(axes, study)
     add_legend(figure, trajectories, study, column, threshold=column.threshold)
-    tell_below(
+    add_notes(
         figure,
         left_out(trajectories, column),
         stopped_early(trajectories),
-        diverged(trajectories),
+        diverged(trajectories, study),
     )
     return figure
 
@@ -152,20 +153,21 @@ def plot_against_loss(trajectories, study, column):
     """Return the figure of a column against the training loss, which falls to the right."""
     loss = of_measure(study.task_class.measures[0], "train")
     trajectories = asked_for(trajectories, column)
-    figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(COLUMN, 2.9), layout="constrained")
     draw_against_loss(axes, trajectories, study, column, loss)
     if column.threshold:
         draw_threshold(axes, study)
     add_legend(figure, trajectories, study, column, threshold=column.threshold)
-    tell_below(figure, left_out(trajectories, column), diverged(trajectories))
+    add_notes(figure, left_out(trajectories, column), diverged(trajectories, study))
     return figure
 
 
 def plot_gaps(trajectories, study):
     """Return the figure of the generalization gaps: along training, at equal loss, at the end."""
     gaps, loss = gaps_of(trajectories, study), of_measure(study.task_class.measures[0], "train")
-    size = (0.8 + 2.6 * len(gaps), 7)
+    size = (COLUMN if len(gaps) == 1 else PAGE, 7)
     figure, panels = plt.subplots(3, len(gaps), figsize=size, layout="constrained", squeeze=False)
+    letter_panels(panels.flat)
     for (along, at_loss, at_end), gap in zip(panels.T, gaps, strict=True):
         for axes in (along, at_loss, at_end):
             axes.axhline(0, color="0.4", linewidth=0.8)
@@ -177,7 +179,7 @@ def plot_gaps(trajectories, study):
             axes.set_ylabel("gap" if gap.unit == "1" else f"gap ({gap.unit})")
         along.set_title(textwrap.fill(gap.label, LONGEST_LABEL))
     add_legend(figure, trajectories, study)
-    tell_below(figure, stopped_early(trajectories), diverged(trajectories))
+    add_notes(figure, stopped_early(trajectories), diverged(trajectories, study))
     return figure
 
 
@@ -191,16 +193,15 @@ def gaps_of(trajectories, study):
 def plot_gap_against(trajectories, study, column):
     """Return the figure of the generalization gaps against a column."""
     gaps, trajectories = gaps_of(trajectories, study), asked_for(trajectories, column)
-    size = (0.8 + 3.1 * len(gaps), 3.2)
-    figure, panels = plt.subplots(1, len(gaps), figsize=size, layout="constrained", squeeze=False)
-    rows = shown(trajectories, column)
-    for axes, gap in zip(panels[0], gaps, strict=True):
+    figure, panels = page_of_panels(len(gaps))
+    for axes, gap in zip(panels, gaps, strict=True):
         axes.axhline(0, color="0.4", linewidth=0.8)
+        rows = shown(shown(trajectories, column), gap)
         draw_points(axes, rows, study, column.name, gap.name)
         scale_axis(axes, "x", column)
         axes.set_ylabel(axis_label(gap))
     add_legend(figure, trajectories, study, column, points=True)
-    tell_below(figure, left_out(trajectories, column), diverged(trajectories))
+    add_notes(figure, left_out(trajectories, column), diverged(trajectories, study))
     return figure
 
 
@@ -212,8 +213,7 @@ def plot_sweep(trajectories, study, setting):
     columns += [of_measure(loss, "train"), of_measure(last, "test")]
     columns = [column for column in columns if column.name in trajectories]
     sweeps = sweeps_of(study)[setting.name]
-    width = 1 + 2 * len(columns)
-    figure, panels = plt.subplots(1, len(columns), figsize=(width, 3), layout="constrained")
+    figure, panels = page_of_panels(len(columns))
     of_finished = finished(trajectories)
     final = of_finished.groupby(["condition", "seed"], sort=False).tail(1)
     lines = [look_of_sweep(study, sweep, number) for number, sweep in enumerate(sweeps)]
@@ -231,6 +231,7 @@ def plot_sweep(trajectories, study, setting):
             )  # fmt: skip
             draw_mean(axes, rows, look, setting.name, column)
             draw_crosses(axes, rows, look, setting.name, column.name, of=column.name)
+        draw_chance(axes, study, column)
         scale_setting(axes, setting, [value for sweep in sweeps for value in sweep])
         scale_axis(axes, "y", column)
     handles = [
@@ -250,21 +251,30 @@ def plot_sweep(trajectories, study, setting):
     if any(len(unconverged(final, one.name).dropna(subset=[one.name])) for one in columns):
         handles.append(Line2D([], [], **CROSS))
     notes = [left_out(asked_for(final, one), one) for one in columns if "compared" in one.summary]
-    tell_below(figure, *notes, diverged(trajectories))
+    add_notes(figure, *notes, diverged(trajectories, study))
     place_legend(figure, handles)
     return figure
 
 
+def page_of_panels(number, **shared):
+    """Return a figure with so many panels, up to three in a row, and their axes as a list."""
+    in_row = 2 if number == 4 else min(number, 3)
+    rows = -(-number // in_row)
+    size = (COLUMN if in_row == 1 else PAGE, 0.6 + 2.3 * rows)
+    figure, panels = plt.subplots(
+        rows, in_row, figsize=size, layout="constrained", squeeze=False, **shared
+    )
+    for axes in panels.flat[number:]:
+        axes.remove()
+    panels = list(panels.flat[:number])
+    letter_panels(panels)
+    return figure, panels
+
+
 def panel_a_condition(names, study):
     """Return a figure of one scale, with a panel for each of some conditions, axes by name."""
-    width, height = min(len(names), 3), -(-len(names) // 3)
-    size = (1.2 + 2.5 * width, 0.7 + 2.6 * height)
-    figure, panels = plt.subplots(
-        height, width, figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False
-    )
-    for axes in panels.flat[len(names) :]:
-        axes.remove()
-    by_name = dict(zip(names, panels.flat, strict=False))
+    figure, panels = page_of_panels(len(names), sharex=True, sharey=True)
+    by_name = dict(zip(names, panels, strict=True))
     for name, axes in by_name.items():
         axes.set_title(textwrap.fill(study.conditions[name].label, 30))
     return figure, by_name
@@ -291,12 +301,13 @@ def plot_stability(trajectories, study, prefix):
                 ax=axes, color=look.colour, linestyle=look.line, linewidth=0.5, alpha=0.6,
             )  # fmt: skip
             draw_crosses(axes, drawn, look, "fraction", column.name, of=column.name)
-            of_finished = shown(carried_on(finished(of_condition)), column)
+            of_finished = shown(extended_to_the_end(finished(of_condition)), column)
             if len(of_finished):
                 draw_mean(axes, of_finished, look, "fraction", column)
         if study.threshold_of(name):
             axes.axhline(study.threshold_of(name), zorder=1, **THRESHOLD)
         axes.set(yscale="log", xlabel=FRACTION.label, ylabel="eigenvalue or bound")
+        label_logarithmic(axes.yaxis)
         axes.label_outer()
     handles = [
         Line2D([], [], color=colours[colour], linestyle=line, marker=marker, label=label)
@@ -307,7 +318,7 @@ def plot_stability(trajectories, study, prefix):
         handles.append(Line2D([], [], **CROSS))
     bound = wanted[-1]
     note = left_out(rows, bound)
-    tell_below(figure, note and f"{bound.label}: {note}", diverged(rows))
+    add_notes(figure, note and f"{bound.label}: {note}", diverged(rows, study))
     place_legend(figure, handles)
     return figure
 
@@ -422,9 +433,7 @@ def plot_density(found, study):
 def plot_density_lines(found, study):
     """Return the figure of the spectral density at a few fractions of training."""
     places, densities = found
-    figure, panels = plt.subplots(
-        1, len(PORTIONS), figsize=(7.5, 2.8), layout="constrained", sharex=True, sharey=True
-    )
+    figure, panels = page_of_panels(len(PORTIONS), sharex=True, sharey=True)
     appearance, handles = looks(study), []
     for axes, portion in zip(panels, PORTIONS, strict=True):
         for name, density in densities.items():
@@ -433,6 +442,7 @@ def plot_density_lines(found, study):
             axes.plot(places, density.values[at], color=look.colour, linestyle=look.line)
             axes.set_title(f"{FRACTION.label} {density.fractions[at]:.2g}")
         axes.set(yscale="log", xlabel="eigenvalue", ylabel="density per decade")
+        label_logarithmic(axes.yaxis)
         label_eigenvalues(axes.xaxis, places)
         axes.label_outer()
     most = max(density.values.max() for density in densities.values())
@@ -468,6 +478,7 @@ def scale_setting(axes, setting, values):
     axes.set_xlabel(setting.axis)
     if setting.scale == "log":
         axes.set_xscale("log")
+        label_logarithmic(axes.xaxis)
     elif positive and positive[-1] >= 10 * positive[0]:
         axes.set_xscale("symlog", linthresh=positive[0], linscale=0.3)
         axes.set_xticks(values, [f"{value:g}" for value in values])
@@ -499,9 +510,14 @@ def label_of_sweep(study, sweep, setting):
 
 
 def shown(rows, column):
-    """Return the rows that the axis of a column can show."""
+    """Return the rows that the axis of a column can show.
+
+    A run that diverged ends where it leaves the range of the others, which it would hide.
+    """
     values = rows[column.name]
-    return rows[values > 0 if column.scale == "log" else values.notna()]
+    rows = rows[values > 0 if column.scale == "log" else values.notna()]
+    others = finished(rows)[column.name]
+    return rows.assign(**{column.name: rows[column.name].clip(others.min(), others.max())})
 
 
 def axis_label(column):
@@ -518,8 +534,7 @@ def scale_axis(axes, which, column):
         axes.set(**{f"{which}scale": SymmetricalLogScale(axis, linthresh=1)})
     elif column.scale == "log":
         axes.set(**{f"{which}scale": "log"})
-        if column.unit != "1":
-            label_losses(axis)
+        label_logarithmic(axis)
     if column.limits[1] is not None:
         axes.set(**{f"{which}lim": column.limits})
 
@@ -529,7 +544,7 @@ def finished(trajectories):
     return trajectories[~trajectories["diverged"]]
 
 
-def carried_on(trajectories):
+def extended_to_the_end(trajectories):
     """Return the rows with the last one of every stopped run repeated at later fractions.
 
     Those are the fractions at which another run of its condition has a checkpoint.
@@ -561,14 +576,15 @@ def draw_curves(axes, trajectories, study, column):
     if column.scale == "symlog":
         axes.axhline(0, color="0.4", linewidth=0.8)
     draw_runs(axes, shown(trajectories, column), study, "fraction", column.name)
-    rows = shown(carried_on(finished(trajectories)), column)
+    rows = shown(extended_to_the_end(finished(trajectories)), column)
     draw_means(axes, rows, study, "fraction", column)
+    draw_chance(axes, study, column)
     scale_axis(axes, "y", column)
 
 
 def draw_against_loss(axes, trajectories, study, column, loss):
     """Draw runs and means of a column against the training loss, with its axes."""
-    draw_runs(axes, shown(shown(trajectories, column), loss), study, loss.name, column.name)
+    draw_runs(axes, shown(shown(trajectories, loss), column), study, loss.name, column.name)
     draw_means(axes, values_at_losses(trajectories, column), study, loss.name, column)
     scale_axis(axes, "x", loss)
     scale_axis(axes, "y", column)
@@ -595,7 +611,7 @@ def draw_runs(axes, rows, study, x, y):
     for of_condition, look in of_each(rows, study):
         sns.lineplot(
             of_condition, x=x, y=y, units="seed", estimator=None, sort=False, ax=axes,
-            color=look.colour, linestyle=look.line, linewidth=0.5, alpha=0.6,
+            color=look.colour, linestyle=look.line, linewidth=0.5, alpha=0.4,
         )  # fmt: skip
         draw_crosses(axes, of_condition, look, x, y, of=y)
         ends = of_condition[of_condition["diverged"]].groupby("seed").tail(1)
@@ -660,12 +676,13 @@ def draw_threshold(axes, study):
         axes.axhline(value, zorder=1, **{**THRESHOLD, "color": colour})
 
 
-def label_losses(axis):
-    """Label a logarithmic axis with plain numbers, a few a decade where there are few decades."""
-    low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1,) if high > 500 * low else (1, 2, 5)))
-    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_formatter(NullFormatter())
+def draw_chance(axes, study, column):
+    """Draw the accuracy of a guess, if the column is an accuracy and the task tells it."""
+    chance = chance_of(study, column)
+    if chance is not None:
+        axes.axhline(chance, **CHANCE)
+        look = {"color": CHANCE["color"], "fontsize": 6, "ha": "right", "va": "bottom"}
+        axes.text(1, chance, "chance", transform=axes.get_yaxis_transform(), **look)
 
 
 def add_legend(figure, trajectories, study, column=None, points=False, threshold=False):
@@ -673,7 +690,8 @@ def add_legend(figure, trajectories, study, column=None, points=False, threshold
     entries = []
     for rows, look in of_each(trajectories, study):
         line = {"linestyle": "none"} if points else {"linestyle": look.line, "linewidth": 1.6}
-        text = study.conditions[rows["condition"].iloc[0]].label
+        n_seeds = finished(rows)["seed"].nunique()
+        text = f"{study.conditions[rows['condition'].iloc[0]].label} (n = {n_seeds})"
         entries.append(
             Line2D([], [], color=look.colour, marker=look.marker, markersize=4, label=text, **line)
         )
@@ -731,19 +749,24 @@ def stopped_early(trajectories):
     return f"{n_stopped} of {len(ends)} runs stopped early; means go on with their last values"
 
 
-def diverged(trajectories):
+def diverged(trajectories, study):
     """Return in words which runs diverged; empty if none did."""
     runs = trajectories[trajectories["diverged"]].groupby("condition", sort=False)["seed"].unique()
     if runs.empty:
         return ""
-    parts = [f"{name}, seed {', '.join(map(str, seeds))}" for name, seeds in runs.items()]
-    return textwrap.fill(f"diverged, left out of means: {'; '.join(parts)}", 80)
+    parts = [
+        f"{study.conditions[name].label} seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+        for name, seeds in runs.items()
+    ]
+    return f"diverged, left out of means: {'; '.join(parts)}"
 
 
-def tell_below(figure, *notes):
-    """Say below the axes what the notes say that are not empty."""
-    if any(notes):
-        figure.supxlabel("\n".join(filter(None, notes)), fontsize=8)
+def add_notes(figure, *notes):
+    """Write the notes that are not empty below the axes, in lines as wide as the figure."""
+    width = int(16 * figure.get_figwidth())  # characters
+    lines = [line for note in notes for line in textwrap.wrap(note, width)]
+    if lines:
+        figure.supxlabel("\n".join(lines), fontsize=7)
 
 
 PLOTS = {

@@ -13,7 +13,7 @@ import textwrap
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
 
-from style import save, use_style  # before matplotlib
+from style import label_logarithmic, save, use_style  # before matplotlib
 
 # isort: split
 import matplotlib.pyplot as plt
@@ -26,8 +26,8 @@ from claims import ALL, VERDICTS, read_decided, study_folders
 from lsnn.claims import read_claims
 from lsnn.config import read_study
 from lsnn.errors import ConfigError, run
-from plot import LONGEST_LABEL, axis_label, label_losses, looks, place_legend
-from report_claims import SIGNS, in_words, studies_of
+from plot import LONGEST_LABEL, axis_label, looks, page_of_panels, place_legend
+from report_claims import SIGNS, estimate_text, studies_of
 
 # Colours that the colour-blind can tell apart, and that differ in grey; the sign says it again.
 FILLS = {
@@ -80,7 +80,7 @@ def draw_cell(axes, x, y, row, is_last):
     if row.study == ALL:
         words = row.why.replace(", ", "\n")
     else:
-        words = in_words(row).replace(" [", "\n[")
+        words = estimate_text(row).replace(" [", "\n[")
         words += f"\n{row.study.replace('_', ' ')}" if is_last else ""
     lines = words.strip().split("\n")
     is_full = len(lines) > 3 or max(map(len, lines)) > 19
@@ -96,10 +96,9 @@ def plot_claim(claim, table, points, studies):
         figure = plt.figure(figsize=(4, 1))
         figure.text(0.5, 0.5, "not computed", ha="center")
         return figure
-    size = (1 + 2.3 * len(rows), 3.2)
-    figure, panels = plt.subplots(1, len(rows), figsize=size, layout="constrained", squeeze=False)
+    figure, panels = page_of_panels(len(rows))
     labels = {}
-    for axes, row in zip(panels[0], rows.itertuples(), strict=True):
+    for axes, row in zip(panels, rows.itertuples(), strict=True):
         of_study = points[points["study"] == row.study]
         study, statistic = studies[row.study], claim.statistics[row.study]
         appearance = looks(study)
@@ -107,14 +106,14 @@ def plot_claim(claim, table, points, studies):
         draw(axes, of_study, row, statistic, appearance)
         if is_logarithmic(statistic, study):
             axes.set_yscale("log")
-            label_losses(axes.yaxis)
+            label_logarithmic(axes.yaxis)
         if "over" in statistic:
             axes.set_xlabel(label_of(statistic["over"], study))
         for name in dict.fromkeys(of_study["condition"]):
             look = appearance[name]
             labels.setdefault(study.conditions[name].label, look)
         sign = SIGNS[row.verdict]
-        number = in_words(row) or textwrap.fill(row.why, LONGEST_LABEL)
+        number = estimate_text(row) or textwrap.fill(row.why, LONGEST_LABEL)
         title = f"{row.study.replace('_', ' ')}\n{number}\n{sign} {row.verdict}"
         axes.set_title(title, fontsize=8)
         axes.set_ylabel(label_of(statistic.get("column", "diverged"), study))
@@ -167,7 +166,7 @@ def draw_against(axes, points, row, statistic, appearance):
     axes.set_xlabel("place in the order")
     if statistic["name"] == "correlation" and (points["x"] > 0).all():
         axes.set_xscale("log")
-        label_losses(axes.xaxis)
+        label_logarithmic(axes.xaxis)
 
 
 def is_logarithmic(statistic, study):

@@ -26,7 +26,7 @@ UNSEEN = " (remembered, not verified)"
 BEGIN, END = "<!-- claims -->", "<!-- end of claims -->"
 
 
-def in_words(row):
+def estimate_text(row):
     """Return the number of a row of claims.csv with its interval; empty if there is none."""
     if np.isnan(row.value):
         return ""
@@ -69,7 +69,7 @@ def long_table(claims, table):
                 "study": row.study.replace("_", " "),
                 "statistic": row.statistic,
                 "supported if": condition_of(claim, row),
-                "number": in_words(row),
+                "number": estimate_text(row),
                 "n": row.n or "",
                 "diverged": row.n_diverged if row.n else "",
                 "verdict": row.verdict,
@@ -105,7 +105,7 @@ def cell_of(row):
     """Return the sign of a verdict, the number, how many seeds or runs, and how many diverged."""
     if row.verdict == "not computed":
         return row.verdict
-    parts = [f"{SIGNS[row.verdict]} {in_words(row)}".strip(), f"n {row.n}"]
+    parts = [f"{SIGNS[row.verdict]} {estimate_text(row)}".strip(), f"n {row.n}"]
     parts += [f"{row.n_diverged} diverged"] if row.n_diverged else []
     return ", ".join(parts)
 

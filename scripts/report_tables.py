@@ -78,7 +78,7 @@ def table_of(summary, quantities, study):
         {
             "quantity": rows["quantity"].map(labels),
             "condition": [label_of(names, study) for names in rows["condition"]],
-            "text": [in_words(row, len(study.seeds)) for row in rows.itertuples()],
+            "text": [summary_text(row, len(study.seeds)) for row in rows.itertuples()],
         }
     )
     table = cells.pivot(index="quantity", columns="condition", values="text")
@@ -92,7 +92,7 @@ def label_of(names, study):
     return " ".join(parts)
 
 
-def in_words(row, n_seeds):
+def summary_text(row, n_seeds):
     """Return a row of the summary as one line."""
     text = digits(row.mean)
     if not np.isnan(row.ci_low):

@@ -9,18 +9,23 @@ import os
 os.environ["MPLBACKEND"] = "agg"
 
 import matplotlib
+import numpy as np
 import seaborn as sns
+from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
 
 from lsnn.errors import ResultError
 from lsnn.files import atomic_write
 
+# Widths in inches: one column of a journal, 89 mm, and two, 183 mm.
+COLUMN, PAGE = 3.5, 7.2
+
 STYLE = {
-    "font.size": 9,
-    "axes.labelsize": 9,
-    "axes.titlesize": 9,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
     "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -36,6 +41,44 @@ def use_style():
     """Draw from now on in the style of this project, and with no setting of a matplotlibrc."""
     matplotlib.rcdefaults()
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
+
+
+def letter_panels(panels):
+    """Write a, b, c, ... at the panels of a figure, if it has several."""
+    panels = list(panels)
+    for letter, axes in zip("abcdefghijklmnopqrstuvwxyz", panels, strict=False):
+        if len(panels) > 1:
+            axes.set_title(letter, loc="left", weight="bold")
+
+
+def label_logarithmic(axis):
+    """Give a logarithmic axis ticks with labels, from three to seven of them on any range."""
+    axis.set_major_locator(LogTicks())
+    axis.set_major_formatter(LogLabels(minor_thresholds=(np.inf, np.inf)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+class LogTicks(LogLocator):
+    """Ticks at powers of ten, between them too where these are few, and at even steps in one."""
+
+    def tick_values(self, low, high):
+        low, high = sorted((low, high))
+        decades = np.log10(high / low)
+        if decades < 0.8:
+            return MaxNLocator(2, steps=[1, 2, 5, 10]).tick_values(low, high)
+        if decades < 2:
+            return LogLocator(subs=(1, 2, 5) if decades < 1.2 else (1, 3)).tick_values(low, high)
+        return LogLocator(numticks=5).tick_values(low, high)
+
+
+class LogLabels(LogFormatterMathtext):
+    """Plain numbers where all of an axis are of usual size, else powers of ten."""
+
+    def __call__(self, value, position=None):
+        low, high = sorted(self.axis.get_view_interval())
+        if low >= 1e-3 and high <= 1e4:
+            return f"{value:g}"
+        return super().__call__(value, position)
 
 
 def save(figure, folder, name):

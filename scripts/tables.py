@@ -9,7 +9,7 @@ from lsnn.errors import ResultError
 from lsnn.files import atomic_write, read_record, reading, sha256_of_file
 from lsnn.outputs import of_entries, of_gaps, of_weights, trajectories_columns
 
-_MEANING = {
+_CONTENT = {
     "text": "text",
     "integer": "whole numbers",
     "flag": "True or False",
@@ -47,7 +47,7 @@ def read_table(path, wanted, optional=(), may_be_empty=False):
     for name, kind in there.items():
         if not _holds(table[name], kind):
             raise ResultError(
-                f"{path}: damaged: column {name} must hold {_MEANING[kind]} and nothing else; run "
+                f"{path}: damaged: column {name} must hold {_CONTENT[kind]} and nothing else; run "
                 "the job that writes it again"
             )
     return table[list(there)].copy()

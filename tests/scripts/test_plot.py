@@ -1,4 +1,5 @@
 import colorsys
+import itertools
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ from lsnn.errors import ResultError
 from lsnn.files import sha256_of_file, write_record
 from lsnn.outputs import compared_columns, figures_of, shown_columns
 from study_statistics import summarise
+from style import COLUMN, PAGE, label_logarithmic, use_style
 from tables import write_table
 
 STUDY = made_up_study.STUDY
@@ -86,15 +88,20 @@ def plot_sweep(table, study):
 
 
 @pytest.fixture(autouse=True)
-def close_figures():
+def own_style():
+    use_style()
     yield
     plt.close("all")
 
 
 def texts(figure):
     found = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-    found += [text.get_text() for axes in figure.axes for text in axes.texts]
-    return found + ([figure.get_supxlabel()] if figure.get_supxlabel() else [])
+    found += [note for note in [figure.get_supxlabel().replace("\n", " ")] if note]
+    return found
+
+
+def written_in(axes):
+    return [text.get_text() for text in axes.texts]
 
 
 def line_of(axes, colour, width):
@@ -124,7 +131,7 @@ def test_every_figure_can_be_drawn(name, variant):
     figure = plot.draw(FIGURES[name], VARIANTS[variant](), STUDY)
     figure.canvas.draw()
     width, _ = figure.get_size_inches()
-    assert 3.5 <= width <= 7
+    assert width in (COLUMN, PAGE)
     for axes in figure.axes:
         assert axes.get_xlabel()
         assert axes.get_ylabel()
@@ -141,7 +148,7 @@ def test_every_figure_of_eight_conditions_can_be_drawn(one, variant):
     figure = plot.draw(one, table, SWEEP)
     figure.canvas.draw()
     width, height = figure.get_size_inches() * figure.dpi
-    assert 3.5 * figure.dpi <= width <= 7 * figure.dpi
+    assert width / figure.dpi in (COLUMN, PAGE)
     [legend] = [legend.get_window_extent() for legend in figure.legends]
     assert legend.x0 >= 0 and legend.x1 <= width and legend.y1 <= height
     assert all(axes.bbox.height > 1.5 * figure.dpi for axes in figure.axes)
@@ -171,9 +178,44 @@ def test_mean_runs_and_threshold_of_the_leading_eigenvalue():
     assert axes.get_yscale() == "log"
     assert [line.get_ydata()[0] for line in axes.lines if line.get_color() == "0.2"] == [200]
     assert "2 / learning rate = 200" in texts(figure)
-    assert {"BPTT", "three-factor", "one run"} <= set(texts(figure))
+    assert {"BPTT (n = 2)", "three-factor (n = 2)", "one run"} <= set(texts(figure))
     assert "95 % interval of mean" not in texts(figure)  # of two runs
     assert not drawn_bands(axes)
+
+
+def test_panels_have_letters_and_accuracies_the_level_of_a_guess():
+    figure = plot.plot_learning_curves(made_up_study.trajectories(), STUDY)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["a", "b", "c"]
+    assert [written_in(axes) for axes in figure.axes] == [[], ["chance"], ["chance"]]
+    for axes in figure.axes[1:]:
+        assert [y for *_, y in horizontal(axes)] == [0.1]  # of ten classes
+    own_images = parse_study(
+        {**made_up_study.CONFIG, "task": {"name": "sequential_mnist", "images": "mine"}}
+    )
+    figure = plot.plot_learning_curves(made_up_study.trajectories(), own_images)
+    assert [written_in(axes) for axes in figure.axes] == [[], [], []]
+    [alone] = plot.plot_along_training(made_up_study.trajectories(), STUDY, LARGEST).axes
+    assert not alone.get_title(loc="left")
+
+
+@pytest.mark.parametrize("low", [3e-7, 0.004, 0.3, 7.0, 2e3])
+@pytest.mark.parametrize("range_", [1.3, 2, 4, 9, 30, 150, 1e3, 1e5, 1e9])
+def test_logarithmic_axes_have_some_labels_and_none_over_another(low, range_):
+    """On axes of every length, vertical or horizontal, in a panel as narrow as any."""
+    figure, axes = plt.subplots(figsize=(PAGE / 4, 1.8), layout="constrained")
+    axes.set(xscale="log", yscale="log", xlim=(low, low * range_), ylim=(low, low * range_))
+    for axis in (axes.xaxis, axes.yaxis):
+        label_logarithmic(axis)
+    figure.canvas.draw()
+    for axis, way in ((axes.xaxis, "x"), (axes.yaxis, "y")):
+        shown = [
+            label.get_window_extent()
+            for tick, label in zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
+            if low <= tick <= low * range_ and label.get_text()
+        ]
+        assert 2 <= len(shown) <= 8
+        ends = sorted((getattr(box, way + "0"), getattr(box, way + "1")) for box in shown)
+        assert all(one[1] < other[0] for one, other in itertools.pairwise(ends))
 
 
 def drawn_bands(axes):
@@ -203,7 +245,7 @@ def test_three_runs_have_a_band_which_is_the_interval_of_the_summary(column, is_
 def test_diverged_runs_are_marked_and_left_out_of_means(name):
     """Of bptt seed 1 diverged, so that its mean is the run of seed 2."""
     figure = plot.draw(FIGURES[name], made_up_study.diverged(), STUDY)
-    assert "diverged, left out of means: bptt, seed 1" in texts(figure)
+    assert "diverged, left out of means: BPTT seed 1" in texts(figure)
     if FIGURES[name].kind == "gap_against":
         return
     assert "diverged" in texts(figure)
@@ -342,7 +384,7 @@ def test_a_second_entry_has_figures_of_its_own(tmp_path, monkeypatch):
     }
     assert {name: one.get_ylabel() for name, one in axes.items()} == {
         "leading_eigenvalue": "largest eigenvalue $\\lambda_{\\max}$",
-        "all_train_leading_eigenvalue": "largest eigenvalue $\\lambda_{\\max}$, all, train",
+        "all_train_leading_eigenvalue": "largest eigenvalue $\\lambda_{\\max}$,\nall, train",
     }
     [(_, first)], [(_, second)] = (line_of(one, BPTT, 1.6) for one in axes.values())
     assert second == pytest.approx(2 * first)
@@ -374,8 +416,8 @@ def test_means_end_where_the_last_run_of_a_condition_stops():
     table = made_up_study.trajectories()
     for seed, fraction in [(1, 0.4), (2, 0.6)]:
         table = made_up_study.stopped_early(table, "bptt", seed, fraction)
-    carried = plot.carried_on(table)
-    ends = carried.groupby(["condition", "seed"])["fraction"].max()
+    extended = plot.extended_to_the_end(table)
+    ends = extended.groupby(["condition", "seed"])["fraction"].max()
     assert list(ends["bptt"]) == [0.6, 0.6] and list(ends["three_factor"]) == [1, 1]
     figure = plot.plot_learning_curves(table, STUDY)
     assert "2 of 4 runs stopped early; means go on with their last values" in texts(figure)
@@ -394,16 +436,19 @@ def test_a_value_that_cannot_be_drawn_is_not_replaced_by_the_one_before():
 def test_both_notes_stand_below_a_figure():
     table = made_up_study.stopped_early()
     table.loc[0, "lambda_max"] = np.nan
-    note = plot.plot_along_training(table, STUDY, LARGEST).get_supxlabel()
-    assert note.split("\n") == [
-        "left out, of 21 values: 1 missing",
-        "1 of 4 runs stopped early; means go on with their last values",
-    ]
+    figure = plot.plot_along_training(table, STUDY, LARGEST)
+    assert texts(figure)[-1] == (
+        "left out, of 21 values: 1 missing "
+        "1 of 4 runs stopped early; means go on with their last values"
+    )
+    first, *others = figure.get_supxlabel().split("\n")
+    assert first == "left out, of 21 values: 1 missing"
+    assert max(map(len, others)) <= 16 * COLUMN
 
 
-def test_nothing_is_carried_on_where_no_run_stopped():
+def test_nothing_is_extended_where_no_run_stopped():
     table = made_up_study.trajectories()
-    assert plot.carried_on(table).equals(table)
+    assert plot.extended_to_the_end(table).equals(table)
 
 
 def test_the_final_state_of_a_stopped_run_is_a_large_point():
@@ -415,7 +460,7 @@ def test_the_final_state_of_a_stopped_run_is_a_large_point():
 
 def test_one_seed_has_no_interval():
     figure = plot.plot_along_training(made_up_study.trajectories(seeds=[7]), STUDY, LARGEST)
-    assert texts(figure)[:2] == ["BPTT", "three-factor"]
+    assert texts(figure)[:2] == ["BPTT (n = 1)", "three-factor (n = 1)"]
     assert "95 % interval of mean" not in texts(figure)
 
 
@@ -465,7 +510,7 @@ def test_every_condition_has_a_threshold_in_its_colour(draw):
     looks = plot.looks(SWEEP)
     expected = [(looks[name].colour, 2 / rate) for name, rate in RATES.items()]
     assert horizontal(figure.axes[0]) == expected
-    assert texts(figure)[0] == "BPTT, learning rate 0.001"
+    assert texts(figure)[0] == "BPTT, learning rate 0.001 (n = 2)"
     assert "2 / learning rate of each colour" in texts(figure)
 
 
@@ -474,7 +519,7 @@ def test_adam_has_no_threshold():
     study = parse_study({**made_up_study.CONFIG, "conditions": conditions})
     figure = plot.plot_along_training(made_up_study.trajectories(study=study), study, LARGEST)
     assert horizontal(figure.axes[0]) == [(plot.looks(study)["bptt"].colour, 200)]
-    assert texts(figure)[:2] == ["BPTT", "BPTT, optimiser adam"]
+    assert texts(figure)[:2] == ["BPTT (n = 2)", "BPTT, optimiser adam (n = 2)"]
     study = parse_study({**made_up_study.CONFIG, "training": {"optimiser": "adam"}})
     figure = plot.plot_along_training(made_up_study.trajectories(study=study), study, LARGEST)
     assert horizontal(figure.axes[0]) == []
@@ -484,7 +529,7 @@ def test_adam_has_no_threshold():
 def test_the_sweep_has_a_line_a_rule():
     figure = plot_sweep(made_up_study.trajectories(study=SWEEP), SWEEP)
     assert [axes.get_ylabel() for axes in figure.axes] == [
-        "largest eigenvalue $\\lambda_{\\max}$", "training cross entropy (nats)", "test accuracy",
+        "largest eigenvalue $\\lambda_{\\max}$", "training cross entropy\n(nats)", "test accuracy",
     ]  # fmt: skip
     assert [axes.get_xscale() for axes in figure.axes] == ["log"] * 3
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "log", "linear"]
@@ -534,8 +579,11 @@ def test_the_sweep_leaves_diverged_runs_out_and_tells_of_them():
         assert list(rates) == made_up_study.RATES["bptt"][:-1]
     [(_, means)] = line_of(figure.axes[0], plot.looks(STUDY)["bptt"].colour, 1.6)
     assert means[-1] == pytest.approx(2000 / 32 * 0.01 / 0.02)  # of seed 2 alone
-    note = figure.get_supxlabel().replace("\n", " ")
-    assert note == "diverged, left out of means: bptt_0.02, seed 1; bptt_0.05, seed 1, 2"
+    note = (
+        "diverged, left out of means: BPTT, learning rate 0.02 seed 1; "
+        "BPTT, learning rate 0.05 seeds 1, 2"
+    )
+    assert texts(figure)[-1] == note
 
 
 def test_the_sweep_leaves_out_and_tells_what_the_other_figures_do():
@@ -622,7 +670,7 @@ def test_gaps_are_drawn_along_training_at_equal_loss_and_at_the_end():
     assert len(figure.axes) == 6
     accuracy, loss, *_ = figure.axes
     assert accuracy.get_title() == "training \N{MINUS SIGN} test accuracy"
-    assert loss.get_title() == "test \N{MINUS SIGN} training cross entropy"
+    assert loss.get_title().replace("\n", " ") == "test \N{MINUS SIGN} training cross entropy"
     *_, at_end, _ = figure.axes
     points, mean = (line for line in at_end.lines if line.get_color() == BPTT and line_marks(line))
     gaps = table[(table["condition"] == "bptt") & (table["fraction"] == 1)]
@@ -681,7 +729,7 @@ def test_figures_of_some_checkpoints_can_be_drawn(one, variant):
     figure = plot.draw(one, table, CHOSEN, made_up_study.spectra(CHOSEN))
     figure.canvas.draw()
     width, _ = figure.get_size_inches()
-    assert 3.5 <= width <= 9
+    assert width in (COLUMN, PAGE)
     assert not [text for text in texts(figure) if "left out, of" in text]
     assert ("not converged" in texts(figure)) == (
         variant == "unconverged" and one.name == "stability"

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
 
+# Before matplotlib.
 from style import COLUMN, PAGE, label_logarithmic, letter_panels, save, use_style
 
 # isort: split
@@ -231,9 +232,9 @@ def plot_sweep(trajectories, study, setting):
             )  # fmt: skip
             draw_mean(axes, rows, look, setting.name, column)
             draw_crosses(axes, rows, look, setting.name, column.name, of=column.name)
-        draw_chance(axes, study, column)
         scale_setting(axes, setting, [value for sweep in sweeps for value in sweep])
         scale_axis(axes, "y", column)
+        draw_chance(axes, study, column)
     handles = [
         Line2D(
             [],

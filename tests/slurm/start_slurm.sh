@@ -21,16 +21,25 @@ wait_for() {
     exit 1
 }
 
+# A Slurm whose tests were killed is stopped here: the program that started it is gone.
+started_by() { ps -o pid=,args= -p "$1"; }
+left_behind=$(dirname "$(dirname "$(readlink /etc/slurm/slurm.conf)")")/run/started_by
+if [[ -s $left_behind ]]; then
+    read -r pid _ < "$left_behind"
+    if [[ $(started_by "$pid") != "$(< "$left_behind")" ]]; then
+        "$(dirname "$0")/stop_slurm.sh" "${left_behind%/run/started_by}"
+    fi
+fi
 for name in slurm.conf gres.conf slurmdbd.conf; do
     link=/etc/slurm/$name
     if [[ -e $link && $(readlink "$link") != "$base/etc/$name" ]]; then
-        echo "error: $link exists: this machine has a Slurm, which is left alone (one that an" \
-            "interrupted test left behind: stop_slurm.sh with the folder that the link names)" >&2
+        echo "error: $link exists: this machine has a Slurm, which is left alone" >&2
         exit 1
     fi
     mkdir -p /etc/slurm
     ln -sfn "$base/etc/$name" "$link"
 done
+started_by $PPID > "$base/run/started_by"
 getent hosts "$host" >/dev/null || echo "127.0.0.1 $host" >> /etc/hosts
 
 if ! (munge -n | unmunge) >/dev/null 2>&1; then

@@ -16,7 +16,7 @@ CLAIMS = --claims claims.yaml --studies results/committed/*
 # By way of Python, which minds not that this folder has been moved, as programs in .venv/bin do.
 SNAKEMAKE = .venv/bin/python -I -m snakemake
 
-.PHONY: help run demo figures test test-slow faults test-slurm lint bench bench-peers bench-dag
+.PHONY: help run demo figures docs test test-slow faults test-slurm lint bench bench-peers bench-dag
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -47,6 +47,9 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 	    --output results/committed/claims --into README.md
 	.venv/bin/python scripts/plot_claims.py $(CLAIMS) --decided results/committed/claims \
 	    --output results/committed/claims/figures
+
+docs: .venv/workflow ## write the generated pages of docs/
+	.venv/bin/python scripts/document.py --output docs
 
 PARTS = test-workflow test-lsnn-1.12 test-lsnn-2 test-scripts
 

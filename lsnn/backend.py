@@ -39,7 +39,7 @@ def _import_tensorflow():
     except ImportError as error:
         raise MissingTensorFlowError(
             "{} cannot import TensorFlow ({}), which this needs; run it with the Python of the "
-            "TensorFlow environment (README.md, Environments)".format(sys.executable, error)
+            "TensorFlow environment (docs/reference/environments.md)".format(sys.executable, error)
         ) from None
     if tensorflow.__version__.startswith("1."):
         tf1 = tensorflow

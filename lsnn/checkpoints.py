@@ -50,8 +50,8 @@ def read(path, names=("iteration",) + PARAMETERS):
         raise ResultError("{}: not a checkpoint file of this project".format(path)) from None
     if _digest(content) != expected:
         raise ResultError(
-            "{}: altered since it was written (its content has not the SHA-256 {}); delete it and "
-            "run the job that writes it again".format(path, expected)
+            "{}: altered since it was written (the SHA-256 of its content is not {}); delete it "
+            "and run the job that writes it again".format(path, expected)
         )
     if version != FORMAT_VERSION:
         raise ResultError(

@@ -174,9 +174,10 @@ CLAIM = section(
             ["above", "below", "equal"],
             "above",
         ),
-        figure={
+        main={
             "type": "boolean",
-            "description": "Whether there is a figure of the runs that decide it.",
+            "description": "Whether it is one of the main claims: these stand in the short table, "
+            "and each has a figure of the runs that decide it.",
             "unit": "-",
             "default": False,
         },
@@ -204,7 +205,7 @@ class Claim(NamedTuple):
     source: str
     text: str  # "seen", "remembered" or "own"
     supported_if: str
-    figure: bool
+    main: bool
     statistics: Dict[str, Dict[str, Any]]  # name and options of the statistic, by study
 
 
@@ -274,7 +275,7 @@ def _claim(name, values):
         found, statistics[study] = _statistic(dict(one["statistic"], **own))
         where = "studies.{}".format(study) if own else "statistic"
         problems.update(("{}.{}".format(where, key), line) for key, line in found.items())
-    given = {key: one[key] for key in ("claim", "source", "text", "supported_if", "figure")}
+    given = {key: one[key] for key in ("claim", "source", "text", "supported_if", "main")}
     return problems, Claim(name=name, statistics=statistics, **given)
 
 

@@ -41,57 +41,88 @@ class Column(NamedTuple):
         return self.label if self.unit == "1" else "{} ({})".format(self.label, self.unit)
 
 
+_CONDITION = Column("condition", "text", meaning="Name of the run's condition.")
+_SEED = Column("seed", "integer", meaning="Seed of the run.")
 RUN_KEYS = (
-    Column("condition", "text"),
-    Column("seed", "integer"),
-    Column("iteration", "integer"),
+    _CONDITION,
+    _SEED,
+    Column("iteration", "integer", meaning="Iterations trained so far; 0: the initial state."),
 )
-FRACTION = Column("fraction", "number", "fraction of training")  # of the condition's iterations
-DIVERGED = Column("diverged", "flag")  # whether the loss of the run was not finite after its rows
+FRACTION = Column(
+    "fraction",
+    "number",
+    "fraction of training",
+    meaning="Of the condition's iterations, 0 to 1. A run that stopped early ends below 1; in mean "
+    "curves it keeps its last value.",
+)
+DIVERGED = Column(
+    "diverged", "flag", meaning="Whether the loss of the run was not finite after its last row."
+)
 # What trajectories.csv says of the condition of a row.
 OF_CONDITION = (
-    Column("condition", "text"),
-    Column("learning_rule", "text"),  # its name, without options
-    Column("learning_rate", "number", "learning rate", scale="log"),
+    _CONDITION,
+    Column("learning_rule", "text", meaning="Name of its learning rule, without options."),
+    Column(
+        "learning_rate",
+        "number",
+        "learning rate",
+        meaning="At the start of training.",
+        scale="log",
+    ),
+)
+_INTERVAL = (
+    Column("ci_low", "estimate", meaning="Lower end of its 95 % interval."),
+    Column("ci_high", "estimate", meaning="Upper end of its 95 % interval."),
+)
+_LEFT_OUT = (
+    Column("n_diverged", "integer", meaning="Those left out because a run diverged."),
+    Column("n_unconverged", "integer", meaning="Eigenvalues in it that had not converged."),
 )
 SUMMARY = (
-    Column("quantity", "text"),
-    Column("condition", "text"),  # or "condition / baseline"
-    Column("mean", "estimate"),
-    Column("ci_low", "estimate"),
-    Column("ci_high", "estimate"),
-    Column("n", "integer"),  # seeds, or pairs of runs of one seed
-    Column("n_diverged", "integer"),  # that are left out
-    Column("n_unconverged", "integer"),
-    Column("n_levels", "estimate"),  # of training loss, where runs are compared at equal loss
-    Column("sign_p", "estimate"),  # of ratios
+    Column(
+        "quantity",
+        "text",
+        meaning="A column of trajectories.csv and what is told of it: at the end of training "
+        "(_final), averaged over training (_mean), compared between conditions (_ratio_, "
+        "_difference_).",
+    ),
+    Column("condition", "text", meaning="A condition, or two, as in three_factor / bptt."),
+    Column(
+        "mean", "estimate", meaning="Over seeds; geometric where the column's axis is logarithmic."
+    ),
+    *_INTERVAL,
+    Column("n", "integer", meaning="Seeds, or pairs of runs of one seed, that went into it."),
+    *_LEFT_OUT,
+    Column("n_levels", "estimate", meaning="At equal training loss: at how many of 20 losses."),
+    Column(
+        "sign_p", "estimate", meaning="Of ratios: p-value of the exact sign test, for information."
+    ),
 )
 
 # What claims.csv tells of a claim on a study, or on all that it is tested on.
+_CLAIM = Column("claim", "text", meaning="Name of the claim.")
 CLAIMS = (
-    Column("claim", "text"),
-    Column("study", "text"),  # "all"
-    Column("statistic", "text"),  # in words
-    Column("value", "estimate"),
-    Column("ci_low", "estimate"),
-    Column("ci_high", "estimate"),
-    Column("neutral", "estimate"),  # the value that the statistic is tested against
-    Column("p", "estimate"),
-    Column("p_adjusted", "estimate"),  # for the number of claims
-    Column("n", "integer"),  # seeds, pairs or runs
-    Column("n_diverged", "integer"),  # that are left out
-    Column("n_unconverged", "integer"),
-    Column("verdict", "text"),
-    Column("why", "text"),
+    _CLAIM,
+    Column("study", "text", meaning="A study; all: the verdict on a claim with several."),
+    Column("statistic", "text", meaning="What decides it, in words."),
+    Column("value", "estimate", meaning="The statistic."),
+    *_INTERVAL,
+    Column("neutral", "estimate", meaning="The value that it is tested against."),
+    Column("p", "estimate", meaning="Its p-value."),
+    Column("p_adjusted", "estimate", meaning="The same, adjusted for all rows (Holm)."),
+    Column("n", "integer", meaning="Seeds, pairs or runs that went into it."),
+    *_LEFT_OUT,
+    Column("verdict", "text", meaning="supported, contradicted, undecided, or not computed."),
+    Column("why", "text", meaning="Why it is undecided or not computed; of all studies the count."),
 )
 # The numbers of runs that claims are decided by.
 POINTS = (
-    Column("claim", "text"),
-    Column("study", "text"),
-    Column("condition", "text"),
-    Column("seed", "integer"),
-    Column("x", "estimate"),
-    Column("y", "estimate"),
+    _CLAIM,
+    Column("study", "text", meaning="The study."),
+    _CONDITION,
+    _SEED,
+    Column("x", "estimate", meaning="What the statistic goes over, if it goes over something."),
+    Column("y", "estimate", meaning="The number of the run or pair."),
 )
 
 
@@ -142,7 +173,12 @@ def of_learning_curve(measures, splits):
         + tuple(of_measure(one, split) for split in splits for one in measures)
         + (
             Column("l2_loss", "number", "L2 term of the loss"),
-            Column("mean_activity", "number", "mean activity"),
+            Column(
+                "mean_activity",
+                "number",
+                "mean activity",
+                meaning="Output of a unit, averaged over units, steps and validation examples.",
+            ),
         )
     )
 

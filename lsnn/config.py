@@ -1,7 +1,7 @@
 """The study as typed, immutable values, read from a configuration file and checked key by key.
 
 Meaning, unit, default and bounds of every key are declared here or, for what is chosen by name, in
-the class that has the name; ``docs/configuration.md`` lists them all.
+the class that has the name; ``docs/reference/configuration.md`` lists them all.
 """
 
 import functools

@@ -27,7 +27,7 @@ def read(path):
     shape = np.frombuffer(content[4:header], ">u4").astype(np.int64)
     if shape.prod() != len(content) - header:
         raise DataError(
-            "{}: damaged: of the {} bytes that its header tells of it has {}".format(
+            "{}: damaged: its header tells of {} bytes, it has {}".format(
                 path, shape.prod(), len(content) - header
             )
         )

@@ -184,7 +184,7 @@ def read_entry(path, kind, entry, settings, training):
     record = read_result(record_path, ENTRY_KEYS, settings)
     if record["checkpoints"]["sha256"] != training["outputs"].get("checkpoints.npz"):
         raise ResultError(
-            f"{record_path}: not of the checkpoints that training.json tells of; run the job that "
+            f"{record_path}: does not belong to the checkpoints in training.json; run the job that "
             "writes it again"
         )
     table = read_recorded_table(path, [*RUN_KEYS, *columns_of_table(kind, entry)], record)

@@ -130,8 +130,8 @@ def _clear(output):
     names = os.listdir(output)
     if names and "pyvenv.cfg" not in names:
         raise BuildError(
-            f"{output}: holds files and is no virtual environment; name another folder, or delete "
-            "it"
+            f"{output}: holds files and is not a virtual environment; name another folder, or "
+            "delete it"
         )
     for name in sorted(names, key=lambda n: (n != "environment.json", n == "pyvenv.cfg")):
         path = os.path.join(output, name)

@@ -233,7 +233,9 @@ def level(source, column, condition, against, at, scale=None):
     values = values_of(source, [condition], column, at, scale)
     is_log = values.column.scale == "log"
     if is_log and against <= 0:
-        raise ConfigError(f"against: {against:g} is no number that a ratio can be held against")
+        raise ConfigError(
+            f"against: {against:g} cannot be compared with a ratio; name a positive number"
+        )
     numbers = values.table[condition].dropna() - (np.log(against) if is_log else against)
     return found_of(of_numbers(numbers), values, [condition], source, against)
 

@@ -141,7 +141,7 @@ def test_of(claim, study, source):
         return of._replace(verdict="undecided", why=str(error))
     if claim.supported_if == "equal" and found.neutral == 0:
         raise ConfigError(
-            f"{claim.name}: supported_if: equal is of a ratio; the statistic needs scale: log"
+            f"{claim.name}: supported_if: equal needs a ratio; give the statistic scale: log"
         )
     why = refusal(found, source, statistic["name"])
     return of._replace(found=found, verdict="undecided" if why else "", why=why)
@@ -228,7 +228,7 @@ def read_decided(folder, claims):
     others = sorted(set(table["claim"]) ^ set(claims))
     if others:
         raise ResultError(
-            f"{path}: of other claims: {', '.join(others)} on one side alone; run "
+            f"{path}: decided for other claims ({', '.join(others)} in one of them only); run "
             "scripts/claims.py again"
         )
     return table, points

@@ -197,7 +197,7 @@ def main():
         study.name: study
         for study in (read_study(os.path.join(one, "config.yaml")) for one in folders)
     }
-    shown = ["overview", *(name for name, claim in claims.items() if claim.figure)]
+    shown = ["overview", *(name for name, claim in claims.items() if claim.main)]
     if arguments.figure:
         if arguments.figure not in shown:
             raise ConfigError(f"--figure {arguments.figure}: there are: {', '.join(shown)}")

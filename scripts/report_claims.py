@@ -1,7 +1,8 @@
 """Write the table of claims.csv as claims.html for the report, claims.md, and a Markdown block.
 
-The block is what stands between the lines <!-- claims --> and <!-- end of claims --> of a file. It
-has a row a claim and a column a study; claims.html and claims.md have a row a claim and study.
+The block, of the main claims, is what stands between the lines <!-- claims --> and <!-- end of
+claims --> of a file. It has a row a claim and a column a study; claims.html has a row a claim and
+study, claims.md both tables, of all claims.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from lsnn.files import atomic_write
 from report_tables import as_html, digits, page
 
 SIGNS = {"supported": "+", "contradicted": "\N{MINUS SIGN}", "undecided": "?", "not computed": ""}
-UNSEEN = " (remembered, not verified)"
+UNSEEN = " (from memory, not verified)"
 BEGIN, END = "<!-- claims -->", "<!-- end of claims -->"
 
 
@@ -119,16 +120,28 @@ def as_markdown(table):
     )
 
 
-def block_of(claims, table):
-    """Return the block of a Markdown file that tells of all verdicts."""
+def verdicts_of(claims, table, of_them):
+    """Return in Markdown how verdicts come about, and the short table of some of the claims."""
     n_rows = int((table["study"] != ALL).sum())
     legend = ", ".join(f"{SIGNS[one]} {one}" for one in VERDICTS if SIGNS[one])
     words = (
-        f"{len(claims)} claims, {n_rows} tests; {legend}; the statistic with its 95 % interval, n "
-        "seeds, pairs or runs, and how many diverged. Verdicts are by p-values adjusted for all "
-        "tests (Holm). Of a claim with a * the source is remembered, not verified."
+        f"{legend}; the statistic with its 95 % interval, from n seeds, pairs or runs, and how "
+        f"many diverged. Verdicts go by p-values adjusted for all {n_rows} tests of {len(claims)} "
+        "claims (Holm). A * marks what is cited from memory, not verified."
     )
-    return f"{words}\n\n{as_markdown(short_table(claims, table))}"
+    return f"{words}\n\n{as_markdown(short_table(of_them, table))}"
+
+
+def block_of(claims, table):
+    """Return the block of a Markdown file that tells of the main claims."""
+    main_ones = {name: claim for name, claim in claims.items() if claim.main}
+    return verdicts_of(claims, table, main_ones or claims)
+
+
+def markdown_page(claims, table):
+    """Return claims.md: all verdicts, then every test in words."""
+    every_test = as_markdown(long_table(claims, table))
+    return f"# Claims\n\n{verdicts_of(claims, table, claims)}\n\n## Every test\n\n{every_test}\n"
 
 
 def with_block(text, block, path):
@@ -170,7 +183,7 @@ def main():
     table, _ = read_decided(arguments.decided, claims)
     files = {
         os.path.join(arguments.output, "claims.html"): page_of(claims, table),
-        os.path.join(arguments.output, "claims.md"): as_markdown(long_table(claims, table)) + "\n",
+        os.path.join(arguments.output, "claims.md"): markdown_page(claims, table),
     }
     if arguments.into:
         with open(arguments.into, encoding="utf-8") as stream:

@@ -58,6 +58,11 @@ def label_logarithmic(axis):
     axis.set_minor_formatter(NullFormatter())
 
 
+def is_usual(low, high):
+    """Tell whether an axis is labelled with plain numbers, which take less room than powers."""
+    return low >= 1e-3 and high <= 1e4
+
+
 class LogTicks(LogLocator):
     """Ticks at powers of ten, between them too where these are few, and at even steps in one."""
 
@@ -66,7 +71,8 @@ class LogTicks(LogLocator):
         decades = np.log10(high / low)
         if decades < 0.8:
             return MaxNLocator(2, steps=[1, 2, 5, 10]).tick_values(low, high)
-        if decades < 2:
+        powers = np.floor(np.log10(high)) - np.ceil(np.log10(low)) + 1
+        if decades < 2 or (powers < 3 and is_usual(low, high)):
             return LogLocator(subs=(1, 2, 5) if decades < 1.2 else (1, 3)).tick_values(low, high)
         return LogLocator(numticks=5).tick_values(low, high)
 
@@ -75,8 +81,7 @@ class LogLabels(LogFormatterMathtext):
     """Plain numbers where all of an axis are of usual size, else powers of ten."""
 
     def __call__(self, value, position=None):
-        low, high = sorted(self.axis.get_view_interval())
-        if low >= 1e-3 and high <= 1e4:
+        if is_usual(*sorted(self.axis.get_view_interval())):
             return f"{value:g}"
         return super().__call__(value, position)
 
@@ -89,7 +94,7 @@ def save(figure, folder, name):
     """
     if name != os.path.basename(name):
         raise ResultError(
-            f"{name}: no name of a figure; what it was made from is not this project's"
+            f"{name}: not a name of a figure; what it is drawn from was not written by this project"
         )
     for suffix, metadata in METADATA.items():
         buffer = io.BytesIO()

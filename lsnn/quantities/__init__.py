@@ -107,7 +107,8 @@ def arrays_of(kind, entry):
 def columns_of_table(kind, entry):
     """Return the columns of the table of an entry, behind the keys of a row."""
     columns = [column for one in quantities_of(kind, entry).values() for column in one.columns]
-    return columns + [Column(PRODUCTS[kind], "integer")]
+    products = "Products of matrix and vector spent on the checkpoint."
+    return columns + [Column(PRODUCTS[kind], "integer", meaning=products)]
 
 
 # Column of the products of matrix and vector that all quantities together have taken.

@@ -1,7 +1,4 @@
-"""Cells in TensorFlow's own loops, networks over long sequences, and the library by itself."""
-
-import os
-import re
+"""Cells in TensorFlow's own loops, and networks over long sequences."""
 
 import numpy as np
 import pytest
@@ -17,8 +14,6 @@ from small import (
     small_network,
     small_spiking_network,
 )
-
-README = os.path.join(os.path.dirname(__file__), "..", "..", "README.md")
 
 
 @pytest.mark.parametrize("name", ["plain", "adaptive", "lif", "all"])
@@ -55,17 +50,3 @@ def test_the_graph_of_a_long_sequence_is_as_small_as_that_of_a_short_one():
         return len(graph.get_operations())
 
     assert operations(2400) == operations(840)
-
-
-def test_the_example_in_the_readme_trains_a_network(capsys):
-    with open(README, encoding="utf-8") as stream:
-        blocks = re.findall(r"```python\n(.*?)```", stream.read(), re.S)
-    (example,) = [block for block in blocks if "from lsnn" in block]
-    assert len([line for line in example.splitlines() if line.strip()]) <= 18
-    with tf.Graph().as_default():
-        tf.set_random_seed(1)
-        np.random.seed(1)
-        exec(compile(example, "README.md", "exec"), {})
-    losses = [float(line) for line in capsys.readouterr().out.split()]
-    assert len(losses) >= 50
-    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])

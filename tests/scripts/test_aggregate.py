@@ -184,7 +184,7 @@ def test_table_that_the_record_does_not_tell_of_is_refused(run, run_folder):
 def test_hessian_of_other_checkpoints_is_refused(run, run_folder):
     path = os.path.join(run_folder, RECORD)
     write_record(path, {**read_record(path), "checkpoints": {"sha256": "decaf"}})
-    refused(run, path, "not of the checkpoints that training.json tells of")
+    refused(run, path, "does not belong to the checkpoints in training.json")
 
 
 def test_unknown_time_per_product_stays_unknown(folder, run):

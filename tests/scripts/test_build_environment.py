@@ -316,7 +316,7 @@ def test_tensorflow_1_is_built_on_the_python36_that_was_found(envs, machine):
 def test_a_folder_with_other_files_is_left_alone(envs, tmp_path):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.tex").write_text("years")
-    with pytest.raises(BuildError, match="is no virtual environment"):
+    with pytest.raises(BuildError, match="is not a virtual environment"):
         build("2", str(tmp_path / "work"))
     assert (tmp_path / "work" / "thesis.tex").read_text() == "years"
 

@@ -327,7 +327,7 @@ def test_a_level_is_held_against_a_number(scale):
 
 def test_a_ratio_is_not_held_against_zero():
     level = {"name": "level", "column": "lambda_max", "condition": "mdgl", "against": 0}
-    with pytest.raises(ConfigError, match="against: 0 is no number that a ratio"):
+    with pytest.raises(ConfigError, match="against: 0 cannot be compared with a ratio"):
         row_of(claim(level), source())
 
 
@@ -446,7 +446,7 @@ def test_a_table_of_other_claims_is_refused(written):
     del claims["gap"]
     (written / "claims.yaml").write_text(yaml.safe_dump(claims))
     done = program(written, "report_claims.py", "--decided", ".", "--output", ".")
-    assert done.returncode == 1 and "of other claims: gap" in done.stderr
+    assert done.returncode == 1 and "decided for other claims (gap " in done.stderr
     with pytest.raises(ResultError, match="no such file"):
         read_decided(written / "nowhere", {})
 
@@ -463,7 +463,7 @@ def test_a_file_without_a_place_for_the_block_is_left_as_it_is(written):
 
 
 def test_the_claim_in_the_documentation_is_one_of_the_file():
-    with open(os.path.join(REPOSITORY, "docs/claims.md"), encoding="utf-8") as stream:
+    with open(os.path.join(REPOSITORY, "docs/reference/claims.md"), encoding="utf-8") as stream:
         (block,) = re.findall(r"```yaml\n(.*?)```", stream.read(), re.DOTALL)
     with open(os.path.join(REPOSITORY, "claims.yaml"), encoding="utf-8") as stream:
         claims = yaml.safe_load(stream)

@@ -1,10 +1,11 @@
-"""The documentation of the configuration is that of the declarations in the code."""
+"""The generated pages of the documentation are those of the code and of the committed results."""
 
-import re
-import subprocess
 from pathlib import Path
 
-from document import documentation
+import pytest
+
+from document import PAGES, configuration_page
+from findings import Findings
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.learning_rules.base import LearningRule
 from lsnn.options import number
@@ -12,8 +13,9 @@ from lsnn.options import number
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_the_documentation_is_that_of_the_code():
-    assert (REPOSITORY / "docs/configuration.md").read_text(encoding="utf-8") == documentation()
+@pytest.mark.parametrize("name", PAGES)
+def test_the_documentation_is_what_make_docs_writes(name):
+    assert (REPOSITORY / "docs" / name).read_text(encoding="utf-8") == PAGES[name]()
 
 
 def test_what_has_options_has_a_table_of_them(monkeypatch):
@@ -23,23 +25,22 @@ def test_what_has_options_has_a_table_of_them(monkeypatch):
         options = {"gain": number("What it | does.", 0.5, least=0, most=1)}
 
     monkeypatch.setitem(LEARNING_RULES, "damped", Damped)
-    page = documentation()
+    page = configuration_page()
     assert "## Learning rule `damped`" in page
     assert r"| `gain` | `0.5` | 1 | a number >= 0 and <= 1 | What it \| does. |" in page
 
 
-def test_what_readme_and_documentation_link_to_is_in_the_repository():
-    listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True)
-    files = {REPOSITORY / name for name in listed.stdout.splitlines()}
-    known = files | {folder for file in files for folder in file.parents}
-    pages = [REPOSITORY / "README.md", *REPOSITORY.glob("docs/*.md")]
-    pages += REPOSITORY.glob("benchmarks/*.md")
-    links = [
-        (page, target)
-        for page in pages
-        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
-        if "://" not in target
-    ]
-    assert len(links) > 50
-    for page, target in links:
-        assert (page.parent / target).resolve() in known, f"{page.name}: {target}"
+def test_findings_are_cells_of_the_summary():
+    study = Findings("step_length")
+    assert study.cell("lambda_max_final", "bptt") == "145 [111, 188]"
+    diverged = study.cell("lambda_max_final", "three_factor_matched")
+    assert diverged == "none (0 of 5 seeds, 5 diverged)"
+    assert study.cell("lambda_max_final", "nowhere") == ""
+    table = Findings("whole_hessian").table(
+        {"lambda_max_ratio_final": "ratio"}, ["three_factor / bptt"]
+    )
+    assert table.splitlines()[0] == "|  | three-factor / BPTT |"
+    assert table.splitlines()[2] == "| ratio (`lambda_max_ratio_final`) | 11.6 [5, 27.2] |"
+    rows = Findings("truncation").by_condition({"lambda_max_ratio_over_common_losses": "ratio"})
+    assert rows.splitlines()[2] == "| BPTT, 0 hops | 3.52 [1.43, 8.65] (14 losses) |"
+    assert rows.splitlines()[-1] == "| BPTT, 27 hops |  |"

@@ -213,7 +213,8 @@ def test_logarithmic_axes_have_some_labels_and_none_over_another(low, range_):
             for tick, label in zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
             if low <= tick <= low * range_ and label.get_text()
         ]
-        assert 2 <= len(shown) <= 8
+        is_usual = low >= 1e-3 and low * range_ <= 1e4
+        assert (3 if is_usual and range_ >= 10 else 2) <= len(shown) <= 8
         ends = sorted((getattr(box, way + "0"), getattr(box, way + "1")) for box in shown)
         assert all(one[1] < other[0] for one, other in itertools.pairwise(ends))
 

@@ -174,7 +174,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, monkeypatch):
     arrays, metadata = made_up_trial.trial()
     path = tmp_path / "trial.npz"
     checkpoints.write(str(path), arrays, {**metadata, "condition": "/../../mine"})
-    with pytest.raises(ResultError, match="raster_/../../mine: no name of a figure"):
+    with pytest.raises(ResultError, match="raster_/../../mine: not a name of a figure"):
         draw(monkeypatch, path, tmp_path / "figures")
     assert [one.name for one in tmp_path.iterdir()] == ["trial.npz"]
 

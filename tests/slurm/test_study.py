@@ -1,6 +1,8 @@
 """The study on Slurm is the study, and every fault leaves the same bytes."""
 
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -8,7 +10,7 @@ import time
 
 import psutil
 
-from conftest import ENTRY, RUNS, wait_until
+from conftest import ENTRY, REPOSITORY, RUNS, wait_until
 
 
 def processes(name):
@@ -38,6 +40,9 @@ def test_from_start_to_figures(checkout, slurm, local):
     checkout.on_slurm()
     job = checkout.in_mid_run("train", "bptt", 1)
     assert job.environ()["CUDA_VISIBLE_DEVICES"] in list("01234567")
+    with open(os.path.join(REPOSITORY, "docs/how-to/run_on_a_cluster.md")) as stream:
+        (command,) = re.findall("^squeue .*$", stream.read(), re.MULTILINE)
+    assert "train" in slurm.run(*shlex.split(command))
     jobs, at_a_time = watch(checkout, slurm)
     checkout.finish()
     assert checkout.results() == local

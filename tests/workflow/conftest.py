@@ -131,7 +131,7 @@ SPIKING = {
 SHARPER = {"name": "contrast", "column": "lambda_max", "condition": "three_factor"}
 ANSWERS = {"name": "contrast", "column": "test_accuracy", "condition": "three_factor"}
 CLAIMS = {
-    "sharper": {"statistic": SHARPER, "studies": {"sweep": {}, "missing": {}}, "figure": True},
+    "sharper": {"statistic": SHARPER, "studies": {"sweep": {}, "missing": {}}, "main": True},
     "right": {"statistic": ANSWERS, "studies": {"spiking": {}}},
 }
 

@@ -1,6 +1,7 @@
 """The study in miniature, by the real `snakemake`, on real MNIST, with TensorFlow 1.12."""
 
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -75,6 +76,15 @@ checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)
     assert renamed.replace("bptt", "three_factor") == original
 
 
+def test_the_program_runs_by_hand_as_the_documentation_says(demo):
+    page = (REPOSITORY / "docs/how-to/use_in_a_workflow.md").read_text()
+    (command,) = re.findall("^.*scripts/hessian.py .*$", page, re.M)
+    root = demo.parents[1]
+    subprocess.run(shlex.split(command), cwd=root, check=True, capture_output=True)
+    table = (root / "build/hessian/w_rec_validation.csv").read_bytes()
+    assert table == (demo / "runs/bptt/seed_1/hessian/w_rec_validation.csv").read_bytes()
+
+
 def test_figures_are_there_and_whole(demo):
     figures = sorted(path.name for path in (demo / "figures").iterdir())
     assert len(figures) == 8 * 3
@@ -103,10 +113,10 @@ def test_results_say_what_made_them(demo):
     assert read_record(demo / "metadata.json")["totals"]["runs"] == 4
 
 
-def test_the_loss_is_that_of_the_readme_s_lines_on_a_checkpoint_file(demo, trajectories):
+def test_the_loss_is_that_of_the_documentation_s_lines_on_a_checkpoint_file(demo, trajectories):
     """By numpy alone, from the file and the images."""
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    [program] = [text for text in re.findall(r"```python\n(.*?)```", readme, re.S) if "npz" in text]
+    page = (REPOSITORY / "docs/reference/results.md").read_text(encoding="utf-8")
+    [program] = [text for text in re.findall(r"```python\n(.*?)```", page, re.S) if "npz" in text]
     path = "results/sequential_mnist/runs/bptt/seed_1"
     assert path in program
     program = program.replace(path, str(demo / "runs/bptt/seed_1"))

@@ -1,4 +1,4 @@
-"""A rule, a task and a quantity of a reader's own: a file and a line each, found everywhere.
+"""A rule, neurons, a task, a quantity of a reader's own: a file and a line each, found everywhere.
 
 They are put into a copy of the project and run by the real `snakemake`.
 """
@@ -15,13 +15,14 @@ from conftest import REPOSITORY, new_checkout
 # An example, where it goes, its class, the registry that it is entered in, and its name there.
 EXAMPLES = [
     ("damped", "learning_rules", "Damped", "LEARNING_RULES", "damped"),
+    ("tanh", "neurons", "TanhNeurons", "NEURONS", "tanh"),
     ("running_mean", "tasks", "RunningMean", "TASKS", "running_mean"),
     ("random_curvature", "quantities", "RandomCurvature", "QUANTITIES", "random_curvature"),
 ]
 STUDY = {
     "name": "extended",
     "task": {"name": "running_mean", "n_steps": 5},
-    "network": {"n_units": 8},
+    "network": {"n_units": 8, "neurons": {"name": "tanh", "tau_m": 5}},
     "training": {"batch_size": 20},
     "conditions": {
         "bptt": {"iterations": 8, "checkpoint_every": 2},
@@ -91,8 +92,8 @@ def test_they_stand_in_the_summary(results):
 
 
 def texts(path):
-    """Return what is written in an svg; letters are paths, a line of text stands in a comment."""
-    return " ".join(re.findall("<!-- (.*?) -->", path.read_text()))
+    """Return the lines that are written in an svg: letters are paths, lines stand in comments."""
+    return re.findall("<!-- (.*?) -->", path.read_text())
 
 
 def test_figures_have_their_labels_and_units(results):
@@ -101,15 +102,15 @@ def test_figures_have_their_labels_and_units(results):
     for label in ("training", "validation", "test"):
         assert f"{label} squared error (mV^2)" in learning_curves
     for label in ("BPTT", "damped to 0.25"):
-        assert f"{label} (n = " in learning_curves
+        assert f"{label} (n = 1)" in learning_curves
     label = "random curvature"
     assert f"{label} (mV^2)" in texts(figures / "random_curvature.svg")
     other = texts(figures / "all_train_random_curvature.svg")
-    assert f"{label}, all, train (mV^2)" in other
+    assert f"{label}, all, train (mV^2)" in " ".join(other)  # in two lines
     gap = texts(figures / "generalization_gap_against_leading_eigenvalue.svg")
     assert "test \N{MINUS SIGN} training squared error (mV^2)" in gap
     for path in figures.glob("*.svg"):
-        assert "accuracy" not in texts(path) and "nats" not in texts(path)
+        assert not [line for line in texts(path) if "accuracy" in line or "nats" in line]
 
 
 def test_they_stand_in_the_report(results):
@@ -122,13 +123,26 @@ def test_they_stand_in_the_report(results):
     ):
         assert text in page, text
     configuration = (results / "report/configuration.html").read_text()
-    for text in ("conditions.fading.learning_rule.kept", "Part of the gradient", "Steps of noise."):
+    for text in (
+        "conditions.fading.learning_rule.kept",
+        "Part of the gradient",
+        "Steps of noise.",
+        "tanh",
+    ):
         assert text in configuration, text
     assert (results / "report.html").stat().st_size > 100000
 
 
-@pytest.mark.parametrize("page, example", [("learning_rules", "damped"), ("tasks", "running_mean")])
+@pytest.mark.parametrize(
+    "page, example",
+    [
+        ("add_a_learning_rule", "damped"),
+        ("add_a_neuron_model", "tanh"),
+        ("add_a_task", "running_mean"),
+        ("add_a_quantity", "random_curvature"),
+    ],
+)
 def test_what_the_documentation_has_is_the_example(page, example):
-    text = (REPOSITORY / f"docs/{page}.md").read_text()
+    text = (REPOSITORY / f"docs/how-to/{page}.md").read_text()
     (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
     assert block in (REPOSITORY / f"tests/workflow/examples/{example}.py").read_text()

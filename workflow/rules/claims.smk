@@ -2,7 +2,7 @@
 # the studies that it needs.
 CLAIMS_FOLDER = f"results/{CLAIMS_NAME}"
 CLAIMS_FILE = config.get("claims", [])
-CLAIMS_FIGURES = ["overview", *(name for name, claim in CLAIMS.items() if claim.figure)]
+CLAIMS_FIGURES = ["overview", *(name for name, claim in CLAIMS.items() if claim.main)]
 CLAIMS_RESULTS = [
     f"{CLAIMS_FOLDER}/{name}"
     for name in [

@@ -16,7 +16,7 @@ CLAIMS = --claims claims.yaml --studies results/committed/*
 # By way of Python, which minds not that this folder has been moved, as programs in .venv/bin do.
 SNAKEMAKE = .venv/bin/python -I -m snakemake
 
-.PHONY: help run demo figures docs test test-slow faults test-slurm lint bench bench-peers bench-dag
+.PHONY: help run demo figures docs test test-slow faults test-slurm lint lock bench bench-peers bench-dag
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -84,6 +84,16 @@ lint: .venv/development ## formatting and style of everything
 	.venv/bin/ruff format --check .
 	.venv/bin/python -m snakefmt --check workflow
 	$(SNAKEMAKE) --lint
+
+# For Python 3.11 and later on any machine. Pins that still fit what envs/*.in ask for are kept; of a file
+# that was deleted all are the newest.
+LOCK = .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    --custom-compile-command "make lock"
+
+lock: .venv/workflow ## pin what envs/*.in ask for, with hashes, and write envs/*.yaml for conda
+	$(LOCK) --output-file envs/workflow.txt envs/workflow.in
+	$(LOCK) --output-file envs/development.txt envs/development.in
+	.venv/bin/python scripts/lock_environments.py
 
 bench: data/mnist $(TENSORFLOWS) ## speed with both TensorFlows, on a quiet machine, in minutes (benchmarks/README.md)
 	mkdir -p build

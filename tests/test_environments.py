@@ -1,54 +1,47 @@
-"""The environments of conda and of pip are the same."""
+"""The environments of conda and of pip are the same, and all that they have is pinned."""
 
-import os
+import re
 
 import pytest
-import yaml
 
-ENVS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "envs")
-PLOTTING = {
-    "jsonschema",
-    "matplotlib",
-    "numpy",
-    "pandas",
-    "pyyaml",
-    "scipy",
-    "seaborn",
-    "threadpoolctl",
-}
+from lock_environments import ENVS, environments, read_pins
 
 
 def read_requirements(name):
-    with open(os.path.join(ENVS, name + ".txt"), encoding="utf-8") as stream:
-        lines = stream.read().splitlines()
-    return [line for line in lines if not line.startswith(("#", "-r "))]
+    return read_pins(ENVS / f"{name}.txt")
 
 
-def read_conda(name, channels=("conda-forge", "nodefaults")):
-    """Return the conda packages and the pip pins of an environment."""
-    with open(os.path.join(ENVS, name + ".yaml"), encoding="utf-8") as stream:
-        environment = yaml.safe_load(stream)
-    assert environment["channels"] == list(channels)
-    *conda, pip = environment["dependencies"]
-    return conda, pip["pip"]
+def read_lock(name):
+    """Return the pins of a file that uv wrote, each with the number of its hashes."""
+    text = (ENVS / f"{name}.txt").read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    return {line.partition(" --hash")[0].strip(): line.count("--hash=sha256:") for line in lines}
 
 
-@pytest.mark.parametrize(
-    "name, conda",
-    [
-        ("tensorflow-1.12", ["python=3.6", "pip=21.3.1"]),
-        ("tensorflow-2", ["python=3.12", "pip"]),
-        ("tensorflow-2-gpu", ["python=3.12", "pip"]),
-    ],
-)
-def test_conda_has_the_pins_of_the_requirements(name, conda):
-    assert read_conda(name) == (conda, read_requirements(name))
+@pytest.mark.parametrize("path", sorted(environments()), ids=lambda path: path.name)
+def test_files_for_conda_are_those_that_the_pins_make(path):
+    assert path.read_text() == environments()[path], "make lock"
 
 
-def test_conda_brings_cuda_9_for_tensorflow_1():
-    conda = ["python=3.6", "pip=21.2", "cudatoolkit=9.0", "cudnn=7"]
-    name = "tensorflow-1.12-gpu"
-    assert read_conda(name, channels=["defaults"]) == (conda, read_requirements(name))
+def test_there_is_no_other_file_for_conda():
+    assert set(ENVS.glob("*.yaml")) == set(environments())
+
+
+@pytest.mark.parametrize("name", ["workflow", "development"])
+def test_a_lock_has_what_was_asked_for_and_a_hash_of_everything(name):
+    lock = read_lock(name)
+    assert set(read_pins(ENVS / f"{name}.in")) <= set(lock), "make lock"
+    assert min(lock.values()) > 0
+    assert all(re.match(r"[\w.-]+==[\w.]+( ;|$)", pin) for pin in lock)
+
+
+def test_the_lock_of_development_has_that_of_the_workflow():
+    assert read_lock("workflow").items() <= read_lock("development").items(), "make lock"
+
+
+def test_a_lock_names_no_place_to_get_packages_from():
+    for name in "workflow", "development":
+        assert "//" not in (ENVS / f"{name}.txt").read_text()
 
 
 def without_gpu(name):
@@ -64,15 +57,11 @@ def test_a_gpu_environment_differs_from_the_other_by_its_tensorflow_and_cuda():
     assert "nvidia-cublas-cu12" in " ".join(read_requirements("tensorflow-2-gpu"))
 
 
-def test_conda_of_the_workflow_has_the_pins_that_plots_need():
-    pins = [pin for pin in read_requirements("workflow") if pin.split("==")[0] in PLOTTING]
-    assert len(pins) == len(PLOTTING)
-    assert read_conda("workflow") == (["python=3.12", "pip"], pins)
-
-
-@pytest.mark.parametrize("file", sorted(f for f in os.listdir(ENVS) if f.endswith(".txt")))
-def test_every_requirement_is_pinned(file):
-    requirements = read_requirements(file[: -len(".txt")])
+@pytest.mark.parametrize(
+    "path", [*ENVS.glob("*.in"), *ENVS.glob("tensorflow-*.txt")], ids=lambda path: path.name
+)
+def test_every_requirement_is_pinned(path):
+    requirements = read_pins(path)
     assert requirements
     for requirement in requirements:
         name, separator, version = requirement.partition(";")[0].partition("==")

@@ -114,6 +114,10 @@ def test_what_it_needs_is_in_every_tensorflow_environment(name):
     assert pinned >= NEEDED
 
 
-def test_the_citation_is_of_this_version():
+def test_citation_and_changelog_have_this_version():
     with open(os.path.join(REPOSITORY, "CITATION.cff"), encoding="utf-8") as stream:
-        assert yaml.safe_load(stream)["version"] == lsnn.__version__
+        citation = yaml.safe_load(stream)
+    assert citation["version"] == lsnn.__version__
+    with open(os.path.join(REPOSITORY, "CHANGELOG.md"), encoding="utf-8") as stream:
+        released = "## [{version}] - {date-released}".format(**citation)
+        assert released in stream.read().splitlines()

@@ -1,0 +1,79 @@
+"""Write envs/*.yaml, from which conda makes environments, of the pins that stand beside them.
+
+They are spelled out in the files because Snakemake copies each of them elsewhere.
+"""
+
+import argparse
+from pathlib import Path
+
+ENVS = Path(__file__).resolve().parents[1] / "envs"
+CONDA_FORGE = ("conda-forge", "nodefaults")
+CURRENT_PYTHON = ("python=3.12", "pip")
+# What the programs that run in workflow.yaml import: not Snakemake.
+FOR_TABLES_AND_FIGURES = {
+    "jsonschema",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "pyyaml",
+    "scipy",
+    "seaborn",
+    "threadpoolctl",
+}
+
+
+def read_pins(path):
+    """Return the pins of a file of requirements, as lines of text."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith(("#", "-r "))]
+
+
+def environment(about, channels, conda, pins):
+    """Return the text of a file for conda."""
+    # A mark that only holds on some machines has quotes in it.
+    listed = [f"'{pin}'" if '"' in pin else pin for pin in pins]
+    lines = [f"# For --software-deployment-method conda: {about}", "channels:"]
+    lines += [f"  - {channel}" for channel in channels]
+    lines += ["dependencies:"]
+    lines += [f"  - {package}" for package in conda]
+    lines += ["  - pip:"]
+    lines += [f"      - {pin}" for pin in listed]
+    return "\n".join(lines) + "\n"
+
+
+def environments():
+    """Return the text of every file for conda, by its path."""
+    found = {}
+    for name, channels, conda, more in (
+        ("1.12", CONDA_FORGE, ("python=3.6", "pip=21.3.1"), ""),
+        (
+            "1.12-gpu",
+            ("defaults",),
+            ("python=3.6", "pip=21.2", "cudatoolkit=9.0", "cudnn=7"),
+            "\n# CUDA 9.0 is in the channel defaults only.",
+        ),
+        ("2", CONDA_FORGE, CURRENT_PYTHON, ""),
+        ("2-gpu", CONDA_FORGE, CURRENT_PYTHON, ""),
+    ):
+        source = ENVS / f"tensorflow-{name}.txt"
+        about = f"the pins of {source.name}, by `make lock`.{more}"
+        text = environment(about, channels, conda, read_pins(source))
+        found[source.with_suffix(".yaml")] = text
+    source = ENVS / "workflow.in"
+    needed = [pin for pin in read_pins(source) if pin.partition("==")[0] in FOR_TABLES_AND_FIGURES]
+    about = f"what tables and figures need, of {source.name}, by `make lock`."
+    found[source.with_suffix(".yaml")] = environment(about, CONDA_FORGE, CURRENT_PYTHON, needed)
+    return found
+
+
+def main():
+    """Read the command line, and write the files."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
+    for path, text in environments().items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,7 @@ def test_claims_are_read_in_their_order_with_defaults():
     claims = read_claims(os.path.join(REPOSITORY, "claims.yaml"))
     assert list(claims)[:2] == ["worse_at_the_end", "worse_at_equal_loss"]
     (claim,) = parse_claims({"sharper": CLAIM}).values()
-    assert (claim.text, claim.supported_if, claim.figure) == ("own", "above", False)
+    assert (claim.text, claim.supported_if, claim.main) == ("own", "above", False)
     expected = dict(CLAIM["statistic"], at="final")
     assert claim.statistics == {"one": expected, "other": dict(expected, condition="rflo")}
 
@@ -48,7 +48,7 @@ def test_claims_are_read_in_their_order_with_defaults():
         ({"studies": {}}, "sharper.studies: "),
         ({"studies": {"one": {"columns": "x"}}}, "sharper.studies.one.columns: unknown key"),
         ({"supported_if": "over"}, 'sharper.supported_if: "over" is not possible; allowed: one'),
-        ({"figure": 1}, "sharper.figure: 1 is not possible; allowed: true or false"),
+        ({"main": 1}, "sharper.main: 1 is not possible; allowed: true or false"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(change, line):

@@ -3,6 +3,7 @@
 They are put into a copy of the project and run by the real `snakemake`.
 """
 
+import itertools
 import re
 import shutil
 
@@ -92,8 +93,12 @@ def test_they_stand_in_the_summary(results):
 
 
 def texts(path):
-    """Return the lines that are written in an svg: letters are paths, lines stand in comments."""
-    return re.findall("<!-- (.*?) -->", path.read_text())
+    """Return what is written in an svg, lines and pairs of lines: a label may have two.
+
+    Letters are paths; a line stands in a comment.
+    """
+    lines = re.findall("<!-- (.*?) -->", path.read_text())
+    return [*lines, *map(" ".join, itertools.pairwise(lines))]
 
 
 def test_figures_have_their_labels_and_units(results):
@@ -106,7 +111,7 @@ def test_figures_have_their_labels_and_units(results):
     label = "random curvature"
     assert f"{label} (mV^2)" in texts(figures / "random_curvature.svg")
     other = texts(figures / "all_train_random_curvature.svg")
-    assert f"{label}, all, train (mV^2)" in " ".join(other)  # in two lines
+    assert f"{label}, all, train (mV^2)" in other
     gap = texts(figures / "generalization_gap_against_leading_eigenvalue.svg")
     assert "test \N{MINUS SIGN} training squared error (mV^2)" in gap
     for path in figures.glob("*.svg"):

@@ -242,7 +242,7 @@ def plot_sweep(trajectories, study, setting):
             color=look.colour,
             linestyle=look.line,
             marker=look.marker,
-            label=label_of_sweep(study, sweep, setting.name),
+            label=label_of_sweep(study, sweep, setting.name) + counts(final, sweep.values()),
         )
         for sweep, look in zip(sweeps, lines, strict=True)
     ]
@@ -337,6 +337,7 @@ class Density(NamedTuple):
 
     fractions: Any  # array (checkpoints)
     values: Any  # (checkpoints, places), per unit of place
+    n_runs: int
 
 
 def densities_of(spectra, trajectories, study, entry):
@@ -370,7 +371,8 @@ def densities_of(spectra, trajectories, study, entry):
         values = [
             np.mean([smooth(axis, *one) for one in by_fraction[f]], axis=0) for f in fractions
         ]
-        densities[condition] = Density(np.array(fractions), np.array(values))
+        n_runs = max(map(len, by_fraction.values()))
+        densities[condition] = Density(np.array(fractions), np.array(values), n_runs)
     return axis, densities
 
 
@@ -448,9 +450,9 @@ def plot_density_lines(found, study):
         axes.label_outer()
     most = max(density.values.max() for density in densities.values())
     panels[0].set_ylim(1e-5 * most, 2 * most)
-    for name in densities:
+    for name, density in densities.items():
         look = appearance[name]
-        label = study.conditions[name].label
+        label = f"{study.conditions[name].label} (n = {density.n_runs})"
         handles.append(Line2D([], [], color=look.colour, linestyle=look.line, label=label))
     place_legend(figure, handles)
     return figure
@@ -492,6 +494,13 @@ def look_of_sweep(study, sweep, number):
     place = list(LEARNING_RULES).index(rule)
     colour = sns.color_palette("colorblind", len(LEARNING_RULES))[place]
     return Look(colour, LINES[number % len(LINES)], MARKERS[number % len(MARKERS)])
+
+
+def counts(final, conditions):
+    """Return of how many runs the points of some conditions are, for a legend."""
+    n_runs = final[final["condition"].isin(conditions)]["condition"].value_counts()
+    fewest, most = (n_runs.min(), n_runs.max()) if len(n_runs) else (0, 0)
+    return f" (n = {most})" if fewest == most else f" (n = {fewest} to {most})"
 
 
 def label_of_sweep(study, sweep, setting):

@@ -114,7 +114,7 @@ def plot_claim(claim, table, points, studies):
             labels.setdefault(study.conditions[name].label, look)
         sign = SIGNS[row.verdict]
         number = estimate_text(row) or textwrap.fill(row.why, LONGEST_LABEL)
-        title = f"{row.study.replace('_', ' ')}\n{number}\n{sign} {row.verdict}"
+        title = f"{row.study.replace('_', ' ')} (n = {row.n})\n{number}\n{sign} {row.verdict}"
         axes.set_title(title, fontsize=8)
         axes.set_ylabel(label_of(statistic.get("column", "diverged"), study))
     handles = [

@@ -534,7 +534,7 @@ def test_the_sweep_has_a_line_a_rule():
     ]  # fmt: skip
     assert [axes.get_xscale() for axes in figure.axes] == ["log"] * 3
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "log", "linear"]
-    assert texts(figure) == ["BPTT", "three-factor", "2 / learning rate"]
+    assert texts(figure) == ["BPTT (n = 2)", "three-factor (n = 2)", "2 / learning rate"]
     # Final states, means over seeds 1 and 2: 1000 sqrt(2) / 32 and 2000 at a learning rate of 0.01.
     final = {"bptt": (10 * 2**0.5 / 32, 2 / 32, 0.85), "three_factor": (20, 2 * 2**-2.5, 0.85)}
     for rule, (eigenvalue, loss, accuracy) in final.items():
@@ -556,7 +556,7 @@ def test_a_number_of_a_rule_can_be_swept_too():
     assert (axes.get_xlabel(), axes.get_xscale()) == ("hops (synapses)", "symlog")
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "4", "27"]
     assert len({one.get_xlim() for one in figure.axes}) == 1
-    assert texts(figure) == ["truncated BPTT", "2 / learning rate"]
+    assert texts(figure) == ["truncated BPTT (n = 1)", "2 / learning rate"]
     [(x, y)] = line_of(axes, plot.look_of_sweep(HOPS, {0: "hops_0"}, 0).colour, 1.6)
     assert list(x) == [0, 1, 4, 27]
     assert y == pytest.approx(4 * [2000])
@@ -586,6 +586,7 @@ def test_the_sweep_leaves_diverged_runs_out_and_tells_of_them():
         "BPTT, learning rate 0.05 seeds 1, 2"
     )
     assert texts(figure)[-1] == note
+    assert {"BPTT (n = 1 to 2)", "three-factor (n = 2)"} <= set(texts(figure))
 
 
 def test_the_sweep_leaves_out_and_tells_what_the_other_figures_do():
@@ -604,7 +605,7 @@ def test_the_sweep_leaves_out_and_tells_what_the_other_figures_do():
 def test_the_sweep_of_another_optimiser_has_no_threshold():
     study = parse_study({**made_up_study.SWEEP, "training": {"optimiser": "adam"}})
     figure = plot_sweep(made_up_study.trajectories(study=study), study)
-    assert texts(figure) == ["BPTT", "three-factor"]
+    assert texts(figure) == ["BPTT (n = 2)", "three-factor (n = 2)"]
     assert line_of(figure.axes[0], plot.THRESHOLD["color"], 1) == []
 
 

@@ -22,7 +22,12 @@ from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write
 from report_tables import as_html, digits, page
 
-SIGNS = {"supported": "+", "contradicted": "\N{MINUS SIGN}", "undecided": "?", "not computed": ""}
+SIGNS = {
+    "supported": "\N{CHECK MARK}",
+    "contradicted": "\N{BALLOT X}",
+    "undecided": "?",
+    "not computed": "",
+}
 UNSEEN = " (from memory, not verified)"
 BEGIN, END = "<!-- claims -->", "<!-- end of claims -->"
 
@@ -97,7 +102,9 @@ def short_table(claims, table):
         elif whole.verdict != "not computed":
             verdict += f": {cell_of(whole)}"
         text = claim.claim + (" *" if claim.text == "remembered" else "")
-        heads = {"claim": text} | {name.replace("_", " "): cell for name, cell in cells.items()}
+        conditions = (condition_of(claim, row) for row in of_claim.itertuples())
+        heads = {"claim": text, "supported if": next(filter(None, conditions), "")}
+        heads |= {name.replace("_", " "): cell for name, cell in cells.items()}
         rows.append({**heads, "verdict": verdict})
     return pd.DataFrame(rows)
 
@@ -125,9 +132,12 @@ def verdicts_of(claims, table, of_them):
     n_rows = int((table["study"] != ALL).sum())
     legend = ", ".join(f"{SIGNS[one]} {one}" for one in VERDICTS if SIGNS[one])
     words = (
-        f"{legend}; the statistic with its 95 % interval, from n seeds, pairs or runs, and how "
-        f"many diverged. Verdicts go by p-values adjusted for all {n_rows} tests of {len(claims)} "
-        "claims (Holm). A * marks what is cited from memory, not verified."
+        f"{legend}. A cell has the number that decides (a ratio where it is compared with 1, a "
+        "difference or a correlation where with 0), its 95 % interval, from how many seeds, pairs "
+        "or runs it is, and how many diverged. Verdicts go by p-values adjusted for all "
+        f"{n_rows} tests of {len(claims)} claims (Holm), so that an interval can exclude the "
+        "value it is compared with and yet decide nothing. A * marks what is cited from memory, "
+        "not verified."
     )
     return f"{words}\n\n{as_markdown(short_table(of_them, table))}"
 

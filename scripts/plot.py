@@ -644,7 +644,7 @@ def draw_mean(axes, rows, look, x, column):
     axes.fill_between(places, low, high, color=look.colour, alpha=0.25, linewidth=0)
     axes.plot(
         places, mean, color=look.colour, linestyle=look.line, linewidth=1.6,
-        marker=look.marker, markersize=4, markevery=0.12,
+        marker=look.marker, markersize=4, markevery=0.12 if len(places) > 10 else 1,
     )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ th, td {{ padding: 0.3em 0.8em; text-align: left; vertical-align: top; }}
 thead th {{ border-bottom: 2px solid; }}
 tbody th {{ font-weight: normal; }}
 tbody tr {{ border-bottom: 1px solid #8888; }}
+@media (max-width: 700px) {{ th, td {{ min-width: 7em; overflow-wrap: anywhere; }} }}
 </style>
 </head>
 <body>

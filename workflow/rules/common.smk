@@ -69,6 +69,8 @@ for about in config["studies"]:
     shown = (f"{RESULTS}/figures/{about['figure']}.svg", HEADLINE)
     about["shown"] = [path.format(study=about["name"]) for path in shown]
     about["is_there"] = all(map(os.path.exists, about["shown"]))
+overview = f"results/{CLAIMS_NAME}/figures/overview.svg"
+config["overview"] = overview if CLAIMS and os.path.exists(overview) else None
 
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
@@ -204,7 +206,7 @@ def outcome_of(study):
     if not are_there(TABLES):  # other targets than all were asked for
         return []
     record = read_record(f"{folder}metadata.json")
-    if record["study"] != as_mapping(
+    if record.get("study") != as_mapping(
         STUDIES[study]
     ):  # the tables are those of another one
         return []

@@ -77,8 +77,6 @@ CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 # Deleting all output means results: what was fetched and built is then nobody's output.
 KEEPS_ALL_ELSE = "--delete-all-output" in sys.argv
 
-COLUMNS_PRINTED = 5  # of headline.csv, for which a line has room
-
 SECONDS_OF_CLOCKS = 60  # by which those of two machines may differ
 
 # Programs are params of type Path, which Snakemake does not compare: that a checkout or a Python lies
@@ -222,11 +220,13 @@ def outcome_of(study):
 
 
 def numbers_of(study):
-    """Return the first columns of headline.csv as lines of text, a condition each below a head."""
+    """Return headline.csv as lines of text, a condition each."""
     with open(HEADLINE.format(study=study), encoding="utf-8", newline="") as stream:
-        rows = [row[:COLUMNS_PRINTED] for row in csv.reader(stream)]
-    widths = [max(map(len, cells)) for cells in zip(*rows)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        rows = [list(row.items()) for row in csv.DictReader(stream)]
+    return [
+        f"{label}: {'; '.join(f'{name} {cell}' for name, cell in cells if cell)}"
+        for (_, label), *cells in rows
+    ]
 
 
 def refuse_the_future():

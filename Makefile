@@ -15,6 +15,8 @@ TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/te
 CLAIMS = --claims claims.yaml --studies results/committed/*
 # By way of Python, which minds not that this folder has been moved, as programs in .venv/bin do.
 SNAKEMAKE = .venv/bin/python -I -m snakemake
+# Progress bars on a terminal, which elsewhere would show nothing: there Snakemake's own lines, one a job.
+BARS = $$(test ! -t 2 || echo --logger rich)
 
 .PHONY: help run demo figures docs test test-slow faults test-slurm lint lock bench bench-peers bench-dag
 
@@ -22,12 +24,13 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
 
 run: .venv/workflow ## run the study of config.yaml, from nothing to figures and report
-	$(SNAKEMAKE) --cores $(CORES) --logger rich
+	$(SNAKEMAKE) --cores $(CORES) $(BARS)
 	$(call report,config.yaml)
 
 demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in minutes
-	$(SNAKEMAKE) --cores $(CORES) --logger rich --configfile studies/demo.yaml
+	$(SNAKEMAKE) --cores $(CORES) $(BARS) --configfile studies/demo.yaml
 	$(call report,studies/demo.yaml)
+	@echo "the demo is too short to show the result; the whole study, make run, is not"
 
 figures: .venv/workflow ## redraw the figures of the committed results from their tables, and decide the claims
 	@for config in results/committed/*/config.yaml; do \
@@ -126,9 +129,9 @@ bench-dag: .venv/workflow ## what Snakemake itself costs at 10, 100 and 1,000 ru
 # Writes the report of the study that a configuration describes, whole or not at all, and says where it is.
 define report
 @folder=results/$$(.venv/bin/python -c "from lsnn.config import read_study; print(read_study('$(1)').name)"); \
-	$(SNAKEMAKE) --configfile $(1) --report $$folder/.report.html > /dev/null && \
-	mv $$folder/.report.html $$folder/report.html && echo "report:  $$folder/report.html" || \
-	{ rm -f $$folder/.report.html; exit 1; }
+	$(SNAKEMAKE) --configfile $(1) --report $$folder/.report.html > $$folder/logs/report.log 2>&1 && \
+	mv $$folder/.report.html $$folder/report.html && echo "report: $$folder/report.html" || \
+	{ cat $$folder/logs/report.log >&2; rm -f $$folder/.report.html; exit 1; }
 endef
 
 .venv/workflow: envs/workflow.txt

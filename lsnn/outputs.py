@@ -7,7 +7,7 @@ from lsnn import columns
 from lsnn.columns import DIVERGED, FRACTION, OF_CONDITION, RUN_KEYS, Column, of_measure
 from lsnn.config import as_mapping
 from lsnn.files import canonical_json
-from lsnn.learning_rules import LEARNING_RULES
+from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.quantities import REGISTRIES, columns_of, prefix_of, quantities_of
 from lsnn.tasks.base import ACCURACY
 from lsnn.weights import RANKS, scale_free
@@ -83,6 +83,34 @@ def compared_columns(study):
     """Return the columns of entries and weights by which conditions are compared; gaps are, too."""
     columns = of_entries(study) + of_weights(study)
     return [column for column in columns if "compared" in column.summary]
+
+
+def headline_columns(study):
+    """Return the columns that a study is summed up by: few, of its final states.
+
+    They are the largest eigenvalue of the first entry of ``hessian`` that has one, the training
+    loss, and the last measure of the task on test examples, with its gap.
+    """
+    eigenvalues = [column for column, _ in of_scale_free(study).values()]
+    loss, measure = study.task_class.measures[0], study.task_class.measures[-1]
+    on_examples = [of_measure(loss, "train"), of_measure(measure, "test")]
+    return eigenvalues[:1] + on_examples + [of_gaps(study)[measure.name, "test"]]
+
+
+def about_study(study):
+    """Return what the first page of the report tells of a study, as JSON-able values.
+
+    That is the study, with ``rules``, the labels of its conditions' rules by what these do, and
+    ``figure``, the name of its main figure.
+    """
+    rules = OrderedDict()
+    for condition in study.conditions.values():
+        meaning = LEARNING_RULES[condition.learning_rule["name"]].__doc__.splitlines()[0]
+        label = new_rule(condition.learning_rule).label
+        rules.setdefault(meaning, []).append(label)
+    figure = headline_columns(study)[0].figure or "learning_curves"
+    unique = {meaning: list(OrderedDict.fromkeys(labels)) for meaning, labels in rules.items()}
+    return dict(as_mapping(study), rules=unique, figure=figure)
 
 
 def chance_of(study, column):

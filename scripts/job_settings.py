@@ -5,8 +5,12 @@ The workflow has checked them: what it starts reads no configuration and needs n
 
 import argparse
 import json
+import logging
 
 from lsnn.errors import ConfigError
+
+# TensorFlow 2 tells of deprecations while it is imported, before it can be told to be silent.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 # What every job of the model is told.
 NEEDED = ("tensorflow", "task", "network", "loss", "source")

@@ -1,9 +1,15 @@
-"""Write the tables of the report as html pages: summary, configuration, run."""
+"""Write the tables of the report: as html pages summary, configuration and run, and headline.csv.
+
+The latter, the study in a few numbers, stands on the first page of the report, and is printed when
+the workflow is done.
+"""
 
 import argparse
 import html
 import os
+import re
 import sys
+from decimal import Decimal
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
@@ -16,25 +22,29 @@ from lsnn.columns import SUMMARY
 from lsnn.config import as_mapping, read_study, schema_for
 from lsnn.errors import ResultError, run
 from lsnn.files import atomic_write, read_record
+from lsnn.outputs import compared_columns, headline_columns, of_gaps
 from lsnn.quantities import REGISTRIES
 from study_statistics import comparisons_of, quantities_of
-from tables import read_recorded_table
+from tables import read_recorded_table, write_table
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ font: 15px/1.4 sans-serif; color: #222; background: #fff; margin: 1.5em; }}
+:root {{ color-scheme: light dark; }}
+body {{ font: 15px/1.4 sans-serif; margin: 1.5em; }}
 h1 {{ font-size: 1.3em; }}
 h2 {{ font-size: 1.1em; margin-top: 1.6em; }}
 p {{ max-width: 50em; }}
-table {{ border-collapse: collapse; }}
+table {{ border-collapse: collapse; display: block; overflow-x: auto; }}
 th, td {{ padding: 0.3em 0.8em; text-align: left; vertical-align: top; }}
-thead th {{ border-bottom: 2px solid #222; }}
+thead th {{ border-bottom: 2px solid; }}
 tbody th {{ font-weight: normal; }}
-tbody tr {{ border-bottom: 1px solid #ccc; }}
+tbody tr {{ border-bottom: 1px solid #8888; }}
+@media (max-width: 700px) {{ th, td {{ min-width: 7em; overflow-wrap: anywhere; }} }}
 </style>
 </head>
 <body>
@@ -78,11 +88,32 @@ def table_of(summary, quantities, study):
         {
             "quantity": rows["quantity"].map(labels),
             "condition": [label_of(names, study) for names in rows["condition"]],
-            "text": [summary_text(row, len(study.seeds)) for row in rows.itertuples()],
+            "text": [summary_text(row, len(study.seeds), zeros=True) for row in rows.itertuples()],
         }
     )
     table = cells.pivot(index="quantity", columns="condition", values="text")
     return as_html(table.loc[cells["quantity"].unique(), cells["condition"].unique()])
+
+
+def headline(summary, study):
+    """Return the study in a few numbers as a data frame: a row a condition, of its final states."""
+    texts = {
+        (row.quantity, row.condition): with_minus(summary_text(row, len(study.seeds), zeros=True))
+        for row in summary.itertuples()
+    }
+    labels = {name: condition.label for name, condition in study.conditions.items()}
+    gaps, compared = of_gaps(study).values(), compared_columns(study)
+    table = pd.DataFrame(index=pd.Index(labels.values(), name="condition"))
+    for column in headline_columns(study):
+        title = f"gap, {column.axis}" if column in gaps else column.axis
+        table[title] = [texts.get((f"{column.name}_final", name), "") for name in labels]
+        if column in compared and len(labels) > 1:
+            ratios = [
+                texts.get((f"{column.name}_ratio_final", f"{name} / {study.baseline}"), "")
+                for name in labels
+            ]
+            table[f"ratio to {labels[study.baseline]}"] = ratios
+    return table
 
 
 def label_of(names, study):
@@ -92,11 +123,11 @@ def label_of(names, study):
     return " ".join(parts)
 
 
-def summary_text(row, n_seeds):
+def summary_text(row, n_seeds, zeros=False):
     """Return a row of the summary as one line."""
-    text = digits(row.mean)
+    text = digits(row.mean, zeros)
     if not np.isnan(row.ci_low):
-        text += f" [{digits(row.ci_low)}, {digits(row.ci_high)}]"
+        text += f" [{digits(row.ci_low, zeros)}, {digits(row.ci_high, zeros)}]"
     notes = [f"{row.n} of {counted(n_seeds, 'seed')}"] if row.n < n_seeds else []
     notes += [f"{row.n_diverged} diverged"] if row.n_diverged else []
     notes += [f"{row.n_unconverged} not converged"] if row.n_unconverged else []
@@ -111,7 +142,7 @@ def configuration_page(study):
     values = as_mapping(study)
     rows = list(configuration_rows(values, schema_for(values), ""))
     table = pd.DataFrame(rows, columns=["key", "value", "unit", "meaning"]).set_index("key")
-    return page("Configuration", [as_html(table)])
+    return page("Configuration", [as_html(table, are_numbers=False)])
 
 
 def configuration_rows(value, schema, path):
@@ -175,7 +206,7 @@ def costs_of(entry, name):
     if "hessian_wall_seconds" in entry:
         row["hessian"] = duration(entry["hessian_wall_seconds"])
         row["ms per product"] = milliseconds(entry["seconds_per_product"], 1000)
-        row["products per checkpoint"] = digits(entry["products_per_checkpoint"])
+        row["products per checkpoint"] = digits(entry["products_per_checkpoint"], zeros=True)
     if entry.get("dynamics_wall_seconds") is not None:
         row["dynamics"] = duration(entry["dynamics_wall_seconds"])
     return row
@@ -183,7 +214,7 @@ def costs_of(entry, name):
 
 def milliseconds(value, factor=1):
     """Return a time in ms; nothing where a job found its work done already, and measured none."""
-    return "" if value is None else digits(factor * value)
+    return "" if value is None else digits(factor * value, zeros=True)
 
 
 def environments(metadata, labels):
@@ -205,34 +236,47 @@ def environments(metadata, labels):
     return pd.DataFrame(rows, dtype=object).fillna("").set_index("used for")
 
 
-def digits(value):
-    """Return a number with three significant digits: 1737.2 -> "1740"."""
+def digits(value, zeros=False):
+    """Return a number with three significant digits: 1737.2 -> "1740".
+
+    Zeros at its end are shown too if ``zeros``: 0.13 -> "0.130".
+    """
     if np.isnan(value):
         return "none"
     if value != 0 and not 1e-4 <= abs(value) < 1e6:
         return f"{value:.2e}"
-    return np.format_float_positional(value, 3, unique=False, fractional=False, trim="-")
+    text = format(Decimal(f"{value:.2e}"), "f")
+    return text if zeros or "." not in text else text.rstrip("0").rstrip(".")
+
+
+def with_minus(text):
+    """Return a text in which the minus of numbers is not a hyphen."""
+    return re.sub(r"((?<=\de)|(?<![^\s\[(]))-(?=\d)", "\N{MINUS SIGN}", text)
 
 
 def duration(seconds):
     """Return a time in the largest unit that fits: 5400 -> "1.5 h"."""
     for size, unit in [(3600, "h"), (60, "min")]:
         if seconds >= size:
-            return f"{digits(seconds / size)} {unit}"
-    return f"{digits(seconds)} s"
+            return f"{digits(seconds / size, zeros=True)} {unit}"
+    return f"{digits(seconds, zeros=True)} s"
 
 
 def counted(number, noun, nouns=None):
     return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
 
 
-def as_html(table):
-    """Return a data frame as an html table whose first column is its index."""
+def as_html(table, are_numbers=True):
+    """Return a data frame as an html table whose first column is its index.
+
+    Unless its cells ``are_numbers``, they are to be typed, and keep the hyphen for a minus.
+    """
     header = [table.index.name, *table.columns]
     lines = ["<table>", "<thead><tr>", *(cell("th", name) for name in header), "</tr></thead>"]
     lines.append("<tbody>")
     for name, values in zip(table.index, table.itertuples(index=False), strict=True):
-        lines.append("<tr>" + cell("th", name) + "".join(cell("td", v) for v in values) + "</tr>")
+        texts = [with_minus(str(value)) if are_numbers else value for value in values]
+        lines += ["<tr>", cell("th", name), *(cell("td", text) for text in texts), "</tr>"]
     return "\n".join([*lines, "</tbody>", "</table>"])
 
 
@@ -249,7 +293,7 @@ def main():
     parser.add_argument("--config", required=True, help="configuration of the study")
     parser.add_argument("--summary", required=True, help="summary.csv of the study")
     parser.add_argument("--metadata", required=True, help="metadata.json of the study")
-    parser.add_argument("--output", required=True, help="folder of the html pages")
+    parser.add_argument("--output", required=True, help="folder of the pages and the table")
     arguments = parser.parse_args()
 
     study = read_study(arguments.config)
@@ -268,6 +312,8 @@ def main():
     for name, text in pages.items():
         with atomic_write(os.path.join(arguments.output, f"{name}.html")) as stream:
             stream.write(text.encode())
+    table = headline(summary, study).reset_index()
+    write_table(os.path.join(arguments.output, "headline.csv"), table, missing="")
 
 
 if __name__ == "__main__":

@@ -95,7 +95,8 @@ def test_pages_are_self_contained_and_the_same_every_time(folder, monkeypatch):
     write_pages(monkeypatch, folder)
     first = {name: (folder / "report" / f"{name}.html").read_bytes() for name in PAGES}
     write_pages(monkeypatch, folder)
-    assert sorted(os.listdir(folder / "report")) == sorted(f"{name}.html" for name in PAGES)
+    pages = [f"{name}.html" for name in PAGES]
+    assert sorted(os.listdir(folder / "report")) == sorted([*pages, "headline.csv"])
     for name, content in first.items():
         assert (folder / "report" / f"{name}.html").read_bytes() == content
         text = content.decode("utf-8")
@@ -115,15 +116,34 @@ def test_summary(rows):
     start = rows["summary"].index(["quantity", "three-factor / BPTT"])
     assert rows["summary"][start + 1] == ["Equal fraction of training: final states", "45.3"]
     assert rows["summary"][start + 3 : start + 5] == [
-        ["Equal training loss: lowest that all runs reach", "8 (1 loss)"],
+        ["Equal training loss: lowest that all runs reach", "8.00 (1 loss)"],
         ["Equal training loss: averaged over the losses that all runs pass through"]
         + ["4.84 (12 losses)"],
     ]
     assert ["quantity", "three-factor \N{MINUS SIGN} BPTT"] in rows["summary"]
     gap = "Test \N{MINUS SIGN} training cross entropy (nats): Equal training loss: lowest that all "
     # There bptt is half-way between its checkpoints 2 and 3, three_factor at its last one.
-    assert [gap + "runs reach", "0.025 (1 loss)"] in rows["summary"]
+    assert [gap + "runs reach", "0.0250 (1 loss)"] in rows["summary"]
     assert len(rows["summary"]) == number_of_rows(made_up_study.STUDY)
+
+
+def test_the_headline_has_the_final_states_and_the_ratio(folder, monkeypatch):
+    write_pages(monkeypatch, folder)
+    table = pd.read_csv(folder / "report/headline.csv", dtype=str, keep_default_na=False)
+    gap = "gap, training \N{MINUS SIGN} test accuracy"
+    assert list(table) == ["condition", "largest eigenvalue λ_max", "ratio to BPTT"] + [
+        "training cross entropy (nats)", "test accuracy", gap
+    ]  # fmt: skip
+    assert list(table["condition"]) == ["BPTT", "three-factor"]
+    assert list(table["largest eigenvalue λ_max"]) == ["44.2", "2000"]
+    assert list(table["ratio to BPTT"]) == ["", "45.3"]
+
+
+def test_the_headline_without_hessian_has_no_eigenvalue(monkeypatch, tmp_path):
+    write_tables(monkeypatch, tmp_path, {**made_up_study.CONFIG, "hessian": []})
+    write_pages(monkeypatch, tmp_path)
+    head = (tmp_path / "report/headline.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert head.startswith("condition,training cross entropy (nats),test accuracy,")
 
 
 def number_of_rows(study):
@@ -149,7 +169,7 @@ def test_a_second_entry_has_rows_ratios_and_environments_of_its_own(tmp_path, mo
     names = "BPTT 1, BPTT 2, three-factor 1, three-factor 2"
     assert f"hessian w_rec_validation: {names}" in used
     assert f"hessian all_train: {names}" in used
-    assert rows["run"][1] == ["BPTT, seed 1", "1.67 min", "1.5", "20 s", "40", "80"]
+    assert rows["run"][1] == ["BPTT, seed 1", "1.67 min", "1.50", "20.0 s", "40.0", "80.0"]
 
 
 def test_conditions_go_by_their_labels(tmp_path, monkeypatch):
@@ -197,7 +217,7 @@ def test_diverged_runs_and_losses_that_nobody_has_in_common_are_told():
     rows = Cells(text).rows
     assert rows[1][1:] == ["62.5 (1 of 2 seeds, 1 diverged)", "2000"]
     first = rows.index(["quantity", "three-factor / BPTT"]) + 1
-    assert rows[first][1] == "64 (1 of 2 seeds, 1 diverged)"
+    assert rows[first][1] == "64.0 (1 of 2 seeds, 1 diverged)"
     table = made_up_study.trajectories()
     table.loc[table["condition"] == "bptt", "train_loss"] = [2.0, 0.1, 0.1, 0.1, 0.1, 0.1] * 2
     text = report_tables.summary_page(summarise(table, study), study)
@@ -232,8 +252,8 @@ def test_configuration_tells_value_unit_and_meaning(rows):
 
 
 def test_run_tells_costs_and_environments(rows):
-    assert rows["run"][1] == ["BPTT, seed 1", "1.67 min", "1.5", "10 s", "40", "40"]
-    assert rows["run"][5][:3] == ["BPTT, median", "2.5 min", "2.25"]
+    assert rows["run"][1] == ["BPTT, seed 1", "1.67 min", "1.50", "10.0 s", "40.0", "40.0"]
+    assert rows["run"][5][:3] == ["BPTT, median", "2.50 min", "2.25"]
     [training] = [row for row in rows["run"] if row[0].startswith("training:")]
     assert training[0] == "training: BPTT 1, BPTT 2, three-factor 1, three-factor 2"
     assert {"1.12.0", "1"} <= set(training)
@@ -243,17 +263,17 @@ def test_unknown_time_per_product_is_left_empty():
     entry = dict.fromkeys(aggregate.TRAINING_COSTS + aggregate.COSTS["hessian"], 2.0)
     row = report_tables.costs_of({**entry, "seconds_per_product": None}, "one")
     assert row["ms per product"] == ""
-    assert row["products per checkpoint"] == "2"
+    assert row["products per checkpoint"] == "2.00"
 
 
 def test_dynamics_have_costs_and_environments_too(tmp_path, monkeypatch):
     write_tables(monkeypatch, tmp_path, made_up_study.CHOSEN)
     rows = rows_of_pages(monkeypatch, tmp_path)
-    assert rows["run"][0][-1] == "dynamics" and rows["run"][1][-1] == "10 s"
+    assert rows["run"][0][-1] == "dynamics" and rows["run"][1][-1] == "10.0 s"
     stages = [row[0].partition(":")[0] for row in rows["run"]]
     assert {"hessian spectrum", "dynamics w_rec_validation"} <= set(stages)
     text = (tmp_path / "report/run.html").read_text(encoding="utf-8")
-    assert "40 s of the rules' dynamics" in text.replace("&#x27;", "'")
+    assert "40.0 s of the rules' dynamics" in text.replace("&#x27;", "'")
     trace = next(row for row in rows["summary"] if row[0].startswith("Trace"))
     assert trace[1].endswith("(1 of 2 seeds)")
 
@@ -266,7 +286,7 @@ def test_pages_of_a_study_without_hessian_tell_of_none(tmp_path, monkeypatch):
     assert len(rows["summary"]) == 1 + 13 + 1 + 8 + 1 + 2
     assert rows["run"][:2] == [
         ["run", "training", "ms per iteration"],
-        ["BPTT, seed 1", "1.67 min", "1.5"],
+        ["BPTT, seed 1", "1.67 min", "1.50"],
     ]
     assert [row[1] for row in rows["configuration"] if row[0] == "hessian"] == ["none"]
     for name in ("summary", "run"):
@@ -302,6 +322,24 @@ def test_digits(value, text):
     assert report_tables.digits(value) == text
 
 
-@pytest.mark.parametrize("seconds, text", [(5400, "1.5 h"), (90, "1.5 min"), (3.14159, "3.14 s")])
+@pytest.mark.parametrize(
+    "value, text",
+    [(1737.2, "1740"), (200, "200"), (0.13, "0.130"), (0.0022, "0.00220"), (8, "8.00")],
+)
+def test_digits_with_the_zeros_at_the_end(value, text):
+    assert report_tables.digits(value, zeros=True) == text
+
+
+def test_the_minus_of_numbers_and_no_other_hyphen():
+    text = report_tables.with_minus("-1.5 [-2, 3e-05] (-4), three-factor, 2026-11-27, phase-2")
+    assert text.replace("\N{MINUS SIGN}", "~") == (
+        "~1.5 [~2, 3e~05] (~4), three-factor, 2026-11-27, phase-2"
+    )
+    table = pd.DataFrame({"value": ["-1"]}, index=pd.Index(["a"], name="key"))
+    assert "<td>\N{MINUS SIGN}1</td>" in report_tables.as_html(table)
+    assert "<td>-1</td>" in report_tables.as_html(table, are_numbers=False)
+
+
+@pytest.mark.parametrize("seconds, text", [(5400, "1.50 h"), (90, "1.50 min"), (3.14159, "3.14 s")])
 def test_duration(seconds, text):
     assert report_tables.duration(seconds) == text

@@ -5,8 +5,9 @@ import subprocess
 
 import pandas as pd
 import pytest
+import yaml
 
-from conftest import PYTHONS
+from conftest import LENGTH, PYTHONS, SWEEP
 
 LOSSES = """
 import json, sys
@@ -51,6 +52,23 @@ def test_the_first_50_iterations_have_the_same_losses(checkout, rule, seed, lear
         found[tensorflow] = json.loads(output)
     assert found["1.12"]["w_rec"] == found["2"]["w_rec"]
     assert found["1.12"]["losses"] == pytest.approx(found["2"]["losses"], rel=1e-4)
+
+
+@pytest.mark.parametrize("tensorflow", PYTHONS)
+def test_a_log_has_what_the_job_says_and_nothing_of_tensorflow_s_own(
+    checkout, tmp_path, tensorflow
+):
+    config, log = tmp_path / "config.yaml", tmp_path / "train.log"
+    study = {**SWEEP, "tensorflow": tensorflow, "conditions": {"bptt": LENGTH}, "baseline": "bptt"}
+    config.write_text(yaml.safe_dump(study))
+    program = [PYTHONS[tensorflow], "scripts/train.py", "--config", config, "--condition", "bptt"]
+    job = ["bash", "workflow/job.sh", log, *program, "--seed", "1", "--output", tmp_path / "run"]
+    done = checkout.run(*job)
+    assert (done.returncode, done.stdout) == (0, "")
+    first, *lines = log.read_text().splitlines()
+    assert first.startswith("training bptt, seed 1, TensorFlow " + tensorflow)
+    assert all(line.startswith("iteration ") for line in lines[:-1])
+    assert lines[-1].startswith("done in ")
 
 
 def test_checkpoints_of_one_are_analysed_by_the_other(checkout, demo, tmp_path):

@@ -64,9 +64,10 @@ def open_category(browser, report, category):
     """Open a list of results; return {label: [link that shows it, link that tells of it]}."""
 
     def rows_of(browser):
-        found = browser.find_elements(By.CSS_SELECTOR, "tbody tr")
+        menu = browser.find_element(By.TAG_NAME, "nav")
+        found = menu.find_elements(By.CSS_SELECTOR, "tbody tr")
         if not found:  # a click before the page is ready is lost
-            browser.find_element(By.LINK_TEXT, category).click()
+            menu.find_element(By.LINK_TEXT, category).click()
         return found
 
     browser.get(report.as_uri())
@@ -83,15 +84,67 @@ def test_the_report_is_one_file(report):
     assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="?https?:', text)
 
 
-def test_it_opens_with_question_and_method(browser, report):
+def open_first_page(browser, report):
     browser.get(report.as_uri())
-    wait_for(browser, lambda b: b.find_elements(By.LINK_TEXT, "Figures"))
-    body = browser.find_element(By.TAG_NAME, "body").text
+    return wait_for(browser, lambda b: b.find_elements(By.CSS_SELECTOR, ".prose"))[0]
+
+
+def test_it_opens_with_question_numbers_and_method(browser, report):
+    page = open_first_page(browser, report)
+    body = page.text
     assert "sharper regions of the loss" in body
     assert (
         "128 recurrent units" in body and "for a learning rate of 0.01 is 200" in body
     )  # from the configuration
+    rows = [row.text for row in page.find_elements(By.CSS_SELECTOR, "tbody tr")]
+    assert [row.split()[0] for row in rows] == ["BPTT", "three-factor"]
+    assert page.find_element(By.CSS_SELECTOR, "figure svg").size["width"] > 400
+    for term in ("Equal training loss", "Generalization gap", "2 / learning rate", "Diverged"):
+        assert term in [found.text for found in page.find_elements(By.TAG_NAME, "dt")]
+    assert browser.find_element(By.ID, "rulegraph").size["height"] > 300
+    page.find_element(By.LINK_TEXT, "Figures").click()
+    wait_for(
+        browser,
+        lambda b: "leading eigenvalue against loss" in b.find_element(By.TAG_NAME, "nav").text,
+    )
     assert errors(browser) == []
+
+
+@pytest.fixture
+def phone(browser):
+    screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    yield browser
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def width_of(browser):
+    return browser.execute_script("return document.documentElement.scrollWidth")
+
+
+def test_on_a_phone_tables_scroll_and_pages_do_not(phone, report, demo):
+    page = open_first_page(phone, report)
+    assert page.rect["x"] + page.rect["width"] <= width_of(phone) == 390
+    assert page.find_element(By.CSS_SELECTOR, "figure svg").size["width"] > 300
+    table = page.find_element(By.TAG_NAME, "table")
+    sizes = "return [arguments[0].scrollWidth, arguments[0].clientWidth]"
+    wide, seen = phone.execute_script(sizes, table)
+    assert wide > seen
+    for name in ("summary", "configuration", "run"):
+        phone.get((demo / f"report/{name}.html").as_uri())
+        assert width_of(phone) == 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_tables_have_the_colours_that_the_browser_prefers(browser, demo, scheme):
+    preferred = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": preferred})
+    browser.get((demo / "report/summary.html").as_uri())
+    picture = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("L")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    background, (darkest, brightest) = picture.getpixel((1, 1)), picture.getextrema()
+    assert background == {"light": brightest, "dark": darkest}[scheme]
+    assert brightest - darkest > 200
 
 
 @pytest.mark.parametrize("name", FIGURES)

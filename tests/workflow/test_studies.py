@@ -14,7 +14,7 @@ from docutils.core import publish_parts
 from conftest import REPOSITORY, ready_studies
 from lsnn.claims import read_claims
 from lsnn.config import as_mapping, parse_study, read_study
-from lsnn.outputs import about_figure, figures_of, shown_columns
+from lsnn.outputs import about_figure, about_study, figures_of, shown_columns
 
 SPIKING = {
     "task": {"name": "store_recall"},
@@ -113,17 +113,21 @@ def params_of_file(study):
     }
 
 
-def rendered(file, params, studies):
-    """Return a caption of the report as text; complain of flaws in it."""
-    snakemake = types.SimpleNamespace(
-        config={"studies": [as_mapping(study) for study in studies]}, params=params
-    )
+def rendered(file, params, studies, shown=None):
+    """Return a caption of the report as text; complain of flaws in it.
+
+    On the first page stand the files ``shown``, of each study, if they are given.
+    """
+    there = {"is_there": shown is not None, "shown": shown}
+    abouts = [{**about_study(study), **there} for study in studies]
+    snakemake = types.SimpleNamespace(config={"studies": abouts}, params=params)
     template = (REPOSITORY / f"workflow/report/{file}.rst").read_text(encoding="utf-8")
     # As Snakemake makes it, but for what is undefined.
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     text = environment.from_string(template).render(snakemake=snakemake)
+    text += "\n\n.. _Figures: x\n.. _Tables: x\n" if shown else ""
     publish_parts(text, writer="html", settings_overrides={"halt_level": 2})
     text = " ".join(text.split())
     assert not re.search(r"[.,;)][A-Z]|[,;)][a-z]{2}", text), text  # sentences that touch
@@ -202,12 +206,37 @@ def test_every_kind_of_figure_has_a_caption():
 def test_the_report_of_a_suite_tells_of_every_study():
     text = caption("workflow", {"name": "one"}, {"name": "two", **SPIKING})
     assert (
-        "**Study** *one*: a network of 128 recurrent units (rate, adaptive thresholds: 0) was"
-        in text
+        "**Study** *one*: a network of 128 recurrent units (model ``rate``) was trained by" in text
     )
     assert (
-        "**Study** *two*: a network of 128 recurrent units (alif, adaptive thresholds: 10)" in text
+        "**Study** *two*: a network of 128 recurrent units (model ``alif``, 10 of them with an "
+        "adaptive threshold) was" in text
     )
+
+
+def test_the_first_page_shows_what_is_there(tmp_path):
+    figure, table = tmp_path / "figure.svg", tmp_path / "headline.csv"
+    figure.write_text("<svg></svg>")
+    table.write_text('condition,"gap, test − training"\nBPTT,"−1.00 [−2.00, 0.130]"\n')
+    shown = [str(figure), str(table)]
+    for configs in [[{}], [{"name": "one"}, {"name": "two", **SPIKING}]]:
+        studies = [parse_study(config) for config in configs]
+        text = rendered("workflow", {}, studies, shown)
+        assert text.count(str(figure)) == text.count(str(table)) == len(configs)
+        assert "Figures_" in text
+    assert "What came out" not in rendered("workflow", {}, studies)
+
+
+def test_the_glossary_tells_of_every_rule_once():
+    rules = ["bptt", "three_factor", {"name": "truncated_bptt", "hops": 2}]
+    conditions = {f"c{place}": {"learning_rule": rule} for place, rule in enumerate(rules)}
+    text = caption("workflow", {"conditions": conditions}, {"name": "two"})
+    assert text.count("every path is open.") == text.count("from one unit to another.") == 1
+    assert "BPTT, 2 hops Truncated BPTT: the gradient goes along paths" in text
+    for term in ("Equal training loss", "Generalization gap", "95 % interval", "Diverged"):
+        assert term in text
+    assert "2 / learning rate" in text and "λ" not in text
+    assert "2 / learning rate" not in caption("workflow", {"training": {"optimiser": "adam"}})
 
 
 @pytest.mark.parametrize(
@@ -243,7 +272,7 @@ def test_captions_hold_for_several_learning_rates(name):
 
 
 def test_captions_name_conditions_by_their_labels():
-    assert "BPTT for 10000 iterations, BPTT, learning rate 0.001 for 10000 iterations." in caption(
+    assert "BPTT for 10000 iterations; BPTT, learning rate 0.001 for 10000 iterations." in caption(
         "workflow", SWEEP
     )
     assert "to that of BPTT, learning rate 0.001." in caption("summary", SWEEP)

@@ -1,4 +1,5 @@
 # What all rules share: the studies, where their files go, and which Python runs a script.
+import csv
 import json
 import os
 import re
@@ -32,7 +33,7 @@ try:
     from lsnn.costs import estimate, memory_of
     from lsnn.errors import ConfigError, DataError
     from lsnn.files import canonical_json, read_record
-    from lsnn.outputs import about_figure, figures_of, shown_columns
+    from lsnn.outputs import about_figure, about_study, figures_of, shown_columns
     from lsnn.quantities import REGISTRIES
     from lsnn.source import source_of
 except ImportError as error:
@@ -55,14 +56,21 @@ try:
 except (ConfigError, DataError) as error:
     raise WorkflowError(f"The configuration is not possible:\n{error}")
 
-# For the report: the studies with every default filled in.
-config["studies"] = [as_mapping(study) for study in STUDIES.values()]
-
 # In the report, for several studies.
 SUBCATEGORY = "{study}" if len(STUDIES) > 1 else None
 
 RESULTS = "results/{study}"
 RUN = f"{RESULTS}/runs/{{condition}}/seed_{{seed}}"
+HEADLINE = f"{RESULTS}/report/headline.csv"  # the study in a few numbers
+
+# For the first page of the report: the studies, and their main figure and numbers as far as they are there.
+config["studies"] = [about_study(study) for study in STUDIES.values()]
+for about in config["studies"]:
+    shown = (f"{RESULTS}/figures/{about['figure']}.svg", HEADLINE)
+    about["shown"] = [path.format(study=about["name"]) for path in shown]
+    about["is_there"] = all(map(os.path.exists, about["shown"]))
+overview = f"results/{CLAIMS_NAME}/figures/overview.svg"
+config["overview"] = overview if CLAIMS and os.path.exists(overview) else None
 
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
@@ -181,6 +189,11 @@ def rasters_of(study):
     return [f"raster_{condition}" for condition in study.conditions if study.spiking]
 
 
+def in_words(name):
+    """Return the name of a figure in words; those of weights are one word: w_rec."""
+    return re.sub(r"\b([wb]) (in|rec|out)\b", r"\1_\2", name.replace("_", " "))
+
+
 def outcome_of(study):
     """Return what is said at the end of what is there of a study, as lines of text."""
     folder = f"results/{study}/"
@@ -190,11 +203,30 @@ def outcome_of(study):
 
     if not are_there(TABLES):  # other targets than all were asked for
         return []
+    record = read_record(f"{folder}metadata.json")
+    if record.get("study") != as_mapping(
+        STUDIES[study]
+    ):  # the tables are those of another one
+        return []
     what = "figures and tables" if are_there(FIGURES) else "tables"
-    warnings = read_record(f"{folder}metadata.json").get(
-        "warnings", []
-    )  # an older version's has none
-    return [f"{study}: {what} in {folder}", *(f"  {warning}" for warning in warnings)]
+    lines = [f"{study}: {what} in {folder}"]
+    lines += record.get("warnings", [])  # an older version's has none
+    if len(STUDIES) == 1 and are_there(REPORT_TABLES):
+        lines += [
+            "final states, means over seeds, in brackets 95 % intervals:",
+            *numbers_of(study),
+        ]
+    return [lines[0], *(f"  {line}" for line in lines[1:])]
+
+
+def numbers_of(study):
+    """Return headline.csv as lines of text, a condition each."""
+    with open(HEADLINE.format(study=study), encoding="utf-8", newline="") as stream:
+        rows = [list(row.items()) for row in csv.DictReader(stream)]
+    return [
+        f"{label}: {'; '.join(f'{name} {cell}' for name, cell in cells if cell)}"
+        for (_, label), *cells in rows
+    ]
 
 
 def refuse_the_future():

@@ -10,9 +10,9 @@ FIGURES = [
     for suffix in ("svg", "pdf", "png")
 ]
 REPORT_TABLES = expand(
-    f"{RESULTS}/report/{{name}}.html",
+    f"{RESULTS}/report/{{name}}",
     study=STUDIES,
-    name=["summary", "configuration", "run"],
+    name=["summary.html", "configuration.html", "run.html", "headline.csv"],
 )
 
 
@@ -27,7 +27,7 @@ rule plot:
             caption="../report/figure.rst",
             category="Figures",
             subcategory=SUBCATEGORY,
-            labels=lambda wildcards: {"figure": wildcards.figure.replace("_", " ")},
+            labels=lambda wildcards: {"figure": in_words(wildcards.figure)},
         ),
         f"{RESULTS}/figures/{{figure}}.pdf",
         f"{RESULTS}/figures/{{figure}}.png",
@@ -71,6 +71,7 @@ rule report_tables:
             )
             for name in ("summary", "configuration", "run")
         ],
+        HEADLINE,
     log:
         f"{RESULTS}/logs/report_tables.log",
     benchmark:

@@ -30,7 +30,7 @@ run: .venv/workflow ## run the study of config.yaml, from nothing to figures and
 demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in minutes
 	$(SNAKEMAKE) --cores $(CORES) $(BARS) --configfile studies/demo.yaml
 	$(call report,studies/demo.yaml)
-	@echo "the demo is too short to show the result; the whole study, make run, is not"
+	@echo "the demo is too short to show the result: for that, make run"
 
 figures: .venv/workflow ## redraw the figures of the committed results from their tables, and decide the claims
 	@for config in results/committed/*/config.yaml; do \

@@ -59,8 +59,8 @@ def condition_of(claim, row):
         return ""
     if claim.supported_if == "equal":
         low, high = (end * row.neutral for end in EQUAL)
-        return f"{digits(low)} to {digits(high)}"
-    return f"{dict(above='>', below='<')[claim.supported_if]} {digits(row.neutral)}"
+        return f"{low:.3g} to {high:.3g}"
+    return f"{dict(above='>', below='<')[claim.supported_if]} {row.neutral:.3g}"
 
 
 def long_table(claims, table):

@@ -7,7 +7,6 @@ the workflow is done.
 import argparse
 import html
 import os
-import re
 import sys
 from decimal import Decimal
 
@@ -88,7 +87,7 @@ def table_of(summary, quantities, study):
         {
             "quantity": rows["quantity"].map(labels),
             "condition": [label_of(names, study) for names in rows["condition"]],
-            "text": [summary_text(row, len(study.seeds), zeros=True) for row in rows.itertuples()],
+            "text": [summary_text(row, len(study.seeds)) for row in rows.itertuples()],
         }
     )
     table = cells.pivot(index="quantity", columns="condition", values="text")
@@ -98,7 +97,7 @@ def table_of(summary, quantities, study):
 def headline(summary, study):
     """Return the study in a few numbers as a data frame: a row a condition, of its final states."""
     texts = {
-        (row.quantity, row.condition): with_minus(summary_text(row, len(study.seeds), zeros=True))
+        (row.quantity, row.condition): summary_text(row, len(study.seeds))
         for row in summary.itertuples()
     }
     labels = {name: condition.label for name, condition in study.conditions.items()}
@@ -123,11 +122,11 @@ def label_of(names, study):
     return " ".join(parts)
 
 
-def summary_text(row, n_seeds, zeros=False):
+def summary_text(row, n_seeds):
     """Return a row of the summary as one line."""
-    text = digits(row.mean, zeros)
+    text = digits(row.mean)
     if not np.isnan(row.ci_low):
-        text += f" [{digits(row.ci_low, zeros)}, {digits(row.ci_high, zeros)}]"
+        text += f" [{digits(row.ci_low)}, {digits(row.ci_high)}]"
     notes = [f"{row.n} of {counted(n_seeds, 'seed')}"] if row.n < n_seeds else []
     notes += [f"{row.n_diverged} diverged"] if row.n_diverged else []
     notes += [f"{row.n_unconverged} not converged"] if row.n_unconverged else []
@@ -142,7 +141,7 @@ def configuration_page(study):
     values = as_mapping(study)
     rows = list(configuration_rows(values, schema_for(values), ""))
     table = pd.DataFrame(rows, columns=["key", "value", "unit", "meaning"]).set_index("key")
-    return page("Configuration", [as_html(table, are_numbers=False)])
+    return page("Configuration", [as_html(table)])
 
 
 def configuration_rows(value, schema, path):
@@ -206,7 +205,7 @@ def costs_of(entry, name):
     if "hessian_wall_seconds" in entry:
         row["hessian"] = duration(entry["hessian_wall_seconds"])
         row["ms per product"] = milliseconds(entry["seconds_per_product"], 1000)
-        row["products per checkpoint"] = digits(entry["products_per_checkpoint"], zeros=True)
+        row["products per checkpoint"] = digits(entry["products_per_checkpoint"])
     if entry.get("dynamics_wall_seconds") is not None:
         row["dynamics"] = duration(entry["dynamics_wall_seconds"])
     return row
@@ -214,7 +213,7 @@ def costs_of(entry, name):
 
 def milliseconds(value, factor=1):
     """Return a time in ms; nothing where a job found its work done already, and measured none."""
-    return "" if value is None else digits(factor * value, zeros=True)
+    return "" if value is None else digits(factor * value)
 
 
 def environments(metadata, labels):
@@ -236,47 +235,35 @@ def environments(metadata, labels):
     return pd.DataFrame(rows, dtype=object).fillna("").set_index("used for")
 
 
-def digits(value, zeros=False):
-    """Return a number with three significant digits: 1737.2 -> "1740".
-
-    Zeros at its end are shown too if ``zeros``: 0.13 -> "0.130".
-    """
+def digits(value):
+    """Return a number with three significant digits and a true minus: -0.1296 -> "-0.130"."""
     if np.isnan(value):
         return "none"
-    if value != 0 and not 1e-4 <= abs(value) < 1e6:
-        return f"{value:.2e}"
-    text = format(Decimal(f"{value:.2e}"), "f")
-    return text if zeros or "." not in text else text.rstrip("0").rstrip(".")
-
-
-def with_minus(text):
-    """Return a text in which the minus of numbers is not a hyphen."""
-    return re.sub(r"((?<=\de)|(?<![^\s\[(]))-(?=\d)", "\N{MINUS SIGN}", text)
+    text = f"{value:.2e}" if value else "0"
+    if 1e-4 <= abs(value) < 1e6:
+        text = format(Decimal(text), "f")
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def duration(seconds):
     """Return a time in the largest unit that fits: 5400 -> "1.5 h"."""
     for size, unit in [(3600, "h"), (60, "min")]:
         if seconds >= size:
-            return f"{digits(seconds / size, zeros=True)} {unit}"
-    return f"{digits(seconds, zeros=True)} s"
+            return f"{digits(seconds / size)} {unit}"
+    return f"{digits(seconds)} s"
 
 
 def counted(number, noun, nouns=None):
     return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
 
 
-def as_html(table, are_numbers=True):
-    """Return a data frame as an html table whose first column is its index.
-
-    Unless its cells ``are_numbers``, they are to be typed, and keep the hyphen for a minus.
-    """
+def as_html(table):
+    """Return a data frame as an html table whose first column is its index."""
     header = [table.index.name, *table.columns]
     lines = ["<table>", "<thead><tr>", *(cell("th", name) for name in header), "</tr></thead>"]
     lines.append("<tbody>")
     for name, values in zip(table.index, table.itertuples(index=False), strict=True):
-        texts = [with_minus(str(value)) if are_numbers else value for value in values]
-        lines += ["<tr>", cell("th", name), *(cell("td", text) for text in texts), "</tr>"]
+        lines += ["<tr>", cell("th", name), *(cell("td", value) for value in values), "</tr>"]
     return "\n".join([*lines, "</tbody>", "</table>"])
 
 

@@ -40,7 +40,7 @@ def test_findings_are_cells_of_the_summary():
         {"lambda_max_ratio_final": "ratio"}, ["three_factor / bptt"]
     )
     assert table.splitlines()[0] == "|  | three-factor / BPTT |"
-    assert table.splitlines()[2] == "| ratio (`lambda_max_ratio_final`) | 11.6 [5, 27.2] |"
+    assert table.splitlines()[2] == "| ratio (`lambda_max_ratio_final`) | 11.6 [5.00, 27.2] |"
     rows = Findings("truncation").by_condition({"lambda_max_ratio_over_common_losses": "ratio"})
     assert rows.splitlines()[2] == "| BPTT, 0 hops | 3.52 [1.43, 8.65] (14 losses) |"
     assert rows.splitlines()[-1] == "| BPTT, 27 hops |  |"

@@ -189,7 +189,7 @@ def rasters_of(study):
     return [f"raster_{condition}" for condition in study.conditions if study.spiking]
 
 
-def in_words(name):
+def readable(name):
     """Return the name of a figure in words; those of weights are one word: w_rec."""
     return re.sub(r"\b([wb]) (in|rec|out)\b", r"\1_\2", name.replace("_", " "))
 

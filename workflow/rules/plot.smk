@@ -27,7 +27,7 @@ rule plot:
             caption="../report/figure.rst",
             category="Figures",
             subcategory=SUBCATEGORY,
-            labels=lambda wildcards: {"figure": in_words(wildcards.figure)},
+            labels=lambda wildcards: {"figure": readable(wildcards.figure)},
         ),
         f"{RESULTS}/figures/{{figure}}.pdf",
         f"{RESULTS}/figures/{{figure}}.png",

@@ -26,6 +26,8 @@ from lsnn.quantities import REGISTRIES
 from study_statistics import comparisons_of, quantities_of
 from tables import read_recorded_table, write_table
 
+LONG_TEXT = 40  # from which on a cell gets room for lines of some length
+
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -43,7 +45,10 @@ th, td {{ padding: 0.3em 0.8em; text-align: left; vertical-align: top; }}
 thead th {{ border-bottom: 2px solid; }}
 tbody th {{ font-weight: normal; }}
 tbody tr {{ border-bottom: 1px solid #8888; }}
-@media (max-width: 700px) {{ th, td {{ min-width: 7em; overflow-wrap: anywhere; }} }}
+@media (max-width: 700px) {{
+  tbody th {{ min-width: 7em; overflow-wrap: anywhere; }}
+  td.text {{ min-width: 18em; }}
+}}
 </style>
 </head>
 <body>
@@ -268,7 +273,8 @@ def as_html(table):
 
 
 def cell(tag, value):
-    return f"<{tag}>{html.escape(str(value))}</{tag}>"
+    kind = ' class="text"' if len(str(value)) > LONG_TEXT else ""
+    return f"<{tag}{kind}>{html.escape(str(value))}</{tag}>"
 
 
 def page(title, body):

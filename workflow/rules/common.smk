@@ -204,10 +204,8 @@ def outcome_of(study):
     if not are_there(TABLES):  # other targets than all were asked for
         return []
     record = read_record(f"{folder}metadata.json")
-    if record.get("study") != as_mapping(
-        STUDIES[study]
-    ):  # the tables are those of another one
-        return []
+    if record.get("study") != as_mapping(STUDIES[study]):
+        return []  # they are of an earlier configuration
     what = "figures and tables" if are_there(FIGURES) else "tables"
     lines = [f"{study}: {what} in {folder}"]
     lines += record.get("warnings", [])  # an older version's has none

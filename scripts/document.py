@@ -77,6 +77,8 @@ def table_of(title, schema):
 def rows(schema, path=""):
     """Yield (key, option) for every option of a schema, depth first."""
     for key, option in schema.get("properties", {}).items():
+        if key == "name" and "registry" in schema:
+            option = dict(option, enum=sorted(schema["registry"]))  # those that are in it by now
         name = ".".join(filter(None, [path, key]))
         if "properties" not in option:
             yield name, option

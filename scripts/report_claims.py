@@ -97,10 +97,11 @@ def short_table(claims, table):
             cells.update((row.study, cell_of(row)) for row in parts)
         whole = verdict_on(claim, table)
         verdict = f"**{whole.verdict}**"
-        if whole.study == ALL:
-            verdict += f": {whole.why}" if ", " in whole.why else ""
-        elif whole.verdict != "not computed":
-            verdict += f": {cell_of(whole)}"
+        if whole.study == ALL and ", " in whole.why:
+            differ = {"supported", "contradicted"} <= set(of_claim["verdict"])
+            verdict = f"{'**depends on the task**' if differ else verdict}: {whole.why}"
+        elif whole.study != ALL and whole.verdict != "not computed":
+            verdict += f": {cell_of(whole)} ({whole.study.replace('_', ' ')})"
         text = claim.claim + (" *" if claim.text == "remembered" else "")
         conditions = (condition_of(claim, row) for row in of_claim.itertuples())
         heads = {"claim": text, "supported if": next(filter(None, conditions), "")}

@@ -26,6 +26,7 @@ PROGRAMS = {
 }
 # Commands that are run elsewhere, and where.
 ELSEWHERE = {
+    "--report": "tests/workflow/test_report.py",
     "squeue": "tests/slurm/test_study.py",
     "scripts/hessian.py": "tests/workflow/test_demo.py",
 }

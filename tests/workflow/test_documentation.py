@@ -24,6 +24,7 @@ PROGRAMS = {
     "add_a_task.md": "tests/workflow/test_extension.py",
     "use_the_library.md": "tests/lsnn/test_documentation.py",
 }
+COMMITTED = "results/committed/*"  # for a shell
 # Commands that are run elsewhere, and where.
 ELSEWHERE = {
     "--report": "tests/workflow/test_report.py",
@@ -160,27 +161,25 @@ def way_to_try(command):
     return [sys.executable, *arguments]
 
 
-COMMANDS = [(page, command) for page in PAGES for command in commands_of(page)]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "page, command", COMMANDS, ids=[f"{page.stem}: {command}" for page, command in COMMANDS]
-)
-def test_commands_work(page, command, extended, tmp_path):
-    for word in shlex.split(command, comments=True):
-        if word in ELSEWHERE:
-            assert word in (REPOSITORY / ELSEWHERE[word]).read_text()
-            return
-    if "activate" in command:
-        if "venv .venv" not in command:  # it is there by now
-            (tmp_path / ".venv").symlink_to(sys.prefix)
-        done = subprocess.run(["bash", "-ec", command], cwd=tmp_path, capture_output=True)
-        assert done.returncode == 0, done.stderr
-        return
-    text = shlex.join(way_to_try(command)).replace("'results/committed/*'", "results/committed/*")
-    done = extended.run("bash", "-c", text)
-    assert done.returncode == 0, done.stdout
+@pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page)], ids=identity)
+def test_commands_work(page, extended, tmp_path):
+    """One after another: they build on each other."""
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    for command in commands_of(page):
+        words = shlex.split(command, comments=True)
+        elsewhere = [word for word in words if word in ELSEWHERE]
+        if elsewhere:
+            assert elsewhere[0] in (REPOSITORY / ELSEWHERE[elsewhere[0]]).read_text()
+        elif "activate" in command:
+            here = tmp_path / "new" if "venv .venv" in command else tmp_path
+            here.mkdir(exist_ok=True)
+            done = subprocess.run(["bash", "-ec", command], cwd=here, capture_output=True)
+            assert done.returncode == 0, done.stderr
+        else:
+            text = shlex.join(way_to_try(command))
+            done = extended.run("bash", "-c", text.replace("'results/committed/*'", COMMITTED))
+            assert done.returncode == 0, done.stdout
 
 
 def test_the_workflow_is_a_module_as_the_page_says(extended, tmp_path):

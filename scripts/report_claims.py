@@ -135,10 +135,10 @@ def verdicts_of(claims, table, of_them):
     words = (
         f"{legend}. A cell has the number that decides (a ratio where it is compared with 1, a "
         "difference or a correlation where with 0), its 95 % interval, from how many seeds, pairs "
-        "or runs it is, and how many diverged. Verdicts go by p-values adjusted for all "
-        f"{n_rows} tests of {len(claims)} claims (Holm), so that an interval can exclude the "
-        "value it is compared with and yet decide nothing. A * marks what is cited from memory, "
-        "not verified."
+        "or runs it is, and how many are left out because they diverged. Verdicts go by p-values "
+        f"adjusted for all {n_rows} tests of {len(claims)} claims (Holm), so that an interval can "
+        "exclude the value it is compared with and yet decide nothing. A * marks what is cited "
+        "from memory, not verified."
     )
     return f"{words}\n\n{as_markdown(short_table(of_them, table))}"
 

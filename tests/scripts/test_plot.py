@@ -556,7 +556,7 @@ def test_a_number_of_a_rule_can_be_swept_too():
     assert (axes.get_xlabel(), axes.get_xscale()) == ("hops (synapses)", "symlog")
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "4", "27"]
     assert len({one.get_xlim() for one in figure.axes}) == 1
-    assert texts(figure) == ["truncated BPTT (n = 1)", "2 / learning rate"]
+    assert texts(figure) == ["truncated BPTT (n = 2)", "2 / learning rate"]
     [(x, y)] = line_of(axes, plot.look_of_sweep(HOPS, {0: "hops_0"}, 0).colour, 1.6)
     assert list(x) == [0, 1, 4, 27]
     assert y == pytest.approx(4 * [2000])

@@ -134,7 +134,7 @@ def test_nothing_is_said_of_tables_of_another_configuration(checkout, demo, tmp_
 def test_make_demo_into_a_file_tells_of_every_job_and_what_the_demo_is(checkout, demo):
     (checkout.folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     (demo / "figures/learning_curves.svg").unlink()
-    done = checkout.run("make", "demo", "CORES=2")
+    done = checkout.run("make", "--no-print-directory", "demo", "CORES=2")
     (checkout.folder / ".venv").unlink()
     assert done.returncode == 0, done.stdout
     assert "Finished jobid: 0 (Rule: all)" in done.stdout

@@ -13,9 +13,9 @@ endif
 
 TENSORFLOWS = .environments/tensorflow-1.12/tested .environments/tensorflow-2/tested
 CLAIMS = --claims claims.yaml --studies results/committed/*
-# By way of Python, which minds not that this folder has been moved, as programs in .venv/bin do.
+# Through Python, which does not mind that this folder has been moved, as programs in .venv/bin do.
 SNAKEMAKE = .venv/bin/python -I -m snakemake
-# Progress bars on a terminal, which elsewhere would show nothing: there Snakemake's own lines, one a job.
+# Progress bars on a terminal; elsewhere they would show nothing: there Snakemake's own lines, one per job.
 BARS = $$(test ! -t 2 || echo --logger rich)
 
 .PHONY: help run demo figures docs test test-slow faults test-slurm lint lock bench bench-peers bench-dag
@@ -88,8 +88,8 @@ lint: .venv/development ## formatting and style of everything
 	.venv/bin/python -m snakefmt --check workflow
 	$(SNAKEMAKE) --lint
 
-# For Python 3.11 and later on any machine. Pins that still fit what envs/*.in ask for are kept; of a file
-# that was deleted all are the newest.
+# For Python 3.11 and later on any machine. Pins that still fit what envs/*.in ask for are kept; in a file
+# that was deleted all become the newest.
 LOCK = .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --custom-compile-command "make lock"
 

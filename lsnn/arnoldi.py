@@ -10,10 +10,11 @@ MOST_PRODUCTS = 150
 
 
 class ComplexEigenvalue(NamedTuple):
-    """An eigenvalue mu of A, and what it is worth.
+    """An eigenvalue mu of A, and how accurate it is.
 
-    With |v| = 1, |Av - mu v| tells how far from A is a matrix that has it exactly. How far an
-    eigenvalue of A itself may be depends on its condition, which is 1 only of normal matrices.
+    With |v| = 1, |Av - mu v| is how far A is from a matrix that has mu as an exact eigenvalue. How
+    far mu may be from an eigenvalue of A itself depends on the condition of that eigenvalue, which
+    is always 1 only for normal matrices.
     """
 
     value: complex
@@ -23,7 +24,7 @@ class ComplexEigenvalue(NamedTuple):
     vector: Any  # v (size,), complex; None where there is no estimate
 
     def columns(self, name, value):
-        """Return what :func:`lsnn.columns.eigenvalue_columns` hold of a real value of it."""
+        """Return the :func:`lsnn.columns.eigenvalue_columns` of a real number taken from it."""
         return Eigenvalue(value, *self[1:]).columns(name)
 
 
@@ -33,9 +34,10 @@ UNKNOWN = ComplexEigenvalue(complex(np.nan, np.nan), np.nan, np.nan, False, None
 def leading_eigenvalues(operator, tolerance, start):
     """Return the eigenvalue of largest modulus and that of largest real part.
 
-    Of a conjugate pair it is the one with a positive imaginary part. They are those of the operator
-    in the Krylov space of the start, whose orthonormal basis is the Arnoldi method's (Golub and Van
-    Loan, Matrix Computations, 4th ed., section 10.5.1), orthogonalised twice, in float64.
+    Of a conjugate pair, the one with a positive imaginary part is taken. They are the eigenvalues
+    of the operator within the Krylov space of the start, in the orthonormal basis of the Arnoldi
+    method (Golub and Van Loan, Matrix Computations, 4th ed., section 10.5.1), orthogonalised twice,
+    in float64.
 
     Args:
         operator: A, a ``LinearOperator``.
@@ -43,7 +45,7 @@ def leading_eigenvalues(operator, tolerance, start):
         start: vector (size,) that is not 0.
 
     Returns:
-        Two :class:`ComplexEigenvalue`. One that did not reach the tolerance in
+        Two :class:`ComplexEigenvalue`. One that did not reach the tolerance within
         :data:`MOST_PRODUCTS`, or is nan because a product was not finite, has not converged.
     """
     basis = np.empty((0, len(start)))
@@ -79,7 +81,7 @@ def leading_eigenvalues(operator, tolerance, start):
 
 
 def _first(values, size):
-    """Return the place of the largest; of those as large the one of largest imaginary part."""
+    """Return the position of the largest; among equals, of the one with largest imaginary part."""
     largest = np.flatnonzero(size >= size.max() * (1.0 - 1e-12 * np.sign(size.max())))
     return largest[np.argmax(values[largest].imag)]
 

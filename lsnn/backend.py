@@ -15,14 +15,14 @@ from lsnn.errors import MissingTensorFlowError
 
 
 class _TensorFlow(object):
-    """TensorFlow, imported when it is first asked for something.
+    """TensorFlow, imported on first use.
 
-    So whoever reads names of rules, neurons and tasks, or finds a job done already, waits for no
-    import, and the workflow's own Python does without TensorFlow.
+    So code that only reads the names of rules, neurons and tasks, or finds a job already done, need
+    not wait for the import, and the workflow's own Python does without TensorFlow.
     """
 
     def __getattr__(self, name):
-        if name.startswith("__"):  # asked for by whoever looks at any object, as pytest does
+        if name.startswith("__"):  # looked up by tools that inspect objects, such as pytest
             raise AttributeError(name)
         value = getattr(_import_tensorflow(), name)
         setattr(self, name, value)
@@ -30,7 +30,7 @@ class _TensorFlow(object):
 
 
 def _import_tensorflow():
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings of the C++ side are not for users
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings from C++ are not for users
     try:
         with warnings.catch_warnings():
             # TensorFlow 1.12 uses spellings that numpy 1.17 and later call deprecated.
@@ -54,14 +54,14 @@ tf = _TensorFlow()
 
 
 def require(version):
-    """Refuse to compute with another TensorFlow than the configuration names.
+    """Refuse to compute with a TensorFlow other than the one that the configuration names.
 
     Args:
-        version: "1.12", or "2" for any release of TensorFlow 2; "-gpu" behind it is of no account
-            here, as such a build computes on the CPU too.
+        version: "1.12", or "2" for any release of TensorFlow 2; a "-gpu" after it is ignored here,
+            as such a build computes on the CPU too.
 
     Raises:
-        MissingTensorFlowError: there is none, or another one.
+        MissingTensorFlowError: there is none, or it is another version.
     """
     if not (tf.VERSION + ".").startswith(version.split("-")[0] + "."):
         raise MissingTensorFlowError(

@@ -25,8 +25,8 @@ class Cell(object):
     (the rule may also replace the derivatives of the product). A synapse of delay d has x_{t-d} and
     z_{t-1-d} in place of x_t and z_{t-1}.
 
-    A rule can have copies of the state, all of one value, through which it sends different errors;
-    they lie one behind the other along the batch. What is told of a cell is the first copy.
+    A rule can have copies of the state, all with the same value, through which it sends different
+    errors; they are stacked along the batch. A cell's output is that of the first copy.
 
     It can be called as TensorFlow's own recurrent cells are, and so be used in their place:
     ``tf.nn.dynamic_rnn(cell, inputs, dtype=tf.float32)`` on TensorFlow 1.12.
@@ -81,7 +81,7 @@ class Cell(object):
         Args:
             inputs: x_t (batch, n_in); numbers of any type.
             state: :class:`CellState` after the step before.
-            scope: of no effect, like the dtype of :meth:`zero_state`; TensorFlow gives both.
+            scope: ignored, like the dtype of :meth:`zero_state`; TensorFlow passes both.
             noise: current that is added (batch, units), if any.
             step: number of the step, for learning rules that ask for it.
         """
@@ -126,8 +126,8 @@ def _arriving(sent, underway):
     """Return the current that arrives now, and those that arrive after 1, 2, .. further steps.
 
     Args:
-        sent: what is sent now, by delay, a list.
-        underway: what was before, by when it arrives.
+        sent: list of what is sent now, by delay.
+        underway: what was sent before, by time of arrival.
     """
     ahead = [now + later for now, later in zip(sent, underway)] + sent[len(underway) :]
     return ahead[0], tuple(ahead[1:])

@@ -3,7 +3,7 @@
 A file is a plain npz, readable by numpy alone: float32 arrays stacked over the C checkpoints,
 ``w_in`` (C, n_in, N), ``w_rec`` (C, N, N) [pre, post], ``w_out`` (C, N, n_out) and ``b_out``
 (C, n_out), the int64 array ``iteration`` (C), what the learning rule drew for the run, if anything,
-as ``rule/<name>``, and two texts: ``metadata``, a JSON mapping that says what made the file, and
+as ``rule/<name>``, and two strings: ``metadata``, a JSON mapping that says what made the file, and
 ``sha256``, which covers all the rest. The state of an unfinished job is kept in the same format,
 with arrays of its own.
 """
@@ -66,12 +66,12 @@ def read(path, names=("iteration",) + PARAMETERS):
 
 
 def read_run(path, settings, also=()):
-    """Return the arrays of a checkpoint file, and the settings of the run that it is of.
+    """Return the arrays of a checkpoint file, and the settings of its run.
 
     Args:
         path: the file.
-        settings: mapping with the ``task``, ``network`` and ``loss`` that it has to be of.
-        also: names of further settings that have to be the same.
+        settings: mapping with the ``task``, ``network`` and ``loss`` that its run must have.
+        also: names of further settings that must agree.
 
     Raises:
         ResultError: the file is damaged, or of another network, task or loss.
@@ -119,10 +119,10 @@ def _load(path):
     except FileNotFoundError:
         raise ResultError("{}: no such file".format(path)) from None
     except OSError as error:
-        if error.errno in (None, errno.EINVAL):  # of numpy; of a place before the beginning
+        if error.errno in (None, errno.EINVAL):  # from numpy; from a seek to before the beginning
             raise _damaged(path, error) from None
         raise
-    except Exception as error:  # what a damaged archive raises differs from byte to byte
+    except Exception as error:  # what a damaged archive raises depends on the byte
         raise _damaged(path, error) from None
 
 

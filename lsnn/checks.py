@@ -1,6 +1,6 @@
 """Values checked against the options that they are for (:mod:`lsnn.options`).
 
-Apart, because what was checked needs no schema any more: jobs import the options alone.
+Kept apart, because checked values no longer need a schema: jobs import only the options.
 """
 
 import copy
@@ -17,7 +17,7 @@ def _is_number(checker, value):
     return jsonschema.Draft7Validator.TYPE_CHECKER.is_type(value, "number") and math.isfinite(value)
 
 
-# Of JSON schema, but that .nan and .inf are no numbers.
+# JSON schema's, except that .nan and .inf are not numbers.
 Validator = jsonschema.validators.extend(
     jsonschema.Draft7Validator,
     type_checker=jsonschema.Draft7Validator.TYPE_CHECKER.redefine("number", _is_number),
@@ -25,10 +25,9 @@ Validator = jsonschema.validators.extend(
 
 
 def check(schema, values):
-    """Return problems by key, a line each, and the values with every default filled in.
+    """Return problems by key, one line each, and the values with every default filled in.
 
-    In the place of a value that is not possible stands its default, so that what remains can be
-    checked further.
+    An impossible value is replaced by its default, so that the rest can be checked further.
     """
     problems = {}
     good = copy.deepcopy(values)
@@ -100,7 +99,7 @@ def allowed(schema):
 
 
 def suggestion(name, known):
-    """Return a question for the known name that is meant, if one is near."""
+    """Return a question that suggests the known name that is meant, if one is close."""
     near = difflib.get_close_matches(str(name), [str(one) for one in known], n=1)
     return " (did you mean {}?)".format(near[0]) if near else ""
 
@@ -111,7 +110,7 @@ def impossible(value, what):
 
 
 def _problems(error):
-    """Yield (path, line) for what an error of the schema is about."""
+    """Yield (path, line) for everything that a schema error is about."""
     path = tuple(error.absolute_path)
     if error.validator == "additionalProperties":
         known = sorted(error.schema["properties"])
@@ -130,7 +129,7 @@ def _problems(error):
 
 
 def _without(values, path):
-    """Return a mapping without the value at a path; of a list the whole goes."""
+    """Return a mapping without the value at a path; if that is in a list, without the list."""
     if not path or not isinstance(values, dict):
         return {}
     part = values

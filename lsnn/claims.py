@@ -21,7 +21,7 @@ from lsnn.options import (
 
 _COLUMN = (
     "A column of trajectories.csv, or an expression of columns as pandas evaluates it. A column of "
-    "an entry can be named without the entry's name, if the study has one such entry."
+    "an entry can be named without the entry's name, if the study has only one such entry."
 )
 _CONDITION = "A condition of the study."
 _BASELINE = "What it is compared with; if left out, the study's baseline."
@@ -39,7 +39,7 @@ _STATE = choice(
 )
 _SCALE = choice(
     "log - ratios and geometric means; linear - differences and means; if left out, that of the "
-    "column's axis, of an expression linear.",
+    "column's axis; for an expression, linear.",
     ["linear", "log"],
     None,
 )
@@ -69,7 +69,7 @@ class Level(object):
     options = OrderedDict(
         column=text(_COLUMN, minLength=1),
         condition=text(_CONDITION, minLength=1),
-        against=number("The number.", None, "the column's", least=-1000000),
+        against=number("The number to compare with.", None, "the column's", least=-1000000),
         at=_STATE,
         scale=_SCALE,
     )
@@ -130,7 +130,7 @@ class Correlation(object):
             ["none", "condition"],
             "none",
         ),
-        given=text("A third column, whose part in both is taken out.", minLength=1),
+        given=text("A third column, whose contribution to both is removed.", minLength=1),
         at=_STATE,
     )
 
@@ -161,14 +161,14 @@ CLAIM = section(
         claim=text("What is said, in a sentence.", minLength=1),
         source=text("Who says so, and where.", minLength=1),
         text=choice(
-            "seen - the source's text was at hand; remembered - it was not; own - the claim is put "
-            "here for the first time.",
+            "seen - the source's text was at hand; remembered - it was not; own - the claim is "
+            "made here for the first time.",
             ["seen", "remembered", "own"],
             "own",
         ),
         statistic={"type": "object", "description": STATISTIC["description"], "unit": "-"},
         supported_if=choice(
-            "The side of the neutral value (0; of ratios 1; the number that is named) on which the "
+            "The side of the neutral value (0; for ratios 1; or the number given) on which the "
             "statistic has to lie; on the other side the claim is contradicted. equal - a ratio "
             "within 2/3 and 3/2.",
             ["above", "below", "equal"],
@@ -176,15 +176,15 @@ CLAIM = section(
         ),
         main={
             "type": "boolean",
-            "description": "Whether it is one of the main claims: these stand in the short table, "
+            "description": "Whether it is one of the main claims: these are in the short table, "
             "and each has a figure of the runs that decide it.",
             "unit": "-",
             "default": False,
         },
         studies={
             "type": "object",
-            "description": "The studies that it is tested on, by name, each with what the "
-            "statistic has there in place of the options above.",
+            "description": "The studies that it is tested on, by name, each with the options of "
+            "the statistic that replace those above there.",
             "unit": "-",
             "minProperties": 1,
             "additionalProperties": {"type": "object"},
@@ -193,8 +193,8 @@ CLAIM = section(
 )
 
 
-# What stands beside the folders of claims, and the figure of all of them.
-TAKEN = ("benchmarks", "figures", "logs", "overview")
+# Names next to the folders of claims, and that of the figure of all claims.
+RESERVED_NAMES = ("benchmarks", "figures", "logs", "overview")
 
 
 class Claim(NamedTuple):
@@ -227,10 +227,10 @@ def read_claims_of(suite: dict, studies: Dict[str, Any]) -> Tuple[str, Dict[str,
 
     Args:
         suite: what its configuration file holds; if it names no file of claims, there are none.
-        studies: of the suite, by name.
+        studies: those of the suite, by name.
 
     Raises:
-        ConfigError: as :func:`read_claims`, or a study has the name.
+        ConfigError: as :func:`read_claims`, or a study has that name.
     """
     if "claims" not in suite:
         return "claims", {}
@@ -249,7 +249,7 @@ def parse_claims(values: dict) -> Dict[str, Claim]:
     for name, of_claim in values.items():
         for line in check(_NAME, name)[0].values():
             problems[str(name)] = line
-        if name in TAKEN:
+        if name in RESERVED_NAMES:
             problems[name] = impossible(name, "any other name")
         found, claims[name] = _claim(name, of_claim)
         problems.update(

@@ -1,7 +1,7 @@
 """Columns of the tables, each declared once.
 
-From a declaration follow the check of what is read, what the summary says of the column, labels,
-units and scales in figures and in the report, and its figure along training.
+A declaration determines how what is read is checked, what the summary says of the column, its
+label, unit and scale in figures and in the report, and its figure along training.
 """
 
 from collections import OrderedDict
@@ -18,18 +18,18 @@ SPLIT_NAMES = {
 
 
 class Column(NamedTuple):
-    """A column of a table: what its cells hold, and how it is told of."""
+    """A column of a table: what its cells hold, and how it is presented."""
 
     name: str
     kind: str  # "text", "integer", "flag", "number", or "estimate", a number that may be missing
-    label: str = ""  # in figures and tables; of a column that is shown nowhere empty
+    label: str = ""  # in figures and tables; empty if the column is shown nowhere
     meaning: str = ""  # in the report, a sentence or two
     unit: str = "1"  # "1": dimensionless
     scale: str = "linear"  # of an axis: "linear", "log", or "symlog", which shows negative values
     limits: Tuple[Any, Any] = (None, None)  # of a linear axis
-    # What the summary has of it: "final", at the end of training; "mean", over training;
+    # What the summary says of it: "final", at the end of training; "mean", over training;
     # "compared", conditions against the baseline, at equal fraction of training and at equal
-    # training loss, as a ratio of what has a logarithmic scale, else as a difference.
+    # training loss, as a ratio if the scale is logarithmic, else as a difference.
     summary: Tuple[str, ...] = ()
     figure: str = ""  # name of its figure along training, if it has one
     threshold: bool = False  # whether 2 / learning rate is drawn beside it
@@ -56,7 +56,7 @@ FRACTION = Column(
     "curves it keeps its last value.",
 )
 DIVERGED = Column(
-    "diverged", "flag", meaning="Whether the loss of the run was not finite after its last row."
+    "diverged", "flag", meaning="Whether the run's loss was no longer finite after its last row."
 )
 # What trajectories.csv says of the condition of a row.
 OF_CONDITION = (
@@ -82,7 +82,7 @@ SUMMARY = (
     Column(
         "quantity",
         "text",
-        meaning="A column of trajectories.csv and what is told of it: at the end of training "
+        meaning="A column of trajectories.csv and how it is summarised: at the end of training "
         "(_final), averaged over training (_mean), compared between conditions (_ratio_, "
         "_difference_).",
     ),
@@ -113,21 +113,23 @@ CLAIMS = (
     Column("n", "integer", meaning="Seeds, pairs or runs that went into it."),
     *_LEFT_OUT,
     Column("verdict", "text", meaning="supported, contradicted, undecided, or not computed."),
-    Column("why", "text", meaning="Why it is undecided or not computed; of all studies the count."),
+    Column(
+        "why", "text", meaning="Why it is undecided or not computed; for all studies, the counts."
+    ),
 )
-# The numbers of runs that claims are decided by.
+# The numbers of the runs that decide claims.
 POINTS = (
     _CLAIM,
     Column("study", "text", meaning="The study."),
     _CONDITION,
     _SEED,
-    Column("x", "estimate", meaning="What the statistic goes over, if it goes over something."),
+    Column("x", "estimate", meaning="What the statistic is taken over, if anything."),
     Column("y", "estimate", meaning="The number of the run or pair."),
 )
 
 
 def eigenvalue_columns(name, label, **shown):
-    """Return the columns of an eigenvalue: the value, and what it is worth."""
+    """Return the columns of an eigenvalue: the value, and how accurate it is."""
     return (
         Column(name, "estimate", label, **shown),
         Column(name + "_residual", "estimate"),  # |Hv - lambda v| / |lambda|

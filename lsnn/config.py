@@ -44,7 +44,7 @@ CONDITION = section(
         ),
         training={
             "type": "object",
-            "description": "What it has in place of the study's settings of training.",
+            "description": "Settings of training that replace the study's.",
             "properties": {key: dict(one, default=None) for key, one in TRAINING.items()},
             "additionalProperties": False,
         },
@@ -52,7 +52,8 @@ CONDITION = section(
         checkpoint_every=integer(
             "Iterations between checkpoints; divides `iterations`. The last one is of the final "
             "state. Up to the first multiple there are more, at 0 (the initial state), 1, 2, 3, 5, "
-            "8, 12 and so on, each number half again the one before: there the loss falls fast.",
+            "8, 12 and so on, each half again as large as the one before: there the loss falls "
+            "fast.",
             250,
             "iterations",
             least=1,
@@ -87,11 +88,11 @@ STUDY = OrderedDict(
     ),
     task=named("What the network learns: " + meanings(TASKS), TASKS, "sequential_mnist"),
     network=section("The recurrent network.", NETWORK),
-    loss=section("The terms of the loss beside that of the task.", LOSS),
+    loss=section("The terms of the loss besides that of the task.", LOSS),
     training=section("Stochastic gradient descent.", TRAINING),
     conditions={
         "type": "object",
-        "description": "What is compared, each under a name that names its folder.",
+        "description": "What is compared, each under a name that is also its folder's.",
         "minProperties": 1,
         "propertyNames": dict(NAME, type="string"),
         "additionalProperties": False,
@@ -99,7 +100,7 @@ STUDY = OrderedDict(
     baseline=text("The condition that ratios are taken against; if left out, the first one."),
     seeds={
         "description": "Runs of each condition: a count n (seeds 1 to n), or a list of seeds. Runs "
-        "of different conditions with one seed share initial weights and batches.",
+        "of different conditions with the same seed share initial weights and batches.",
         "unit": "-",
         "anyOf": [
             {"type": "integer", "minimum": 1, "maximum": 10000},
@@ -114,15 +115,15 @@ STUDY = OrderedDict(
     },
     hessian=list_of(
         "What is computed of the Hessian of the loss at every checkpoint: entries, each an "
-        "operator and quantities of it. An empty list - nothing, as spiking units need it: their "
-        "pseudo-gradient is the gradient of no loss, so that there is no Hessian.",
+        "operator and quantities of it. An empty list - nothing, which spiking units require: "
+        "their pseudo-gradient is the gradient of no loss, so that there is no Hessian.",
         section("An operator, and quantities of it.", options_of_entry("hessian", "extremes")),
         [{}],
         least=0,
     ),
     dynamics=list_of(
         "What is computed of the learning rule's own update, beside the exact gradient and the "
-        "Hessian on the same examples: entries as those of `hessian`.",
+        "Hessian on the same examples: entries like those of `hessian`.",
         section(
             "What is differentiated, and quantities.", options_of_entry("dynamics", "alignment")
         ),
@@ -136,14 +137,14 @@ SUITE = section(
     "A suite of studies.",
     OrderedDict(
         studies=list_of(
-            "Configuration files of studies, as they are named to `--configfile`; all of them run "
+            "Configuration files of studies, as they are given to `--configfile`; all of them run "
             "as one workflow.",
             text("A file.", minLength=1),
             None,
         ),
         claims=text(
             "File of the claims that these studies decide; its table and figures go to "
-            "results/<name of the file without its ending>. None if left out.",
+            "results/<name of the file without its extension>. None if left out.",
             minLength=1,
         ),
         **{key: dict(STUDY[key], default=None) for key in ("tensorflow", "data", "seeds")},
@@ -155,7 +156,7 @@ class Condition(NamedTuple):
     """What the runs of a condition have in common; they differ in the seed."""
 
     learning_rule: Dict[str, Any]  # its name and options
-    training: Dict[str, Any]  # what it has in place of the study's settings of training
+    training: Dict[str, Any]  # settings of training that replace the study's
     iterations: int
     checkpoint_every: int
     label: str  # in figures and tables
@@ -218,7 +219,7 @@ class Study(NamedTuple):
     def threshold_of(self, condition: str) -> Optional[float]:
         """Return the curvature above which gradient descent diverges on a quadratic.
 
-        That is 2 / learning rate (Cohen et al. 2021). None: the optimiser is another one, or its
+        That is 2 / learning rate (Cohen et al. 2021). None: the optimiser is another one, or the
         learning rate decays.
         """
         training = self.training_of(condition)
@@ -252,14 +253,14 @@ class Study(NamedTuple):
         return OrderedDict((name_of(entry), entry) for entry in getattr(self, kind))
 
     def seeds_of(self, entry: Dict[str, Any]) -> Tuple[int, ...]:
-        """The seeds of the runs that an entry is computed of."""
+        """The seeds of the runs for which an entry is computed."""
         return self.seeds[: entry.get("seeds")]
 
     def entry_settings(self, kind: str, name: str, condition: Optional[str] = None) -> dict:
         """Return all that an entry of :attr:`hessian` or :attr:`dynamics` depends on.
 
-        Weights come to it, and what the learning rule has drawn for the run. Which condition the
-        run is of means nothing to an entry of :attr:`hessian`.
+        It also depends on weights, and on what the learning rule has drawn for the run. The
+        condition of the run means nothing to an entry of :attr:`hessian`.
 
         Raises:
             ConfigError: the study has no such entry, or no such condition.
@@ -280,7 +281,7 @@ class Study(NamedTuple):
         return _with_source(dict(self.network_settings(), seed=self.seeds[0]))
 
     def trial_settings(self, condition: str) -> dict:
-        """Return all that a recorded trial depends on beside weights, and the label it gets.
+        """Return all that a recorded trial depends on besides weights, and the label it gets.
 
         Raises:
             ConfigError: the study has no such condition.
@@ -297,7 +298,7 @@ class Study(NamedTuple):
     def network_settings(self) -> dict:
         """Return what a network and its task are made of, as JSON-able values.
 
-        Of files of the user's own that is their content, as SHA-256 by name.
+        Of the user's own files that is their SHA-256, by name.
 
         Raises:
             DataError: such a file is missing.
@@ -313,7 +314,7 @@ class Study(NamedTuple):
 
 
 def _with_source(settings):
-    """Return the settings of a job, JSON-able, with the hash of the source that it computes by."""
+    """Return the settings of a job, JSON-able, with the hash of the source that computes it."""
     settings = as_mapping(settings)
     return dict(settings, source=source_of_job(settings))
 
@@ -382,10 +383,10 @@ def read_values(path: str) -> dict:
     return {} if values is None else values
 
 
-def values_of_command_line(arguments: List[str]) -> dict:
-    """Return the values that ``KEY=VALUE`` says, each as a file would: YAML, but a text for a text.
+def command_line_values(arguments: List[str]) -> dict:
+    """Return the values of ``KEY=VALUE`` arguments, read as YAML; text for a text option.
 
-    Snakemake reads them in a way of its own, in which numbers in lists are texts and
+    Snakemake reads them in a way of its own, in which numbers in lists are strings and
     ``tensorflow=2`` is a number.
     """
     values = {}
@@ -410,7 +411,7 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode) and key.value != "<<":
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
-                        None, None, "key {} is there twice".format(key.value), key.start_mark
+                        None, None, "key {} appears twice".format(key.value), key.start_mark
                     )
                 seen.add(key.value)
         return super(_Loader, self).construct_mapping(node, deep)
@@ -447,7 +448,7 @@ def network_settings(**values) -> NetworkSettings:
 
 
 def training_settings(**values) -> TrainingSettings:
-    """Return the settings of training, as :func:`network_settings` those of a network."""
+    """Return the settings of training, as :func:`network_settings` does those of a network."""
     return parse_study({"training": values}).training
 
 
@@ -473,13 +474,13 @@ def _resolved(values):
 
 
 def schema_for(values: dict) -> dict:
-    """Return the schema of the configuration, with the options of what values name."""
+    """Return the schema of the configuration, with the options of what the values name."""
     values = _with_conditions(values)
     return for_values(study_schema(values), values)[0]
 
 
 def study_schema(values):
-    """Return the schema of a study with the conditions that values have."""
+    """Return the schema of a study with the conditions that the values have."""
     conditions = values["conditions"] if isinstance(values["conditions"], dict) else {}
     named_ones = dict(STUDY["conditions"], properties={name: CONDITION for name in conditions})
     return section("A study.", OrderedDict(STUDY, conditions=named_ones))
@@ -512,7 +513,7 @@ DEFAULT_CONDITIONS = {
 
 
 def _within(path, value):
-    """Return the value in mappings of mappings, under a path of keys."""
+    """Return nested mappings that have the value under a path of keys."""
     for key in reversed(path):
         value = {key: value}
     return value
@@ -565,7 +566,7 @@ def _outdated(values):
 
 
 def default_label(condition: dict) -> str:
-    """Return what a condition is called that has no label: its rule, and what it trains with."""
+    """Return what a condition without a label is called: its rule, and what it trains with."""
     parts = [new_rule(condition["learning_rule"]).label]
     for key, value in condition["training"].items():
         if isinstance(value, dict):
@@ -589,7 +590,7 @@ def as_mapping(value):
 def _add_contradictions(problems, values):
     """Add a line for every value that only another value makes impossible.
 
-    What is said of a key already, or depends on a key of which something is said, is left out.
+    Nothing is added for a key that has a line already, or that depends on one that has.
     """
     said = [key + "." for key in problems]
 
@@ -659,7 +660,7 @@ def _add_contradictions(problems, values):
     require(is_defined, "hessian", hessian, none, "network.neurons")
     for key in ("l1", "temperature"):
         value, path = network["rewiring"][key], "network.rewiring."
-        of_deep_r = "0, for only rewired weights have it ({}connectivity below 1)".format(path)
+        of_deep_r = "0, since only rewired weights have it ({}connectivity below 1)".format(path)
         rewired = network["rewiring"]["connectivity"] < 1.0
         require(rewired or value == 0.0, path + key, value, of_deep_r, path + "connectivity")
 

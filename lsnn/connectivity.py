@@ -1,4 +1,4 @@
-"""Who is connected to whom, and with which weight at the start."""
+"""Which units are connected, and with what weights at the start."""
 
 from collections import OrderedDict
 
@@ -37,7 +37,7 @@ def synaptic_delays(n_in, n_units, n_delays, generator):
     """Return the delays of the synapses of w_in and w_rec, in steps, as integer arrays by name.
 
     They are drawn uniformly from 0 .. n_delays - 1. A spike of delay 0 acts in the step that
-    follows it, an input of delay 0 in the step in which it comes.
+    follows it, an input of delay 0 in the step in which it arrives.
     """
     delays = OrderedDict()
     delays["w_in"] = generator.randint(n_delays, size=(n_in, n_units))

@@ -1,8 +1,8 @@
-"""About what a run costs, before it is started: time, memory, and the bytes that it leaves.
+"""Roughly what a run costs, before it is started: time, memory, and the bytes that it leaves.
 
-A rough model: time goes with the products of matrices, with the states of the units, and, of long
+A rough model: time grows with the products of matrices, with the states of the units and, for long
 sequences, with the steps of the loop in the graph. Its constants are those of one core of the
-machines that computed the committed studies, for which it is right to a factor of three
+machines that computed the committed studies, for which it is right to within a factor of three
 (``tests/workflow/test_suites.py``). A GPU counts as such a core.
 """
 
@@ -15,11 +15,11 @@ from lsnn.network import MOST_UNROLLED_STEPS
 from lsnn.quantities import REGISTRIES, quantities_of
 from lsnn.training import checkpoint_iterations
 
-FLOPS = 140e9  # of products of matrices, a second
-SECONDS_PER_STATE = 1.5e-9  # of a unit without memory, for a step and example of the batch
+FLOPS = 140e9  # of products of matrices, per second
+SECONDS_PER_STATE = 1.5e-9  # of a unit without memory, per step and example of the batch
 SECONDS_PER_ADAPTIVE_STATE = 11e-9  # of one with membrane and threshold
 SECONDS_PER_LOOP_STEP = 0.15e-3
-SLOWER = {"1.12": 2.0}  # than TensorFlow 2
+SLOWDOWN = {"1.12": 2.0}  # than TensorFlow 2
 SECONDS_PER_START = 4.0  # of a process: imports, data, graph
 SECONDS_PER_GRAPH_STEP = 0.05  # of a step along the sequence in a graph that is differentiated
 GRAPHS = {"hessian": 1, "dynamics": 3}  # how many of these a job has
@@ -36,7 +36,7 @@ ITERATIONS_PER_PRODUCT = 1.4  # time of a Hessian-vector product over as many ex
 
 
 class Cost(NamedTuple):
-    """What a job costs, about."""
+    """Roughly what a job costs."""
 
     seconds: float  # of one core
     size: float  # bytes of its results
@@ -88,14 +88,14 @@ def memory_of(study, job):
 
 
 def _outline(study):
-    """Return what the study's task tells of its sizes, if it is enough."""
+    """Return what the study's task tells of its sizes, if that is enough."""
     outline = study.outline
     needed = ("n_steps", "n_in", "n_out", "evaluation_sizes")
     return outline if all(name in outline for name in needed) else None
 
 
 def _seconds_per_iteration(study, outline, n_examples):
-    """Return the time of forward and backward pass over so many examples."""
+    """Return the time of a forward and backward pass over this many examples."""
     network, n_steps = study.network, outline["n_steps"]
     n_units = network.n_units
     weights = network.n_delays * n_units * (n_units + outline["n_in"]) + n_units * outline["n_out"]
@@ -105,12 +105,12 @@ def _seconds_per_iteration(study, outline, n_examples):
     seconds = n_steps * n_examples * (6.0 * weights / FLOPS + n_units * per_state)
     if n_steps > MOST_UNROLLED_STEPS:
         seconds += n_steps * SECONDS_PER_LOOP_STEP
-    return seconds * SLOWER.get(study.tensorflow, 1.0)
+    return seconds * SLOWDOWN.get(study.tensorflow, 1.0)
 
 
 def estimate(studies):
-    """Return what is to be computed of studies, by name, as text: jobs, time and bytes."""
-    lines = ["Training, Hessians and dynamics to be computed, by study, times those of one core:"]
+    """Return what remains to be computed of studies (by name) as text: jobs, time and bytes."""
+    lines = ["Training, Hessians and dynamics to be computed, by study, with the time on one core:"]
     for name, study in studies.items():
         left = list(_jobs_left(name, study))
         text = "  {}: {} jobs".format(name, len(left))
@@ -121,7 +121,7 @@ def estimate(studies):
         if left:
             jobs = ["training"] + ["entry"] * bool(study.hessian or study.dynamics)
             memory = max(memory_of(study, job) for job in jobs) / 1e3
-            text += "; up to {:.1f} GB of memory a job".format(memory)
+            text += "; up to {:.1f} GB of memory per job".format(memory)
         lines.append(text)
     return "\n".join(lines)
 

@@ -21,11 +21,11 @@ class UpdateJacobian(GradientJacobian):
     """The transpose of M = d g_hat / dw, g_hat being the gradient that a learning rule gives.
 
     Its eigenvalues are those of M. The L2 term is included; what the rule has drawn for the run is
-    held fixed. What the rule cuts or replaces, it does in g_hat; g_hat is differentiated exactly.
+    held fixed. The rule cuts and replaces paths in g_hat; g_hat itself is differentiated exactly.
 
     Args:
         learning_rule: :class:`lsnn.learning_rules.base.LearningRule` with its constants.
-        network, inputs, targets, parameters, threads: as of :class:`GradientJacobian`.
+        network, inputs, targets, parameters, threads: as for :class:`GradientJacobian`.
     """
 
     def __init__(self, learning_rule, network, inputs, targets, parameters, threads=1):
@@ -51,7 +51,7 @@ class Dynamics(object):
         network: :class:`lsnn.network.Network`.
         training: :class:`lsnn.training.TrainingSettings`.
         examples: inputs and targets.
-        parameters: names of those that M and the Hessian are taken by.
+        parameters: names of the parameters to differentiate by.
         threads: most threads to compute with.
     """
 
@@ -100,7 +100,7 @@ class Dynamics(object):
         return self._operators[name]
 
     def move_to(self, weights):
-        """Be at these weights, arrays by name, from now on."""
+        """Use these weights, arrays by name, from now on."""
         self._weights, self._gradients = weights, None
         for name in PARAMETERS:
             self._variables[name].load(weights[name], self._session)
@@ -121,7 +121,7 @@ class Dynamics(object):
         return _double(self._session.run(self._update, dict(zip(self._placeholders, batch))))
 
     def learning_rate(self, iteration):
-        """Return the step of plain gradient descent at an iteration; nan by another optimiser."""
+        """Return the step of plain gradient descent at an iteration; nan for another optimiser."""
         if self._training.optimiser != "sgd":
             return np.nan
         return learning_rate_at(self._training, iteration)
@@ -149,7 +149,7 @@ def dynamics_of(network, rule, training, constants, entry, threads=1):
 
 
 def flat(arrays, names):
-    """Return arrays by name one behind the other as a vector, those of some names."""
+    """Return the arrays of some names concatenated into a vector."""
     return np.concatenate([np.ravel(arrays[name]) for name in names])
 
 

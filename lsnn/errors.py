@@ -1,4 +1,4 @@
-"""Errors that a user can mend, and how a command-line program ends on one."""
+"""Errors that a user can fix, and how a command-line program ends on one."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ import sys
 
 
 class LsnnError(Exception):
-    """Something a user can mend. The message names the thing, its value, and the way out."""
+    """Something a user can fix. The message names the thing, its value, and the way out."""
 
 
 class ConfigError(LsnnError):
@@ -23,7 +23,7 @@ class ResultError(LsnnError):
 
 
 class DivergenceError(LsnnError):
-    """The training loss is not a finite number any more."""
+    """The training loss is no longer a finite number."""
 
 
 class WriteError(LsnnError):
@@ -47,7 +47,7 @@ def run(main):
     a shell.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as behind `&`, and under nohup
+        if signal.getsignal(number) != signal.SIG_IGN:  # as after `&`, and under nohup
             signal.signal(number, _stop)
     try:
         main()
@@ -57,9 +57,9 @@ def run(main):
 
 
 def _described(error):
-    """Return what is told of an error, with a way out where the error itself has none."""
+    """Return the message of an error, with a way out where the error itself names none."""
     if isinstance(error, MemoryError):
-        return "the memory does not suffice ({}); allow more, or make {} smaller".format(
+        return "there is not enough memory ({}); allow more, or make {} smaller".format(
             error, "the network, the batch or the number of samples"
         )
     if not isinstance(error, OSError) or error.filename is None:
@@ -71,8 +71,8 @@ def _described(error):
 
 
 def _stop(number, frame):
-    # No exception: TensorFlow takes one that is raised in the middle of it for an error of its own,
-    # or for nothing; and to end in the common way takes it seconds.
+    # No exception: TensorFlow takes one that is raised inside it for an error of its own, or
+    # ignores it; and ending in the normal way takes it seconds.
     for path in UNFINISHED_FILES:
         with contextlib.suppress(OSError):
             os.unlink(path)

@@ -1,4 +1,4 @@
-"""Files that are complete if they exist, and that tell when they were altered afterwards."""
+"""Files that are complete if they exist, and that show whether they were altered afterwards."""
 
 import contextlib
 import csv
@@ -32,7 +32,7 @@ def atomic_write(path):
             yield stream
     except OSError as error:
         raise WriteError(
-            "{}: cannot be written: {}; a file that was there before is as it was".format(
+            "{}: cannot be written: {}; a file that was there before is unchanged".format(
                 path, error.strerror or error
             )
         ) from None
@@ -61,9 +61,9 @@ def _replacement(path):
 
 
 def _remove_temporaries(paths):
-    """Remove what writers of these paths left behind that were killed before they could clean up.
+    """Remove what killed writers of these paths left behind because they could not clean up.
 
-    Only for who holds a lock that all writers of the paths take: another's file may be in use.
+    Only for the holder of a lock that all writers of the paths take: else a file may be in use.
     """
     for path in paths:
         folder, name = os.path.split(os.path.abspath(path))
@@ -74,14 +74,14 @@ def _remove_temporaries(paths):
 
 @contextlib.contextmanager
 def exclusive(path, log, files=()):
-    """Let one process at a time into the block: who comes second says so, and waits.
+    """Let one process at a time into the block: a second one says so, and waits.
 
-    Snakemake that is killed (SIGKILL) leaves its jobs running, on a cluster and locally; unlocked
+    When Snakemake is killed (SIGKILL), its jobs keep running, on a cluster and locally; unlocked
     and started again, it runs those jobs a second time. The system frees the lock when its holder
-    ends, however it ends, and passes it on between machines on file systems that can (NFS can).
+    ends, however it ends, and honours it across machines on file systems that can (NFS can).
 
     Args:
-        path: the lock file. It stays: deleted, it would let in one process more.
+        path: the lock file. It is never deleted: that would let in another process.
         log: called with a line of text for the reader.
         files: what is written in the block. Parts of them that killed writers left are removed,
             unless this file system has no locks: another writer may be at work then.
@@ -101,7 +101,7 @@ def exclusive(path, log, files=()):
                 "{}: this file system has no locks ({}); see to it that no other process writes "
                 "here".format(path, error.strerror)
             )
-        with contextlib.suppress(OSError):  # who waits is told whom for; no more than that
+        with contextlib.suppress(OSError):  # only tells a waiting process whom it waits for
             stream.truncate(0)
             stream.write("{} pid {}\n".format(socket.gethostname(), os.getpid()).encode())
         yield stream
@@ -119,7 +119,7 @@ def _lock(stream, path, log):
 
 @contextlib.contextmanager
 def reading(path):
-    """Name the file in an error of the system that does not: of a disk that fails on the way."""
+    """Name the file in a system error that does not, as when a disk fails midway."""
     try:
         yield
     except OSError as error:
@@ -188,7 +188,7 @@ def read_record(path):
             "{}: altered since it was written (SHA-256 {} instead of {}); delete it and run the "
             "job that writes it again".format(path, found, expected)
         )
-    version = record.pop("format_version", 1)  # the first records do not tell
+    version = record.pop("format_version", 1)  # the first records do not say
     if version != RECORD_VERSION:
         raise ResultError(
             "{}: record format {}, this version of lsnn reads format {}; delete it and run the job "

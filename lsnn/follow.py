@@ -1,4 +1,4 @@
-"""Quantities along a run: computed at one checkpoint after the other."""
+"""Quantities along a run: computed at one checkpoint after another."""
 
 from collections import OrderedDict
 from typing import Any, Dict, NamedTuple
@@ -12,13 +12,13 @@ from lsnn.randomness import generator
 
 
 class Point(NamedTuple):
-    """Where on a run a quantity is computed, and what from."""
+    """Where on a run a quantity is computed, and from what."""
 
     operator: Any  # :class:`lsnn.hessian.Hessian` or :class:`lsnn.dynamics.Dynamics`, moved there
     probes: Any  # :class:`Probes` of it
     seed: int  # of the run
     iteration: int
-    memory: Dict[str, Any]  # the quantity's own arrays of the checkpoint before; is changed
+    memory: Dict[str, Any]  # the quantity's own arrays of the previous checkpoint; is modified
 
 
 class Probes(object):
@@ -44,7 +44,7 @@ class Probes(object):
         return 2.0 * random.randint(0, 2, self._operator.shape[0]) - 1.0
 
     def space(self, number, steps):
-        """Return the Krylov space of a probe after so many products, fewer if it is whole.
+        """Return the Krylov space of a probe after this many products, or fewer if it is whole.
 
         It is None if a product was not finite.
         """
@@ -58,7 +58,7 @@ class Probes(object):
         return space
 
     def quadratic_form(self, number):
-        """Return v^T H v of a probe v, of which the expectation is the trace of H."""
+        """Return v^T H v of a probe v, whose expectation is the trace of H."""
         if number not in self._forms:
             vector = self.vector(number)
             self._forms[number] = vector.dot(self._operator.matvec(vector))
@@ -69,10 +69,10 @@ def chosen(iterations, schedule, count=None):
     """Return the positions of the checkpoints at which quantities are computed, a list.
 
     Args:
-        iterations: at which a run has checkpoints, an array.
-        schedule: at which it would have them if it had gone on to its end, a list.
-        count: how many of the schedule: the first, the last, and those next to equal parts between
-            them; all if None. Of a run that ended early its last checkpoint is one in any case.
+        iterations: array of the iterations at which a run has checkpoints.
+        schedule: list of those at which it would have them if it had gone on to its end.
+        count: how many of the schedule: the first, the last, and those nearest to equal parts
+            between them; all if None. The last checkpoint of a run that ended early is always one.
     """
     if count is None:
         return list(range(len(iterations)))
@@ -84,16 +84,18 @@ def chosen(iterations, schedule, count=None):
 
 
 def follow(operator, quantities, checkpoints, places, seed, journal, log):
-    """Compute quantities at checkpoints of a run, going on behind those in ``journal``.
+    """Compute quantities at checkpoints of a run, going on after those in ``journal``.
 
     Args:
-        operator: what they are of; has a method ``move_to(weights)``, and counts ``products``.
+        operator: what they are computed from; has a method ``move_to(weights)``, and counts
+            ``products``.
         quantities: by name, members of :mod:`lsnn.quantities` made with their options.
         checkpoints: arrays of a checkpoint file by name.
         places: positions of the checkpoints in them.
         seed: of the run.
-        journal: :class:`lsnn.journal.Journal`; gets a record a checkpoint, with what the quantities
-            return, ``iteration``, and ``products``, the products with vectors of all of them.
+        journal: :class:`lsnn.journal.Journal`; gets one record per checkpoint, with what the
+            quantities return, ``iteration``, and ``products``, the number of products with vectors
+            for all.
         log: called with the record of a checkpoint.
     """
     memories = {name: {} for name in quantities}

@@ -13,9 +13,9 @@ def gradients_by(learning_rule, network, weights, respond, targets, l2=True):
         network: :class:`lsnn.network.Network`.
         weights: tensors by name.
         respond: function of a learning rule that returns the network's
-            :class:`lsnn.network.Response`, in whose graph the rule has its way.
+            :class:`lsnn.network.Response`, in whose graph the rule takes effect.
         targets: tensor.
-        l2: whether the gradient of the L2 term is a part of them.
+        l2: whether they include the gradient of the L2 term.
     """
 
     def gradients_of(rule, terms="all"):

@@ -26,7 +26,7 @@ class Hessian(GradientJacobian):
         threads: most threads to compute with.
 
     Attributes:
-        second_sample: function that returns other examples, as many, for :meth:`on`.
+        second_sample: function that returns as many other examples, for :meth:`on`.
     """
 
     def __init__(self, network, inputs, targets, parameters=("w_rec",), threads=1):
@@ -51,7 +51,7 @@ def hessian_of(network, block, split, samples, threads=1):
         threads: most threads to compute with.
 
     Raises:
-        ConfigError: there are not so many.
+        ConfigError: there are not that many.
     """
     examples, parameters = sample_of(network, split, samples), parameters_of(network, block)
     hessian = Hessian(network, *examples, parameters=parameters, threads=threads)

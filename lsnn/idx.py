@@ -14,7 +14,7 @@ def read(path):
     """Return the array in a file; one whose name ends in ``.gz`` is decompressed.
 
     Raises:
-        DataError: the file cannot be read, is damaged, or is another one.
+        DataError: the file cannot be read, is damaged, or is not such a file.
     """
     try:
         with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as stream:
@@ -27,7 +27,7 @@ def read(path):
     shape = np.frombuffer(content[4:header], ">u4").astype(np.int64)
     if shape.prod() != len(content) - header:
         raise DataError(
-            "{}: damaged: its header tells of {} bytes, it has {}".format(
+            "{}: damaged: its header says {} bytes, it has {}".format(
                 path, shape.prod(), len(content) - header
             )
         )

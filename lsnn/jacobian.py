@@ -1,4 +1,4 @@
-"""Products of vectors with the derivative of a gradient by the weights."""
+"""Products of vectors with the derivative of a gradient with respect to the weights."""
 
 from contextlib import contextmanager
 
@@ -12,11 +12,11 @@ from lsnn.network import PARAMETERS
 
 
 class GradientJacobian(LinearOperator):
-    """The transpose of M = dg/dw, of a gradient g by the weights w on fixed examples.
+    """The transpose of M = dg/dw, the derivative of a gradient g on fixed examples.
 
     A product is exact: M^T v is the gradient of g . v (Pearlmutter 1994). The graph is built once;
-    weights are moved into it (:meth:`move_to`), and before there is neither a gradient nor a
-    product (RuntimeError). Of the exact gradient of a loss M is its Hessian, and symmetric.
+    weights w are moved into it (:meth:`move_to`), and before that there is neither a gradient nor a
+    product (RuntimeError). For the exact gradient of a loss, M is its Hessian, and symmetric.
 
     Args:
         network: :class:`lsnn.network.Network`.
@@ -67,7 +67,7 @@ class GradientJacobian(LinearOperator):
 
     @contextmanager
     def on(self, examples):
-        """Within it the gradient is that on other examples, as many: (inputs, targets)."""
+        """In this context the gradient is that on as many other examples, (inputs, targets)."""
         self._load(examples)
         self._product.keep()
         try:

@@ -1,8 +1,8 @@
-"""The state of a job that is not done: a file that grows by a record at every checkpoint.
+"""The state of an unfinished job: a file that grows by a record at every checkpoint.
 
-The file begins with a line of JSON that says of which job it is, and what a record is made of; the
-records follow, all of one size, each with a SHA-256 of its own. What was lost of the last one when
-the job was killed, or the disk was full, is the work since the one before.
+The file begins with a line of JSON that says which job it is of, and what a record is made of; the
+records follow, all of one size, each with a SHA-256 of its own. If the last one was cut off because
+the job was killed or the disk was full, only the work since the one before is lost.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from lsnn.files import atomic_write, canonical_json, reading
 
 FORMAT_VERSION = 2
 
-# Among arrays by name, those that the next checkpoint needs of this one begin with this.
+# Names of arrays that the next checkpoint needs from this one begin with this.
 MEMORY = "memory/"
 
 
@@ -34,7 +34,7 @@ class Journal(object):
     """The records of a job so far.
 
     Args:
-        path: the file. It is made with the first record.
+        path: the file. It is created with the first record.
         job: JSON-able mapping of all that the records depend on. A file of another job, or one
             whose beginning is damaged, is set aside; a damaged record is dropped, with those that
             follow it.
@@ -72,7 +72,7 @@ class Journal(object):
         """Write a record of arrays by name, whose names, types and shapes never change.
 
         Raises:
-            WriteError: the disk is full, and the like; the records before are there.
+            WriteError: the disk is full, and the like; earlier records are kept.
         """
         if self.size == 0:
             self.begin([arrays])
@@ -142,7 +142,7 @@ class Journal(object):
             if not np.array_equal(record["sha256"], _digest(record)):
                 self.size = place
                 log(
-                    "{}: of {} records those behind the first {} are not used: damaged".format(
+                    "{}: of {} records, those behind the first {} are damaged and not used".format(
                         self.path, in_file, place
                     )
                 )
@@ -152,6 +152,6 @@ class Journal(object):
 
 
 def _digest(record):
-    """Return the SHA-256 of all fields of a record but that of the digest, 32 numbers."""
+    """Return the SHA-256 of all fields of a record but the digest, 32 numbers."""
     content = record.tobytes()[:-32]
     return np.frombuffer(hashlib.sha256(content).digest(), np.uint8)

@@ -1,4 +1,4 @@
-"""A tensor of a graph, as a function of one placeholder, all else of it being computed once."""
+"""A tensor of a graph, as a function of one placeholder, with all else computed once."""
 
 from lsnn.backend import tf
 
@@ -6,13 +6,13 @@ from lsnn.backend import tf
 class Kept(object):
     """A tensor whose graph runs anew only where it depends on a placeholder.
 
-    Of everything else that it is made of the values are kept in variables, so that, of a product
-    with a Hessian, the forward and backward pass at the weights are shared by all vectors.
+    The values of everything else that it is made of are kept in variables, so that, in products
+    with a Hessian, all vectors share the forward and backward pass at the weights.
 
     Args:
-        tensor: what is wanted, in the graph that is the default one.
+        tensor: what is wanted, in the default graph.
         placeholder: what it depends on.
-        session: of this graph, in which what the tensor depends on besides has a value.
+        session: of this graph, in which all else that the tensor depends on has a value.
     """
 
     def __init__(self, tensor, placeholder, session):
@@ -33,14 +33,14 @@ class Kept(object):
             )
 
     def keep(self):
-        """Compute the values that are kept anew."""
+        """Compute anew the values that are kept."""
         self._session.run(self._keep)
 
 
 def _at_the_border(tensor, placeholder):
-    """Return what ``tensor`` is made of with ``placeholder`` but does not depend on it itself.
+    """Return what ``tensor`` combines with ``placeholder`` but that does not depend on it.
 
-    These are the tensors, but for constants, that enter an operation which depends on it.
+    These are the tensors, except constants, that enter an operation which depends on it.
     """
     needed = _reached(tensor.op, lambda op: [part.op for part in op.inputs])
     depends = _reached(

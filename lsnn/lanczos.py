@@ -5,20 +5,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
-# Products are computed in float32: a residual below this part of the spectral norm says no more.
+# Products are computed in float32: a residual below this fraction of the spectral norm tells no
+# more.
 FLOOR = 1.0e-6
 MOST_PRODUCTS = 400
 USUAL_TOLERANCE = 1.0e-3  # relative
 # Length of the random part of a start, relative to the rest: no eigenvector is orthogonal to it.
 RANDOM_PART = 0.3
-GROWTH = 32  # vectors that room is made for at a time
+GROWTH = 32  # how many vectors to make room for at a time
 
 
 class Eigenvalue(NamedTuple):
-    """A signed eigenvalue of H, and what it is worth.
+    """A signed eigenvalue of H, and how accurate it is.
 
-    With |v| = 1, |Hv - value v| bounds the distance of the value to some eigenvalue: that it is
-    the extreme one is what the Lanczos method tends to, not what a residual can tell.
+    With |v| = 1, |Hv - value v| bounds the distance from the value to some eigenvalue. That this is
+    the extreme one is what the Lanczos method tends towards, not what a residual can tell.
     """
 
     value: float
@@ -28,7 +29,7 @@ class Eigenvalue(NamedTuple):
     vector: Any  # v (size,), float64; None where there is no estimate
 
     def columns(self, name):
-        """Return what :func:`lsnn.columns.eigenvalue_columns` of that name hold, by name."""
+        """Return the values of :func:`lsnn.columns.eigenvalue_columns` by name."""
         return {
             name: self.value,
             name + "_residual": self.residual,
@@ -115,7 +116,7 @@ def _with_room(rows):
 
 
 def mixed_with_random(start, generator):
-    """Return a vector to which a part of :data:`RANDOM_PART` that is random was added."""
+    """Return a vector with a random part of relative length :data:`RANDOM_PART` added."""
     random = generator.randn(len(start))
     random *= RANDOM_PART * np.linalg.norm(start) / np.linalg.norm(random)
     return start + random
@@ -128,13 +129,13 @@ def extreme_eigenvalues(space, tolerance=USUAL_TOLERANCE, k=1, smallest=True):
         space: :class:`Krylov`, which is extended as far as it needs to be; best begun with a sum of
             vectors near the eigenvectors, :func:`mixed_with_random`.
         tolerance: relative tolerance of the eigenvalues.
-        k: how many of either end.
-        smallest: whether those are wanted too; without them fewer products do.
+        k: how many at either end.
+        smallest: whether those are wanted too; without them fewer products suffice.
 
     Returns:
         A list of :class:`Eigenvalue`, the k largest first, falling, then the k smallest, rising.
-        One that did not reach the tolerance in :data:`MOST_PRODUCTS`, or is nan because a product
-        was not finite or the space is smaller, has not converged.
+        One that did not reach the tolerance within :data:`MOST_PRODUCTS`, or is nan because a
+        product was not finite or the space is smaller, has not converged.
     """
     ends = [-1 - i for i in range(k)] + (list(range(k)) if smallest else [])
     if space.size == 0 and not space.extend():
@@ -158,7 +159,7 @@ def extreme_eigenvalues(space, tolerance=USUAL_TOLERANCE, k=1, smallest=True):
 
 
 def _eigenvalue(pair, norm, tolerance):
-    """Return the eigenvalue of a unit vector, with the residual that is really there."""
+    """Return the eigenvalue of a unit vector, with its actual residual."""
     vector, image = pair
     value = float(vector.dot(image))
     length = float(np.linalg.norm(image - value * vector))

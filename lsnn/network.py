@@ -27,8 +27,8 @@ NETWORK = OrderedDict(
     tau_out=number("Time constant of the readout trace.", 0.01, "ms", above=0),
     n_delays=integer(
         "How many synaptic delays there are: each input and recurrent synapse has one of 0 to "
-        "`n_delays` - 1 steps, drawn uniformly, beside the one step that a spike always takes from "
-        "unit to unit.",
+        "`n_delays` - 1 steps, drawn uniformly, besides the one step that a spike always takes "
+        "from unit to unit.",
         1,
         "steps",
         least=1,
@@ -55,7 +55,7 @@ LOSS = OrderedDict(
         "ms^2",
         least=0,
     ),
-    target_rate=number("Firing rate that the firing-rate term pulls to.", 10.0, "Hz", least=0),
+    target_rate=number("Firing rate that the firing-rate term pulls towards.", 10.0, "Hz", least=0),
 )
 
 # The sections of a study as immutable values, with the options above as fields.
@@ -178,7 +178,7 @@ class Network(object):
             weights: tensors by name.
             learning_rule: decides which paths the gradient may take; the exact gradient if None.
             noise_seed: int32 scalar, which the noise in the input current depends on, if any.
-            unrolled: whether a second derivative is wanted of however many steps.
+            unrolled: whether a second derivative is wanted, whatever the number of steps.
         """
 
         def step(t, carried, x):
@@ -290,7 +290,7 @@ def network_of(settings, data, seed):
 
     Raises:
         DataError: data are missing or damaged, or the user's own files among them are not those
-            that the settings tell of.
+            that the settings name.
     """
     if hashes_of_own_files(settings["task"], data) != settings.get("own_files", {}):
         raise DataError(

@@ -1,9 +1,9 @@
-"""Options: what a value of the configuration may be, said once and where it is used.
+"""Options: what a value of the configuration may be, said once, where it is used.
 
 An option is a piece of JSON schema (draft 7) with a meaning (``description``), a ``unit`` ("1":
 dimensionless, "-": no unit applies) and a ``default``. A thing that is chosen by name - a task, a
-learning rule - is a class in a registry, and declares its own in ``options``, by name. From these
-declarations follow the checks, the defaults, the messages and the documentation.
+learning rule - is a class in a registry, and declares its own options in ``options``, by name. The
+checks, the defaults, the messages and the documentation follow from these declarations.
 """
 
 from lsnn.errors import ConfigError
@@ -33,7 +33,7 @@ def _bounded(kind, description, default, unit, least, above, most, others):
 
 
 def text(description, default=None, **bounds):
-    """Return an option that is a text; without a default it is left out where it is not given."""
+    """Return an option that is a text; without a default, it stays absent where it is not given."""
     option = dict(bounds, type="string", description=description, unit="-")
     return option if default is None else dict(option, default=default)
 
@@ -67,7 +67,7 @@ def list_of(description, item, default, least=1):
 
 
 def named(description, registry, default=None):
-    """Return an option that is a ``name`` in a registry, with the options of what has that name.
+    """Return an option that is a ``name`` in a registry, with the options of what it names.
 
     Args:
         registry: classes by name, each with its ``options``.
@@ -88,20 +88,20 @@ def meanings(registry):
 
 
 def for_values(schema, values):
-    """Return schema and values, both with what the names in the values stand for.
+    """Return schema and values with the names in the values resolved.
 
-    In the schema stand the options of what they name, in the values mappings for names alone.
+    The schema gets the options of what they name; in the values, bare names become mappings.
     """
     if "registry" in schema:
         registry = schema["registry"]
-        # The names that are in it now, not when the option was declared.
+        # The names that are in it now, not those when the option was declared.
         of_name = dict(schema["properties"]["name"], enum=sorted(registry))
         values = {"name": values} if isinstance(values, str) else values
         name = values.get("name", of_name["default"]) if isinstance(values, dict) else None
         if isinstance(name, str) and name in registry:
             whole = section(schema["description"], dict(registry[name].options, name=of_name))
             return for_values(whole, values)
-        # Of what has no known name nothing can be said but that.
+        # Nothing more can be said of what has no known name.
         values = {"name": name} if isinstance(values, dict) else values
         return section(schema["description"], {"name": of_name}), values
     if isinstance(values, list) and schema.get("type") == "array":
@@ -121,8 +121,8 @@ def build(registry, settings, *arguments):
     """Return what a mapping of a name and options describes, made with further arguments.
 
     Raises:
-        ConfigError: the registry has not the name, or what has it not an option. Of the values only
-            a configuration is checked (:mod:`lsnn.config`).
+        ConfigError: the registry lacks the name, or what it names lacks an option. Values are
+            checked only in a configuration (:mod:`lsnn.config`).
     """
     given = dict(settings)
     name = given.pop("name", None)

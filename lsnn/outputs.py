@@ -1,4 +1,4 @@
-"""What a study puts out, as its declarations say: the columns of its tables, and its figures."""
+"""What a study outputs, as its declarations say: the columns of its tables, and its figures."""
 
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -18,8 +18,8 @@ class Figure(NamedTuple):
 
     name: str  # of its files
     kind: str  # of the function that draws it, and of its caption
-    column: Any = None  # :class:`lsnn.columns.Column` that it shows, if it is one's
-    entry: Any = None  # (list, name) of the entry whose quantities it shows, if it is one's
+    column: Any = None  # :class:`lsnn.columns.Column` that it shows, if any
+    entry: Any = None  # (list, name) of the entry whose quantities it shows, if any
     setting: Any = None  # :class:`lsnn.columns.Column` of what is swept, if it shows a sweep
 
 
@@ -44,7 +44,7 @@ def of_entries(study):
 
 
 def of_weights(study):
-    """Return the columns that weights have a part in: of their change, and scale-free ones."""
+    """Return the columns that depend on weights: of their change, and scale-free ones."""
     return [*RANKS.values(), *of_scale_free(study)]
 
 
@@ -52,7 +52,7 @@ def of_scale_free(study):
     """Return the columns of scale-free largest eigenvalues.
 
     Returns:
-        For each the column of the eigenvalue, and the entry that it is of.
+        For each the column of the eigenvalue, and its entry.
     """
     return OrderedDict(
         (scale_free(column), (column, entry))
@@ -72,7 +72,7 @@ def trajectories_columns(study):
 
 
 def shown_columns(study):
-    """Return the columns that summary and figures tell of, in the order in which they do."""
+    """Return the columns that summary and figures show, in their order there."""
     measures = study.task_class.measures
     shown = [column for column in of_entries(study) if column.label]
     shown += [of_measure(measure, split) for measure in measures for split in study.splits]
@@ -80,7 +80,7 @@ def shown_columns(study):
 
 
 def compared_columns(study):
-    """Return the columns of entries and weights by which conditions are compared; gaps are, too."""
+    """Return the columns of entries and weights compared between conditions, as gaps are."""
     columns = of_entries(study) + of_weights(study)
     return [column for column in columns if "compared" in column.summary]
 
@@ -116,7 +116,7 @@ def about_study(study):
 def chance_of(study, column):
     """Return the accuracy of a guess where a column is an accuracy; None if it is not known.
 
-    That is 1 / number of classes, which are as frequent as each other in all tasks here, or nearly.
+    That is 1 / number of classes, which are equally frequent, or nearly so, in all tasks here.
     """
     is_accuracy = any(column == of_measure(ACCURACY, split) for split in study.splits)
     n_out = study.outline.get("n_out")
@@ -127,11 +127,12 @@ def sweeps_of(study):
     """Return what is swept, and over which conditions.
 
     A sweep is over conditions that differ in one number alone, their learning rate or an option of
-    their rule, and in length.
+    their rule, apart from their length.
 
     Returns:
         Sweeps by the name of what is swept, lists of mappings from its values to the names of
-        conditions. Each has at least two values; of conditions with the same one it has the first.
+        conditions. Each has at least two values; of conditions with the same value it has the
+        first.
     """
     groups = {}
     for name, condition in study.conditions.items():
@@ -199,7 +200,7 @@ def figures_of(study):
 
 def about_figure(figure, study):
     """Return what the caption of a :class:`Figure` tells of, as JSON-able values."""
-    # 2 / learning rate, of the conditions that have it.
+    # 2 / learning rate, for the conditions that have it.
     thresholds = {study.threshold_of(name) for name in study.conditions} - {None}
     return {
         "kind": figure.kind,

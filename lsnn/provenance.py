@@ -36,19 +36,19 @@ def environment(threads=1):
 
 
 def describe_file(path):
-    """Return name and content of a file as a record tells of them."""
+    """Return name and content of a file as a record describes them."""
     return {"file": os.path.basename(path), "sha256": sha256_of_file(path)}
 
 
 def intact_record(path, outputs):
-    """Return the record of a job if its results are there as it tells of them, to the bit.
+    """Return the record of a job if its results are there as it describes them, to the bit.
 
     Args:
         path: the job's record.
         outputs: paths of the results.
 
     Returns:
-        The record, or None: it or a result is missing, or is another one.
+        The record, or None: it or a result is missing, or differs.
     """
     try:
         found = read_record(path)
@@ -86,7 +86,7 @@ def _commit():
         return subprocess.check_output(command, cwd=here, stderr=subprocess.DEVNULL).decode()
 
     try:
-        # An installed copy may lie in the folder of a checkout, of whatever, and be no part of it.
+        # An installed copy may lie within some other project's checkout, and not be part of it.
         git("ls-files", "--error-unmatch", name)
         return git("describe", "--always", "--dirty", "--abbrev=40").strip()
     except (OSError, subprocess.CalledProcessError):

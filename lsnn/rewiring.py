@@ -1,4 +1,4 @@
-"""Weights of constant sign, of which a constant number exists: DEEP R and Dale's law, in numpy.
+"""Weights of constant sign, a constant number of which exist: DEEP R and Dale's law, in numpy.
 
 A weight is sign * max(theta, 0). Where theta > 0 a connection is active; elsewhere it is dormant,
 which is to say absent. Signs are constant. The optimiser moves weights, and after each of its steps
@@ -31,13 +31,13 @@ REWIRING = OrderedDict(
         most=1,
     ),
     l1=number(
-        "DEEP R's pull on the magnitude of every weight, learning_rate x l1 an iteration.",
+        "DEEP R's pull on the magnitude of every weight, learning_rate x l1 per iteration.",
         0.0,
         least=0,
     ),
     temperature=number(
         "DEEP R's temperature: every weight moves by sqrt(2 learning_rate temperature) times a "
-        "standard normal number an iteration.",
+        "standard normal number per iteration.",
         0.0,
         least=0,
     ),
@@ -114,7 +114,7 @@ class Rewiring(object):
             before: the weight before the optimiser's step, as this method or :attr:`start` has it.
             after: the weight after the optimiser's step.
             learning_rate: of this iteration.
-            iteration: its number, which names the random numbers.
+            iteration: its number, by which the random numbers are drawn.
         """
         random = generator(self._seed, "rewiring", iteration, name)
         active = before != 0.0
@@ -125,7 +125,7 @@ class Rewiring(object):
         if self._temperature > 0.0:
             noise = random.standard_normal(n_active)
             theta[active] += np.sqrt(2.0 * learning_rate * self._temperature) * noise
-        theta[theta <= 0.0] = 0.0  # leaves nan alone: a run that diverges must be seen to
+        theta[theta <= 0.0] = 0.0  # leaves nan alone: it must be seen that a run diverges
         dormant = np.flatnonzero((theta == 0.0) & _possible(name, theta.shape))
         missing = n_active - np.count_nonzero(theta)
         theta.flat[random.choice(dormant, missing, replace=False)] = WOKEN

@@ -14,7 +14,7 @@ def scan(step, state, inputs, n_steps, in_loop, keep, n_tensors=1):
         n_steps: how many steps there are.
         in_loop: False: the graph has every step once, and has derivatives of any order. True: it
             has a loop, which is built in no time, but can be differentiated only once.
-        keep: of how many steps, the last ones, the tensors are wanted.
+        keep: for how many of the last steps the tensors are wanted.
 
     Returns:
         The last state, and the tensors, each (keep, ...).

@@ -1,8 +1,8 @@
-"""What a number is computed by: a hash of the source that it depends on.
+"""What computes a number: a hash of the source that it depends on.
 
 It is a part of the settings of a job, so that results of different sources are never taken for the
-same. Comments, docstrings, formatting and what is said of an error or an option do not count, nor
-do modules on which no number depends, nor other members of a registry than the job's own.
+same. Comments, docstrings, formatting and the wording of errors and options do not count, nor do
+modules on which no number depends, nor members of a registry other than the job's own.
 """
 
 import ast
@@ -20,10 +20,11 @@ from lsnn.tasks import TASKS
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
-# Modules of lsnn on which no number depends. Nor does one on a registry, the __init__ of a package.
-NO_NUMBERS = ("checkpoints", "checks", "columns", "config", "costs", "errors", "files", "journal")
-NO_NUMBERS += ("options", "outputs", "provenance", "source")
-# Calls that declare what a value may be, or how it is told of; the values stand in the settings.
+# Modules of lsnn on which no number depends. Nor does any depend on a registry, the __init__ of a
+# package.
+NON_NUMERIC = ("checkpoints", "checks", "columns", "config", "costs", "errors", "files", "journal")
+NON_NUMERIC += ("options", "outputs", "provenance", "source")
+# Calls that declare what a value may be, or how it is presented; the values are in the settings.
 DECLARATIONS = ("Column", "Measure", "choice", "eigenvalue_columns", "integer", "list_of")
 DECLARATIONS += ("meanings", "named", "number", "section", "text")
 # Fields of syntax trees that not every Python has, and that mean nothing.
@@ -43,7 +44,7 @@ def source_of_job(settings):
             members += [registry[one["name"]] for one in settings[kind]["quantities"]]
     paths = [os.path.join(FOLDER, program + ".py") for program in programs]
     paths += [os.path.abspath(sys.modules[member.__module__].__file__) for member in members]
-    return source_of(paths, NO_NUMBERS)
+    return source_of(paths, NON_NUMERIC)
 
 
 def _rules(settings):
@@ -53,7 +54,7 @@ def _rules(settings):
 
 
 def require_source(settings):
-    """Refuse to compute by another source than the settings of a job name.
+    """Refuse to compute with source other than what the settings of a job name.
 
     Raises:
         LsnnError: the source has changed since the workflow was started.
@@ -69,8 +70,7 @@ def require_source(settings):
 def source_of(paths, without=()):
     """Return the SHA-256 of the source in some files, the same on every Python.
 
-    What they import of lsnn, or of their own folder, counts too, but for the modules ``without``
-    which it is wanted.
+    What they import of lsnn, or of their own folder, counts too, except the modules in ``without``.
     """
     paths = set(paths)
     new = list(paths)
@@ -116,7 +116,7 @@ def _content(path):
 
 
 def _plain(node):
-    """Return a node of a syntax tree as lists and texts, without what does not count."""
+    """Return a node of a syntax tree as lists and strings, without what does not count."""
     if isinstance(node, list):
         return [_plain(part) for part in node if not _is_docstring(part)]
     if not isinstance(node, ast.AST):
@@ -152,7 +152,7 @@ def _value(node):
 
 
 def _is_docstring(node):
-    """Tell whether a statement is nothing but a text."""
+    """Tell whether a statement is nothing but a string."""
     return (
         isinstance(node, ast.Expr)
         and _is_constant(node.value)

@@ -60,7 +60,7 @@ def learning_curve_of(task):
     """Return the names of what is recorded at a checkpoint.
 
     The task's measures are means over the evaluation set of each split. The loss among them is
-    without the L2 term, which stands by itself; activity is that on the validation split.
+    without the L2 term, which is given by itself; activity is that on the validation split.
     """
     names = ["{}_{}".format(split, one.name) for split in task.sizes for one in task.measures]
     return names + ["l2_loss", "mean_activity"]
@@ -80,7 +80,7 @@ class Progress(object):
         constants: of the learning rule, arrays by name, which are kept with the checkpoints.
 
     Attributes:
-        diverged_at: the iteration at which the loss was not finite any more; None if it always was.
+        diverged_at: the iteration at which the loss was no longer finite; None if it always was.
     """
 
     def __init__(self, journal, columns, constants=()):
@@ -100,15 +100,15 @@ class Progress(object):
         return OrderedDict((name, self.journal.records[name]) for name in PARAMETERS)
 
     def add(self, iteration, weights, measures, memory):
-        """Append a checkpoint, with what training needs besides to go on from it."""
+        """Append a checkpoint, with what else training needs to go on from it."""
         self.journal.append(self._record(iteration, weights, measures, memory))
 
     def take(self, arrays, rows):
         """Take up the checkpoints of a finished, shorter run.
 
         Args:
-            arrays: what :meth:`arrays` has told of it.
-            rows: what :meth:`rows` has told of it.
+            arrays: what :meth:`arrays` returned for it.
+            rows: what :meth:`rows` returned for it.
         """
         # The memory is that at the last checkpoint; nobody asks for that at another one.
         memory = memory_of(arrays)
@@ -133,7 +133,7 @@ class Progress(object):
         return with_memory(arrays, memory_of(self.journal.last))
 
     def rows(self):
-        """Return the learning curve as a list of mappings, one a checkpoint."""
+        """Return the learning curve as a list of mappings, one per checkpoint."""
         return [self._row_of(record) for record in self.journal.records]
 
     @property
@@ -196,14 +196,14 @@ class Trainer(object):
             )
             gradients = [self.gradients[name] for name in network.trained]
             optimiser = OPTIMISERS[training.optimiser](self.learning_rate)
-            # Else a weight could be updated before the gradient of another has read it.
+            # Otherwise a weight could be updated before the gradient of another has read it.
             with tf.control_dependencies(gradients + [self.loss]):
                 self.descend = optimiser.apply_gradients(zip(gradients, parameters))
             self._of_optimiser = optimiser.variables()
             initialise = tf.variables_initializer(self._of_optimiser)
         self.session = new_session(graph, threads)
         self.session.run(initialise)
-        self._carried = None  # state in which the last batch has ended
+        self._carried = None  # state in which the last batch ended
         self._rewired = {name: weights[name] for name in REWIRED} if rewiring else {}
         for name, variable in self.weights.items():
             variable.load(weights[name], self.session)
@@ -240,7 +240,7 @@ class Trainer(object):
         return self.session.run(self.weights)
 
     def memory(self):
-        """Return what the next step depends on beside weights and iteration, as arrays by name."""
+        """Return what the next step depends on besides weights and iteration, as arrays by name."""
         of_optimiser = self.session.run(self._of_optimiser)
         memory = {"optimiser_{}".format(i): value for i, value in enumerate(of_optimiser)}
         if self.task.carries_state:
@@ -258,7 +258,7 @@ class Trainer(object):
         ]
 
     def remember(self, memory):
-        """Take up what :meth:`memory` has told."""
+        """Take up what :meth:`memory` has returned."""
         for i, variable in enumerate(self._of_optimiser):
             variable.load(memory["optimiser_{}".format(i)], self.session)
         if "state_0" in memory:
@@ -299,9 +299,9 @@ def learning_rate_at(training, iteration):
 def checkpoint_iterations(iterations, checkpoint_every):
     """Return the iterations at which a checkpoint is taken, a list.
 
-    At first they are as far apart as the loss falls fast, each half again as far as the one before
-    (0, 1, 2, 3, 5, 8, 12, ...); from the first multiple of ``checkpoint_every`` on they are its
-    multiples.
+    At first, where the loss falls fast, they are close together, each half again as far as the one
+    before (0, 1, 2, 3, 5, 8, 12, ...); from the first multiple of ``checkpoint_every`` on they are
+    its multiples.
     """
     early = [0, 1]
     while early[-1] < checkpoint_every:
@@ -316,7 +316,7 @@ def train(network, settings, state_file, log=print, threads=1, earlier=None):
     A checkpoint is taken before the training step of its iteration
     (:func:`checkpoint_iterations`), the last one of the final state, and is written to
     ``state_file`` at once. Training ends before its last iteration where ``stop`` in the settings
-    says so, and where the loss is not a finite number any more: the run has diverged.
+    says so, and when the loss is no longer a finite number: the run has diverged.
 
     Args:
         network: :class:`lsnn.network.Network` of the run's seed.
@@ -431,7 +431,7 @@ def _tell_of_divergence(progress, settings, log):
     )
     if not progress.last:
         raise DivergenceError(
-            line + ", that is at the initial weights; change network or loss in the configuration"
+            line + ", that is, at the initial weights; change network or loss in the configuration"
         )
     log(
         "{}. The run ends with its checkpoint at iteration {}; a lower training.learning_rate than "

@@ -1,4 +1,4 @@
-"""What weights alone tell along training; numpy is all that it needs."""
+"""What weights alone tell along training; this needs nothing but numpy."""
 
 from collections import OrderedDict
 
@@ -16,8 +16,8 @@ RANKS = OrderedDict(
             name + "_change_rank",
             "number",
             "effective rank of the change of " + name,
-            meaning="Of the difference to the weights before training: how many directions it has, "
-            "the exponential of the entropy of its singular values (Roy and Vetterli 2007).",
+            meaning="Of the difference from the weights before training: how many directions it "
+            "has, the exponential of the entropy of its singular values (Roy and Vetterli 2007).",
             summary=("final",),
             figure="rank_of_change" if name == "w_rec" else "",
         ),
@@ -36,7 +36,7 @@ def dynamic(arrays, name):
 
 
 def effective_rank(matrix):
-    """Return exp(-sum p log p), p the singular values over their sum; 0 of a matrix of zeros.
+    """Return exp(-sum p log p), p the singular values over their sum; 0 for a matrix of zeros.
 
     Roy and Vetterli (2007), definition 1. It is 1 for a matrix of rank 1, n for an orthogonal one.
     """
@@ -69,9 +69,9 @@ def scale_free(column):
     return column._replace(
         name=column.name + "_scale_free",
         label=column.label.replace("largest eigenvalue λ_max", "scale-free λ_max"),
-        meaning="The largest eigenvalue times the squared norm of the parameters that it is taken "
-        "by: rescaling weights of a ReLU network, which moves λ_max at will (Dinh et al. 2017), "
-        "does not change it.",
+        meaning="The largest eigenvalue times the squared norm of the parameters of its block: the "
+        "curvature for changes relative to the size of the weights. λ_max itself can be moved at "
+        "will by rescaling the layers of a ReLU network (Dinh et al. 2017).",
         figure="",
         threshold=False,
     )

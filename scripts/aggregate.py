@@ -1,11 +1,11 @@
 """Put all runs of a study together: trajectories.csv, summary.csv, spectra.npz and metadata.json.
 
 Beside them goes config.yaml, the configuration with every default filled in. spectra.npz has the
-arrays that quantities keep, of a run and entry as <list>/<entry>/<condition>/<seed>/<name>, stacked
-over the checkpoints at which they were computed.
+arrays that quantities keep, those of a run and entry as <list>/<entry>/<condition>/<seed>/<name>,
+stacked over the checkpoints at which they were computed.
 
-Runs of another configuration, and tables that were altered, are refused, never mixed in. Of results
-that were computed by another source than that of now metadata.json tells, and the log.
+Runs of another configuration, and tables that were altered, are refused, never mixed in.
+metadata.json and the log name results that were computed by source other than the present one.
 """
 
 import argparse
@@ -133,7 +133,7 @@ def read_run(folder, study, condition, seed):
 
 
 def without_values(table, columns):
-    """Return a table with empty cells where columns of an entry have no values: flags are True."""
+    """Return a table with empty cells, and flags True, where columns of an entry have no values."""
     missing = [column.name for column in columns if column.name not in table]
     table = table.assign(**dict.fromkeys(missing, np.nan))
     flags = [column.name for column in columns if column.kind == "flag"]
@@ -156,13 +156,13 @@ def with_weights(table, path, study, training):
 
 
 def other_source(stage, record, settings):
-    """Return {stage: hash of its source} where that is not the source of now, else nothing."""
+    """Return {stage: hash of its source} where that is not the present source, else nothing."""
     found = record["settings"].get("source", "unknown")
     return {} if found == settings["source"] else {stage: found}
 
 
 def costs_of_entries(records, n_checkpoints):
-    """Return what entries of a run have cost together: wall time, time a product, products."""
+    """Return what entries of a run have cost together: wall time, time per product, products."""
     products = sum(record["products"] for record in records)
     measured = [r for r in records if r["seconds_per_product"] is not None]
     seconds = sum(r["seconds_per_product"] * r["products"] for r in measured)
@@ -200,7 +200,7 @@ def read_entry(path, kind, entry, settings, training):
 def read_result(path, keys, settings):
     """Return the record of a job at ``path``, which must have ``keys`` and these settings.
 
-    The source that it was computed by may be another one.
+    The source that it was computed by may differ.
 
     Raises:
         ResultError: the record is missing or damaged, lacks a key, or has other settings.
@@ -293,7 +293,7 @@ def describe(study, runs):
 
 
 def warnings_of(runs):
-    """Return what is to be said of runs, entries of metadata.json, a list of lines."""
+    """Return the warnings about runs, entries of metadata.json, as a list of lines."""
     found = {}
     for one in runs:
         seed, at = one["seed"], one["diverged_at"]
@@ -301,13 +301,14 @@ def warnings_of(runs):
             what = f"{one['condition']}: diverged, and left out of means"
             found.setdefault(what, []).append(f"seed {seed} (at iteration {at})")
         for stage, source in one["other_sources"].items():
-            what = f"{one['condition']}: {stage} by another source ({source:.12}) than that of now"
+            other = f"by another source ({source:.12}) than the present one"
+            what = f"{one['condition']}: {stage} {other}"
             found.setdefault(what, []).append(f"seed {seed}")
     return [f"{what}: {', '.join(seeds)}" for what, seeds in found.items()]
 
 
 def study_of(arguments):
-    """Return the study that the arguments of this program mean."""
+    """Return the study that the arguments of this program name."""
     if arguments.config:
         return read_study(arguments.config)
     try:

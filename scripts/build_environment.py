@@ -7,7 +7,7 @@ looked for in this order:
   2. python3.6 on PATH
   3. pyenv: versions/3.6.* in PYENV_ROOT or ~/.pyenv
   4. conda environments of this machine
-  5. conda-forge, from where one is fetched to OUTPUT-python-3.6; the environment variable
+  5. conda-forge, from which one is fetched to OUTPUT-python-3.6; the environment variable
      PYTHON36_CHANNEL names another conda channel (name, URL, file:///folder)
 
 1.12-gpu needs CUDA 9.0, cuDNN 7 and the NVIDIA driver on this machine too, 2-gpu the driver alone.
@@ -40,11 +40,11 @@ ENVS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
 FETCH_SECONDS = 1800
 PROBE_SECONDS = 60
 WAY_OUT = {
-    "1.12": "Mend this and run it again; where TensorFlow 1.12 cannot run (it needs an x86-64 "
+    "1.12": "Fix this and run it again; where TensorFlow 1.12 cannot run (it needs an x86-64 "
     'processor), set tensorflow: "2" in config.yaml.',
-    "2": "Mend this and run it again.",
+    "2": "Fix this and run it again.",
 }
-# What of pip's configuration uv is told by which variable, and what separates several values of it.
+# Options of pip's configuration: the variable that tells uv, and what separates several values.
 TO_UV = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
     "extra-index-url": ("UV_INDEX", " "),
@@ -54,8 +54,7 @@ TO_UV = {
 }
 CUDA_9 = (
     "TensorFlow 1.12-gpu needs CUDA 9.0, cuDNN 7 and the NVIDIA driver on this machine. With "
-    "--software-deployment-method conda, the environment brings CUDA and cuDNN; the driver it does "
-    "not."
+    "--software-deployment-method conda, the environment brings CUDA and cuDNN, but not the driver."
 )
 
 
@@ -76,7 +75,7 @@ def build(tensorflow, output):
 
     Raises:
         BuildError: no Python fits, a package cannot be installed, TensorFlow cannot be imported, or
-            ``output`` holds something else than an environment.
+            ``output`` holds something other than an environment.
     """
     output = os.path.abspath(output)
     requirements = os.path.join(ENVS, f"tensorflow-{tensorflow}.txt")
@@ -124,8 +123,8 @@ def _was_made_since(moment, output, requirements):
 def _clear(output):
     """Empty the folder of the environment.
 
-    environment.json goes first and pyvenv.cfg last, so that what an interruption leaves is neither
-    taken for complete nor for something else than an environment.
+    environment.json goes first and pyvenv.cfg last, so that what an interruption leaves is taken
+    neither for complete nor for something other than an environment.
     """
     names = os.listdir(output)
     if names and "pyvenv.cfg" not in names:
@@ -333,7 +332,7 @@ def settings_of_pip():
         errors="replace",
     ).stdout
     found = {}
-    for section in ("global", "install", ":env:"):  # the later is the stronger
+    for section in ("global", "install", ":env:"):  # the later ones win
         found.update(re.findall(rf"^{section}\.([a-z-]+)='(.*)'$", listed, re.MULTILINE))
     variables = {}
     for option, (variable, separator) in TO_UV.items():
@@ -346,7 +345,7 @@ def settings_of_pip():
 
 
 def _uv(arguments, settings, lock, way_out):
-    """Run uv, which holds the lock until it ends, even if this process does not live so long.
+    """Run uv, which holds the lock until it ends, even if this process ends first.
 
     Returns its standard output.
 
@@ -377,7 +376,7 @@ def _check_tensorflow(requirements, output):
     """Import TensorFlow in the environment; return its version.
 
     Raises:
-        BuildError: it cannot be imported, or has not the pinned version.
+        BuildError: it cannot be imported, or is not the pinned version.
     """
     with open(requirements, encoding="utf-8") as stream:
         expected = re.search(r"^tensorflow(?:-[cg]pu)?==([0-9.]+)", stream.read(), re.MULTILINE)[1]

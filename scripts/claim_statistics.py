@@ -1,7 +1,7 @@
-"""The statistics that decide claims, each of a study; :mod:`lsnn.claims` declares their options.
+"""The statistics that decide claims, each on a study; :mod:`lsnn.claims` declares their options.
 
-A statistic is computed of numbers of runs, one a run: of a column, or an expression of columns, at
-the end, over training, or at equal training loss, as those of summary.csv.
+A statistic is computed from one number per run: that of a column, or an expression of columns, at
+the end, over training, or at equal training loss, as in summary.csv.
 """
 
 import os
@@ -16,10 +16,10 @@ from estimates import (
     of_correlation,
     of_numbers,
     of_share,
-    of_weakest,
     on,
     pseudo_values_of_spread,
     slopes,
+    weakest_estimate,
 )
 from lsnn.checks import suggestion
 from lsnn.columns import Column
@@ -29,8 +29,8 @@ from lsnn.outputs import trajectories_columns
 from study_statistics import (
     Runs,
     common_levels,
+    from_scale,
     n_unconverged,
-    off_scale,
     on_scale,
     values_at_levels,
     with_spacing,
@@ -43,7 +43,7 @@ class NotComputed(Exception):
 
 
 class Undecided(Exception):
-    """What a claim needs is there, and decides nothing."""
+    """What a claim needs is there, but decides nothing."""
 
 
 class Source(NamedTuple):
@@ -82,7 +82,7 @@ def read_source(folder):
 def column_named(name, study):
     """Return the :class:`lsnn.columns.Column` that a study has under a name.
 
-    It can go without the name of its entry, if one entry alone has such a column.
+    The name of its entry can be left out, if only one entry has such a column.
 
     Raises:
         NotComputed: the study has no such column, or several.
@@ -197,7 +197,7 @@ def diverged_runs(source, condition):
 
 def points_of(values, x=None):
     """Return the numbers of runs as a table with condition, seed, x and y."""
-    table = pd.DataFrame(off_scale(values.table, values.column))
+    table = pd.DataFrame(from_scale(values.table, values.column))
     points = table.melt(ignore_index=False, var_name="condition", value_name="y")
     points = points.rename_axis("seed").reset_index().dropna(subset="y")
     if x is None:
@@ -244,7 +244,7 @@ def order(source, column, conditions, at, scale=None):
     """Return the :class:`Found` of :class:`lsnn.claims.Order`."""
     values = values_of(source, conditions, column, at, scale)
     steps = values.table.diff(axis=1).iloc[:, 1:]
-    estimate = of_weakest([steps[condition].dropna() for condition in steps])
+    estimate = weakest_estimate([steps[condition].dropna() for condition in steps])
     return found_of(estimate, values, conditions, source)
 
 

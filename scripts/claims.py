@@ -1,10 +1,10 @@
-"""Decide claims about studies: claims.csv, a row a claim and study, from their trajectories.csv.
+"""Decide claims from the trajectories.csv of studies: claims.csv, one row per claim and study.
 
 A row has the statistic that decides the claim, with its plain 95 % interval, and the verdict:
 
 - supported or contradicted: the p-value of the statistic, adjusted for the number of rows of the
-  whole file (Holm 1979; those without a number count), is below 0.05, on the one side or the other.
-  Of two things that should be equal: the interval of their ratio is within 2/3 and 3/2, or wholly
+  whole file (Holm 1979; those without a number count), is below 0.05, on one side or the other. Of
+  two things that should be equal: the interval of their ratio is within 2/3 and 3/2, or wholly
   outside.
 - undecided: neither; or there are too few seeds (3; for a spread 20); or more than a third of the
   runs of a condition diverged, unless the claim is about that.
@@ -235,7 +235,7 @@ def read_decided(folder, claims):
 
 
 def study_folders(folders):
-    """Return those of some folders that have the results of a study.
+    """Return those of some folders that hold the results of a study.
 
     Raises:
         ConfigError: one is not there.
@@ -254,7 +254,7 @@ def main():
     parser.add_argument(
         "--studies", nargs="*", default=[], metavar="FOLDER", help="folders of results of studies"
     )
-    parser.add_argument("--only", metavar="CLAIM", help="the one that is decided (default: all)")
+    parser.add_argument("--only", metavar="CLAIM", help="the claim to decide (default: all)")
     parser.add_argument("--output", required=True, help="folder of claims.csv and points.csv")
     arguments = parser.parse_args()
 

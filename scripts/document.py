@@ -102,17 +102,18 @@ def columns_page():
         "",
         GENERATED,
         "",
-        "`trajectories.csv` has a row a condition, seed and checkpoint. Its measures are those of "
-        "the task, here of the default study; a task with a noisy test has the same of "
+        "`trajectories.csv` has one row per condition, seed and checkpoint. Its measures are those "
+        "of the task, here of the default study; a task with a noisy test has the same of "
         "`noisy_test`. Columns of an entry of `hessian` or `dynamics` have the entry's name before "
         "their own, as in `all_train_lambda_max`, but for `w_rec` on validation examples; where "
-        "it was not computed they are empty. Of an estimate, columns of the same name follow:",
+        "it was not computed they are empty. An estimate is followed by columns of the same name "
+        "with these endings:",
         "",
         "| ending | meaning |",
         "| --- | --- |",
         "| `_se` | standard error over random vectors, not over seeds |",
         "| `_residual` | \\|Hv - lambda v\\| / \\|lambda\\| with \\|v\\| = 1: how far lambda is, "
-        "at most, from some eigenvalue. That this is the extreme one the residual does not show |",
+        "at most, from some eigenvalue. The residual does not show that this is the extreme one |",
         "| `_norm_residual` | the same relative to the spectral norm of H |",
         "| `_converged` | whether the former is within the tolerance, or the latter below 1e-6, "
         "which is what products in float32 can tell. In figures a cross marks those that are not |",

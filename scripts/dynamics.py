@@ -2,8 +2,8 @@
 
 What is computed is an entry of the configuration's list `dynamics`: examples, a block of
 parameters, and quantities, such as the alignment of the rule's gradient with the exact one. Writes
-to the output folder ENTRY.csv (a row a checkpoint; the columns of the quantities, and the number of
-products of matrix and vector), ENTRY.npz and ENTRY.json (what made them).
+to the output folder ENTRY.csv (one row per checkpoint; the columns of the quantities, and the
+number of matrix-vector products), ENTRY.npz and ENTRY.json (what made them).
 
 The checkpoint file has to be of a run by the same learning rule; what the rule has drawn for the
 run is taken from it.

@@ -1,9 +1,9 @@
-"""A job of an entry of the configuration's list `hessian` or `dynamics`, from checkpoints on.
+"""The job of an entry of the configuration's list `hessian` or `dynamics`, from checkpoints on.
 
-Both have the same files, of which a finished one is never computed again nor lost: ENTRY.csv (a row
-a checkpoint), ENTRY.npz (the arrays that a quantity keeps, stacked over the checkpoints, beside
+Both have the same files, and a finished one is never computed again or lost: ENTRY.csv (one row per
+checkpoint), ENTRY.npz (the arrays that a quantity keeps, stacked over the checkpoints, beside
 `iteration`), and ENTRY.json (what made them). What was computed so far is kept in ENTRY.state:
-stopped and started again, a job goes on behind the last checkpoint of it.
+stopped and started again, a job goes on after the last checkpoint in it.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def log(line):
 
 
 def new_parser(description):
-    """Return a parser of the arguments that these jobs have beside their settings."""
+    """Return a parser of the arguments that these jobs have besides their settings."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -50,14 +50,14 @@ def new_parser(description):
 
 
 def compute(kind, arguments, settings, operator_of, also=()):
-    """Compute an entry, unless it is complete already.
+    """Compute an entry, unless it is already complete.
 
     Args:
         kind: "hessian" or "dynamics".
         arguments: parsed, those of :func:`new_parser` among them.
         settings: of the job.
         operator_of: function of a :class:`Run` that returns what quantities are computed of.
-        also: names of the settings that have to be those of the run, beside those of its network.
+        also: names of the settings that have to be those of the run, besides those of its network.
     """
     entry = name_of(settings[kind])
     table, arrays, record, state, lock = [
@@ -66,7 +66,7 @@ def compute(kind, arguments, settings, operator_of, also=()):
     ]
     with exclusive(lock, log, [record, state, table, arrays]):
         if _is_complete(record, [table, arrays], settings, arguments.checkpoints):
-            log("complete already: {}; delete it to compute it anew".format(table))
+            log("already complete: {}; delete it to compute it anew".format(table))
         else:
             files = (table, arrays, record, state)
             _compute_and_write(kind, arguments, settings, operator_of, also, files)
@@ -100,7 +100,7 @@ def _compute_and_write(kind, arguments, settings, operator_of, also, files):
     job = {"settings": settings, "checkpoints": sha256_of_file(checkpoints_file)}
     journal = Journal(state, job, log)
     if journal.size:
-        log("going on behind the {} checkpoints kept in {}".format(journal.size, state))
+        log("going on after the {} checkpoints kept in {}".format(journal.size, state))
     n_before, loop_started = journal.size, time.time()
     operator = operator_of(Run(network, arrays, settings, threads))
     columns = columns_of_table(kind, entry)

@@ -1,8 +1,9 @@
 """Estimates over seeds: a number with its 95 % interval, and how surprising it would be by chance.
 
-All intervals are t intervals: of numbers of the seeds, of their logarithms where they are positive,
-or of the pseudo-values of the jackknife over seeds (Miller 1974) where a number is one of all seeds
-together, such as a correlation. ``tests/scripts/test_estimates.py`` simulates what they cover.
+All intervals are t intervals: of the seeds' numbers, of their logarithms where they are positive,
+or of the pseudo-values of the jackknife over seeds (Miller 1974) where a number is one for all
+seeds together, such as a correlation. ``tests/scripts/test_estimates.py`` simulates what they
+cover.
 """
 
 from typing import NamedTuple
@@ -41,8 +42,8 @@ def of_numbers(numbers):
     return Estimate(mean, mean - half, mean + half, p, len(numbers))
 
 
-def of_weakest(columns):
-    """Return the :class:`Estimate` of the one of some columns of numbers that is farthest down.
+def weakest_estimate(columns):
+    """Return the :class:`Estimate` of the lowest of some columns of numbers.
 
     That all of them are above 0 is shown if this one is (an intersection-union test, Berger 1982).
     That one is below 0 may be shown by any of them, so that its p-value counts once for each.
@@ -111,9 +112,9 @@ def pseudo_values(number, n):
 
 
 def pseudo_values_of_spread(values, of_baseline):
-    """Return the jackknife's pseudo-values of log(s / s of the baseline), an array, one a pair.
+    """Return the jackknife's pseudo-values of log(s / s of the baseline), an array, one per pair.
 
-    Of fewer than :data:`LEAST_SEEDS` pairs they are nan.
+    For fewer than :data:`LEAST_SEEDS` pairs they are nan.
     """
     if len(values) < LEAST_SEEDS:
         return np.full(len(values), np.nan)
@@ -177,7 +178,7 @@ def of_correlation(x, y, seeds, groups=None, given=None):
     if len(different) < LEAST_SEEDS:
         return Estimate(value, n=len(x))
     numbers = pseudo_values(fisher_z, len(different))
-    if not np.isfinite(numbers).all():  # it is 1 or -1, or there is none, without a seed
+    if not np.isfinite(numbers).all():  # without some seed it is 1 or -1, or there is none
         return Estimate(value, n=len(x))
     return on(np.tanh, of_numbers(numbers))._replace(n=len(x))
 
@@ -193,7 +194,7 @@ def slopes(x, y):
 
 
 def holm(p_values, n_tests):
-    """Return p-values adjusted for so many tests (Holm 1979), an array; nan stays nan.
+    """Return p-values adjusted for that many tests (Holm 1979), an array; nan stays nan.
 
     Tests beyond those that have a p-value count as the least significant ones.
 

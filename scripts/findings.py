@@ -38,11 +38,11 @@ class Findings:
         return "" if row is None else summary_text(row, row.n + row.n_diverged)
 
     def table(self, quantities, conditions=None):
-        """Return a Markdown table with a row a quantity and a column a condition.
+        """Return a Markdown table with one row per quantity and one column per condition.
 
         Args:
             quantities: what summary.csv calls them, with what the table calls them.
-            conditions: as those of :meth:`cell`; all of the study if left out.
+            conditions: as for :meth:`cell`; all of the study if left out.
         """
         conditions = conditions or list(self.study.conditions)
         heads = ["", *(label_of(condition, self.study) for condition in conditions)]
@@ -53,7 +53,7 @@ class Findings:
         return as_markdown(pd.DataFrame(rows, columns=heads))
 
     def by_condition(self, quantities, conditions=None, head="condition"):
-        """Return a Markdown table with a row a condition and a column a quantity.
+        """Return a Markdown table with one row per condition and one column per quantity.
 
         A ratio or difference to the baseline stands in the row of the condition.
         """

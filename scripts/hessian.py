@@ -1,7 +1,7 @@
 """Compute quantities of the Hessian of the loss at checkpoints of a checkpoint file.
 
 What is computed is an entry of the configuration's list `hessian`: a block of parameters, examples
-and quantities, such as the extreme eigenvalues. Writes to the output folder ENTRY.csv (a row a
+and quantities, such as the extreme eigenvalues. Writes to the output folder ENTRY.csv (one row per
 checkpoint; the columns of the quantities, and the number of Hessian-vector products), ENTRY.npz
 (nodes and weights of the spectral density, where it is computed) and ENTRY.json (what made them).
 

@@ -9,7 +9,7 @@ import logging
 
 from lsnn.errors import ConfigError
 
-# TensorFlow 2 tells of deprecations while it is imported, before it can be told to be silent.
+# TensorFlow 2 warns of deprecations while it is imported, before it can be told to be silent.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 # What every job of the model is told.
@@ -24,7 +24,7 @@ def parse(parser, of_study, needed, **selectors):
             `--config`, `--data` and those of the selectors.
         of_study: called with a study (:class:`lsnn.config.Study`) and the selectors, by name, that
             choose one of its jobs; returns its settings.
-        needed: names of the settings that this program needs beside those of a network.
+        needed: names of the settings that this program needs besides those of a network.
         selectors: the type and the meaning of each.
 
     Raises:
@@ -51,7 +51,7 @@ def parse(parser, of_study, needed, **selectors):
         return arguments, arguments.settings
     if any(value is None for value in selected.values()):
         parser.error("--config needs " + _options(selectors))
-    # Here, because jobs of the workflow do without it.
+    # Imported here, because jobs of the workflow do without it.
     from lsnn.config import read_study
 
     study = read_study(arguments.config)

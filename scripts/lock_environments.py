@@ -1,4 +1,4 @@
-"""Write envs/*.yaml, from which conda makes environments, of the pins that stand beside them.
+"""Write envs/*.yaml, from which conda makes environments, from the pins beside them.
 
 They are spelled out in the files because Snakemake copies each of them elsewhere.
 """
@@ -30,7 +30,7 @@ def read_pins(path):
 
 def environment(about, channels, conda, pins):
     """Return the text of a file for conda."""
-    # A mark that only holds on some machines has quotes in it.
+    # A marker that holds only on some machines contains quotes.
     listed = [f"'{pin}'" if '"' in pin else pin for pin in pins]
     lines = [f"# For --software-deployment-method conda: {about}", "channels:"]
     lines += [f"  - {channel}" for channel in channels]

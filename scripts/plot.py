@@ -1,8 +1,8 @@
 """Draw the figures of a study from its trajectories.csv and spectra.npz, each as svg, pdf and png.
 
 Thin lines are runs; thick lines and bands are the mean over seeds and its 95 % t interval, computed
-as in summary.csv: on a logarithmic axis the mean is geometric, and of fewer than 3 runs there is no
-band. A run that stopped early keeps its weights: in means it counts with its last value at later
+as in summary.csv: on a logarithmic axis the mean is geometric, and for fewer than 3 runs there is
+no band. A run that stopped early keeps its weights: in means it counts with its last value at later
 fractions of training. A cross marks an eigenvalue that did not converge. A ring marks the end of a
 run that diverged, which is left out of means; axes are those of the other runs.
 """
@@ -52,7 +52,7 @@ from lsnn.quantities import prefix_of
 from study_statistics import (
     asked_for,
     common_levels,
-    off_scale,
+    from_scale,
     values_at_levels,
 )
 from tables import read_trajectories, require_recorded
@@ -60,7 +60,7 @@ from tables import read_trajectories, require_recorded
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
-LONGEST_LABEL = 28  # characters of an axis in a line
+LONGEST_LABEL = 28  # characters in a line of an axis label
 THRESHOLD = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
 CHANCE = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}
 CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
@@ -106,7 +106,7 @@ def light(colour):
     return tuple(0.45 + 0.55 * np.array(colour))
 
 
-def of_each(rows, study):
+def looks_of(rows, study):
     """Yield the rows of every condition that has any, and its :class:`Look`."""
     for name, look in looks(study).items():
         of_condition = rows[rows["condition"] == name]
@@ -207,13 +207,15 @@ def plot_gap_against(trajectories, study, column):
 
 
 def plot_sweep(trajectories, study, setting):
-    """Return the figure of final states against a setting, a line a sweep over it."""
+    """Return the figure of final states against a setting, one line per sweep over it."""
     loss, *_ = study.task_class.measures
     *_, last = study.task_class.measures
     columns = [column for column in compared_columns(study) if column.figure]
     columns += [of_measure(loss, "train"), of_measure(last, "test")]
     columns = [column for column in columns if column.name in trajectories]
     sweeps = sweeps_of(study)[setting.name]
+    swept = [name for sweep in sweeps for name in sweep.values()]
+    trajectories = trajectories[trajectories["condition"].isin(swept)]
     figure, panels = page_of_panels(len(columns))
     of_finished = finished(trajectories)
     final = of_finished.groupby(["condition", "seed"], sort=False).tail(1)
@@ -247,7 +249,7 @@ def plot_sweep(trajectories, study, setting):
         for sweep, look in zip(sweeps, lines, strict=True)
     ]
     for axes, column in zip(panels, columns, strict=True):
-        line = draw_threshold_of_sweep(axes, study, setting) if column.threshold else None
+        line = draw_threshold_of_sweep(axes, study, setting, swept) if column.threshold else None
         handles += [line] if line and axes is panels[0] else []
     if any(len(unconverged(final, one.name).dropna(subset=[one.name])) for one in columns):
         handles.append(Line2D([], [], **CROSS))
@@ -258,7 +260,7 @@ def plot_sweep(trajectories, study, setting):
 
 
 def page_of_panels(number, **shared):
-    """Return a figure with so many panels, up to three in a row, and their axes as a list."""
+    """Return a figure with that many panels, up to three in a row, and their axes as a list."""
     in_row = 2 if number == 4 else min(number, 3)
     rows = -(-number // in_row)
     size = (COLUMN if in_row == 1 else PAGE, 0.6 + 2.3 * rows)
@@ -272,8 +274,8 @@ def page_of_panels(number, **shared):
     return figure, panels
 
 
-def panel_a_condition(names, study):
-    """Return a figure of one scale, with a panel for each of some conditions, axes by name."""
+def panels_by_condition(names, study):
+    """Return a figure with a panel per condition, all on one scale, and the axes by name."""
     figure, panels = page_of_panels(len(names), sharex=True, sharey=True)
     by_name = dict(zip(names, panels, strict=True))
     for name, axes in by_name.items():
@@ -282,15 +284,15 @@ def panel_a_condition(names, study):
 
 
 def plot_stability(trajectories, study, prefix):
-    """Return the figure of what decides whether a rule's update is stable, a panel a condition.
+    """Return the figure of what decides whether a rule's update is stable, one panel per condition.
 
-    Lines are geometric means over seeds, of the columns of an entry whose names begin so.
+    Lines are geometric means over seeds of the columns whose names begin with ``prefix``.
     """
     columns = {column.name: column for column in of_entries(study)}
     wanted = [columns[prefix + name] for name in STABILITY]
     rows = asked_for(trajectories, wanted[0])
     conditions = list(dict.fromkeys(rows["condition"]))
-    figure, panels = panel_a_condition(conditions, study)
+    figure, panels = panels_by_condition(conditions, study)
     colours = sns.color_palette("colorblind")
     for name, axes in panels.items():
         of_condition = rows[rows["condition"] == name]
@@ -324,7 +326,7 @@ def plot_stability(trajectories, study, prefix):
     return figure
 
 
-# What the figure of stability shows: what it is called, number of its colour, line and marker.
+# What the figure of stability shows: label, number of the colour, line and marker.
 STABILITY = {
     "hessian_max": (r"$\lambda_{\max}$ of the Hessian", 0, "-", "o"),
     "mu_abs_max": (r"$|\mu|$ of the rule's derivative", 3, (0, (5, 1)), "s"),
@@ -409,9 +411,9 @@ def label_eigenvalues(axis, places):
 
 
 def plot_density(found, study):
-    """Return the figure of the spectral density along training, a panel a condition."""
+    """Return the figure of the spectral density along training, one panel per condition."""
     places, densities = found
-    figure, panels = panel_a_condition(densities, study)
+    figure, panels = panels_by_condition(densities, study)
     most = max(density.values.max() for density in densities.values())
     norm = LogNorm(vmin=1e-5 * most, vmax=most, clip=True)
     for name, density in densities.items():
@@ -461,9 +463,10 @@ def plot_density_lines(found, study):
 PORTIONS = (0.0, 0.33, 1.0)  # of training, at which densities are drawn as lines
 
 
-def draw_threshold_of_sweep(axes, study, setting):
-    """Draw 2 / learning rate, a curve where that is swept; return the line, None if it has none."""
-    values = np.array(sorted(set(thresholds(study)[0].values()), reverse=True))
+def draw_threshold_of_sweep(axes, study, setting, conditions):
+    """Draw 2 / learning rate, a curve where that is swept; return the line, or None."""
+    found = {study.threshold_of(name) for name in conditions} - {None}
+    values = np.array(sorted(found, reverse=True))
     if not len(values):
         return None
     if setting.name == "learning_rate":
@@ -475,7 +478,7 @@ def draw_threshold_of_sweep(axes, study, setting):
 
 
 def scale_setting(axes, setting, values):
-    """Give the horizontal axis the label of a setting, a tick a value, and a scale for them."""
+    """Give the horizontal axis the label of a setting, a tick per value, and a scale for them."""
     values = sorted(set(values))
     positive = [value for value in values if value > 0]
     axes.set_xlabel(setting.axis)
@@ -497,7 +500,7 @@ def look_of_sweep(study, sweep, number):
 
 
 def counts(final, conditions):
-    """Return of how many runs the points of some conditions are, for a legend."""
+    """Return for a legend how many runs the points of some conditions are from."""
     n_runs = final[final["condition"].isin(conditions)]["condition"].value_counts()
     fewest, most = (n_runs.min(), n_runs.max()) if len(n_runs) else (0, 0)
     return f" (n = {most})" if fewest == most else f" (n = {fewest} to {most})"
@@ -576,7 +579,7 @@ def values_at_losses(trajectories, column):
         levels = common_levels(list(runs.values()))
         for seed, one in runs.items():
             values, _ = values_at_levels(one, column, levels)
-            pairs = zip(np.exp(levels), off_scale(values, column), strict=True)
+            pairs = zip(np.exp(levels), from_scale(values, column), strict=True)
             rows += [(condition, seed, *pair) for pair in pairs]
     return pd.DataFrame(rows, columns=["condition", "seed", "train_loss", column.name])
 
@@ -602,8 +605,8 @@ def draw_against_loss(axes, trajectories, study, column, loss):
 
 
 def draw_ends(axes, rows, study, column):
-    """Draw the final states of a column: a point a run, beside them mean and interval."""
-    for place, (of_condition, look) in enumerate(of_each(rows, study)):
+    """Draw the final states of a column: one point per run, beside them mean and interval."""
+    for place, (of_condition, look) in enumerate(looks_of(rows, study)):
         values = of_condition.groupby("seed")[column.name].last().to_numpy()
         mean, low, high = mean_and_interval(values, column.scale == "log")
         small = {"markersize": 3, "alpha": 0.5, "mew": 0}
@@ -617,8 +620,8 @@ def draw_ends(axes, rows, study, column):
 
 
 def draw_runs(axes, rows, study, x, y):
-    """Draw a thin line a run, crosses at unconverged eigenvalues, rings where runs diverged."""
-    for of_condition, look in of_each(rows, study):
+    """Draw a thin line per run, crosses at unconverged eigenvalues, rings where runs diverged."""
+    for of_condition, look in looks_of(rows, study):
         sns.lineplot(
             of_condition, x=x, y=y, units="seed", estimator=None, sort=False, ax=axes,
             color=look.colour, linestyle=look.line, linewidth=0.5, alpha=0.4,
@@ -630,7 +633,7 @@ def draw_runs(axes, rows, study, x, y):
 
 def draw_means(axes, rows, study, x, column):
     """Draw the mean of a column over seeds of each condition, and its interval, at every ``x``."""
-    for of_condition, look in of_each(rows.dropna(subset=[column.name]), study):
+    for of_condition, look in looks_of(rows.dropna(subset=[column.name]), study):
         draw_mean(axes, of_condition, look, x, column)
 
 
@@ -649,8 +652,8 @@ def draw_mean(axes, rows, look, x, column):
 
 
 def draw_points(axes, rows, study, x, y):
-    """Draw a point a checkpoint, and a large one at the final state of every run."""
-    for of_condition, look in of_each(rows, study):
+    """Draw one point per checkpoint, and a large one at the final state of every run."""
+    for of_condition, look in looks_of(rows, study):
         final = finished(of_condition).groupby("seed").tail(1)
         small = {"markersize": 2.5, "alpha": 0.4, "mew": 0}
         axes.plot(of_condition[x], of_condition[y], look.marker, color=look.colour, **small)
@@ -687,7 +690,7 @@ def draw_threshold(axes, study):
 
 
 def draw_chance(axes, study, column):
-    """Draw the accuracy of a guess, if the column is an accuracy and the task tells it."""
+    """Draw the accuracy of a guess, if the column is an accuracy and the task gives it."""
     chance = chance_of(study, column)
     if chance is not None:
         axes.axhline(chance, **CHANCE)
@@ -696,9 +699,9 @@ def draw_chance(axes, study, column):
 
 
 def add_legend(figure, trajectories, study, column=None, points=False, threshold=False):
-    """Add a legend above the axes: the conditions, and what else is to be seen."""
+    """Add a legend above the axes: the conditions, and whatever else is shown."""
     entries = []
-    for rows, look in of_each(trajectories, study):
+    for rows, look in looks_of(trajectories, study):
         line = {"linestyle": "none"} if points else {"linestyle": look.line, "linewidth": 1.6}
         n_seeds = finished(rows)["seed"].nunique()
         text = f"{study.conditions[rows['condition'].iloc[0]].label} (n = {n_seeds})"
@@ -727,7 +730,7 @@ def add_legend(figure, trajectories, study, column=None, points=False, threshold
 
 
 def place_legend(figure, entries):
-    """Place a legend above the axes, in up to three columns; a high one makes the figure higher."""
+    """Place a legend above the axes, in up to three columns; a tall one makes the figure taller."""
     for columns in (3, 2, 1):
         legend = figure.legend(handles=entries, loc="outside upper center", ncols=columns)
         if legend.get_window_extent().width <= figure.bbox.width or columns == 1:
@@ -816,7 +819,7 @@ def read_spectra(folder):
     """Return the arrays of a study's spectra.npz by name; none where it is missing.
 
     Raises:
-        ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
+        ResultError: it is damaged, or not the one that the metadata.json beside it describes.
     """
     path, metadata = os.path.join(folder, "spectra.npz"), os.path.join(folder, "metadata.json")
     if not os.path.exists(path):
@@ -832,7 +835,7 @@ def main():
     )
     parser.add_argument("--config", required=True, help="configuration of the study")
     parser.add_argument("--output", required=True, help="folder of the figures")
-    parser.add_argument("--figure", help="name of the one that is drawn (default: all)")
+    parser.add_argument("--figure", help="name of the figure to draw (default: all)")
     arguments = parser.parse_args()
 
     study = read_study(arguments.config)

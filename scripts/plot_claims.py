@@ -1,8 +1,8 @@
 """Draw what claims.csv and points.csv of scripts/claims.py tell, each figure as svg, pdf and png.
 
-The overview has a row a claim and a column a study; its last column has the verdict on the whole
-claim, and the number of a claim that is tested on one study alone. A claim's own figure shows the
-runs that decide it, a panel a study.
+The overview has one row per claim and one column per study; its last column has the verdict on the
+whole claim, and the number of a claim that is tested on one study alone. A claim's own figure shows
+the runs that decide it, one panel per study.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from lsnn.errors import ConfigError, run
 from plot import LONGEST_LABEL, axis_label, looks, page_of_panels, place_legend
 from report_claims import SIGNS, estimate_text, studies_of
 
-# Colours that the colour-blind can tell apart, and that differ in grey; the sign says it again.
+# Colours that the colour-blind can tell apart, and that differ in grey; the sign repeats it.
 FILLS = {
     "supported": "#9ecae1",
     "contradicted": "#e6842a",
@@ -152,7 +152,7 @@ def draw_side_by_side(axes, points, row, statistic, appearance):
 
 
 def draw_against(axes, points, row, statistic, appearance):
-    """Draw a point a run against the other column; a line a seed where a slope is fitted."""
+    """Draw a point per run against the other column; a line per seed where a slope is fitted."""
     if statistic["name"] == "trend":
         for _, of_seed in points.groupby("seed"):
             of_seed = of_seed.sort_values("x")

@@ -1,6 +1,6 @@
-"""Draw examples of a task (scripts/examples.py) as svg, pdf and png, one beside the other.
+"""Draw examples of a task (scripts/examples.py) as svg, pdf and png, side by side.
 
-Above what the network is shown, below what is wanted of it: of a task with classes the class,
+Above is what the network is shown, below what is wanted of it: for a task with classes the class,
 written above the steps that are asked for, else the outputs.
 """
 
@@ -59,7 +59,7 @@ def text_of(number, names):
 
 
 def draw_wanted(axes, target, metadata, n_steps):
-    """Draw what is wanted of each window (n_windows, n_out), a line an output."""
+    """Draw what is wanted of each window (n_windows, n_out), one line per output."""
     starts, width = window_starts(metadata, n_steps)
     wanted = target.reshape(len(starts), -1)
     axes.plot(starts + width / 2, wanted, linewidth=1.2)

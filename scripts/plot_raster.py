@@ -1,8 +1,8 @@
 """Draw what one trial of a spiking network recorded (scripts/trial.py) as svg, pdf and png.
 
-From above: inputs, spikes of the units, adaptive thresholds, and the output, against time. Of a
-task with classes that is the softmax, asked for in shaded windows, above which stands the class
-that is wanted.
+From top to bottom: inputs, spikes of the units, adaptive thresholds, and the output, against time.
+For a task with classes that is the softmax, asked for in shaded windows, with the wanted class
+above them.
 """
 
 import argparse
@@ -30,7 +30,7 @@ METADATA = ("condition", "label", "seed", "iteration", "example", "network", "n_
 METADATA += ("window_steps", "is_classification", "target", "prediction")
 
 REGULAR, ADAPTIVE = "0.25", sns.color_palette("colorblind")[3]
-MOST_LINES = 20  # of thresholds; of more than that mean and range are drawn
+MOST_LINES = 20  # of thresholds; for more than that, mean and range are drawn
 MOST_ANALOG_LINES = 4  # of inputs; more than that are an image
 MOST_IN_COLUMN = 6  # of classes in the legend
 BORDER = {"color": "0.85", "linewidth": 0.6, "zorder": 0}
@@ -101,7 +101,7 @@ def times(n_steps):
 
 
 def draw_inputs(axes, inputs):
-    """Draw inputs (T, n_in): spikes if all are 0 or 1, else lines or, of many, an image."""
+    """Draw inputs (T, n_in): spikes if all are 0 or 1, else lines or, for many, an image."""
     n_steps, n_in = inputs.shape
     axes.set_ylabel("input")
     if np.isin(inputs, (0, 1)).all():
@@ -141,7 +141,7 @@ def draw_spikes(axes, spikes, rows, colour, **look):
     gaps = np.full(len(steps), np.nan)
     x = times(len(spikes))[steps]
     y = rows.start + places
-    half = max(0.4, spikes.shape[1] / 150)  # of many units the lines overlap, but can be seen
+    half = max(0.4, spikes.shape[1] / 150)  # with many units the lines overlap, but can be seen
     xs = np.column_stack([x, x, gaps]).ravel()
     ys = np.column_stack([y - half, y + half, gaps]).ravel()
     axes.plot(xs, ys, color=colour, linewidth=0.7, solid_capstyle="butt", **look)
@@ -149,7 +149,7 @@ def draw_spikes(axes, spikes, rows, colour, **look):
 
 
 def draw_thresholds(axes, thresholds):
-    """Draw the thresholds (T, n_adaptive): a line each or, of many, mean and range."""
+    """Draw the thresholds (T, n_adaptive): a line each or, for many, mean and range."""
     n_steps, n_adaptive = thresholds.shape
     axes.set_ylabel("threshold")
     if n_adaptive <= MOST_LINES:
@@ -177,7 +177,7 @@ def draw_outputs(axes, outputs, metadata):
 
 
 def draw_classes(axes, outputs):
-    """Draw the softmax of the outputs (T, n_out), a line a class."""
+    """Draw the softmax of the outputs (T, n_out), one line per class."""
     n_steps, n_out = outputs.shape
     colours = sns.color_palette("colorblind", n_out)
     for number, probabilities in enumerate(softmax(outputs, axis=1).T):

@@ -1,8 +1,8 @@
 """Write the table of claims.csv as claims.html for the report, claims.md, and a Markdown block.
 
 The block, of the main claims, is what stands between the lines <!-- claims --> and <!-- end of
-claims --> of a file. It has a row a claim and a column a study; claims.html has a row a claim and
-study, claims.md both tables, of all claims.
+claims --> of a file. It has one row per claim and one column per study; claims.html has one
+row per claim and study, claims.md both tables, of all claims.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def verdict_on(claim, table):
 
 
 def condition_of(claim, row):
-    """Return in signs where a number supports a claim; empty where there is none."""
+    """Return in symbols where a number supports a claim; empty where there is none."""
     if np.isnan(row.neutral):
         return ""
     if claim.supported_if == "equal":
@@ -64,7 +64,7 @@ def condition_of(claim, row):
 
 
 def long_table(claims, table):
-    """Return all rows of claims.csv in words, a data frame with a column a heading."""
+    """Return all rows of claims.csv in words, a data frame with one column per heading."""
     rows = []
     for row in table.itertuples():
         claim = claims[row.claim]
@@ -86,7 +86,7 @@ def long_table(claims, table):
 
 
 def short_table(claims, table):
-    """Return the verdicts as a data frame: a row a claim, a column a study."""
+    """Return the verdicts as a data frame: one row per claim, one column per study."""
     names = studies_of(claims)
     rows = []
     for claim in claims.values():
@@ -133,12 +133,12 @@ def verdicts_of(claims, table, of_them):
     n_rows = int((table["study"] != ALL).sum())
     legend = ", ".join(f"{SIGNS[one]} {one}" for one in VERDICTS if SIGNS[one])
     words = (
-        f"{legend}. A cell has the number that decides (a ratio where it is compared with 1, a "
-        "difference or a correlation where with 0), its 95 % interval, from how many seeds, pairs "
-        "or runs it is, and how many are left out because they diverged. Verdicts go by p-values "
-        f"adjusted for all {n_rows} tests of {len(claims)} claims (Holm), so that an interval can "
-        "exclude the value it is compared with and yet decide nothing. A * marks what is cited "
-        "from memory, not verified."
+        f"{legend}. Each cell gives the deciding number (a ratio if it is compared with 1, a "
+        "difference or a correlation if with 0), its 95 % interval, the number n of seeds, pairs "
+        "or runs behind it, and how many were left out because they diverged. Verdicts rest on "
+        f"p-values adjusted for all {n_rows} tests of {len(claims)} claims (Holm), so an interval "
+        "can exclude the value it is compared with and still decide nothing. A * marks a claim "
+        "cited from memory, not verified."
     )
     return f"{words}\n\n{as_markdown(short_table(of_them, table))}"
 
@@ -171,10 +171,10 @@ def with_block(text, block, path):
 def page_of(claims, table):
     """Return the page of the report."""
     words = html.escape(
-        "A row a claim and study, and for claims that are tested on several studies one for all. "
-        "In brackets the plain 95 % interval; the verdict is by the p-value adjusted for all rows "
-        "(Holm), or, of two things that should be equal, by the interval. A number on the other "
-        "side of where it would support a claim contradicts it."
+        "One row per claim and study, and for claims that are tested on several studies one for "
+        "all. In brackets the plain 95 % interval; the verdict is by the p-value adjusted for all "
+        "rows (Holm), or, of two things that should be equal, by the interval. A number on the "
+        "other side of where it would support a claim contradicts it."
     )
     rows = long_table(claims, table).set_index("claim")
     return page("Claims", [f"<p>{words}</p>", as_html(rows)])

@@ -1,7 +1,7 @@
 """Write the tables of the report: as html pages summary, configuration and run, and headline.csv.
 
-The latter, the study in a few numbers, stands on the first page of the report, and is printed when
-the workflow is done.
+The latter, the study in a few numbers, is on the first page of the report, and is printed when the
+workflow is done.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from lsnn.quantities import REGISTRIES
 from study_statistics import comparisons_of, quantities_of
 from tables import read_recorded_table, write_table
 
-LONG_TEXT = 40  # from which on a cell gets room for lines of some length
+LONG_TEXT = 40  # characters from which a cell gets room for longer lines
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -60,13 +60,13 @@ tbody tr {{ border-bottom: 1px solid #8888; }}
 
 
 def summary_page(summary, study):
-    """Return the page of summary.csv: a column a condition, then the ratios."""
+    """Return the page of summary.csv: one column per condition, then the ratios."""
     n_seeds = len(study.seeds)
     unconverged = ", and how many of the eigenvalues had not converged"
     body = [
-        "<p>Mean over seeds, the geometric one of what has a logarithmic axis; in brackets its "
+        "<p>Mean over seeds, geometric where the axis is logarithmic; in brackets its "
         f"95 % t interval, if there are {LEAST_SEEDS} seeds. Each condition has "
-        f"{counted(n_seeds, 'seed')}; a cell tells where fewer went into a number, how many "
+        f"{counted(n_seeds, 'seed')}; a cell says where fewer went into a number, how many "
         f"diverged{unconverged if study.hessian else ''}.</p>",
         table_of(summary, quantities_of(study), study),
     ]
@@ -76,8 +76,8 @@ def summary_page(summary, study):
             body.append(f"<h2>{html.escape(comparison.title)}</h2>")
             if comparison.has_levels:
                 body.append(
-                    "<p>Paired by seed; mean over seeds, the geometric one of ratios, in brackets "
-                    "its 95 % t interval. At equal loss a cell tells of how many training losses, "
+                    "<p>Paired by seed; mean over seeds, geometric for ratios, in brackets its "
+                    "95 % t interval. At equal loss a cell says over how many training losses, "
                     "which every run brackets by two checkpoints after the initial state.</p>"
                 )
             body.append(table_of(summary, comparison.quantities, study))
@@ -85,7 +85,7 @@ def summary_page(summary, study):
 
 
 def table_of(summary, quantities, study):
-    """Return the rows of some quantities as an html table with a column a condition."""
+    """Return the rows of some quantities as an html table with one column per condition."""
     labels = {quantity.name: quantity.label for quantity in quantities}
     rows = summary[summary["quantity"].isin(labels)]
     cells = pd.DataFrame(
@@ -100,7 +100,7 @@ def table_of(summary, quantities, study):
 
 
 def headline(summary, study):
-    """Return the study in a few numbers as a data frame: a row a condition, of its final states."""
+    """Return the final states in a few numbers as a data frame: one row per condition."""
     texts = {
         (row.quantity, row.condition): summary_text(row, len(study.seeds))
         for row in summary.itertuples()
@@ -222,7 +222,7 @@ def milliseconds(value, factor=1):
 
 
 def environments(metadata, labels):
-    """Return a table of the different environments: a row an environment, what ran in it first."""
+    """Return a table of the different environments, one row each, headed by what ran in it."""
     used = {}
     for one in metadata["runs"]:
         stages = {"training": one["training_environment"]}

@@ -7,9 +7,9 @@ number, and ``n`` tells how many were left in. So is a run that diverged, or a p
 one did; ``n_diverged`` counts them. Nothing else is excluded: an eigenvalue that did not converge
 goes in, and ``n_unconverged`` counts such eigenvalues.
 
-The interval is the 95 % t interval over seeds, of positive quantities and ratios that of their
-logarithms; with fewer than 3 there is none. Beside ratios and differences stands, as information,
-the p-value of the exact sign test (two-sided) of "as often above as below 1", or 0.
+The interval is the 95 % t interval over seeds, for positive quantities and ratios that of their
+logarithms; with fewer than 3 there is none. Ratios and differences also have, as information, the
+p-value of the exact sign test (two-sided) of "as often above as below 1", or 0.
 
 The ratio of lambda_max, and the difference of generalization gaps, which can be negative, is taken
 between runs of one seed, which start from the same weights. It answers two questions:
@@ -17,7 +17,7 @@ between runs of one seed, which start from the same weights. It answers two ques
 - at equal fraction of training: at the final states, and averaged over all fractions at which both
   runs have a checkpoint;
 - at equal training loss: at the lowest loss that every run of the two conditions reaches, and
-  averaged over losses, of :data:`LEVELS` that are evenly spaced in log loss from the lowest initial
+  averaged over losses: of :data:`LEVELS` losses, evenly spaced in log loss from the lowest initial
   loss down to that one, those that every run brackets by checkpoints after the initial state.
   ``n_levels`` tells how many. The value of a run at a loss is that of its first crossing of it,
   interpolated linearly in log loss between the checkpoints before and after.
@@ -59,7 +59,7 @@ class Quantity(NamedTuple):
 
     name: str
     label: str
-    numbers: Callable  # one a seed: of runs, or of pairs of them and log losses
+    numbers: Callable  # one per seed: of runs, or of pairs of them and log losses
     is_positive: bool  # so that means are geometric
     where: str = ""  # of its column: the rows that count have values in this one
     most_levels: int | None = None  # at how many losses runs are compared, at equal loss
@@ -146,12 +146,12 @@ def how_compared(column):
 
 
 def of_each(number):
-    """Return the function of a list of runs that applies one of a run to each."""
+    """Return a function of a list of runs that applies a function of one run to each."""
     return lambda runs: [number(run) for run in runs]
 
 
 def of_pairs(number):
-    """Return the function of a list of pairs of runs that applies one of a pair to each."""
+    """Return a function of a list of pairs of runs that applies a function of one pair to each."""
     return lambda pairs, levels: [number(*pair, levels) for pair in pairs]
 
 
@@ -178,7 +178,7 @@ def summarise(trajectories, study):
     for comparison in comparisons_of(study):
         for quantity in comparison.quantities:
             runs = runs_where(quantity.where)
-            for condition in runs.others_than(baseline):
+            for condition in runs.conditions_except(baseline):
                 pairs = runs.pairs(condition, baseline)
                 levels = levels_where(quantity.where, condition, baseline)
                 numbers = quantity.numbers(pairs, levels)
@@ -196,14 +196,14 @@ def summarise(trajectories, study):
 
 
 def with_spacing(trajectories, study):
-    """Return a table that tells of each row whether it is one of those evenly spaced."""
+    """Return a table that tells whether each row is one of those evenly spaced."""
     every = {name: one.checkpoint_every for name, one in study.conditions.items()}
     spacing = trajectories["condition"].map(every).astype(int)
     return trajectories.assign(is_evenly_spaced=trajectories["iteration"] % spacing == 0)
 
 
 class Runs(NamedTuple):
-    """The runs of a table, those of them that did not diverge with their rows."""
+    """The runs of a table, and the rows of those that did not diverge."""
 
     seeds: dict  # of all runs, sets by condition
     finished: dict  # rows by condition and seed
@@ -219,7 +219,7 @@ class Runs(NamedTuple):
             finished[condition] = dict(iter(of_finished.groupby("seed")))
         return cls(seeds, finished)
 
-    def others_than(self, baseline):
+    def conditions_except(self, baseline):
         """Return the conditions that can be compared with the baseline."""
         return [one for one in self.seeds if one != baseline and baseline in self.seeds]
 
@@ -274,7 +274,7 @@ def n_unconverged(rows, column, used=slice(None)):
 def contrast_at_end(run, baseline, levels, column):
     """Return the contrast of a column between a run and the baseline at the two final states.
 
-    That is value / value of the baseline of what has a logarithmic axis, else the difference.
+    That is value / value of the baseline where the axis is logarithmic, else the difference.
     """
     return _contrast_of_rows(run.tail(1), baseline.tail(1), column)
 
@@ -291,7 +291,7 @@ def contrast_over_fractions(run, baseline, levels, column):
 def _contrast_of_rows(rows, baseline_rows, column):
     differences = on_scale(rows[column.name], column) - on_scale(baseline_rows[column.name], column)
     unconverged = n_unconverged(rows, column.name) + n_unconverged(baseline_rows, column.name)
-    return SeedNumber(off_scale(np.mean(differences), column), unconverged)
+    return SeedNumber(from_scale(np.mean(differences), column), unconverged)
 
 
 def contrast_at_lowest_loss(run, baseline, levels, column):
@@ -307,21 +307,21 @@ def contrast_over_losses(run, baseline, levels, column):
     of_baseline, used_baseline = values_at_levels(baseline, column, levels)
     unconverged = n_unconverged(run, column.name, used)
     unconverged += n_unconverged(baseline, column.name, used_baseline)
-    return SeedNumber(off_scale(np.mean(of_run - of_baseline), column), unconverged)
+    return SeedNumber(from_scale(np.mean(of_run - of_baseline), column), unconverged)
 
 
 def on_scale(values, column):
-    """Return values of a column as an array on the scale of its axis: of a logarithmic one logs."""
+    """Return values of a column as an array on the scale of its axis: logs on a logarithmic one."""
     return log_or_nan(values) if column.scale == "log" else np.asarray(values, dtype=float)
 
 
-def off_scale(values, column):
+def from_scale(values, column):
     """Return what :func:`on_scale` was given."""
     return np.exp(values) if column.scale == "log" else values
 
 
 def numbers_of_spread(pairs, levels, column):
-    """Return the jackknife's numbers, one a pair, of a ratio of standard deviations over seeds.
+    """Return the jackknife's numbers, one per pair, for a ratio of standard deviations over seeds.
 
     It is that of the final states of a column. Each is the exponential of a pseudo-value of the
     log ratio, of which the t interval is that of the jackknife (Miller 1968).

@@ -78,7 +78,7 @@ class LogTicks(LogLocator):
 
 
 class LogLabels(LogFormatterMathtext):
-    """Plain numbers where all of an axis are of usual size, else powers of ten."""
+    """Plain numbers where all on an axis are of usual size, else powers of ten."""
 
     def __call__(self, value, position=None):
         if is_usual(*sorted(self.axis.get_view_interval())):
@@ -90,7 +90,7 @@ def save(figure, folder, name):
     """Write a figure as svg, pdf and png (300 dpi).
 
     Raises:
-        ResultError: the name is that of no file in the folder.
+        ResultError: the name cannot be that of a file in the folder.
     """
     if name != os.path.basename(name):
         raise ResultError(

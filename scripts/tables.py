@@ -25,7 +25,7 @@ def read_table(path, wanted, optional=(), may_be_empty=False):
 
     Raises:
         ResultError: the file is missing, empty or damaged, or a column is missing or holds
-            something else than its kind.
+            something other than its kind.
     """
     kinds = {column.name: column.kind for column in wanted}
     text = [name for name, kind in kinds.items() if kind == "text"]
@@ -54,7 +54,7 @@ def read_table(path, wanted, optional=(), may_be_empty=False):
 
 
 def read_recorded_table(path, wanted, record, optional=()):
-    """Return a table as :func:`read_table`, if it is the one that a record tells of.
+    """Return a table as :func:`read_table`, if it is the one that a record describes.
 
     Raises:
         ResultError: also where the file is not, to the bit, what the record says.
@@ -70,7 +70,7 @@ def read_trajectories(path, study):
     One of an older version may lack what has been computed of the Hessian since.
 
     Raises:
-        ResultError: it is damaged, or not the one that the metadata.json beside it tells of.
+        ResultError: it is damaged, or not the one that the metadata.json beside it describes.
     """
     optional = [*of_entries(study), *of_weights(study), *of_gaps(study).values(), DIVERGED]
     metadata = os.path.join(os.path.dirname(path), "metadata.json")
@@ -83,7 +83,7 @@ def read_trajectories(path, study):
 
 
 def require_recorded(path, record):
-    """Refuse a file that is not, to the bit, the one that a record tells of.
+    """Refuse a file that is not, to the bit, the one that a record describes.
 
     Raises:
         ResultError: it is another one.

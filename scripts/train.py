@@ -1,11 +1,11 @@
 """Train one network: one condition of a study, from one seed.
 
 Writes to the output folder, when training is complete: checkpoints.npz (the weights at every
-checkpoint; format in lsnn/checkpoints.py), learning_curve.csv (a row a checkpoint: the measures of
-the task, mean activity) and training.json (what made them, and whether and when the loss diverged).
-Until then the progress is kept in training.state there: stopped and started again, training goes on
-from the last checkpoint, to the same result. A run of which there are fewer iterations than are
-wanted goes on, too; results of other settings, or of another source, are moved to set-aside/ there.
+checkpoint; format in lsnn/checkpoints.py), learning_curve.csv (one row per checkpoint: the measures
+of the task, mean activity) and training.json (what made them, and whether and when the loss
+diverged). Until then the progress is kept in training.state there: stopped and started again,
+training goes on from the last checkpoint, to the same result. A run that has fewer iterations than
+are wanted goes on, too; results of other settings or other source are moved to set-aside/ there.
 """
 
 import argparse
@@ -54,11 +54,11 @@ def main():
     with exclusive(lock, log, files + [record, state]):
         found = provenance.intact_record(record, files)
         if found and found["settings"] == settings:
-            log("complete already: {}; delete one to train anew".format(", ".join(files)))
+            log("already complete: {}; delete one to train anew".format(", ".join(files)))
         else:
             earlier = None
             if found and is_longer(settings, found["settings"]):
-                log("the run that is here is to be longer")
+                log("the run here goes on: more iterations are wanted")
                 earlier = checkpoints.read(files[0])[0], read_rows(files[1])
             train_and_write(settings, arguments, record, state, files, earlier)
         if os.path.exists(state):

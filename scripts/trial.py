@@ -8,10 +8,10 @@ arrays (T steps, N units)
     thresholds  (T, N)     float32  of the units
     outputs     (T, n_out) float32  of the readout, before the softmax
 
-and as metadata where they come from, and what was asked and answered: of each of the last
+and as metadata where they come from, and what was asked and answered: for each of the last
 `n_windows` windows of `window_steps` steps the class that is wanted (`target`, negative where none
-is) and the class whose mean output is the largest (`prediction`); of a task without classes the
-outputs that are wanted (`target`) and the mean outputs (`prediction`), a list a window.
+is) and the class whose mean output is the largest (`prediction`); for a task without classes the
+outputs that are wanted (`target`) and the mean outputs (`prediction`), one list per window.
 """
 
 import argparse

@@ -41,7 +41,7 @@ class LearningRule(object):
     (:meth:`backward_weights`), what feeds the readout's error back (:meth:`readout`), and how the
     optimiser's gradient is made of those of one or two rules (:meth:`gradients`).
 
-    Every method returns in value what this class returns, to the bit, whatever gradient it lets
+    Every method returns the same value as in this class, to the bit, whatever gradient it lets
     pass: a rule never changes what a network computes. Derivatives are replaced by
     :func:`lsnn.learning_rules.own_derivatives.with_derivatives`, so that the derivative of a rule's
     gradient is exact.
@@ -137,7 +137,7 @@ class LearningRule(object):
 
         Args:
             z: output of the step before (batch, units).
-            distance: of the membrane to the threshold after that step (batch, units), in units of
+            distance: from the membrane to the threshold after that step (batch, units), in units of
                 the neuron model's ``distance``.
             step: number of this step, from 0: an integer, or a tensor in a loop.
         """
@@ -150,7 +150,7 @@ class LearningRule(object):
         return w_rec
 
     def recurrent_product(self, z, w_rec, w_back):
-        """Return the recurrent input z w_rec; side by side for each delay where there are some.
+        """Return the recurrent input z w_rec; side by side for each delay where there are delays.
 
         Args:
             z: what :meth:`recurrent_input` has returned.
@@ -177,7 +177,7 @@ class LearningRule(object):
 
     @property
     def of_loss(self):
-        """The rule in whose graph the loss is computed: of two that :meth:`gradients` asks, one."""
+        """The rule in whose graph the loss is computed; one, if :meth:`gradients` asks two."""
         return self
 
     def gradients(self, gradients_of):
@@ -197,8 +197,8 @@ def type_means(w_rec, signs, existing=True):
     Args:
         w_rec: (units, units), [pre, post]; a synapse of weight 0 does not exist.
         signs: array (units): the type of every unit, 1 or -1.
-        existing: whether the mean is over the synapses that exist, and stands in their place alone;
-            else over all pairs of units, and in the place of all.
+        existing: whether the mean is over the synapses that exist, and replaces them alone; else it
+            is over all pairs of units, and replaces all.
     """
     of_type = (signs[:, None] == [1.0, -1.0]).astype("float32")
 

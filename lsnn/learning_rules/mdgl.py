@@ -9,15 +9,15 @@ from lsnn.learning_rules.three_factor import ThreeFactor
 class MDGL(ThreeFactor):
     """Multidigraph learning (Liu et al. 2021): what a unit did to its targets counts as well.
 
-    To the learning signal L_p,t of unit p comes, from every unit j that it sends to,
+    The learning signal L_p,t of unit p gains, from every unit j that it sends to,
 
         gamma_p,t = sum_j W_pj g_j,t' L_j,t'
 
     with t' the first step at which the current of p's output at t can change the output of j, and
-    g_j,t' the derivative of the latter by the former: for rate units t' = t + 1 and
+    g_j,t' the derivative of that output with respect to that current: for rate units t' = t + 1 and
     g = (1 - alpha) 1[z_t' > 0], for spiking ones, whose spike reads the membrane of the step
-    before, t' = t + 2 and g = (1 - alpha) psi_t' / A_t'; and the delay of the synapse comes to t'.
-    What j's own membrane keeps of that current is left out, so that with leak this is less than
+    before, t' = t + 2 and g = (1 - alpha) psi_t' / A_t'; and the delay of the synapse is added to
+    t'. What j's own membrane keeps of that current is left out, so that with leak this is less than
     all paths of one synapse (:class:`lsnn.learning_rules.truncated_bptt.TruncatedBPTT`).
     """
 

@@ -9,16 +9,16 @@ from lsnn.options import number
 class ModProp(LearningRule):
     """ModProp (Liu et al. 2022), as its released code computes it.
 
-    The derivative of a unit's output by its distance to threshold is replaced by a constant mu
-    where an error comes from other units: dL/du_t = h_t L_t + mu dI_{t+1} W^T, with the learning
-    signal L of the readout and dI the error of the input current. The readout and a unit's own
-    membrane pass it exactly. mu = 0 is the three-factor rule. Where mu times the spectral radius of
-    W comes near 1 the gradient explodes.
+    The derivative of a unit's output with respect to its distance to threshold is replaced by a
+    constant mu where an error comes from other units: dL/du_t = h_t L_t + mu dI_{t+1} W^T, with the
+    learning signal L of the readout and dI the error of the input current. The readout and a unit's
+    own membrane pass it exactly. mu = 0 is the three-factor rule. Where mu times the spectral
+    radius of W comes near 1 the gradient explodes.
     """
 
     options = dict(
         WEIGHTS,
-        mu=number("What stands for the derivative of every unit's output.", 0.25, least=0),
+        mu=number("What replaces the derivative of every unit's output.", 0.25, least=0),
         **FEEDBACK,
     )
 

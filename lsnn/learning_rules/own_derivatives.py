@@ -9,11 +9,11 @@ _true_ones = [False]  # whether the true derivatives are wanted now
 
 @contextmanager
 def true_derivatives():
-    """Within it ``tf.gradients`` takes the true derivatives, whatever a learning rule replaces.
+    """In this context ``tf.gradients`` takes the true derivatives, whatever a rule replaces.
 
     A rule's gradient is a function of the weights. Taken outside and differentiated within, it has
-    its exact derivative: what the rule cuts or replaces, it does so in its own gradient alone. The
-    network is unrolled, as for every second derivative.
+    its exact derivative: the rule cuts and replaces paths in its own gradient alone. The network is
+    unrolled, as for every second derivative.
     """
     _true_ones[0] = True
     try:
@@ -23,11 +23,12 @@ def true_derivatives():
 
 
 def with_derivatives(own, function, *arguments):
-    """Return ``function(*arguments)``, of whose derivatives a rule has its own.
+    """Return ``function(*arguments)``, with a rule's own derivatives.
 
     Args:
-        own: function of the derivative by the value, that returns those by the arguments; None for
-            what gets none. What it computes them from stays differentiable.
+        own: function of the derivative with respect to the value that returns those with respect to
+            the arguments; None for those that get none. What it computes them from stays
+            differentiable.
         function: of tensors, returns a tensor.
     """
 

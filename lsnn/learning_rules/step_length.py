@@ -24,7 +24,7 @@ class StepLength(LearningRule):
         rho:     s = max(0, <g_hat, g> / <g, g>), the part of g_hat along g
         length:  s = |g_hat| / |g|
 
-    or s a given number. The gradient of the L2 term is added as it is, and so are those of the
+    or s is a given number. The gradient of the L2 term is added as it is, and so are those of the
     readout, which are the same under all rules.
     """
 

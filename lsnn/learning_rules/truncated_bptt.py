@@ -1,4 +1,4 @@
-"""Backpropagation through time, cut behind so many recurrent synapses."""
+"""Backpropagation through time, cut after a number of recurrent synapses."""
 
 from lsnn.backend import tf
 from lsnn.learning_rules.base import FEEDBACK, LearningRule
@@ -8,18 +8,19 @@ from lsnn.options import integer
 
 
 class TruncatedBPTT(LearningRule):
-    """Truncated BPTT: the gradient goes along paths with at most so many recurrent synapses.
+    """Truncated BPTT: the gradient goes along paths with at most `hops` recurrent synapses.
 
     A unit's own memory - membrane, reset, adaptation - is never cut. With 0 synapses it is the
-    three-factor rule, with as many as there are steps, less one, BPTT.
+    three-factor rule, with one fewer than there are steps, BPTT.
 
-    Where units have no memory, and the loss sees the last step alone, a path's synapses and its
-    steps are as many, and the recurrent input is closed before the last steps. Else the errors of
-    paths with 0, 1, .. synapses go back side by side, in copies of the state.
+    Where units have no memory, and the loss sees the last step alone, a path has as many synapses
+    as steps, and the recurrent input is closed before the last steps. Else the errors of paths with
+    0, 1, .. synapses go back side by side, in copies of the state.
     """
 
     options = dict(
-        hops=integer("Most recurrent synapses of a path.", 1, "synapses", most=100000), **FEEDBACK
+        hops=integer("Largest number of recurrent synapses on a path.", 1, "synapses", most=100000),
+        **FEEDBACK,
     )
 
     def __init__(self, hops=1, **choices):
@@ -47,7 +48,7 @@ class TruncatedBPTT(LearningRule):
         return rule
 
     def recurrent_input(self, z, distance, step):
-        raise NotImplementedError("which form it has depends on the network: see for_network")
+        raise NotImplementedError("its form depends on the network: see for_network")
 
 
 class _Window(LearningRule):
@@ -69,8 +70,8 @@ class _Copies(LearningRule):
 
     The loss sees the first copy, and a copy's recurrent input comes, as the gradient sees it, from
     the copy behind it; that of the last passes none. So the m-th copy behind the first has the
-    errors that have gone back m synapses. The product is computed once, and so is the gradient by
-    w_rec.
+    errors that have gone back m synapses. The product is computed once, and so is the gradient with
+    respect to w_rec.
     """
 
     def __init__(self, copies, **choices):

@@ -2,7 +2,7 @@
 
 To add a neuron model, write a module here with a class that has the attributes and methods of
 :class:`lsnn.neurons.rate.RateNeurons`, and enter it in :data:`NEURONS`. Its ``options``
-(:mod:`lsnn.options`) are the keyword arguments that it is made with, behind the number of units.
+(:mod:`lsnn.options`) are the keyword arguments that it is made with, after the number of units.
 """
 
 from lsnn.neurons.alif import ALIF

@@ -33,7 +33,7 @@ def decay(tau):
 def low_pass(kept, before, now):
     """Return kept before + (1 - kept) now.
 
-    The gradient is written out, because TensorFlow's own of a number times a tensor keeps the
+    The gradient is written out, because TensorFlow's own, for a number times a tensor, keeps the
     tensor of every step of a loop.
     """
 

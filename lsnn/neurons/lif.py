@@ -25,8 +25,8 @@ class LIF(object):
         u_t = (v_{t-1} - A) / A
         z_t = 1[u_t > 0], but 0 within `refractory_steps` after a spike
 
-    The derivative of a spike by u_t is replaced by a pseudo-derivative, see :func:`spike`; where
-    the refractory period forces z to 0, it is 0.
+    The derivative of a spike with respect to u_t is replaced by a pseudo-derivative, see
+    :func:`spike`; where the refractory period forces z to 0, it is 0.
     """
 
     options = dict(
@@ -72,7 +72,7 @@ class LIF(object):
         return SpikingState(v=v, a=a, z=z, refractory=refractory)
 
     def gain(self, before, after):
-        """Return the derivative of a spike by the current of the step before, as rate units do."""
+        """Return the derivative of a spike with respect to the previous step's current."""
         _, threshold, u, free = self._at_threshold(before)
         return (1.0 - self.alpha) * pseudo_derivative(u, self.dampening, free) / threshold
 

@@ -78,7 +78,7 @@ class RateNeurons(object):
         return RateState(v=v, a=a, z=rectified(v) / DT)
 
     def gain(self, before, after):
-        """Return the derivative of an output by the first current that can change it.
+        """Return the derivative of an output with respect to the first current that can change it.
 
         Args:
             before, after: states around the step of the output.
@@ -99,8 +99,8 @@ class RateNeurons(object):
 def rectified(v):
     """Return max(0, v).
 
-    The gradient is written out, because TensorFlow 1.12's own takes four times the time of a
-    product, and of a Hessian-vector product every tenth millisecond.
+    The gradient is written out, because TensorFlow 1.12's own takes four times as long as a
+    product, and a tenth of the time of a Hessian-vector product.
     """
 
     @tf.custom_gradient

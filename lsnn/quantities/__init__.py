@@ -4,12 +4,12 @@ To add one, write a module here with a class like :class:`lsnn.quantities.trace.
 in :data:`QUANTITIES` if it is one of the Hessian, which is told no learning rule, or in
 :data:`DYNAMICS` if it is one of the rule. Its ``options`` (:mod:`lsnn.options`) are the keyword
 arguments that it is made with; ``measure`` gets a :class:`lsnn.follow.Point` and returns its
-columns by name. From ``columns`` (:class:`lsnn.columns.Column`) follow tables, summary, figures and
-report. It may also have ``arrays``, names of what ``measure`` returns besides, arrays of one shape
-at all points, with ``kept`` numbers together; ``figures`` of its own, names of functions of
-scripts/plot.py; and ``products``, about how many products of matrix and vector it takes, from which
-a dry run tells the time. Quantities are computed in the order of their registry: one uses products
-that those before it have taken.
+columns by name. Tables, summary, figures and report follow from ``columns``
+(:class:`lsnn.columns.Column`). It may also have ``arrays``, names of what ``measure`` returns
+besides, arrays of one shape at all points, with ``kept`` numbers together; ``figures`` of its own,
+names of functions of scripts/plot.py; and ``products``, roughly how many matrix-vector products it
+takes, from which a dry run estimates the time. Quantities are computed in the order of their
+registry: one uses products that those before it have taken.
 """
 
 from collections import OrderedDict
@@ -49,32 +49,32 @@ def options_of_entry(kind, default):
     registry = REGISTRIES[kind]
     return OrderedDict(
         name=text(
-            "What its files are called, and, in front of their own names, its columns and figures; "
-            "if left out, by its block and split.",
+            "What its files are called, and what the names of its columns and figures begin with; "
+            "if left out, its block and split.",
             **NAME,
         ),
         block=choice(
-            "Parameters by which is differentiated, with all their entries, absent synapses "
-            "included; all - those that are trained.",
+            "Parameters to differentiate by, with all their entries, absent synapses included; all "
+            "- those that are trained.",
             PARAMETERS + (ALL,),
             "w_rec",
         ),
         split=choice("Part of the data whose loss is differentiated.", SPLITS, "validation"),
         samples=integer(
-            "Examples of the split, drawn once a seed, over which the loss is averaged.",
+            "Examples of the split, drawn once per seed, over which the loss is averaged.",
             256,
             "examples",
             least=1,
         ),
         checkpoints=integer(
-            "At how many checkpoints of a run: the first, the last, and between them those next "
-            "to equal parts of the iterations; if left out, at all.",
+            "At how many checkpoints of a run: the first, the last, and between them those nearest "
+            "to equal parts of the iterations; if left out, all.",
             None,
             "checkpoints",
             least=2,
         ),
         seeds=integer(
-            "Of the runs of how many seeds, the study's first; if left out, of all.",
+            "For the runs of how many of the study's seeds, the first ones; if left out, all.",
             None,
             "seeds",
             least=1,
@@ -88,7 +88,7 @@ def options_of_entry(kind, default):
 
 
 def name_of(entry):
-    """Return the name of an entry, of which there is one a list."""
+    """Return the name of an entry, which is unique in its list."""
     return entry.get("name", "{block}_{split}".format(**entry))
 
 
@@ -105,13 +105,13 @@ def arrays_of(kind, entry):
 
 
 def columns_of_table(kind, entry):
-    """Return the columns of the table of an entry, behind the keys of a row."""
+    """Return the columns of the table of an entry, after the keys of a row."""
     columns = [column for one in quantities_of(kind, entry).values() for column in one.columns]
-    products = "Products of matrix and vector spent on the checkpoint."
+    products = "Matrix-vector products spent on the checkpoint."
     return columns + [Column(PRODUCTS[kind], "integer", meaning=products)]
 
 
-# Column of the products of matrix and vector that all quantities together have taken.
+# Column of the matrix-vector products that all quantities together have taken.
 PRODUCTS = {"hessian": "products", "dynamics": "dynamics_products"}
 
 

@@ -1,4 +1,4 @@
-"""How a learning rule's gradient lies to the exact one."""
+"""How a learning rule's gradient relates to the exact one."""
 
 from collections import OrderedDict
 
@@ -7,7 +7,7 @@ import numpy as np
 from lsnn.columns import Column
 from lsnn.dynamics import RECURRENT, flat
 
-# Parameters by what is behind the names of the columns.
+# Parameters by the suffix of the columns' names.
 PARTS = OrderedDict([("", RECURRENT)] + [("_" + name, (name,)) for name in RECURRENT])
 
 

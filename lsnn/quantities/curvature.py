@@ -16,7 +16,7 @@ class Curvature(object):
     """The curvature v^T H v / v^T v of the true loss along gradients and along the update.
 
     Those are, restricted to the block: the exact gradient and the rule's on the same examples as
-    the Hessian, without L2 term, and the gradient, with it, of which plain gradient descent makes
+    the Hessian, without L2 term, and the gradient, with it, from which plain gradient descent makes
     its step at this iteration, on its batch.
     """
 

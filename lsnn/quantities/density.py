@@ -5,15 +5,15 @@ import numpy as np
 from lsnn.columns import Column
 from lsnn.options import integer
 
-# An eigenvalue is an outlier if its size is above this part of the spectral norm.
+# An eigenvalue is an outlier if its size is above this fraction of the spectral norm.
 OUTLIER = 0.1
 
 
 class Density(object):
     """The spectral density, by stochastic Lanczos quadrature.
 
-    Of each of some random vectors with entries 1 and -1, the Lanczos method gives nodes, the Ritz
-    values, and weights, the squares of their vectors' first components: those of the Gauss
+    From each of several random vectors with entries 1 and -1, the Lanczos method gives nodes, the
+    Ritz values, and weights, the squares of their vectors' first components: those of the Gauss
     quadrature of the density as that vector sees it (Golub and Meurant 2010; Ghorbani et al. 2019).
     Their mean over vectors estimates the density. Nodes and weights are kept as they are.
     """
@@ -21,7 +21,7 @@ class Density(object):
     options = {
         "probes": integer("Random vectors.", 8, "vectors", least=2, most=1000),
         "steps": integer(
-            "Lanczos steps, and so nodes, a vector; as many moments are exact, twice over.",
+            "Lanczos steps, and so nodes, per vector; twice as many moments are exact.",
             40,
             "steps",
             least=2,
@@ -45,7 +45,7 @@ class Density(object):
             "bulk_mean",
             "estimate",
             "mean of the bulk",
-            meaning="Of the eigenvalues that are no outliers.",
+            meaning="Of the eigenvalues that are not outliers.",
             summary=("final",),
         ),
         Column("bulk_mean_se", "estimate"),
@@ -53,7 +53,7 @@ class Density(object):
             "bulk_width",
             "estimate",
             "width of the bulk",
-            meaning="The standard deviation of the eigenvalues that are no outliers.",
+            meaning="The standard deviation of the eigenvalues that are not outliers.",
             summary=("final",),
         ),
         Column("bulk_width_se", "estimate"),

@@ -43,11 +43,11 @@ class Extremes(object):
 
     options = {
         "ends": choice(
-            "both - of the spectrum; largest - that end alone, for a third of the time.",
+            "both - both ends of the spectrum; largest - that end alone, in a third of the time.",
             ["both", "largest"],
             "both",
         ),
-        "k": integer("How many eigenvalues of either end.", 1, "eigenvalues", least=1, most=50),
+        "k": integer("How many eigenvalues at either end.", 1, "eigenvalues", least=1, most=50),
         "tolerance": TOLERANCE,
     }
 
@@ -58,7 +58,7 @@ class Extremes(object):
         for name in self._names()[1:]:
             if name not in ("lambda_min", "lambda_abs_max"):
                 self.columns += eigenvalue_columns(name, "")
-        # Products of matrix and vector a checkpoint, about.
+        # Matrix-vector products per checkpoint, roughly.
         self.products = (30 if self._both else 8) + 10 * (k - 1)
 
     def _names(self):

@@ -9,7 +9,7 @@ from lsnn.randomness import generator
 class SecondSample(object):
     """The largest and the smallest eigenvalue on as many other examples of the split.
 
-    No example is in both samples: what differs is the error of a sample of this size.
+    No example is in both samples: the difference shows the error of a sample of this size.
     """
 
     options = {"tolerance": TOLERANCE}

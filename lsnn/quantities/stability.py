@@ -14,10 +14,10 @@ from lsnn.randomness import generator
 class Stability(object):
     """The leading eigenvalues mu of the derivative M of the rule's gradient, and of the Hessian.
 
-    Descent by the rule's gradient g_hat, w <- w - eta g_hat, changes a small deviation by
-    1 - eta M with M = d g_hat / dw, which is not symmetric: it shrinks if |1 - eta mu| < 1 for all
-    eigenvalues. By the exact gradient M is the Hessian. Of one sample, or near a minimum of loss 0
-    with one curved direction, it does so if lambda_max < 2 / (eta rho) (Liu et al. 2022).
+    Descent by the rule's gradient g_hat, w <- w - eta g_hat, multiplies a small deviation by 1 -
+    eta M with M = d g_hat / dw, which is not symmetric: it shrinks if |1 - eta mu| < 1 for all
+    eigenvalues. With the exact gradient, M is the Hessian. For one sample, or near a minimum of
+    loss 0 with one curved direction, it shrinks if lambda_max < 2 / (eta rho) (Liu et al. 2022).
     """
 
     options = {"tolerance": TOLERANCE}

@@ -5,14 +5,14 @@ import numpy as np
 from lsnn.columns import Column
 from lsnn.options import integer, number
 
-LEAST_PROBES = 8  # of which a standard error is taken
+LEAST_PROBES = 8  # for a standard error
 
 
 class Trace(object):
     """The trace, by Hutchinson's estimator with its standard error.
 
-    That is the mean of v^T H v over random vectors v with entries 1 and -1 (Hutchinson 1990); of
-    those of the density, where that is computed too, the products are used.
+    That is the mean of v^T H v over random vectors v with entries 1 and -1 (Hutchinson 1990); where
+    the density is computed too, the products with its vectors are used.
     """
 
     options = {

@@ -41,7 +41,8 @@ def new_task(settings, data, seed):
 
 
 def hashes_of_own_files(settings, data):
-    """Return the SHA-256 of the user's own files that a task reads, by name; mostly of none.
+    """Return the SHA-256 of the user's own files that a task reads, by name; usually there are
+    none.
 
     Args:
         settings, data: as of :func:`new_task`.
@@ -61,5 +62,5 @@ def hashes_of_own_files(settings, data):
 
 @functools.lru_cache(maxsize=None)
 def _sha256(path, time, size):
-    """Return the SHA-256 of a file, which is read once as long as its time and size are these."""
+    """Return the SHA-256 of a file, which is read once as long as its time and size stay these."""
     return sha256_of_file(path)

@@ -35,13 +35,13 @@ class Task(object):
 
     To the network a task is ``n_steps``, ``n_in`` and ``n_out``, and the windows of its output: the
     readout is averaged over each of the last ``n_windows`` windows of ``window_steps`` steps, which
-    follow one another up to the last step. For every measure there is a method of its name, of
-    outputs (n_windows, batch, n_out) and targets, that returns a scalar tensor; the first one is
-    called ``loss``, and training descends it.
+    follow one another up to the last step. For every measure there is a method of its name that
+    takes outputs (n_windows, batch, n_out) and targets, and returns a scalar tensor; the first one
+    is called ``loss``, and training descends it.
 
     Args:
         data: folder of the data sets.
-        seed: of the run. What a task draws for training it draws from it: the runs of a seed see
+        seed: of the run. What a task draws for training, it draws from this: the runs of a seed see
             the same examples, whatever their learning rule.
     """
 
@@ -74,7 +74,7 @@ class Task(object):
 
     @classmethod
     def outline(cls, **options):
-        """Return what options tell before data are read, by name, each if it is known.
+        """Return what options determine before data are read, by name, each if it is known.
 
         That is n_steps, n_in, n_out, sizes and evaluation_sizes: what is asked of examples is
         checked against them, and the time of a run is estimated from them.
@@ -83,7 +83,7 @@ class Task(object):
 
     @classmethod
     def impossible(cls, **options):
-        """Return the options that cannot be had together, by name, with what they have to be."""
+        """Return the options that contradict each other, by name, with what they have to be."""
         return {}
 
     @classmethod
@@ -114,7 +114,7 @@ class Task(object):
 
 
 class FiniteTask(Task):
-    """A task with a finite training set, of which every epoch shows all in an order of its own."""
+    """A task with a finite training set, all of which every epoch shows in an order of its own."""
 
     _epoch = (None, None)  # the epoch whose order is known, and that order
 
@@ -126,7 +126,7 @@ class FiniteTask(Task):
         return self.examples("train", self._indices(iteration, size))
 
     def _indices(self, iteration, size):
-        """Return which examples a batch shows: a piece of an endless row of epochs."""
+        """Return which examples a batch shows: a piece of an endless sequence of epochs."""
         n = self.sizes["train"]
         positions = np.arange(iteration * size, (iteration + 1) * size)
         epochs = positions // n
@@ -147,8 +147,8 @@ class FiniteTask(Task):
 class DrawnTask(FiniteTask):
     """A finite task whose examples are drawn once for a run, with noise.
 
-    Every split has a generator of its own, but that ``noisy_test`` has the trials of ``test`` with
-    their noise scaled up: a network is asked the same there, from noisier inputs.
+    Every split has a generator of its own, except that ``noisy_test`` has the trials of ``test``
+    with their noise scaled up: a network is asked the same there, from noisier inputs.
     """
 
     n_validation = n_test = 500
@@ -171,7 +171,7 @@ class DrawnTask(FiniteTask):
         """Return inputs (n_steps, size, n_in) and targets (..., size).
 
         Args:
-            random: generator, of which as much is drawn whatever the noise.
+            random: generator, from which as much is drawn whatever the noise.
             size: examples.
             noise: standard deviation of the noise in the inputs.
         """
@@ -184,7 +184,7 @@ class DrawnTask(FiniteTask):
 
 
 class Classification(object):
-    """What tasks have in common in which an example has one class, told in the one window."""
+    """What tasks have in common whose examples have one class, told in the only window."""
 
     measures = (CROSS_ENTROPY, ACCURACY)
     is_classification = True

@@ -11,7 +11,7 @@ SAMPLE_STEPS = TEST_STEPS = 4
 
 
 class DelayedMatch(Classification, DrawnTask):
-    """Whether the pattern after a delay is that before it is to be told, from noisy inputs.
+    """Tell from noisy inputs whether the pattern after a delay is the one before it.
 
     A pattern is a fixed vector of 8 normal inputs, the same in every run. A trial shows one for 4
     steps, nothing for the delay, and one for 4 steps: with probability 1/2 the same, else another,
@@ -36,8 +36,8 @@ class DelayedMatch(Classification, DrawnTask):
         "n_patterns": integer("Patterns.", 2, "patterns", least=2, most=1000),
         "delay": integer("Steps between sample and test.", 12, "steps", least=0, most=1000),
         "noise": number(
-            "Standard deviation of the noise in the inputs; over all patterns that of an input of "
-            "a pattern is 1.",
+            "Standard deviation of the noise in the inputs; over all patterns, an input of a "
+            "pattern has 1.",
             1.2,
             least=0,
             most=100,

@@ -22,7 +22,7 @@ N_GROUPS, GROUP_SIZE = 4, 10
 
 
 class EvidenceAccumulation(Classification, FiniteTask):
-    """Cues come left or right, one after another; after a delay the side of most is to be told.
+    """Cues come left or right, one after another; after a delay, tell which side had more.
 
     Inputs are Poisson spike trains in four groups of 10: left and right at 40 Hz during the cues of
     that side, recall at 40 Hz in the last steps, background at 10 Hz throughout. The answer is read

@@ -1,4 +1,4 @@
-"""Pattern generation: a sum of sinusoids is to be put out while noisy inputs come in."""
+"""Pattern generation: produce a sum of sinusoids while noisy inputs come in."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ PATTERN_SD = 0.5  # of the base pattern
 
 
 class PatternGeneration(DrawnTask):
-    """A sum of sinusoids is to be put out in each step, from a fixed pattern of inputs in noise.
+    """Produce a sum of sinusoids, step by step, from a fixed pattern of inputs in noise.
 
     The base pattern x_t (n_steps, n_in), normal with standard deviation 0.5, and the target y*_t
     are those of the task: the same in every run. A trial is x_t with normal noise on every input
@@ -38,7 +38,7 @@ class PatternGeneration(DrawnTask):
         "n_steps": integer("Steps of a trial.", 50, "steps", least=11, most=1000),
         "n_inputs": integer("Inputs.", 20, "inputs", least=1, most=10000),
         "noise": number(
-            "Standard deviation of the noise in the inputs, whose pattern has 0.5.",
+            "Standard deviation of the noise in the inputs; that of their pattern is 0.5.",
             0.5,
             least=0,
             most=100,

@@ -1,4 +1,4 @@
-"""Pixel-wise sequential MNIST: an image is fed one pixel a step, and classified after a cue.
+"""Pixel-wise sequential MNIST: an image is fed one pixel per step, and classified after a cue.
 
 The task on which Bellec et al. (NeurIPS 2018) show that spiking networks with adaptation remember.
 """
@@ -23,9 +23,9 @@ class PixelwiseMnist(SequentialMnist):
         encoding: "analog" - inputs are [pixel, cue], the pixel in [0, 1];
             "threshold" - inputs are 0 or 1, see :meth:`_crossings`.
         n_inputs: inputs of the threshold encoding, the cue included. An even number, because there
-            are n_inputs / 2 thresholds: each has a unit for onset and one for offset, but the
-            highest, which is 1, has one unit alone; with the cue this makes n_inputs. Not used by
-            the analog encoding.
+            are n_inputs / 2 thresholds: each has a unit for onset and one for offset, except the
+            highest, which is 1 and has one unit alone; with the cue this makes n_inputs. Not used
+            by the analog encoding.
         repeat: steps for which a pixel is shown.
         downsample: 2 - pixels are the means of 2 x 2 of the image's, 1 - they are the image's.
         test_noise: standard deviation of normal noise on the pixels of test images (if downsampled,
@@ -45,7 +45,8 @@ class PixelwiseMnist(SequentialMnist):
         "n_inputs": integer(
             "Inputs of the threshold encoding, an even number, the cue included: there are half as "
             "many thresholds, each with an input for crossing from below and one for crossing from "
-            "above, but the highest with one alone. Analog always has two inputs, pixel and cue.",
+            "above, except the highest, which has one alone. Analog always has two inputs, pixel "
+            "and cue.",
             80,
             "inputs",
             multipleOf=2,
@@ -69,7 +70,7 @@ class PixelwiseMnist(SequentialMnist):
     }
     cue_steps = 56
     window_steps = 28
-    # A sequence of 840 steps costs 30 times one of 28, in time and in memory.
+    # A sequence of 840 steps costs 30 times as much as one of 28, in time and in memory.
     evaluation_batch = 250
     most_evaluated = {"train": 500, "validation": 1000, "test": 1000}
 

@@ -1,4 +1,4 @@
-"""Row-wise sequential MNIST: a 28 x 28 image is fed one row a step, and classified at the end."""
+"""Row-wise sequential MNIST: a 28 x 28 image is fed one row per step, and classified at the end."""
 
 import os
 
@@ -22,7 +22,7 @@ class SequentialMnist(Classification, FiniteTask):
         data: folder of the data sets; the four MNIST files are in ``<data>/mnist``.
         seed: of the run.
         images: folder of images of one's own, four files named like those of MNIST; None - MNIST.
-        n_train: training images, the first ones behind those for validation; None - all.
+        n_train: training images, the first ones after those for validation; None - all.
         noisy_test: standard deviation of the noise in the split ``noisy_test``, the test images
             with noise on their pixels, clipped to [0, 1]; None or 0 - there is no such split.
 
@@ -75,7 +75,7 @@ class SequentialMnist(Classification, FiniteTask):
         n_left = len(labels) - n_validation
         if n_train is not None and n_train > n_left:
             raise DataError(
-                "{}: has {} training images behind those for validation, fewer than task.n_train = "
+                "{}: has {} training images after those for validation, fewer than task.n_train = "
                 "{}".format(files[0], n_left, n_train)
             )
         used = slice(n_validation, n_validation + n_train if n_train else None)

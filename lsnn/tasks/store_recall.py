@@ -211,7 +211,7 @@ def cue_probabilities(n_symbols, cue_probability):
         by_a_cue = cue_probability * valid[AFTER_A_CUE]
         by_a_value = (1.0 - cue_probability) * valid[AFTER_A_VALUE]
         valid = by_a_cue + by_a_value
-        possible = np.where(valid > 0.0, valid, 1.0)  # states that are never reached: cue never
+        possible = np.where(valid > 0.0, valid, 1.0)  # never a cue in states that are never reached
         from_last_to_first.append(by_a_cue / possible)
-        valid /= valid.max()  # only ratios count; of long sequences they alone do not underflow
+        valid /= valid.max()  # only ratios count; in long sequences they alone do not underflow
     return np.array(from_last_to_first[::-1])

@@ -56,7 +56,7 @@ def pages(content):
     return math.ceil(len(content) / PAGE)
 
 
-def fails(process, path, what_is_kept="a file that was there before is as it was"):
+def fails(process, path, what_is_kept="a file that was there before is unchanged"):
     """Assert that a program stops because it cannot write this file, and says so in one line."""
     assert process.wait() == 1, process.text()
     last = process.text().splitlines()[-1]
@@ -208,7 +208,7 @@ def test_tables_of_a_study(disk, tmp_path, monkeypatch, tell, name):
     assert done.returncode == 1
     assert done.stderr == (
         f"error: {disk.folder / name}: cannot be written: No space left on device; a file that was "
-        "there before is as it was\n"
+        "there before is unchanged\n"
     )
     assert (disk.folder / name).read_bytes() == b"older"
     disk.clear()

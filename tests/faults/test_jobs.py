@@ -35,7 +35,7 @@ def kept(job, text):
     if job == "train":
         found = re.search(r"^going on from iteration (\d+) kept in", text, re.MULTILINE)
     else:
-        found = re.search(r"^going on behind the (\d+) checkpoints kept in", text, re.MULTILINE)
+        found = re.search(r"^going on after the (\d+) checkpoints kept in", text, re.MULTILINE)
     return int(found[1]) if found else 0
 
 
@@ -154,11 +154,11 @@ def test_a_second_copy_waits_and_then_finds_the_results_complete(run_of, tell, j
     assert first.wait() == 0
     written = [run.path(name).stat().st_mtime_ns for name in expected]
     assert second.wait() == 0
-    assert "complete already: " in second.text()
+    assert "already complete: " in second.text()
     assert run.results(job) == expected
     assert [run.path(name).stat().st_mtime_ns for name in expected] == written
     assert set(run.files()) >= set(files_of(job)) and run.temporaries() == []
-    tell(f"two copies of {job} at one run", 'the second waited, then said "complete already"')
+    tell(f"two copies of {job} at one run", 'the second waited, then said "already complete"')
 
 
 @LONG

@@ -149,11 +149,11 @@ def test_sigkill_of_snakemake_and_the_job_finishes_on_its_own(checkout, undistur
     finally:
         os.kill(pid, signal.SIGCONT)
     assert second.wait() == 0, second.text()
-    assert "complete already" in checkout.log("train")
+    assert "already complete" in checkout.log("train")
     assert checkout.tables() == undisturbed_tables
     tell(
         "SIGKILL of snakemake while train runs on; --unlock, again",
-        "locked until --unlock; the second copy waited, then complete already; same bytes",
+        "locked until --unlock; the second copy waited, then already complete; same bytes",
     )
 
 
@@ -340,7 +340,7 @@ def test_finished_runs_are_kept_whatever_snakemake_believes(checkout, tmp_path, 
         assert jobs_of(checkout.finish(*ALL, *arguments))["train"] == 2
         assert checkout.identities() == before
         for job in ("train", "hessian"):
-            assert "complete already" in checkout.log(job)
+            assert "already complete" in checkout.log(job)
 
     contents = {path: path.read_bytes() for path in before}
     (tmp_path / "other").mkdir()

@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from lsnn.config import (
+    command_line_values,
     parse_study,
     read_study,
     studies_of,
     training_settings,
-    values_of_command_line,
 )
 from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES, new_rule
@@ -76,8 +76,8 @@ WRONG_VALUES = [
     ("network.rewiring.connectivity", 1.5, "<= 1"),
     ("network.rewiring.l1", -1, "a number >= 0"),
     ("network.rewiring.temperature", -1, "a number >= 0"),
-    ("network.rewiring.l1", 0.1, "0, for only rewired weights"),
-    ("network.rewiring.temperature", 0.1, "0, for only rewired weights"),
+    ("network.rewiring.l1", 0.1, "0, since only rewired weights"),
+    ("network.rewiring.temperature", 0.1, "0, since only rewired weights"),
     ("training.learning_rate", 0, "a number > 0"),
     ("training.learning_rate", "1e-3", "1.0e-3"),
     ("training.learning_rate", [0.01, 0.02], "a number > 0"),
@@ -521,7 +521,7 @@ def test_what_only_deep_r_has_is_refused_without_rewiring_even_under_dales_law(k
     for network in ({}, {"excitatory": 0.75}, {"excitatory": "none"}):
         for rewiring in ({key: 0.5}, {key: 0.5, "connectivity": 1}):
             assert refusal({"network": dict(network, rewiring=rewiring)}) == (
-                "network.rewiring.{}: 0.5 is not possible; allowed: 0, for only rewired weights "
+                "network.rewiring.{}: 0.5 is not possible; allowed: 0, since only rewired weights "
                 "have it (network.rewiring.connectivity below 1)".format(key)
             )
         found = parse_study({"network": dict(network, rewiring={key: 0.5, "connectivity": 0.1})})
@@ -814,7 +814,7 @@ def test_a_key_that_is_written_twice_is_refused_with_its_line(tmpdir, content, k
     with pytest.raises(ConfigError) as caught:
         read_study(str(path))
     message = str(caught.value)
-    assert str(path) in message and "key {} is there twice".format(key) in message
+    assert str(path) in message and "key {} appears twice".format(key) in message
     assert "line {},".format(line) in message
 
 
@@ -1029,8 +1029,8 @@ def test_values_of_the_command_line_are_those_of_a_file():
         "sedes={": "{",
     }
     for argument, value in typed.items():
-        assert values_of_command_line([argument]) == {argument.partition("=")[0]: value}
-    assert values_of_command_line(["seeds=1", "name=a"]) == {"seeds": 1, "name": "a"}
+        assert command_line_values([argument]) == {argument.partition("=")[0]: value}
+    assert command_line_values(["seeds=1", "name=a"]) == {"seeds": 1, "name": "a"}
 
 
 def test_settings_of_training_are_checked_without_a_study():

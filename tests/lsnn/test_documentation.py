@@ -14,7 +14,7 @@ PAGE = os.path.join(REPOSITORY, "docs", "how-to", "use_the_library.md")
 
 
 def output_of(program, capsys):
-    """Run a program of the page; return the numbers that it prints, a row a line."""
+    """Run a program of the page; return the numbers that it prints, one row per line."""
     with open(PAGE, encoding="utf-8") as stream:
         blocks = re.findall(r"```python\n(.*?)```", stream.read(), re.S)
     assert len(blocks) == 2

@@ -29,25 +29,42 @@ RATE_TERM = {"rate_cost": 3.0, "target_rate": 200.0}  # ms^2, Hz
 ALL = dict(NETWORKS, **SPIKING_NETWORKS)
 ALL["rate_delays"] = NETWORKS["adaptive"]._replace(n_delays=2)
 
-# Every rule and choice, with what the oracle calls it.
+
+def feedback(run, rule, signs):
+    """What stands for w_out: drawn by the rule."""
+    return rule.constants["feedback"].astype(float)
+
+
+def means_of_existing(run, rule, signs):
+    """What stands for w_rec: its means by type, over the synapses that exist."""
+    return rule_oracle.type_means(run.w["w_rec"], signs, True)
+
+
+def means_of_all(run, rule, signs):
+    """The same over all of the block."""
+    return rule_oracle.type_means(run.w["w_rec"], signs, False)
+
+
+# Every rule and choice, and the arguments of rule_oracle.backward that describe it: values, or
+# functions of the forward pass (rule_oracle.Run), the rule, and the signs of the units.
 RULES = [
     ({"name": "bptt"}, {"rule": "bptt"}),
     ({"name": "three_factor"}, {"rule": "three_factor"}),
-    ({"name": "rflo"}, {"rule": "three_factor", "feedback": True}),
+    ({"name": "rflo"}, {"rule": "three_factor", "feedback": feedback}),
     ({"name": "truncated_bptt", "hops": 0}, {"rule": "hops", "k": 0}),
     ({"name": "truncated_bptt", "hops": 1}, {"rule": "hops", "k": 1}),
     ({"name": "truncated_bptt", "hops": 3}, {"rule": "hops", "k": 3}),
     (
         {"name": "truncated_bptt", "hops": 2, "feedback": "random", "feedback_scale": 2.0},
-        {"rule": "hops", "k": 2, "feedback": True},
+        {"rule": "hops", "k": 2, "feedback": feedback},
     ),
     ({"name": "mdgl"}, {"rule": "mdgl"}),
-    ({"name": "mdgl", "weights": "type"}, {"rule": "mdgl", "types": "existing"}),
-    ({"name": "mdgl", "feedback": "random"}, {"rule": "mdgl", "feedback": True}),
+    ({"name": "mdgl", "weights": "type"}, {"rule": "mdgl", "w_back": means_of_existing}),
+    ({"name": "mdgl", "feedback": "random"}, {"rule": "mdgl", "feedback": feedback}),
     ({"name": "modprop", "mu": 0.4}, {"rule": "modprop", "mu": 0.4}),
     (
         {"name": "modprop", "weights": "type", "feedback": "random"},
-        {"rule": "modprop", "mu": 0.25, "types": "all", "feedback": True},
+        {"rule": "modprop", "mu": 0.25, "w_back": means_of_all, "feedback": feedback},
     ),
 ]
 # step_length has one of its own: it is made of the gradients of two of these.
@@ -103,12 +120,11 @@ def gradients_by(rules, network, weights, examples):
 def expected_gradients(network, weights, examples, signs, rule, choices):
     """Return those of the oracle."""
     run = rule_oracle.Run(network, weights, examples[0])
-    choices, terms = dict(choices), network.terms
-    if "feedback" in choices:
-        choices["feedback"] = rule.constants["feedback"].astype(float)
-    if "types" in choices:
-        is_existing = choices.pop("types") == "existing"
-        choices["w_back"] = rule_oracle.type_means(run.w["w_rec"], signs, is_existing)
+    choices = {
+        name: choice(run, rule, signs) if callable(choice) else choice
+        for name, choice in choices.items()
+    }
+    terms = network.terms
     n_steps, n_examples = np.array(run.z[1:]).shape[:2]
     rates = np.mean(run.z[1:], axis=(0, 1))
     of_rates = 2 * terms.rate_cost * (rates - 1e-3 * terms.target_rate) / n_steps / n_examples
@@ -290,7 +306,7 @@ def test_the_derivative_of_a_rules_gradient_is_exact(name):
 
         expected = differences_of(along_at, weights["w_rec"], step=1e-7)
         # A weight of 0 would come to life, and count in the mean of its type.
-        there = (weights["w_rec"] != 0) | ("types" not in choices)
+        there = (weights["w_rec"] != 0) | ("w_back" not in choices)
         assert relative_error(derivative * there, expected * there) < 1e-4, settings
 
 

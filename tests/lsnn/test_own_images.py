@@ -111,7 +111,7 @@ def test_more_examples_than_there_are_are_refused_when_they_are_known(tmpdir):
     [
         ("train_images", b"", "not an idx file"),
         ("train_images", b"PNG and so on", "not an idx file"),
-        ("train_images", idx(IMAGES)[:-1], "damaged: its header tells of 1680 bytes, it has 1679"),
+        ("train_images", idx(IMAGES)[:-1], "damaged: its header says 1680 bytes, it has 1679"),
         ("train_images", idx(LABELS), "has shape .48,.; images .n, rows, columns. are needed"),
         ("train_labels", idx(IMAGES), "has shape .48, 7, 5.; labels .n. are needed"),
         ("train_labels", idx(LABELS[:-1]), "has 47 labels of 48 images"),

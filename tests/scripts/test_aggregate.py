@@ -454,9 +454,10 @@ def test_results_of_another_source_are_used_and_told_of(folder, run, capsys):
     found = trajectories_of(folder, STUDY)
     pd.testing.assert_frame_equal(found, made_up_study.trajectories(), check_exact=True)
     metadata = read_record(folder / "metadata.json")
+    other = "by another source (0123456789ab) than the present one"
     assert metadata["warnings"] == [
-        "bptt: training by another source (0123456789ab) than that of now: seed 1, seed 2",
-        "bptt: hessian w_rec_validation by another source (0123456789ab) than that of now: seed 2",
+        f"bptt: training {other}: seed 1, seed 2",
+        f"bptt: hessian w_rec_validation {other}: seed 2",
     ]
     assert capsys.readouterr().out.splitlines() == metadata["warnings"]
     assert metadata["runs"][2]["other_sources"] == {}

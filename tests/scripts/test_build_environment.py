@@ -277,7 +277,7 @@ def test_an_interrupted_build_does_not_look_complete(envs, tmp_path, monkeypatch
 def test_a_package_that_cannot_be_installed_is_named(envs, tmp_path):
     with open(str(envs / "tensorflow-2.txt"), "a") as stream:
         stream.write("absentpackage==1.0\n")
-    with pytest.raises(BuildError, match="(?s)uv pip install.*absentpackage.*Mend this") as caught:
+    with pytest.raises(BuildError, match="(?s)uv pip install.*absentpackage.*Fix this") as caught:
         build("2", str(tmp_path / "environment"))
     assert 'tensorflow: "2"' not in str(caught.value)  # which is what is being built
     assert not (tmp_path / "environment" / "environment.json").exists()

@@ -13,11 +13,11 @@ from estimates import (
     of_correlation,
     of_numbers,
     of_share,
-    of_weakest,
     pseudo_values_of_spread,
     rank_correlation,
     sign_test,
     slopes,
+    weakest_estimate,
 )
 
 
@@ -107,11 +107,11 @@ def test_an_order_is_seldom_shown_or_refuted_by_chance():
     """Of steps of which one is none: not taken for rising, nor for falling, more than rarely."""
     random = np.random.RandomState(5)
     for steps in ([0.0, 0.0], [0.0, 3.0, 3.0]):
-        found = [of_weakest(random.randn(len(steps), 10) + np.c_[steps]) for _ in range(2000)]
+        found = [weakest_estimate(random.randn(len(steps), 10) + np.c_[steps]) for _ in range(2000)]
         rising = np.mean([one.p < 0.05 and one.value > 0 for one in found])
         falling = np.mean([one.p < 0.05 and one.value < 0 for one in found])
         assert rising < 0.035 and falling < 0.035  # each side of the two-sided test has 0.025
-    down = of_weakest(np.array([[1.0, 1.2, 1.1], [-3.0, -3.1, -2.9]]))
+    down = weakest_estimate(np.array([[1.0, 1.2, 1.1], [-3.0, -3.1, -2.9]]))
     assert down.value == pytest.approx(-3.0)
     assert down.p == pytest.approx(2 * stats.ttest_1samp([-3.0, -3.1, -2.9], 0).pvalue)
 

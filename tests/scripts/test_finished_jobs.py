@@ -126,13 +126,13 @@ def contents(folder):
     [
         (
             "train",
-            "complete already: run/checkpoints.npz, run/learning_curve.csv; delete one to train "
+            "already complete: run/checkpoints.npz, run/learning_curve.csv; delete one to train "
             "anew\n",
             "run/training.state",
         ),
         (
             "hessian",
-            f"complete already: run/hessian/{ENTRY}.csv; delete it to compute it anew\n",
+            f"already complete: run/hessian/{ENTRY}.csv; delete it to compute it anew\n",
             f"run/hessian/{ENTRY}.state",
         ),
     ],
@@ -178,6 +178,6 @@ def test_other_results_are_computed_anew_and_stay_until_then(
     done = start(program, folder)
     assert done.returncode == 1
     *lines, error = done.stdout.splitlines()
-    assert lines == (["the run that is here is to be longer"] if goes_on else [])
+    assert lines == (["the run here goes on: more iterations are wanted"] if goes_on else [])
     assert "cannot import TensorFlow (there is none)" in error
     assert contents(folder) == before

@@ -66,19 +66,12 @@ VARIANTS = {
 }
 
 
-HOPS = parse_study(
-    {
-        **made_up_study.CONFIG,
-        "conditions": {
-            f"hops_{hops}": {
-                "learning_rule": {"name": "truncated_bptt", "hops": hops},
-                "iterations": 100,
-                "checkpoint_every": 20,
-            }
-            for hops in (0, 1, 4, 27)
-        },
-    }
-)
+LENGTH = {"iterations": 100, "checkpoint_every": 20}
+HOPS_CONDITIONS = {
+    f"hops_{hops}": {"learning_rule": {"name": "truncated_bptt", "hops": hops}, **LENGTH}
+    for hops in (0, 1, 4, 27)
+}
+HOPS = parse_study({**made_up_study.CONFIG, "conditions": HOPS_CONDITIONS})
 
 
 def plot_sweep(table, study):
@@ -600,6 +593,21 @@ def test_the_sweep_leaves_out_and_tells_what_the_other_figures_do():
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
     assert [len(line.get_xdata()) for line in crosses] == [1, 0]
     assert texts(figure)[-2:] == ["not converged", "left out, of 16 values: 1 not positive"]
+
+
+def test_the_sweep_shows_no_other_condition():
+    """One that differs in more than the setting has neither a threshold nor a note."""
+    slower = {"training": {"learning_rate": 0.0001}, **LENGTH}
+    rows = made_up_study.trajectories(study=HOPS)
+    others = rows[rows["condition"] == "hops_1"].assign(condition="bptt", diverged=True)
+    conditions = {**HOPS_CONDITIONS, "bptt": slower}
+    study = parse_study({**made_up_study.CONFIG, "conditions": conditions})
+    alone = plot_sweep(rows, HOPS)
+    figure = plot_sweep(pd.concat([rows, others]), study)
+    assert texts(figure) == texts(alone)
+    for axes, expected in zip(figure.axes, alone.axes, strict=True):
+        lines = [list(line.get_ydata()) for line in axes.lines]
+        assert lines == [list(line.get_ydata()) for line in expected.lines]
 
 
 def test_the_sweep_of_another_optimiser_has_no_threshold():

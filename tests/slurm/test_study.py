@@ -117,7 +117,7 @@ def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local
     orphan.resume()
     checkout.finish()
     assert checkout.results() == local
-    assert "complete already" in checkout.log("train", *running)
+    assert "already complete" in checkout.log("train", *running)
     jobs = slurm.jobs(checkout.folder)
     assert len(of_run(jobs, "train", *running)) == 2
     assert len(of_run(jobs, "train", *done)) == 1  # its results are taken as they are

@@ -99,6 +99,21 @@ def test_every_number_of_the_claims_in_the_readme_is_a_cell_of_their_table():
     assert {number for numbers in told for number in numbers} <= known
 
 
+def test_the_words_of_the_readme_are_those_of_the_verdicts():
+    """Its section "What was found", sentence by sentence."""
+    table = pd.read_csv(CLAIMS / "claims.csv").groupby("claim")
+    supported = {claim: set(rows["study"][rows["verdict"] == "supported"]) for claim, rows in table}
+    matches = {"delayed_match_2", "delayed_match_4"}
+    assert supported["sharper_at_the_end"] >= {"mnist", "mnist_1000"}
+    assert supported["truncation_sharpens"] == {"truncation"}
+    assert supported["worse_at_equal_loss"] == matches
+    assert not supported["sharper_at_equal_loss"] & matches
+    assert set(table.get_group("short_steps_alone")["verdict"]) == {"undecided"}
+    summary = pd.read_csv(REPOSITORY / "results/committed/step_length/summary.csv")
+    final = summary[summary["quantity"] == "lambda_max_final"].set_index("condition")
+    assert final["ci_low"]["bptt_rho"] > 5 * final["ci_high"]["bptt"]
+
+
 def test_what_the_committed_studies_lack_is_not_computed():
     table = pd.read_csv(CLAIMS / "claims.csv")
     there = {folder.name for folder in COMMITTED}

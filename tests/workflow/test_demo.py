@@ -1,5 +1,6 @@
 """The study in miniature, by the real `snakemake`, on real MNIST, with TensorFlow 1.12."""
 
+import fnmatch
 import re
 import shlex
 import subprocess
@@ -95,6 +96,44 @@ def test_figures_are_there_and_whole(demo):
         else:
             assert content.startswith({".pdf": b"%PDF-", ".png": b"\x89PNG"}[path.suffix])
             assert len(content) > 5000
+
+
+def rows_of_results_page():
+    """Return the rows of docs/reference/results.md: names in the first cell, and the other."""
+    page = (REPOSITORY / "docs/reference/results.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \| (.*) \|$", page, re.M)
+    return [(re.findall("`(.*?)`", names), meaning) for names, meaning in rows]
+
+
+def test_every_file_is_in_the_documentation_and_the_other_way_round(demo, suite_results):
+    names = {name for names, _ in rows_of_results_page() for name in names}
+    patterns = {re.sub("<.*?>", "*", name) + "*" * name.endswith("/") for name in names}
+    patterns -= {"checkpoints.npz", "hessian/*.npz", "dynamics/*.npz"}  # of a run: their arrays
+    files = [
+        str(path.relative_to(folder))
+        for folder in (demo, suite_results / "spiking")
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
+    matches = {name: {one for one in patterns if fnmatch.fnmatch(name, one)} for name in files}
+    assert all(matches.values()), [name for name in files if not matches[name]]
+    of_run = "runs/*/seed_*/"
+    elsewhere = {"report.html", f"{of_run}dynamics/*", f"{of_run}set-aside/*"}
+    assert patterns - set().union(*matches.values()) == elsewhere
+
+
+def test_arrays_are_in_the_documentation_with_their_dimensions(demo, suite_results):
+    told = {name: meaning for names, meaning in rows_of_results_page() for name in names}
+    for name, path in {
+        "checkpoints.npz": demo / "runs/bptt/seed_1/checkpoints.npz",
+        "examples.npz": demo / "examples.npz",
+        "trials/<condition>.npz": suite_results / "spiking/trials/bptt.npz",
+    }.items():
+        shapes = dict(re.findall(r"`(\w+)` \((.*?)\)", told[name]))
+        arrays = np.load(path)
+        assert set(arrays) == {*shapes, "metadata", "sha256"}
+        for array, shape in shapes.items():
+            assert "..." in shape or arrays[array].ndim == len(shape.split(","))
 
 
 def test_results_say_what_made_them(demo):

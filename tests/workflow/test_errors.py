@@ -34,7 +34,7 @@ def refused(done, *parts):
                 "training.l2: has moved; write\nloss: {l2: 0.5}",
             ],
         ),
-        ("seeds: 1\nseeds: 2", ["key seeds is there twice", "line 2"]),
+        ("seeds: 1\nseeds: 2", ["key seeds appears twice", "line 2"]),
     ],
 )
 def test_wrong_configuration_is_refused_before_any_job(checkout, tmp_path, change, parts):

@@ -54,10 +54,16 @@ def extend(folder):
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    """Return the folder of the study's results, with its report."""
+def checkout(tmp_path_factory):
+    """A checkout with the examples in it."""
     checkout = new_checkout(tmp_path_factory.mktemp("extended"))
     extend(checkout.folder)
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def results(checkout):
+    """Return the folder of the study's results, with its report."""
     config = checkout.folder / "studies/extended.yaml"
     config.write_text(yaml.safe_dump(STUDY))
     done = checkout.snakemake("--cores", "2", "--configfile", config)
@@ -138,6 +144,20 @@ def test_they_stand_in_the_report(results):
     ):
         assert text in configuration, text
     assert (results / "report.html").stat().st_size > 100000
+
+
+@pytest.mark.slow
+def test_the_rules_have_the_oracles_that_the_page_gives_them(checkout):
+    text = (REPOSITORY / "docs/how-to/add_a_learning_rule.md").read_text()
+    [entries] = [
+        block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "w_back" in block
+    ]
+    [command] = re.findall(r"^\.environments/tensorflow-2/bin/python .* -k oracle .*$", text, re.M)
+    path = checkout.folder / "tests/lsnn/test_learning_rules.py"
+    before, after = path.read_text().split("# step_length has")
+    path.write_text(f"{before}{entries}# step_length has{after}")
+    done = checkout.run("bash", "-c", command)
+    assert re.search(r"^\d+ passed, \d+ deselected", done.stdout, re.M), done.stdout
 
 
 @pytest.mark.parametrize(

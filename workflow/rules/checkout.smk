@@ -1,5 +1,5 @@
-# Of a module that is on GitHub or GitLab, as snakedeploy writes it, Snakemake has a repository and no files. This
-# workflow runs programs, so the version that is asked for is checked out, once, into the folder that is worked in.
+# For a module that is on GitHub or GitLab, as snakedeploy writes it, Snakemake has a repository but no files. This
+# workflow runs programs, so the version that is asked for is checked out, once, into the working folder.
 import tempfile
 from pathlib import Path
 

@@ -12,13 +12,13 @@ CLAIMS_RESULTS = [
     ]
     if CLAIMS
 ]
-DECIDES = ["trajectories.csv", "config.yaml", "metadata.json"]
+CLAIMS_INPUTS = ["trajectories.csv", "config.yaml", "metadata.json"]
 
 
 rule claims:
     input:
         claims=CLAIMS_FILE,
-        tables=expand("{folder}/{name}", folder=of_studies(), name=DECIDES),
+        tables=expand("{folder}/{name}", folder=result_folders(), name=CLAIMS_INPUTS),
     output:
         claims=f"{CLAIMS_FOLDER}/claims.csv",
         points=f"{CLAIMS_FOLDER}/points.csv",
@@ -34,7 +34,7 @@ rule claims:
         python=PYTHON,
         program=SCRIPTS / "claims.py",
         source=source_of_program("claims.py"),
-        studies=of_studies(),
+        studies=result_folders(),
         only="",
         folder=subpath(output.claims, parent=True),
     shell:
@@ -48,8 +48,8 @@ use rule claims as claim with:
         claims=CLAIMS_FILE,
         tables=lambda wildcards: expand(
             "{folder}/{name}",
-            folder=of_studies(CLAIMS[wildcards.claim].statistics),
-            name=DECIDES,
+            folder=result_folders(CLAIMS[wildcards.claim].statistics),
+            name=CLAIMS_INPUTS,
         ),
     output:
         claims=f"{CLAIMS_FOLDER}/{{claim}}/claims.csv",
@@ -65,7 +65,7 @@ use rule claims as claim with:
         python=PYTHON,
         program=SCRIPTS / "claims.py",
         source=source_of_program("claims.py"),
-        studies=lambda wildcards: of_studies(CLAIMS[wildcards.claim].statistics),
+        studies=lambda wildcards: result_folders(CLAIMS[wildcards.claim].statistics),
         only=lambda wildcards: f"--only {wildcards.claim}",
         folder=subpath(output.claims, parent=True),
 
@@ -75,7 +75,7 @@ rule plot_claims:
         claims=CLAIMS_FILE,
         table=f"{CLAIMS_FOLDER}/claims.csv",
         points=f"{CLAIMS_FOLDER}/points.csv",
-        configs=expand("{folder}/config.yaml", folder=of_studies()),
+        configs=expand("{folder}/config.yaml", folder=result_folders()),
     output:
         report(
             f"{CLAIMS_FOLDER}/figures/{{figure}}.svg",
@@ -102,7 +102,7 @@ rule plot_claims:
         claim=lambda wildcards: (
             CLAIMS[wildcards.figure]._asdict() if wildcards.figure in CLAIMS else None
         ),
-        studies=of_studies(),
+        studies=result_folders(),
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:

@@ -11,7 +11,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-# The folder of scripts, lsnn and envs, from where Snakemake runs; in a module that is elsewhere.
+# The folder of scripts, lsnn and envs, seen from where Snakemake runs; in a module it is elsewhere.
 BASE = Path(os.path.relpath(Path(str(workflow.current_basedir)).parents[1]))
 
 # What Snakemake takes for a pattern, and a shell for the end of a command.
@@ -29,7 +29,7 @@ sys.path[:] = [str(BASE.absolute())] + own
 try:
     from lsnn import mnist
     from lsnn.claims import read_claims_of
-    from lsnn.config import as_mapping, read_values, studies_of, values_of_command_line
+    from lsnn.config import as_mapping, read_values, studies_of, command_line_values
     from lsnn.costs import estimate, memory_of
     from lsnn.errors import ConfigError, DataError
     from lsnn.files import canonical_json, read_record
@@ -38,17 +38,17 @@ try:
     from lsnn.source import source_of
 except ImportError as error:
     raise WorkflowError(
-        f"{error}: the Python of Snakemake ({sys.executable}) has not what this workflow needs; "
+        f"{error}: the Python of Snakemake ({sys.executable}) lacks what this workflow needs; "
         f"pip install -r {BASE / 'envs/workflow.txt'}"
     )
 
 try:
     for path in workflow.configfiles:
-        read_values(path)  # refuses a key that is twice, which Snakemake passes over
+        read_values(path)  # refuses a repeated key, which Snakemake overlooks
     # In a module, --config is for the workflow around it.
     if not workflow.modifier.skip_configfile:
         given = workflow.config_settings.config_args or []
-        update_config(config, values_of_command_line(given))
+        update_config(config, command_line_values(given))
     STUDIES = studies_of(config)
     for study in STUDIES.values():
         study.network_settings()  # complains of the user's own files that cannot be read
@@ -75,9 +75,9 @@ config["overview"] = overview if CLAIMS and os.path.exists(overview) else None
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 # Deleting all output means results: what was fetched and built is then nobody's output.
-KEEPS_ALL_ELSE = "--delete-all-output" in sys.argv
+DELETES_RESULTS_ONLY = "--delete-all-output" in sys.argv
 
-SECONDS_OF_CLOCKS = 60  # by which those of two machines may differ
+MAX_CLOCK_SKEW = 60  # by which those of two machines may differ
 
 # Programs are params of type Path, which Snakemake does not compare: that a checkout or a Python lies
 # elsewhere changes no result, and reruns nothing.
@@ -110,30 +110,30 @@ def study_of(wildcards):
     return STUDIES[wildcards.study]
 
 
-def of_runs(name, path, seeds=None):
+def run_files(name, path, seeds=None):
     """Return a file of every run of a study, of a pattern with {study}, {condition} and {seed}.
 
-    They are those of some seeds, if they are given.
+    Only those of some seeds, if seeds are given.
     """
     study = STUDIES[name]
     seeds = study.seeds if seeds is None else seeds
     return expand(path, study=name, condition=study.conditions, seed=seeds)
 
 
-def of_studies(names=None):
-    """Return the folders of results of some studies, of those that there are; of all by default."""
+def result_folders(names=None):
+    """Return the folders of results of those of some studies that exist; of all by default."""
     there = [study for study in STUDIES if names is None or study in names]
     return expand(RESULTS, study=there)
 
 
 def data_of(wildcards):
     """Return the files of data that the jobs of a study read; none if its task makes its own."""
-    return [] if KEEPS_ALL_ELSE else study_of(wildcards).data_files()
+    return [] if DELETES_RESULTS_ONLY else study_of(wildcards).data_files()
 
 
 def environment_of(wildcards):
     """Return what stands for the Python of the model of a study; nothing where conda brings it."""
-    if CONDA or KEEPS_ALL_ELSE:
+    if CONDA or DELETES_RESULTS_ONLY:
         return []
     return f".environments/tensorflow-{study_of(wildcards).tensorflow}/environment.json"
 
@@ -160,27 +160,27 @@ def memory_given(wildcards, attempt):
     return attempt * int(memory_of(study_of(wildcards), job))
 
 
-OF_JOB = {
+JOB_RESOURCES = {
     "mem_mb": memory_given,
     "runtime": lambda wildcards, attempt: attempt * 240,
 }
 if any(study.on_gpu for study in STUDIES.values()):
-    OF_JOB["gpu"] = lambda wildcards: int(study_of(wildcards).on_gpu)
+    JOB_RESOURCES["gpu"] = lambda wildcards: int(study_of(wildcards).on_gpu)
 
 
 def results_of_runs(study):
     """Return all files of all runs of a study."""
     names = ["checkpoints.npz", "learning_curve.csv", "training.json"]
-    files = [path for name in names for path in of_runs(study, f"{RUN}/{name}")]
+    files = [path for name in names for path in run_files(study, f"{RUN}/{name}")]
     for kind, suffix in product(REGISTRIES, ["csv", "npz", "json"]):
         for name, entry in STUDIES[study].entries(kind).items():
             pattern = f"{RUN}/{kind}/{name}.{suffix}"
-            files += of_runs(study, pattern, STUDIES[study].seeds_of(entry))
+            files += run_files(study, pattern, STUDIES[study].seeds_of(entry))
     return files
 
 
 def source_of_program(name):
-    """Return the hash of the source of a program in scripts/, which redoes what it did if it changes."""
+    """Return the hash of the source of a program in scripts/, which runs again if it changes."""
     return source_of([str((SCRIPTS / name).absolute())])
 
 
@@ -195,7 +195,7 @@ def readable(name):
 
 
 def outcome_of(study):
-    """Return what is said at the end of what is there of a study, as lines of text."""
+    """Return what is said at the end about the results of a study, as lines of text."""
     folder = f"results/{study}/"
 
     def are_there(paths):
@@ -218,7 +218,7 @@ def outcome_of(study):
 
 
 def numbers_of(study):
-    """Return headline.csv as lines of text, a condition each."""
+    """Return headline.csv as lines of text, one per condition."""
     with open(HEADLINE.format(study=study), encoding="utf-8", newline="") as stream:
         rows = [list(row.items()) for row in csv.DictReader(stream)]
     return [
@@ -227,8 +227,8 @@ def numbers_of(study):
     ]
 
 
-def refuse_the_future():
-    """Refuse files that are dated in the future: Snakemake would redo, at every start, what is made of them.
+def refuse_future_dates():
+    """Refuse files that are dated in the future: Snakemake would redo, at every start, what is made from them.
 
     Raises:
         WorkflowError: names the first one, and what to do.
@@ -242,7 +242,7 @@ def refuse_the_future():
         path for study in STUDIES for path in results_of_runs(study)
     ]:
         dated = os.path.getmtime(path) if os.path.exists(path) else 0
-        if dated > now + SECONDS_OF_CLOCKS:
+        if dated > now + MAX_CLOCK_SKEW:
             raise WorkflowError(
                 f"{path}: dated {time.ctime(dated)}, and by the clock of this machine it is "
                 f"{time.ctime(now)}. If the clock is wrong, set it; if it is right, give such files the present date: "

@@ -1,4 +1,4 @@
-# One process a run and entry of `dynamics`, as that of `hessian`; it is told the run's learning rule.
+# One process per run and entry of `dynamics`, like that of `hessian`; it is told the run's learning rule.
 use rule hessian as dynamics with:
     output:
         table=update(f"{RUN}/dynamics/{{entry}}.csv"),

@@ -1,11 +1,11 @@
-# One process a run and entry of `hessian`. It is told weights and a loss, and no learning rule.
+# One process per run and entry of `hessian`. It is told weights and a loss, and no learning rule.
 rule hessian:
     input:
         data=ancient(data_of),  # verified by every job; its date says nothing
         environment=environment_of,
         checkpoints=f"{RUN}/checkpoints.npz",
     output:
-        table=update(f"{RUN}/hessian/{{entry}}.csv"),  # as those of train
+        table=update(f"{RUN}/hessian/{{entry}}.csv"),  # like those of train
         arrays=update(f"{RUN}/hessian/{{entry}}.npz"),
         record=update(f"{RUN}/hessian/{{entry}}.json"),
     log:
@@ -16,7 +16,7 @@ rule hessian:
         conda_of
     threads: 1
     resources:
-        **OF_JOB,
+        **JOB_RESOURCES,
     params:
         job=JOB,
         program=SCRIPTS / "hessian.py",

@@ -1,4 +1,4 @@
-# What the runs stand on: the data, and the TensorFlow environment.
+# What the runs rest on: the data, and the TensorFlow environment.
 # update(): files that are there already are checked and kept, not deleted and fetched again.
 rule data:
     output:

@@ -1,4 +1,4 @@
-# One process a run. Progress is kept beside the outputs, in files that Snakemake does not know and so
+# One process per run. Progress is kept beside the outputs, in files that Snakemake does not know and so
 # does not delete: a run that was stopped goes on. update(): the outputs are not deleted either before the
 # job starts; it leaves results that its record vouches for as they are, and sets others aside.
 rule train:
@@ -18,7 +18,7 @@ rule train:
         conda_of
     threads: 1
     resources:
-        **OF_JOB,
+        **JOB_RESOURCES,
     params:
         job=JOB,
         program=SCRIPTS / "train.py",

@@ -1,4 +1,4 @@
-# One test example in one network a condition of spiking units: its spikes are recorded, and drawn.
+# For spiking units, one test example in one network per condition: its spikes are recorded, and drawn.
 rule trial:
     input:
         data=ancient(data_of),  # verified by every job; its date says nothing
@@ -16,7 +16,7 @@ rule trial:
         conda_of
     threads: 1
     resources:
-        **OF_JOB,
+        **JOB_RESOURCES,
     params:
         job=JOB,
         program=SCRIPTS / "trial.py",

@@ -9,7 +9,7 @@ from lsnn.options import number
 class Damped(LearningRule):
     """Backpropagation through time whose gradient fades from unit to unit."""
 
-    options = {"kept": number("Part of the gradient that is left behind a synapse.", 0.5, most=1)}
+    options = {"kept": number("Part of the gradient that a synapse leaves.", 0.5, least=0, most=1)}
 
     def __init__(self, kept):
         self.kept = kept

@@ -9,11 +9,10 @@ from lsnn.options import number
 class SparseBackward(LearningRule):
     """Errors go from unit to unit by way of a random part of the units."""
 
-    options = {"part": number("Part of the units that pass errors on.", 0.5, most=1)}
+    options = {"part": number("Part of the units that pass errors on.", 0.5, least=0, most=1)}
     label = "sparse backward"
 
     def __init__(self, part):
-        super().__init__()
         self.part = part
 
     def draw(self, weights, signs, generator):

@@ -27,7 +27,7 @@ run: .venv/workflow ## run the study of config.yaml, from nothing to figures and
 	$(SNAKEMAKE) --cores $(CORES) $(BARS)
 	$(call report,config.yaml)
 
-demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in minutes
+demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in a minute or two
 	$(SNAKEMAKE) --cores $(CORES) $(BARS) --configfile studies/demo.yaml
 	$(call report,studies/demo.yaml)
 	@echo "the demo is too short to show the result: for that, make run"
@@ -71,11 +71,11 @@ test-lsnn-1.12 test-lsnn-2: test-lsnn-%:
 test-workflow:
 	.venv/bin/python -m pytest -m "not slow" tests/workflow
 
-test-slow: .venv/development data/mnist $(TENSORFLOWS) ## the slow ones: what rarely breaks
+test-slow: .venv/development data/mnist $(TENSORFLOWS) ## the slow tests, of what rarely breaks
 	.venv/bin/python -m pytest -m slow tests/scripts tests/workflow
 	for python in $(TENSORFLOWS:/tested=/bin/python); do $$python -m pytest -m slow tests/lsnn || exit 1; done
 
-faults: .venv/development data/mnist $(TENSORFLOWS) ## kills, full disks, damage: really inflicted, in up to 20 minutes, as root
+faults: .venv/development data/mnist $(TENSORFLOWS) ## fault tests, in up to 20 minutes, as root: real kills, full disks and damage
 	timeout --kill-after=20 1200 .venv/bin/python -m pytest -v tests/faults
 	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/lsnn/test_config.py
 

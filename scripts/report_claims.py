@@ -101,7 +101,7 @@ def short_table(claims, table):
             differ = {"supported", "contradicted"} <= set(of_claim["verdict"])
             verdict = f"{'**depends on the task**' if differ else verdict}: {whole.why}"
         elif whole.study != ALL and whole.verdict != "not computed":
-            verdict += f": {cell_of(whole)} ({whole.study.replace('_', ' ')})"
+            verdict += f": {cell_of(whole)} (study {whole.study.replace('_', ' ')})"
         text = claim.claim + (" *" if claim.text == "remembered" else "")
         conditions = (condition_of(claim, row) for row in of_claim.itertuples())
         heads = {"claim": text, "supported if": next(filter(None, conditions), "")}
@@ -137,8 +137,8 @@ def verdicts_of(claims, table, of_them):
         "difference or a correlation if with 0), its 95 % interval, the number n of seeds, pairs "
         "or runs behind it, and how many were left out because they diverged. Verdicts rest on "
         f"p-values adjusted for all {n_rows} tests of {len(claims)} claims (Holm), so an interval "
-        "can exclude the value it is compared with and still decide nothing. A * marks a claim "
-        "cited from memory, not verified."
+        "can exclude the value it is compared with and still decide nothing. A claim on several "
+        "studies is decided if all of them agree. A * marks one cited from memory, not verified."
     )
     return f"{words}\n\n{as_markdown(short_table(of_them, table))}"
 

@@ -96,6 +96,9 @@ def save(figure, folder, name):
         raise ResultError(
             f"{name}: not a name of a figure; what it is drawn from was not written by this project"
         )
+    figure.set_dpi(300)
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)  # it has done its work, for all formats
     for suffix, metadata in METADATA.items():
         buffer = io.BytesIO()
         figure.savefig(buffer, format=suffix, dpi=300, metadata=metadata)

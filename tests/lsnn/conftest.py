@@ -1,4 +1,5 @@
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -7,6 +8,17 @@ from lsnn.tasks import TASKS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(os.path.dirname(os.path.dirname(HERE)), "data")
+
+
+@pytest.fixture(autouse=True)
+def forget_graphs():
+    """Let go of the graphs of a test: TensorFlow keeps every custom gradient, and so its graph."""
+    yield
+    ops = sys.modules.get("tensorflow.python.framework.ops")
+    if ops:
+        registered = ops._gradient_registry._registry
+        for name in [name for name in registered if name.startswith("CustomGradient-")]:
+            del registered[name]
 
 
 @pytest.fixture(scope="session")

@@ -41,8 +41,9 @@ class LearningRule(object):
     (:meth:`backward_weights`), what feeds the readout's error back (:meth:`readout`), and how the
     optimiser's gradient is made of those of one or two rules (:meth:`gradients`).
 
-    Every method returns the same value as in this class, to the bit, whatever gradient it lets
-    pass: a rule never changes what a network computes. Derivatives are replaced by
+    A rule never changes what a network computes: :meth:`recurrent_input`, :meth:`readout` and
+    :meth:`recurrent_product` return the same value as in this class, to the bit, whatever gradient
+    they let pass. Derivatives are replaced by
     :func:`lsnn.learning_rules.own_derivatives.with_derivatives`, so that the derivative of a rule's
     gradient is exact.
 
@@ -144,7 +145,11 @@ class LearningRule(object):
         return z
 
     def backward_weights(self, w_rec):
-        """Return what carries an error back from unit to unit in place of w_rec [pre, post]."""
+        """Return what carries an error back from unit to unit in place of w_rec [pre, post].
+
+        That is a tensor made of ``w_rec``, the present weights without their diagonal. No gradient
+        of w_rec comes from it.
+        """
         if self.weights == TYPE:
             return type_means(w_rec, self.constants["signs"])
         return w_rec

@@ -211,7 +211,7 @@ def outcome_of(study):
     lines += record.get("warnings", [])  # an older version's has none
     if len(STUDIES) == 1 and are_there(REPORT_TABLES):
         lines += [
-            "final states, means over seeds, in brackets 95 % intervals:",
+            "final states, means over seeds, from 3 on with 95 % intervals:",
             *numbers_of(study),
         ]
     return [lines[0], *(f"  {line}" for line in lines[1:])]

@@ -20,7 +20,7 @@ def number(description, default, unit="1", least=None, above=None, most=1000000,
     return _bounded("number", description, default, unit, least, above, most, others)
 
 
-def integer(description, default, unit, least=0, most=100000000, **others):
+def integer(description, default, unit="1", least=0, most=100000000, **others):
     """Return an option that is a whole number from ``least`` to ``most``; as :func:`number`."""
     return _bounded("integer", description, default, unit, least, None, most, others)
 

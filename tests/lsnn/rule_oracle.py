@@ -121,7 +121,7 @@ def backward(run, errors, rule="bptt", w_back=None, feedback=None, of_rates=0.0,
         found = np.zeros_like(q[0])
         for d in range(run.n_delays):
             later = t + 1 + d
-            if later < n_steps and (rule != "window" or later >= n_steps - options["k"]):
+            if later < n_steps and (rule != "window" or t + 1 >= n_steps - options["k"]):
                 found = found + errors_of_current[later].dot((w_back * run.of_delay[d]).T)
         return found
 

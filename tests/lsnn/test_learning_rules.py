@@ -263,8 +263,11 @@ def test_without_memory_a_window_of_steps_is_as_many_hops(hops, monkeypatch):
     )
     monkeypatch.setattr(Network, "is_memoryless", False)
     (copies,) = gradients_by([ready(rule, weights)], network, weights, examples)
+    choices = {"rule": "window", "k": hops}
+    expected = expected_gradients(network, weights, examples, None, None, choices)
     for parameter in window:
         assert relative_error(copies[parameter], window[parameter]) < 1e-6, parameter
+        assert relative_error(window[parameter], expected[parameter]) < 1e-5, parameter
     # With one hop both are MDGL.
     assert (relative_error(mdgl["w_rec"], window["w_rec"]) < 1e-6) == (hops == 1)
 
@@ -306,7 +309,8 @@ def test_the_derivative_of_a_rules_gradient_is_exact(name):
 
         expected = differences_of(along_at, weights["w_rec"], step=1e-7)
         # A weight of 0 would come to life, and count in the mean of its type.
-        there = (weights["w_rec"] != 0) | ("w_back" not in choices)
+        is_by_type = choices.get("w_back") in (means_of_existing, means_of_all)
+        there = (weights["w_rec"] != 0) | (not is_by_type)
         assert relative_error(derivative * there, expected * there) < 1e-4, settings
 
 

@@ -106,7 +106,7 @@ def light(colour):
     return tuple(0.45 + 0.55 * np.array(colour))
 
 
-def looks_of(rows, study):
+def rows_and_looks(rows, study):
     """Yield the rows of every condition that has any, and its :class:`Look`."""
     for name, look in looks(study).items():
         of_condition = rows[rows["condition"] == name]
@@ -606,7 +606,7 @@ def draw_against_loss(axes, trajectories, study, column, loss):
 
 def draw_ends(axes, rows, study, column):
     """Draw the final states of a column: one point per run, beside them mean and interval."""
-    for place, (of_condition, look) in enumerate(looks_of(rows, study)):
+    for place, (of_condition, look) in enumerate(rows_and_looks(rows, study)):
         values = of_condition.groupby("seed")[column.name].last().to_numpy()
         mean, low, high = mean_and_interval(values, column.scale == "log")
         small = {"markersize": 3, "alpha": 0.5, "mew": 0}
@@ -621,7 +621,7 @@ def draw_ends(axes, rows, study, column):
 
 def draw_runs(axes, rows, study, x, y):
     """Draw a thin line per run, crosses at unconverged eigenvalues, rings where runs diverged."""
-    for of_condition, look in looks_of(rows, study):
+    for of_condition, look in rows_and_looks(rows, study):
         sns.lineplot(
             of_condition, x=x, y=y, units="seed", estimator=None, sort=False, ax=axes,
             color=look.colour, linestyle=look.line, linewidth=0.5, alpha=0.4,
@@ -633,7 +633,7 @@ def draw_runs(axes, rows, study, x, y):
 
 def draw_means(axes, rows, study, x, column):
     """Draw the mean of a column over seeds of each condition, and its interval, at every ``x``."""
-    for of_condition, look in looks_of(rows.dropna(subset=[column.name]), study):
+    for of_condition, look in rows_and_looks(rows.dropna(subset=[column.name]), study):
         draw_mean(axes, of_condition, look, x, column)
 
 
@@ -653,7 +653,7 @@ def draw_mean(axes, rows, look, x, column):
 
 def draw_points(axes, rows, study, x, y):
     """Draw one point per checkpoint, and a large one at the final state of every run."""
-    for of_condition, look in looks_of(rows, study):
+    for of_condition, look in rows_and_looks(rows, study):
         final = finished(of_condition).groupby("seed").tail(1)
         small = {"markersize": 2.5, "alpha": 0.4, "mew": 0}
         axes.plot(of_condition[x], of_condition[y], look.marker, color=look.colour, **small)
@@ -701,7 +701,7 @@ def draw_chance(axes, study, column):
 def add_legend(figure, trajectories, study, column=None, points=False, threshold=False):
     """Add a legend above the axes: the conditions, and whatever else is shown."""
     entries = []
-    for rows, look in looks_of(trajectories, study):
+    for rows, look in rows_and_looks(trajectories, study):
         line = {"linestyle": "none"} if points else {"linestyle": look.line, "linewidth": 1.6}
         n_seeds = finished(rows)["seed"].nunique()
         text = f"{study.conditions[rows['condition'].iloc[0]].label} (n = {n_seeds})"

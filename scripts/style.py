@@ -34,6 +34,7 @@ STYLE = {
     "svg.hashsalt": "lsnn",  # the same file for the same data
 }
 # Without a date, the same data give the same file.
+DPI = 300  # of png
 METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
@@ -87,7 +88,7 @@ class LogLabels(LogFormatterMathtext):
 
 
 def save(figure, folder, name):
-    """Write a figure as svg, pdf and png (300 dpi).
+    """Write a figure as svg, pdf and png. It is laid out once, for all of them.
 
     Raises:
         ResultError: the name cannot be that of a file in the folder.
@@ -96,11 +97,11 @@ def save(figure, folder, name):
         raise ResultError(
             f"{name}: not a name of a figure; what it is drawn from was not written by this project"
         )
-    figure.set_dpi(300)
+    figure.set_dpi(DPI)
     figure.draw_without_rendering()
     figure.set_layout_engine(None)  # it has done its work, for all formats
     for suffix, metadata in METADATA.items():
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=suffix, dpi=300, metadata=metadata)
+        figure.savefig(buffer, format=suffix, dpi=DPI, metadata=metadata)
         with atomic_write(os.path.join(folder, f"{name}.{suffix}")) as stream:
             stream.write(buffer.getvalue())

@@ -29,7 +29,7 @@ sys.path[:] = [str(BASE.absolute())] + own
 try:
     from lsnn import mnist
     from lsnn.claims import read_claims_of
-    from lsnn.config import as_mapping, read_values, studies_of, command_line_values
+    from lsnn.config import as_mapping, command_line_values, read_values, studies_of
     from lsnn.costs import estimate, memory_of
     from lsnn.errors import ConfigError, DataError
     from lsnn.files import canonical_json, read_record

@@ -55,27 +55,29 @@ docs: .venv/workflow ## write the generated pages of docs/
 	.venv/bin/python scripts/document.py --output docs
 
 PARTS = test-workflow test-lsnn-1.12 test-lsnn-2 test-scripts
+TESTED = .venv/development data/mnist $(TENSORFLOWS)
+TWO = --no-print-directory --jobs=2 --output-sync=target
+MARK = not slow
 
-test: .venv/development data/mnist $(TENSORFLOWS) ## all tests but the slow ones, on both TensorFlows
+test: $(TESTED) ## all tests but the slow ones, on both TensorFlows
 	@echo "two parts of the tests at a time; what a part prints comes when it is done"
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS)
+	@$(MAKE) $(TWO) $(PARTS)
 	.venv/bin/python -m pytest tests/faults -m "not long"
+
+test-slow: $(TESTED) ## the slow tests, of what rarely breaks
+	@$(MAKE) $(TWO) $(PARTS) MARK=slow
 
 .PHONY: $(PARTS)
 test-scripts:
-	.venv/bin/python -m pytest -m "not slow" tests/scripts tests/test_environments.py
+	.venv/bin/python -m pytest -m "$(MARK)" tests/scripts tests/test_environments.py
 
 test-lsnn-1.12 test-lsnn-2: test-lsnn-%:
-	.environments/tensorflow-$*/bin/python -m pytest -m "not slow" tests/lsnn
+	.environments/tensorflow-$*/bin/python -m pytest -m "$(MARK)" tests/lsnn
 
 test-workflow:
-	.venv/bin/python -m pytest -m "not slow" tests/workflow
+	.venv/bin/python -m pytest -m "$(MARK)" tests/workflow
 
-test-slow: .venv/development data/mnist $(TENSORFLOWS) ## the slow tests, of what rarely breaks
-	.venv/bin/python -m pytest -m slow tests/scripts tests/workflow
-	for python in $(TENSORFLOWS:/tested=/bin/python); do $$python -m pytest -m slow tests/lsnn || exit 1; done
-
-faults: .venv/development data/mnist $(TENSORFLOWS) ## fault tests, in up to 20 minutes, as root: real kills, full disks and damage
+faults: $(TESTED) ## fault tests, in up to 20 minutes, as root: real kills, full disks and damage
 	timeout --kill-after=20 1200 .venv/bin/python -m pytest -v tests/faults
 	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/lsnn/test_config.py
 

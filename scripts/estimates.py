@@ -36,7 +36,7 @@ def of_numbers(numbers):
     mean = np.mean(numbers)
     if len(numbers) < LEAST_SEEDS:
         return Estimate(mean, n=len(numbers))
-    error = stats.sem(numbers)
+    error = np.std(numbers, ddof=1) / np.sqrt(len(numbers))  # stats.sem is ten times slower
     half = stats.t.ppf(0.975, len(numbers) - 1) * error
     p = 2 * stats.t.sf(abs(mean) / error, len(numbers) - 1) if error > 0 else np.nan
     return Estimate(mean, mean - half, mean + half, p, len(numbers))

@@ -120,8 +120,9 @@ def test_some_rules_have_a_derivative_that_is_not_symmetric():
         assert (relative_error(matrix, matrix.T) < 1e-5) == is_symmetric
 
 
-@pytest.mark.parametrize("parameters", [["w_rec"], ["w_in", "w_rec", "w_out", "b_out"]])
-@pytest.mark.parametrize("name", ["plain", "adaptive"])
+@pytest.mark.parametrize(
+    "name, parameters", [("plain", ["w_rec"]), ("adaptive", ["w_in", "w_rec", "w_out", "b_out"])]
+)
 def test_of_bptt_it_is_the_hessian(name, parameters):
     network, weights = small_network(name)
     found = dynamics(network, weights, ready({"name": "bptt"}, weights), parameters)
@@ -260,7 +261,7 @@ class GoldenTask(Task):
 
 @pytest.mark.parametrize("name", ["three_factor", "mdgl_cell", "three_factor_random_feedback"])
 def test_alignment_is_that_of_golden_gradients(name):
-    network = rate_network(RateNeurons, "rate_reset_adaptive", "last")
+    network = rate_network(RateNeurons, "rate_reset_adaptive")
     network.task.__class__ = GoldenTask
     weights = {n: GOLDEN["common/" + n] for n in ("w_in", "w_rec", "w_out", "b_out")}
     rule = ready(GOLDEN_RULES[name], weights)

@@ -117,21 +117,20 @@ class OfEprop(LIF):
         return SpikingState(v=v, a=state.a, z=z, refractory=state.refractory)
 
 
-def rate_network(kind, net, loss):
+def rate_network(kind, net):
     neurons = {"name": "rate", "tau_m": 5.0 if net != "rate_memoryless" else 0.01}
     if net == "rate_default":
         neurons["tau_m"] = 0.01
     if "adaptive" in net:
         neurons.update(threshold=0.05, n_adaptive=6, beta=0.5, tau_adaptation=8.0)
-    return network_of(neurons, loss, kind)
+    return network_of(neurons, kind)
 
 
-def network_of(neurons, loss, kind=None, tau_out=0.01, **terms):
+def network_of(neurons, kind, tau_out=0.01, **terms):
     settings = network_settings(n_units=12, tau_out=tau_out, neurons=neurons, excitatory=0.75)
     terms = LossSettings(**dict({"l2": 0.0, "rate_cost": 0.0, "target_rate": 0.0}, **terms))
-    network = Network(settings, terms, Task(loss))
-    if kind is not None:
-        network.neurons.__class__ = kind
+    network = Network(settings, terms, Task("last"))
+    network.neurons.__class__ = kind
     return network
 
 
@@ -140,7 +139,7 @@ def compare(network, rules, inputs, feedback=None):
 
     Args:
         network: a cell and a loss.
-        rules: learning rules by the folder of their numbers.
+        rules: pairs of a learning rule and the folders of its numbers by loss.
         inputs: (batch, steps, n_in).
         feedback: what the readout's error is fed back by at random.
     """
@@ -149,28 +148,35 @@ def compare(network, rules, inputs, feedback=None):
         weights["b_out"] = np.zeros(3)
     feedback = GOLDEN["common/feedback"] if feedback is None else feedback
     constants = {"signs": SIGNS.astype(np.float32), "feedback": feedback.astype(np.float32)}
-    found = {}
-    for folder, rule in rules.items():
+    names = ["w_in", "w_rec", "w_out"]
+    for rule, folders in rules:
         rule.take(constants)
         with tf.Graph().as_default() as graph:
             tensors = {name: tf.constant(value, tf.float32) for name, value in weights.items()}
             by_step = tf.constant(inputs.transpose(1, 0, 2), tf.float32)
             response = network.respond(tensors, by_step, rule)
-            names = ["w_in", "w_rec", "w_out"]
-            by = [tensors[name] for name in names]
-            gradients = tf.gradients(network.loss(tensors, response, None), by)
-            wanted = dict(zip(["grad_" + name for name in names], gradients))
-            wanted["logits"] = tf.transpose(response.logits, [1, 0, 2])
-            found[folder] = new_session(graph).run(wanted)
-    for folder, values in found.items():
-        names = [name for name in values if folder + "/" + name in GOLDEN.files]
-        assert "grad_w_rec" in names
-        for name in names:
-            expected = GOLDEN[folder + "/" + name]
-            # The released MDGL does not mask the diagonal.
-            there = 1 - np.eye(12) if name == "grad_w_rec" else 1
-            error = relative_error(values[name] * there, expected * there)
-            assert error < TOLERANCE, (folder, name)
+            wanted = {}
+            for loss in folders:
+                network.task = Task(loss)
+                of_loss = network.loss(tensors, response, None)
+                gradients = tf.gradients(of_loss, [tensors[name] for name in names])
+                wanted[loss] = dict(zip(["grad_" + name for name in names], gradients))
+                wanted[loss]["logits"] = tf.transpose(response.logits, [1, 0, 2])
+            found = new_session(graph).run(wanted)
+        for loss, of_loss in folders.items():
+            for folder in of_loss:
+                compare_with(folder, found[loss])
+
+
+def compare_with(folder, values):
+    names = [name for name in values if folder + "/" + name in GOLDEN.files]
+    assert "grad_w_rec" in names
+    for name in names:
+        expected = GOLDEN[folder + "/" + name]
+        # The released MDGL does not mask the diagonal.
+        there = 1 - np.eye(12) if name == "grad_w_rec" else 1
+        error = relative_error(values[name] * there, expected * there)
+        assert error < TOLERANCE, (folder, name)
 
 
 def is_left_out(rule):
@@ -178,7 +184,7 @@ def is_left_out(rule):
 
 
 def cells():
-    """Return the folders of all golden numbers of rate units, by cell and loss."""
+    """Return the folders of all golden numbers of rate units, by cell."""
     found = {}
     for folder in sorted({key.rpartition("/")[0] for key in GOLDEN.files if key.count("/") >= 4}):
         code, net, loss, rule = folder.split("/")
@@ -186,19 +192,23 @@ def cells():
             is_project = code == "biolhess_code" or net in ("rate_default", "rate_reset_adaptive")
             kind = RateNeurons if is_project else WithoutReset
             net = net.replace("modprop_cell_", "")
-            found.setdefault((kind, net, loss), []).append(folder)
+            found.setdefault((kind, net), []).append(folder)
     return found
 
 
-@pytest.mark.parametrize("kind, net, loss", sorted(cells(), key=str))
-def test_rate_units(kind, net, loss):
+@pytest.mark.parametrize("kind, net", sorted(cells(), key=str))
+def test_rate_units(kind, net):
     rules = {}
-    for folder in cells()[kind, net, loss]:
-        name = folder.rpartition("/")[2]
-        rules[folder] = new_rule(RULES[name])
-        if name == "mdgl_type":  # of blocks, not of the synapses that exist
-            rules[folder].backward_weights = lambda w: type_means(w, SIGNS, existing=False)
-    compare(rate_network(kind, net, loss), rules, GOLDEN["common/inputs_rate"])
+    for folder in cells()[kind, net]:
+        _, _, loss, name = folder.split("/")
+        of_blocks = name == "mdgl_type"  # not of the synapses that exist
+        rule = new_rule(RULES[name])
+        if of_blocks:
+            rule.backward_weights = lambda w: type_means(w, SIGNS, existing=False)
+        # Folders of several codes have numbers of one rule.
+        _, folders = rules.setdefault((str(RULES[name]), of_blocks), (rule, {}))
+        folders.setdefault(loss, []).append(folder)
+    compare(rate_network(kind, net), rules.values(), GOLDEN["common/inputs_rate"])
 
 
 SPIKING = {"name": "lif", "tau_m": 5.0, "threshold": 0.25, "dampening": 0.3}
@@ -206,19 +216,19 @@ OF_MDGL = ["mdgl_code/alif/last/" + n for n in ("bptt", "eprop", "mdgl_cell", "m
 OF_EPROP = ["eprop_code/lif/" + name for name in ("symmetric_feedback", "random_feedback")]
 
 
-def rules_of(folders):
-    return {folder: new_rule(RULES[folder.rpartition("/")[2]]) for folder in folders}
+def rules_of(folders, loss):
+    return [(new_rule(RULES[folder.rpartition("/")[2]]), {loss: [folder]}) for folder in folders]
 
 
 def test_units_of_the_mdgl_release():
-    network = network_of(dict(SPIKING, refractory_steps=2), "last", OfSameStep, tau_out=5.0)
-    compare(network, rules_of(OF_MDGL), GOLDEN["common/inputs_spikes"])
+    network = network_of(dict(SPIKING, refractory_steps=2), OfSameStep, tau_out=5.0)
+    compare(network, rules_of(OF_MDGL, "last"), GOLDEN["common/inputs_spikes"])
 
 
 def test_units_of_the_eprop_release():
-    network = network_of(SPIKING, "mse", OfEprop, tau_out=5.0, rate_cost=1.0, target_rate=10.0)
+    network = network_of(SPIKING, OfEprop, tau_out=5.0, rate_cost=1.0, target_rate=10.0)
     feedback = GOLDEN["eprop_code/lif/random_feedback/feedback"]
-    compare(network, rules_of(OF_EPROP), GOLDEN["common/inputs_spikes"], feedback)
+    compare(network, rules_of(OF_EPROP, "mse"), GOLDEN["common/inputs_spikes"], feedback)
 
 
 def test_what_the_file_calls_bptt_in_the_eprop_release_is_eprop():

@@ -106,15 +106,23 @@ def line_of(axes, colour, width):
     ]
 
 
-def run(monkeypatch, trajectories, folder, config=None):
+def run(monkeypatch, trajectories, folder, config=None, *options):
     config = str(config or os.path.join(made_up_study.REPOSITORY, "config.yaml"))
     monkeypatch.setattr(
         sys,
         "argv",
         ["plot.py", "--trajectories", str(trajectories), "--output", str(folder)]
-        + ["--config", config],
+        + ["--config", config, *options],
     )
     plot.main()
+
+
+def names_of_figures(monkeypatch, trajectories, config=None):
+    """Return the names of the figures that are drawn of a table, without writing them."""
+    names = []
+    monkeypatch.setattr(plot, "save", lambda figure, folder, name: names.append(name))
+    run(monkeypatch, trajectories, "nowhere", config)
+    return set(names)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -304,18 +312,15 @@ def test_values_that_cannot_be_drawn_are_counted():
 def test_without_hessian_the_other_figures_are_drawn(tmp_path, monkeypatch):
     config = tmp_path / "config.yaml"
     made_up_study.write_config(config, made_up_study.WITHOUT_HESSIAN)
-    for name, table in [
-        ("with", made_up_study.trajectories()),
-        ("without", made_up_study.without_hessian()),
-    ]:
-        write_table(tmp_path / f"{name}.csv", table, missing="nan")
-        run(monkeypatch, tmp_path / f"{name}.csv", tmp_path / name, config)
+    write_table(tmp_path / "without.csv", made_up_study.without_hessian(), missing="nan")
+    run(monkeypatch, tmp_path / "without.csv", tmp_path / "without", config)
+    expected = ["generalization_gap", "learning_curves", "rank_of_change"]
     names = sorted(path.name for path in (tmp_path / "without").iterdir())
-    assert names == [
-        f"{name}.{suffix}"
-        for name in ("generalization_gap", "learning_curves", "rank_of_change")
-        for suffix in ("pdf", "png", "svg")
-    ]
+    assert names == [f"{name}.{suffix}" for name in expected for suffix in ("pdf", "png", "svg")]
+    write_table(tmp_path / "with.csv", made_up_study.trajectories(), missing="nan")
+    for name in expected:
+        only = ("--figure", name)
+        run(monkeypatch, tmp_path / "with.csv", tmp_path / "with", config, *only)
     for name in names:
         drawn = [(tmp_path / folder / name).read_bytes() for folder in ("with", "without")]
         assert drawn[0] == drawn[1]
@@ -334,9 +339,7 @@ def test_of_a_table_that_lacks_a_column_the_other_figures_are_drawn(
 ):
     path = tmp_path / "trajectories.csv"
     write_table(path, made_up_study.trajectories().drop(columns=missing), missing="nan")
-    run(monkeypatch, path, tmp_path / "figures")
-    names = {path.stem for path in (tmp_path / "figures").iterdir()}
-    assert names == set(FIGURES) - without
+    assert names_of_figures(monkeypatch, path) == set(FIGURES) - without
     expected = [
         f"no figure {name}: {path} lacks its columns" for name in FIGURES if name in without
     ]
@@ -362,8 +365,7 @@ def test_a_second_entry_has_figures_of_its_own(tmp_path, monkeypatch):
     study = made_up_study.write_config(tmp_path / "config.yaml", made_up_study.TWO_ENTRIES)
     table = made_up_study.trajectories(study=study)
     write_table(tmp_path / "table.csv", table, missing="nan")
-    run(monkeypatch, tmp_path / "table.csv", tmp_path / "figures", tmp_path / "config.yaml")
-    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    names = names_of_figures(monkeypatch, tmp_path / "table.csv", tmp_path / "config.yaml")
     assert names - set(FIGURES) == {
         "all_train_leading_eigenvalue",
         "all_train_smallest_eigenvalue",
@@ -626,8 +628,7 @@ def test_the_sweep_is_drawn_of_studies_that_have_one(tmp_path, monkeypatch):
     study = made_up_study.write_config(config, {**made_up_study.SWEEP, "hessian": []})
     table = made_up_study.trajectories(study=study)
     write_table(tmp_path / "table.csv", table, missing="nan")
-    run(monkeypatch, tmp_path / "table.csv", tmp_path / "figures", config)
-    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    names = names_of_figures(monkeypatch, tmp_path / "table.csv", config)
     others = {"learning_curves", "generalization_gap", "rank_of_change"}
     assert names == {*others, "learning_rate_sweep"}
 

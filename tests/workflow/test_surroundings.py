@@ -130,7 +130,6 @@ def test_nothing_is_said_of_tables_of_another_configuration(checkout, demo, tmp_
     assert "tables in" not in done.stdout and "largest eigenvalue" not in done.stdout
 
 
-@pytest.mark.slow
 def test_make_demo_into_a_file_tells_of_every_job_and_what_the_demo_is(checkout, demo):
     (checkout.folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     (demo / "figures/learning_curves.svg").unlink()

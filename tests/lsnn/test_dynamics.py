@@ -120,9 +120,8 @@ def test_some_rules_have_a_derivative_that_is_not_symmetric():
         assert (relative_error(matrix, matrix.T) < 1e-5) == is_symmetric
 
 
-@pytest.mark.parametrize(
-    "name, parameters", [("plain", ["w_rec"]), ("adaptive", ["w_in", "w_rec", "w_out", "b_out"])]
-)
+@pytest.mark.parametrize("parameters", [["w_rec"], ["w_in", "w_rec", "w_out", "b_out"]])
+@pytest.mark.parametrize("name", ["plain", "adaptive"])
 def test_of_bptt_it_is_the_hessian(name, parameters):
     network, weights = small_network(name)
     found = dynamics(network, weights, ready({"name": "bptt"}, weights), parameters)

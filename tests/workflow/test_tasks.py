@@ -33,8 +33,6 @@ STUDIES = {
         "hessian": [],
     },
 }
-# Those that differ from task to task.
-FIGURES = ["examples", "generalization_gap", "learning_curves"]
 
 
 def write_images(folder):
@@ -71,9 +69,7 @@ def checkout(tmp_path_factory):
         (checkout.folder / files[-1]).write_text(text)
     (checkout.folder / "suite.yaml").write_text(yaml.safe_dump({"studies": files}))
     before = contents(checkout.folder / "data/own")
-    figures = [f"results/{study}/figures/{name}.svg" for study in STUDIES for name in FIGURES]
-    figures.append("results/evidence/figures/raster_bptt.svg")
-    done = checkout.snakemake("--cores", "2", *figures, "--configfile", "suite.yaml")
+    done = checkout.snakemake("--cores", "2", "--configfile", "suite.yaml")
     assert done.returncode == 0, done.stdout
     assert contents(checkout.folder / "data/own") == before
     assert [path.name for path in (checkout.folder / "data").iterdir()] == ["own"]
@@ -109,9 +105,9 @@ def test_the_gap_is_measured_on_noisy_examples_too(checkout):
 @pytest.mark.parametrize("study", STUDIES)
 def test_examples_and_gaps_are_drawn(checkout, study):
     results = checkout.folder / "results" / study
-    for name in FIGURES:
-        assert (results / f"figures/{name}.png").stat().st_size > 0
-    assert (results / "figures/raster_bptt.png").exists() == (study == "evidence")
+    figures = {path.stem for path in (results / "figures").glob("*.png")}
+    assert {"examples", "generalization_gap", "learning_curves"} <= figures
+    assert ("raster_bptt" in figures) == (study == "evidence")
     arrays, metadata = checkpoints.read(str(results / "examples.npz"), names=("inputs", "targets"))
     assert arrays["inputs"].shape[1] == arrays["targets"].shape[-1] == 4
     assert metadata["task"]["name"] == STUDIES[study]["task"]["name"]
@@ -119,7 +115,7 @@ def test_examples_and_gaps_are_drawn(checkout, study):
 
 def test_other_images_are_another_run(checkout):
     config = ("--configfile", "studies/own_images.yaml")
-    done = checkout.snakemake("--dry-run", "results/own_images/trajectories.csv", *config)
+    done = checkout.snakemake("--dry-run", *config)
     assert "Nothing to be done" in done.stdout, done.stdout
     path = checkout.folder / "data/own/t10k-labels-idx1-ubyte"
     path.write_bytes(path.read_bytes()[:8] + bytes(reversed(path.read_bytes()[8:])))

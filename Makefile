@@ -130,7 +130,7 @@ bench-dag: .venv/workflow ## what Snakemake itself costs at 10, 100 and 1,000 ru
 
 # Writes the report of the study that a configuration describes, whole or not at all, and says where it is.
 define report
-@folder=results/$$(.venv/bin/python -c "from lsnn.config import read_study; print(read_study('$(1)').name)"); \
+@folder=results/$$(.venv/bin/python -c "from lsnn.study.config import read_study; print(read_study('$(1)').name)"); \
 	mkdir -p $$folder/logs && \
 	$(SNAKEMAKE) --configfile $(1) --report $$folder/.report.html > $$folder/logs/report.log 2>&1 && \
 	mv $$folder/.report.html $$folder/report.html && echo "report: $$folder/report.html" || \

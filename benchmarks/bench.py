@@ -23,15 +23,16 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 import floor
-from lsnn import backend, checkpoints
-from lsnn.config import parse_study, read_study
-from lsnn.dynamics import dynamics_of
-from lsnn.follow import Point, Probes, chosen
-from lsnn.hessian import hessian_of
+from lsnn import backend
+from lsnn.curvature.along_run import Point, Probes, chosen
+from lsnn.curvature.hessian import hessian_of
+from lsnn.curvature.quantities import DYNAMICS, QUANTITIES
+from lsnn.curvature.rule_update import dynamics_of
 from lsnn.learning_rules import BPTT, new_rule
 from lsnn.network import network_of
 from lsnn.options import build
-from lsnn.quantities import DYNAMICS, QUANTITIES
+from lsnn.storage import checkpoints
+from lsnn.study.config import parse_study, read_study
 from lsnn.training import Trainer, checkpoint_iterations, constants_of, start_of_run
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

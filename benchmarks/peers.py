@@ -34,14 +34,14 @@ from hessian_eigenthings import (
 from pyhessian import hessian as PyHessian
 from scipy.sparse.linalg import eigsh
 
-from lsnn import checkpoints
-from lsnn.config import read_study
-from lsnn.follow import Point, Probes
-from lsnn.hessian import hessian_of, sample_of
-from lsnn.lanczos import Krylov, extreme_eigenvalues
+from lsnn.curvature.along_run import Point, Probes
+from lsnn.curvature.hessian import hessian_of, sample_of
+from lsnn.curvature.lanczos import Krylov, extreme_eigenvalues
+from lsnn.curvature.quantities import QUANTITIES
 from lsnn.network import Network, network_of
 from lsnn.options import build
-from lsnn.quantities import QUANTITIES
+from lsnn.storage import checkpoints
+from lsnn.study.config import read_study
 
 SEED = 1
 TOLERANCE = 1e-3
@@ -77,7 +77,7 @@ class Case:
     """The Hessian of one network and weights, in every library.
 
     Args:
-        study: :class:`lsnn.config.Study`.
+        study: :class:`lsnn.study.config.Study`.
         weights: arrays by name.
         samples: validation examples.
         dtype: of PyTorch.

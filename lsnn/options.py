@@ -122,7 +122,7 @@ def build(registry, settings, *arguments):
 
     Raises:
         ConfigError: the registry lacks the name, or what it names lacks an option. Values are
-            checked only in a configuration (:mod:`lsnn.config`).
+            checked only in a configuration (:mod:`lsnn.study.config`).
     """
     given = dict(settings)
     name = given.pop("name", None)

@@ -9,12 +9,12 @@ import numpy as np
 from lsnn.backend import flatten, new_session, pack, tf
 from lsnn.errors import DivergenceError
 from lsnn.gradients import gradients_by
-from lsnn.journal import Journal, memory_of, with_memory
 from lsnn.learning_rules import new_rule
 from lsnn.network import FREE_SIGNS, PARAMETERS
 from lsnn.options import choice, integer, number, section, text
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
+from lsnn.storage.progress import Journal, memory_of, with_memory
 
 OPTIMISERS = {
     "sgd": lambda learning_rate: tf.train.GradientDescentOptimizer(learning_rate),
@@ -75,7 +75,7 @@ class Progress(object):
     """The checkpoints and the learning curve of a run so far.
 
     Args:
-        journal: :class:`lsnn.journal.Journal` of the run.
+        journal: :class:`lsnn.storage.progress.Journal` of the run.
         columns: names of what is recorded at a checkpoint (:func:`learning_curve_of`).
         constants: of the learning rule, arrays by name, which are kept with the checkpoints.
 
@@ -320,7 +320,7 @@ def train(network, settings, state_file, log=print, threads=1, earlier=None):
 
     Args:
         network: :class:`lsnn.network.Network` of the run's seed.
-        settings: what :meth:`lsnn.config.Study.training_settings` returns.
+        settings: what :meth:`lsnn.study.config.Study.training_settings` returns.
         state_file: where the progress of the run is kept; the caller deletes it when done.
         log: called with a line of text per checkpoint.
         threads: most threads to compute with.

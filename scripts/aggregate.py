@@ -12,29 +12,26 @@ import argparse
 import json
 import os
 import platform
-import sys
 from typing import NamedTuple
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
 
 import numpy as np
 import pandas as pd
 import scipy
 import yaml
 
-from lsnn import checkpoints
-from lsnn.columns import RUN_KEYS
-from lsnn.config import as_mapping, parse_study, read_study
-from lsnn.errors import ConfigError, ResultError, run
-from lsnn.files import atomic_write, differences, read_record, sha256_of_file, write_record
-from lsnn.hessian import ALL
+from lib.program import run
+from lib.study_statistics import summarise
+from lib.tables import read_recorded_table, require_recorded, write_table
+from lsnn.curvature.hessian import ALL
+from lsnn.curvature.quantities import PRODUCTS, REGISTRIES, arrays_of, columns_of, columns_of_table
+from lsnn.curvature.weights import ranks_of_change, squared_norms
+from lsnn.errors import ConfigError, ResultError
 from lsnn.network import PARAMETERS
-from lsnn.outputs import of_gaps, of_learning_curve, of_scale_free, trajectories_columns
-from lsnn.quantities import PRODUCTS, REGISTRIES, arrays_of, columns_of, columns_of_table
-from lsnn.weights import ranks_of_change, squared_norms
-from study_statistics import summarise
-from tables import read_recorded_table, require_recorded, write_table
+from lsnn.storage import checkpoints
+from lsnn.storage.files import atomic_write, differences, read_record, sha256_of_file, write_record
+from lsnn.study.columns import RUN_KEYS
+from lsnn.study.config import as_mapping, parse_study, read_study
+from lsnn.study.outputs import of_gaps, of_learning_curve, of_scale_free, trajectories_columns
 
 TRAINING_KEYS = (
     "settings",

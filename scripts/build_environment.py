@@ -30,10 +30,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-from lsnn.errors import LsnnError, ResultError, run
-from lsnn.files import exclusive, read_record, sha256_of_file, write_record
+from lib.program import run
+from lsnn.errors import LsnnError, ResultError
+from lsnn.storage.files import exclusive, read_record, sha256_of_file, write_record
 
 TENSORFLOWS = ("1.12", "2", "1.12-gpu", "2-gpu")
 ENVS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "envs")

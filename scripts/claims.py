@@ -16,22 +16,19 @@ contradicted where every row is. points.csv has the numbers of the runs that a c
 
 import argparse
 import os
-import sys
 from typing import Any, NamedTuple
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
 
 import numpy as np
 import pandas as pd
 
-from claim_statistics import STATISTICS, NotComputed, Undecided, diverged_runs, read_source
-from estimates import CHANCE, LEAST_SEEDS, Estimate, holm
-from lsnn.checks import suggestion
-from lsnn.claims import read_claims
-from lsnn.columns import CLAIMS, POINTS
-from lsnn.errors import ConfigError, ResultError, run
-from tables import read_table, write_table
+from lib.claim_statistics import STATISTICS, NotComputed, Undecided, diverged_runs, read_source
+from lib.estimates import CHANCE, LEAST_SEEDS, Estimate, holm
+from lib.program import run
+from lib.tables import read_table, write_table
+from lsnn.errors import ConfigError, ResultError
+from lsnn.study.checks import suggestion
+from lsnn.study.claims import read_claims
+from lsnn.study.columns import CLAIMS, POINTS
 
 EQUAL = (2 / 3, 3 / 2)
 LEAST_SEEDS_OF_SPREAD = 20
@@ -112,7 +109,7 @@ def verdict_of(estimate, neutral, p, supported_if):
 class Test(NamedTuple):
     """A claim on a study."""
 
-    claim: Any  # :class:`lsnn.claims.Claim`
+    claim: Any  # :class:`lsnn.study.claims.Claim`
     study: str
     statistic: str  # in words
     found: Any  # :class:`claim_statistics.Found`; None if it is not computed
@@ -177,7 +174,7 @@ def decide(claims, sources):
     """Return claims.csv and points.csv as tables.
 
     Args:
-        claims: :class:`lsnn.claims.Claim` by name.
+        claims: :class:`lsnn.study.claims.Claim` by name.
         sources: :class:`claim_statistics.Source` by the name of the study.
     """
     tests = [

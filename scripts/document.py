@@ -5,24 +5,20 @@ and findings, from the committed results.
 import argparse
 import json
 import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
 
 import pandas as pd
 
-from findings import findings_page
-from lsnn import columns, outputs
-from lsnn.checks import allowed
-from lsnn.claims import CLAIM, STATISTICS
-from lsnn.config import SUITE, parse_study, study_schema
-from lsnn.errors import run
-from lsnn.files import atomic_write
+from lib.findings import findings_page
+from lib.program import run
+from lsnn.curvature.quantities import REGISTRIES, columns_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
 from lsnn.options import default_of, section
-from lsnn.quantities import REGISTRIES, columns_of
+from lsnn.storage.files import atomic_write
+from lsnn.study import columns, outputs
+from lsnn.study.checks import allowed
+from lsnn.study.claims import CLAIM, STATISTICS
+from lsnn.study.config import SUITE, parse_study, study_schema
 from lsnn.tasks import TASKS
 from report_claims import as_markdown
 

@@ -9,21 +9,14 @@ The checkpoint file has to be of a run by the same learning rule; what the rule 
 run is taken from it.
 """
 
-import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
-
-import entry_job
-import job_settings
-from lsnn.dynamics import dynamics_of
-from lsnn.errors import run
+from lib import entry_job, job_settings
+from lib.program import run
+from lsnn.curvature.rule_update import dynamics_of
 from lsnn.training import TrainingSettings, constants_of
 
 
 def operator_of(of_run):
-    """Return the :class:`lsnn.dynamics.Dynamics` of a run."""
+    """Return the :class:`lsnn.curvature.rule_update.Dynamics` of a run."""
     settings = of_run.settings
     return dynamics_of(
         of_run.network,

@@ -1,7 +1,7 @@
 """Write the first training examples of a task: what a network is shown, and what is wanted of it.
 
-Writes one file in the format of checkpoint files (lsnn/checkpoints.py), a plain npz, with the
-arrays (T steps, n examples)
+Writes one file in the format of checkpoint files (lsnn/storage/checkpoints.py), a plain npz,
+with the arrays (T steps, n examples)
 
     inputs   (T, n, n_in)  what the network is shown
     targets  (..., n)      what is wanted: classes, or outputs of the last `n_windows` windows
@@ -10,19 +10,15 @@ and as metadata which task and seed they are of, what its windows are and its cl
 """
 
 import argparse
-import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
 
 import numpy as np
 
-import job_settings
-from lsnn import backend, checkpoints, provenance
-from lsnn.errors import run
+from lib import job_settings
+from lib.program import run
+from lsnn import backend
 from lsnn.network import network_of
-from lsnn.source import require_source
+from lsnn.storage import checkpoints, records
+from lsnn.storage.code_hash import require_source
 
 MOST = 4
 
@@ -47,7 +43,7 @@ def main():
         "window_steps": task.window_steps,
         "is_classification": task.is_classification,
         "class_names": list(task.class_names),
-        "environment": provenance.environment(),
+        "environment": records.environment(),
     }
     checkpoints.write(arguments.output, {"inputs": inputs, "targets": targets}, metadata)
     print("{}: {} examples of {}".format(arguments.output, n, settings["task"]["name"]))

@@ -24,11 +24,10 @@ import zlib
 
 import numpy as np
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-from lsnn.errors import DataError, run
-from lsnn.files import atomic_write
-from lsnn.mnist import FILES, verify
+from lib.program import run
+from lsnn.errors import DataError
+from lsnn.storage.files import atomic_write
+from lsnn.tasks.mnist import FILES, verify
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",

@@ -9,16 +9,9 @@ The columns condition and seed are copied from the checkpoint file. The seed als
 examples; the condition means nothing here: the loss is the true one.
 """
 
-import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
-
-import entry_job
-import job_settings
-from lsnn.errors import run
-from lsnn.hessian import hessian_of
+from lib import entry_job, job_settings
+from lib.program import run
+from lsnn.curvature.hessian import hessian_of
 
 
 def operator_of(of_run):

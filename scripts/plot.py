@@ -10,15 +10,11 @@ run that diverged, which is left out of means; axes are those of the other runs.
 import argparse
 import os
 import re
-import sys
 import textwrap
 from typing import Any, NamedTuple
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
-
 # Before matplotlib.
-from style import COLUMN, PAGE, label_logarithmic, letter_panels, save, use_style
+from lib.style import COLUMN, PAGE, label_logarithmic, letter_panels, save, use_style
 
 # isort: split
 import matplotlib.pyplot as plt
@@ -32,15 +28,24 @@ from matplotlib.scale import SymmetricalLogScale
 from matplotlib.ticker import NullLocator
 from scipy import stats
 
-from estimates import LEAST_SEEDS, mean_and_interval
-from lsnn import checkpoints
-from lsnn.columns import FRACTION, of_measure
-from lsnn.config import default_label, read_study
-from lsnn.errors import ConfigError, run
-from lsnn.files import read_record
+from lib.estimates import LEAST_SEEDS, mean_and_interval
+from lib.program import run
+from lib.study_statistics import (
+    asked_for,
+    common_levels,
+    from_scale,
+    values_at_levels,
+)
+from lib.tables import read_trajectories, require_recorded
+from lsnn.curvature.quantities import prefix_of
+from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.options import default_of
-from lsnn.outputs import (
+from lsnn.storage import checkpoints
+from lsnn.storage.files import read_record
+from lsnn.study.columns import FRACTION, of_measure
+from lsnn.study.config import default_label, read_study
+from lsnn.study.outputs import (
     chance_of,
     compared_columns,
     figures_of,
@@ -48,14 +53,6 @@ from lsnn.outputs import (
     of_gaps,
     sweeps_of,
 )
-from lsnn.quantities import prefix_of
-from study_statistics import (
-    asked_for,
-    common_levels,
-    from_scale,
-    values_at_levels,
-)
-from tables import read_trajectories, require_recorded
 
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
@@ -796,7 +793,7 @@ PLOTS = {
 
 
 def draw(figure, trajectories, study, spectra=None):
-    """Return a :class:`lsnn.outputs.Figure` drawn; None where what it shows is not there."""
+    """Return a :class:`lsnn.study.outputs.Figure` drawn; None where what it shows is not there."""
     if figure.kind == "stability":
         prefix = prefix_of(study.entries(figure.entry[0])[figure.entry[1]])
         is_there = f"{prefix}mu_abs_max" in trajectories

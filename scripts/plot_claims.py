@@ -7,13 +7,9 @@ the runs that decide it, one panel per study.
 
 import argparse
 import os
-import sys
 import textwrap
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
-
-from style import label_logarithmic, save, use_style  # before matplotlib
+from lib.style import label_logarithmic, save, use_style  # before matplotlib
 
 # isort: split
 import matplotlib.pyplot as plt
@@ -21,11 +17,12 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from claim_statistics import NotComputed, column_named
 from claims import ALL, VERDICTS, read_decided, study_folders
-from lsnn.claims import read_claims
-from lsnn.config import read_study
-from lsnn.errors import ConfigError, run
+from lib.claim_statistics import NotComputed, column_named
+from lib.program import run
+from lsnn.errors import ConfigError
+from lsnn.study.claims import read_claims
+from lsnn.study.config import read_study
 from plot import LONGEST_LABEL, axis_label, looks, page_of_panels, place_legend
 from report_claims import SIGNS, estimate_text, studies_of
 

@@ -5,19 +5,14 @@ written above the steps that are asked for, else the outputs.
 """
 
 import argparse
-import os
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
-
-from style import save, use_style  # before matplotlib
+from lib.style import save, use_style  # before matplotlib
 
 # isort: split
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lsnn.errors import run
+from lib.program import run
 from lsnn.neurons.base import DT
 from plot_raster import draw_inputs, draw_windows, read_recorded, window_starts
 

@@ -6,13 +6,8 @@ above them.
 """
 
 import argparse
-import os
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
-
-from style import save, use_style  # before matplotlib
+from lib.style import save, use_style  # before matplotlib
 
 # isort: split
 import matplotlib.pyplot as plt
@@ -21,9 +16,10 @@ import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 from scipy.special import softmax
 
-from lsnn import checkpoints
-from lsnn.errors import ResultError, run
+from lib.program import run
+from lsnn.errors import ResultError
 from lsnn.neurons.base import DT
+from lsnn.storage import checkpoints
 
 ARRAYS = ("inputs", "spikes", "thresholds", "outputs")
 METADATA = ("condition", "label", "seed", "iteration", "example", "network", "n_windows")

@@ -8,18 +8,15 @@ row per claim and study, claims.md both tables, of all claims.
 import argparse
 import html
 import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
 
 import numpy as np
 import pandas as pd
 
 from claims import ALL, EQUAL, VERDICTS, read_decided
-from lsnn.claims import read_claims
-from lsnn.errors import ResultError, run
-from lsnn.files import atomic_write
+from lib.program import run
+from lsnn.errors import ResultError
+from lsnn.storage.files import atomic_write
+from lsnn.study.claims import read_claims
 from report_tables import as_html, digits, page
 
 SIGNS = {

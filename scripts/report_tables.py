@@ -7,24 +7,21 @@ workflow is done.
 import argparse
 import html
 import os
-import sys
 from decimal import Decimal
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
 
 import numpy as np
 import pandas as pd
 
-from estimates import LEAST_SEEDS
-from lsnn.columns import SUMMARY
-from lsnn.config import as_mapping, read_study, schema_for
-from lsnn.errors import ResultError, run
-from lsnn.files import atomic_write, read_record
-from lsnn.outputs import compared_columns, headline_columns, of_gaps
-from lsnn.quantities import REGISTRIES
-from study_statistics import comparisons_of, quantities_of
-from tables import read_recorded_table, write_table
+from lib.estimates import LEAST_SEEDS
+from lib.program import run
+from lib.study_statistics import comparisons_of, quantities_of
+from lib.tables import read_recorded_table, write_table
+from lsnn.curvature.quantities import REGISTRIES
+from lsnn.errors import ResultError
+from lsnn.storage.files import atomic_write, read_record
+from lsnn.study.columns import SUMMARY
+from lsnn.study.config import as_mapping, read_study, schema_for
+from lsnn.study.outputs import compared_columns, headline_columns, of_gaps
 
 LONG_TEXT = 40  # characters from which a cell gets room for longer lines
 

@@ -1,29 +1,27 @@
 """Train one network: one condition of a study, from one seed.
 
 Writes to the output folder, when training is complete: checkpoints.npz (the weights at every
-checkpoint; format in lsnn/checkpoints.py), learning_curve.csv (one row per checkpoint: the measures
-of the task, mean activity) and training.json (what made them, and whether and when the loss
-diverged). Until then the progress is kept in training.state there: stopped and started again,
-training goes on from the last checkpoint, to the same result. A run that has fewer iterations than
-are wanted goes on, too; results of other settings or other source are moved to set-aside/ there.
+checkpoint; format in lsnn/storage/checkpoints.py), learning_curve.csv (one row per checkpoint:
+the measures of the task, mean activity) and training.json (what made them, and whether and when
+the loss diverged). Until then the progress is kept in training.state there: stopped and started
+again, training goes on from the last checkpoint, to the same result. A run that has fewer
+iterations than are wanted goes on, too; results of other settings or other source are moved to
+set-aside/ there.
 """
 
 import argparse
 import csv
 import os
-import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
-
-import job_settings
-from lsnn import backend, checkpoints, provenance
-from lsnn.columns import of_learning_curve
-from lsnn.errors import run
-from lsnn.files import exclusive, reading, write_record, write_table
+from lib import job_settings
+from lib.program import run
+from lsnn import backend
 from lsnn.network import network_of
-from lsnn.source import require_source
+from lsnn.storage import checkpoints, records
+from lsnn.storage.code_hash import require_source
+from lsnn.storage.files import exclusive, reading, write_record, write_table
+from lsnn.study.columns import of_learning_curve
 from lsnn.training import train
 
 
@@ -52,7 +50,7 @@ def main():
     state = os.path.join(arguments.output, "training.state")
     lock = os.path.join(arguments.output, "train.lock")
     with exclusive(lock, log, files + [record, state]):
-        found = provenance.intact_record(record, files)
+        found = records.intact_record(record, files)
         if found and found["settings"] == settings:
             log("already complete: {}; delete one to train anew".format(", ".join(files)))
         else:
@@ -91,7 +89,7 @@ def train_and_write(settings, arguments, record, state, files, earlier):
     progress, ms_per_iteration = train(network, settings, state, log, threads, earlier)
 
     if not earlier:
-        provenance.set_aside(record, files, log)
+        records.set_aside(record, files, log)
     checkpoints.write(files[0], progress.arrays(), {"settings": settings})
     columns = [
         column.name for column in of_learning_curve(network.task.measures, network.task.sizes)
@@ -103,7 +101,7 @@ def train_and_write(settings, arguments, record, state, files, earlier):
         for row in progress.rows()
     ]
     write_table(files[1], columns, rows)
-    content = provenance.record(
+    content = records.record(
         settings,
         files,
         time.time() - started,

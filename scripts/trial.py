@@ -1,7 +1,7 @@
 """Record one trial of a spiking network: test example 0, step by step, at the final checkpoint.
 
-Writes one file in the format of checkpoint files (lsnn/checkpoints.py), a plain npz, with the
-arrays (T steps, N units)
+Writes one file in the format of checkpoint files (lsnn/storage/checkpoints.py), a plain npz,
+with the arrays (T steps, N units)
 
     inputs      (T, n_in)           what the network is shown
     spikes      (T, N)     uint8    1 where a unit spikes
@@ -15,20 +15,17 @@ outputs that are wanted (`target`) and the mean outputs (`prediction`), one list
 """
 
 import argparse
-import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "scripts"))  # with PYTHONSAFEPATH, too
 
 import numpy as np
 
-import job_settings
-from lsnn import backend, checkpoints, provenance
-from lsnn.errors import ConfigError, ResultError, run
+from lib import job_settings
+from lib.program import run
+from lsnn import backend
+from lsnn.errors import ConfigError, ResultError
 from lsnn.network import network_of, recorded
 from lsnn.neurons import NEURONS
-from lsnn.source import require_source
+from lsnn.storage import checkpoints, records
+from lsnn.storage.code_hash import require_source
 
 SPLIT, EXAMPLE = "test", 0
 
@@ -85,7 +82,7 @@ def main():
         "label": settings["label"],
         "seed": seed,
         "iteration": int(arrays["iteration"][-1]),
-        "checkpoints": provenance.describe_file(arguments.checkpoints),
+        "checkpoints": records.describe_file(arguments.checkpoints),
         "task": settings["task"],
         "network": settings["network"],
         "example": {"split": SPLIT, "index": EXAMPLE},
@@ -94,7 +91,7 @@ def main():
         "is_classification": task.is_classification,
         "target": target,
         "prediction": prediction,
-        "environment": provenance.environment(),
+        "environment": records.environment(),
     }
     trial = {
         "inputs": inputs[:, 0],

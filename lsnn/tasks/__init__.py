@@ -10,8 +10,8 @@ import functools
 import os
 
 from lsnn.errors import DataError
-from lsnn.files import sha256_of_file
 from lsnn.options import build, options_of
+from lsnn.storage.files import sha256_of_file
 from lsnn.tasks.delayed_match import DelayedMatch
 from lsnn.tasks.evidence_accumulation import EvidenceAccumulation
 from lsnn.tasks.pattern_generation import PatternGeneration

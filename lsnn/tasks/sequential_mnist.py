@@ -4,11 +4,11 @@ import os
 
 import numpy as np
 
-from lsnn import idx, mnist
 from lsnn.backend import tf
 from lsnn.errors import DataError
 from lsnn.options import integer, number, text
 from lsnn.randomness import generator
+from lsnn.tasks import idx, mnist
 from lsnn.tasks.base import NOISY_TEST, Classification, FiniteTask
 
 VALIDATION = 12  # one training image of so many is kept for validation

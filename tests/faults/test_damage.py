@@ -12,14 +12,17 @@ import aggregate
 import machinery  # noqa: F401  (extends the path to the scripts)
 import plot
 import report_tables
-from lsnn import checkpoints, files, journal, mnist, training
-from lsnn.columns import SUMMARY
-from lsnn.config import parse_study, read_study
+from lib.tables import read_recorded_table
+from lsnn import training
 from lsnn.errors import DataError, ResultError
-from lsnn.files import read_record, write_record
-from lsnn.journal import Journal
 from lsnn.network import Network
-from tables import read_recorded_table
+from lsnn.storage import checkpoints, files
+from lsnn.storage import progress as progress_module
+from lsnn.storage.files import read_record, write_record
+from lsnn.storage.progress import Journal
+from lsnn.study.columns import SUMMARY
+from lsnn.study.config import parse_study, read_study
+from lsnn.tasks import mnist
 
 FLIPS, TRUNCATIONS = 200, 50
 
@@ -272,7 +275,7 @@ def test_results_of_an_older_format_are_refused_with_what_to_do(
         checkpoints.read_run(str(path), SETTINGS)
 
     state = tmp_path / "training.state"
-    older(monkeypatch, journal, "FORMAT_VERSION", lambda: write_progress(state, SETTINGS))
+    older(monkeypatch, progress_module, "FORMAT_VERSION", lambda: write_progress(state, SETTINGS))
     lines = []
     assert read_progress(state, SETTINGS, lines.append).iterations == []
     assert "training.state.set-aside, starting anew" in lines[0] and "format, 0" in lines[0]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from lsnn.files import read_record
+from lsnn.storage.files import read_record
 from machinery import (
     ENTRY,
     LOCK,
@@ -383,7 +383,7 @@ def test_a_changed_rule_trains_its_runs_anew_and_no_others(checkout, tell):
 
     checkout.edit(rule, "label =", "# A comment.\n    label =")
     assert jobs_of(checkout.finish(*ALL)) == {}
-    checkout.edit("scripts/style.py", '"font.size": 8', '"font.size": 9')
+    checkout.edit("scripts/lib/style.py", '"font.size": 8', '"font.size": 9')
     assert jobs_of(checkout.finish(*ALL)) == {"plot": 7, "plot_examples": 1, "all": 1, "total": 9}
 
     checkout.edit(rule, "return closed(z)", "return z")

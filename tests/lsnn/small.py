@@ -4,8 +4,8 @@ import numpy as np
 
 from lsnn import network as network_module
 from lsnn.cell import Cell
-from lsnn.config import network_settings, parse_study
 from lsnn.network import PARAMETERS, Network
+from lsnn.study.config import network_settings, parse_study
 from lsnn.tasks.sequential_mnist import SequentialMnist
 
 

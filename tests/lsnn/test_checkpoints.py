@@ -3,9 +3,9 @@ import os
 import numpy as np
 import pytest
 
-from lsnn import checkpoints
-from lsnn.config import parse_study
 from lsnn.errors import ResultError
+from lsnn.storage import checkpoints
+from lsnn.study.config import parse_study
 from small import small_network
 
 

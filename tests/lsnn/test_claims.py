@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from lsnn.claims import parse_claims, read_claims, read_claims_of
 from lsnn.errors import ConfigError
+from lsnn.study.claims import parse_claims, read_claims, read_claims_of
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 CLAIM = {

@@ -10,12 +10,12 @@ import os
 
 import pytest
 
-from lsnn.config import parse_study
-from lsnn.follow import Point, Probes
-from lsnn.hessian import hessian_of
+from lsnn.curvature.along_run import Point, Probes
+from lsnn.curvature.hessian import hessian_of
+from lsnn.curvature.quantities import quantities_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.network import Network
-from lsnn.quantities import quantities_of
+from lsnn.study.config import parse_study
 from lsnn.training import Trainer, learning_curve_of
 
 REPOSITORY = os.path.join(os.path.dirname(__file__), "..", "..")

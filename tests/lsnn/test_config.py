@@ -7,18 +7,18 @@ import re
 import pytest
 import yaml
 
-from lsnn.config import (
+from lsnn.errors import ConfigError
+from lsnn.learning_rules import LEARNING_RULES, new_rule
+from lsnn.learning_rules.base import LearningRule
+from lsnn.options import number
+from lsnn.study.config import (
     command_line_values,
     parse_study,
     read_study,
     studies_of,
     training_settings,
 )
-from lsnn.errors import ConfigError
-from lsnn.learning_rules import LEARNING_RULES, new_rule
-from lsnn.learning_rules.base import LearningRule
-from lsnn.options import number
-from lsnn.outputs import setting_column, sweeps_of
+from lsnn.study.outputs import setting_column, sweeps_of
 
 NAN, INF = float("nan"), float("inf")
 RULE_NAMES = "one of " + ", ".join('"{}"'.format(name) for name in sorted(LEARNING_RULES))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lsnn.backend import new_session, tf
-from lsnn.hessian import hessian_of
+from lsnn.curvature.hessian import hessian_of
 from lsnn.network import Network
 from lsnn.tasks import TASKS, new_task
 from small import NETWORKS, change_of_gradient, loss_settings, relative_error

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from lsnn.arnoldi import leading_eigenvalues
 from lsnn.backend import tf
-from lsnn.dynamics import RECURRENT, Dynamics, UpdateJacobian, dynamics_of, flat
-from lsnn.follow import Point, Probes
-from lsnn.hessian import Hessian
+from lsnn.curvature.along_run import Point, Probes
+from lsnn.curvature.arnoldi import leading_eigenvalues
+from lsnn.curvature.hessian import Hessian
+from lsnn.curvature.quantities import DYNAMICS
+from lsnn.curvature.quantities.alignment import alignment
+from lsnn.curvature.rule_update import RECURRENT, Dynamics, UpdateJacobian, dynamics_of, flat
 from lsnn.learning_rules.base import LearningRule
 from lsnn.neurons.rate import RateNeurons, RateState
 from lsnn.options import build
-from lsnn.quantities import DYNAMICS
-from lsnn.quantities.alignment import alignment
 from small import (
     SmallTask,
     relative_error,
@@ -182,7 +182,7 @@ def test_leading_eigenvalues_are_those_of_the_dense_matrix(matrix):
 
 
 def test_an_eigenvalue_that_is_not_reached_has_not_converged(monkeypatch):
-    monkeypatch.setattr("lsnn.arnoldi.MOST_PRODUCTS", 5)
+    monkeypatch.setattr("lsnn.curvature.arnoldi.MOST_PRODUCTS", 5)
     operator = Known(random_matrix(60))
     for one in leading_eigenvalues(operator, 1e-3, np.ones(60)):
         assert not one.converged and one.residual > 1e-3 and np.isfinite(one.value)

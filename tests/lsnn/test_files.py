@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from lsnn import files
 from lsnn.errors import ResultError, WriteError
-from lsnn.files import (
+from lsnn.storage import files
+from lsnn.storage.files import (
     atomic_write,
     exclusive,
     read_record,
@@ -125,7 +125,7 @@ def test_temporaries_of_killed_writers_are_removed_and_nothing_else(path):
 
 HOLDER = """
 import sys, time
-from lsnn.files import exclusive
+from lsnn.storage.files import exclusive
 with exclusive(sys.argv[1], print):
     print("held", flush=True)
     time.sleep(60)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from lsnn.backend import new_session, tf
-from lsnn.config import network_settings
 from lsnn.learning_rules import new_rule
 from lsnn.learning_rules.base import type_means
 from lsnn.learning_rules.own_derivatives import closed
@@ -20,6 +19,7 @@ from lsnn.network import LossSettings, Network
 from lsnn.neurons.base import low_pass
 from lsnn.neurons.lif import LIF, SpikingState, pseudo_derivative, spike
 from lsnn.neurons.rate import RateNeurons, RateState, rectified
+from lsnn.study.config import network_settings
 from small import relative_error
 
 GOLDEN = np.load(os.path.join(os.path.dirname(__file__), "golden_rules.npz"))

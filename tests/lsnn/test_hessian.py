@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from scipy.sparse.linalg import eigsh
 
-from lsnn import hessian as hessian_module
 from lsnn.backend import new_session, tf
-from lsnn.config import network_settings
-from lsnn.follow import follow
-from lsnn.hessian import Hessian, hessian_of
-from lsnn.kept import Kept
-from lsnn.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
+from lsnn.curvature import hessian as hessian_module
+from lsnn.curvature.along_run import follow
+from lsnn.curvature.hessian import Hessian, hessian_of
+from lsnn.curvature.kept import Kept
+from lsnn.curvature.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
 from lsnn.learning_rules.base import LearningRule
 from lsnn.network import PARAMETERS, Network
+from lsnn.study.config import network_settings
 from small import (
     NETWORKS,
     change_of_gradient,

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from lsnn import journal as journal_module
 from lsnn.errors import WriteError
-from lsnn.journal import Journal
+from lsnn.storage import progress as journal_module
+from lsnn.storage.progress import Journal
 
 JOB = {"settings": {"seed": 1, "sizes": (2, 3)}}
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse.linalg import LinearOperator
 
-from lsnn import lanczos
-from lsnn.lanczos import FLOOR, Krylov, extreme_eigenvalues, mixed_with_random
+from lsnn.curvature import lanczos
+from lsnn.curvature.lanczos import FLOOR, Krylov, extreme_eigenvalues, mixed_with_random
 
 TOLERANCE = 1e-4
 

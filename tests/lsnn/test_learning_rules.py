@@ -7,12 +7,12 @@ import pytest
 
 import rule_oracle
 from lsnn.backend import new_session, tf
-from lsnn.config import ConfigError, parse_study
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.learning_rules.base import LearningRule
 from lsnn.learning_rules.own_derivatives import true_derivatives
 from lsnn.network import Network
 from lsnn.randomness import generator
+from lsnn.study.config import ConfigError, parse_study
 from lsnn.training import Trainer, start_of_run
 from small import (
     NETWORKS,

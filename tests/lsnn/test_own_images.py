@@ -8,12 +8,12 @@ import struct
 import numpy as np
 import pytest
 
-from lsnn.config import parse_study
+from lsnn.curvature.hessian import hessian_of
 from lsnn.errors import ConfigError, DataError
-from lsnn.hessian import hessian_of
-from lsnn.mnist import FILES
 from lsnn.network import network_of
+from lsnn.study.config import parse_study
 from lsnn.tasks import new_task
+from lsnn.tasks.mnist import FILES
 
 RANDOM = np.random.RandomState(0)
 IMAGES, LABELS = RANDOM.randint(0, 256, (48, 7, 5)), np.arange(48) % 3

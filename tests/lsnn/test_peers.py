@@ -9,12 +9,12 @@ import os
 import numpy as np
 import pytest
 
-from lsnn.config import network_settings
-from lsnn.follow import Point, Probes
-from lsnn.hessian import Hessian
+from lsnn.curvature.along_run import Point, Probes
+from lsnn.curvature.hessian import Hessian
+from lsnn.curvature.quantities import QUANTITIES
 from lsnn.network import PARAMETERS, Network
 from lsnn.options import build
-from lsnn.quantities import QUANTITIES
+from lsnn.study.config import network_settings
 from small import loss_settings
 
 PEERS = np.load(os.path.join(os.path.dirname(__file__), "peers.npz"))

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from lsnn.config import parse_study
-from lsnn.follow import Point, Probes, follow
-from lsnn.hessian import hessian_of
-from lsnn.journal import Journal
-from lsnn.options import build
-from lsnn.quantities import (
+from lsnn.curvature.along_run import Point, Probes, follow
+from lsnn.curvature.hessian import hessian_of
+from lsnn.curvature.quantities import (
     QUANTITIES,
     columns_of,
     columns_of_table,
     name_of,
     quantities_of,
 )
+from lsnn.options import build
+from lsnn.storage.progress import Journal
+from lsnn.study.config import parse_study
 from small import small_network
 
 EXTREMES = [

@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from lsnn.config import parse_study
 from lsnn.errors import LsnnError
-from lsnn.source import require_source
+from lsnn.storage.code_hash import require_source
+from lsnn.study.config import parse_study
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 # Prints the hashes of the jobs of a study that has one of everything, a line each.
 PROGRAM = """
-from lsnn.config import parse_study
+from lsnn.study.config import parse_study
 for neurons, hessian in [("rate", [{}]), ("lif", []), ("alif", [])]:
     study = parse_study({
         "network": {"neurons": neurons}, "hessian": hessian, "dynamics": [{}],

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.sparse.linalg import LinearOperator
 
-from lsnn.config import parse_study
-from lsnn.follow import Point, Probes, chosen, follow
-from lsnn.hessian import hessian_of, sample_of
-from lsnn.journal import Journal
-from lsnn.lanczos import Krylov, extreme_eigenvalues
+from lsnn.curvature.along_run import Point, Probes, chosen, follow
+from lsnn.curvature.hessian import hessian_of, sample_of
+from lsnn.curvature.lanczos import Krylov, extreme_eigenvalues
+from lsnn.curvature.quantities import QUANTITIES, quantities_of
+from lsnn.curvature.quantities.density import numbers_of
 from lsnn.options import build
-from lsnn.quantities import QUANTITIES, quantities_of
-from lsnn.quantities.density import numbers_of
+from lsnn.storage.progress import Journal
+from lsnn.study.config import parse_study
 from lsnn.training import checkpoint_iterations
 from small import small_network
 

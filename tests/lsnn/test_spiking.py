@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from lsnn.backend import new_session, tf
-from lsnn.config import network_settings
 from lsnn.learning_rules import new_rule
 from lsnn.network import Network, recorded
 from lsnn.neurons.base import decay
 from lsnn.neurons.lif import spike
+from lsnn.study.config import network_settings
 from lsnn.training import Trainer
 from rule_oracle import Run
 from small import (

@@ -3,13 +3,13 @@ import os
 import numpy as np
 import pytest
 
-from lsnn import checkpoints
 from lsnn.backend import flatten, new_session, tf
-from lsnn.config import network_settings, parse_study
 from lsnn.errors import DivergenceError
 from lsnn.learning_rules import BPTT, RFLO, ThreeFactor
 from lsnn.network import Network
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
+from lsnn.storage import checkpoints
+from lsnn.study.config import network_settings, parse_study
 from lsnn.tasks.base import FiniteTask, Measure
 from lsnn.training import (
     Trainer,

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from lsnn import checkpoints
-from lsnn.columns import RUN_KEYS
-from lsnn.config import parse_study, read_study
-from lsnn.files import sha256_of_file, write_record, write_table
-from lsnn.outputs import of_gaps, of_learning_curve, of_scale_free, trajectories_columns
-from lsnn.quantities import REGISTRIES, arrays_of, columns_of, columns_of_table, name_of
+from lsnn.curvature.quantities import REGISTRIES, arrays_of, columns_of, columns_of_table, name_of
+from lsnn.storage import checkpoints
+from lsnn.storage.files import sha256_of_file, write_record, write_table
+from lsnn.study.columns import RUN_KEYS
+from lsnn.study.config import parse_study, read_study
+from lsnn.study.outputs import of_gaps, of_learning_curve, of_scale_free, trajectories_columns
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = {

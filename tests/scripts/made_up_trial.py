@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lsnn import checkpoints
+from lsnn.storage import checkpoints
 
 N_REGULAR, N_ADAPTIVE = 4, 3
 

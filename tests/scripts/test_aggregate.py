@@ -9,14 +9,14 @@ import pytest
 
 import aggregate
 import made_up_study
-from lsnn import checkpoints
-from lsnn.columns import SUMMARY
-from lsnn.config import parse_study, read_study
+from lib.study_statistics import summarise
+from lib.tables import read_table
 from lsnn.errors import ResultError
-from lsnn.files import read_record, sha256_of_file, write_record
-from lsnn.outputs import trajectories_columns
-from study_statistics import summarise
-from tables import read_table
+from lsnn.storage import checkpoints
+from lsnn.storage.files import read_record, sha256_of_file, write_record
+from lsnn.study.columns import SUMMARY
+from lsnn.study.config import parse_study, read_study
+from lsnn.study.outputs import trajectories_columns
 
 STUDY = made_up_study.STUDY
 CURVE = "learning_curve.csv"

@@ -21,7 +21,7 @@ import rattler
 
 import build_environment
 from build_environment import BuildError, build, find_python36
-from lsnn.files import read_record, sha256_of_file
+from lsnn.storage.files import read_record, sha256_of_file
 
 FAKE = '#!/bin/sh\necho {}\necho "$0"\n'  # what a Python answers that is asked for its version
 BROKEN_SHIM = "#!/bin/sh\necho 'shim: python3.6: command not found' >&2\nexit 127\n"

@@ -11,15 +11,15 @@ import pytest
 import yaml
 
 import made_up_study
-from claim_statistics import Source
 from claims import ALL, decide, read_decided, verdict_of
-from estimates import holm, of_numbers
-from lsnn.claims import parse_claims
-from lsnn.config import as_mapping, parse_study
+from lib.claim_statistics import Source
+from lib.estimates import holm, of_numbers
+from lib.study_statistics import summarise, with_spacing
+from lib.tables import write_table
 from lsnn.errors import ConfigError, ResultError
+from lsnn.study.claims import parse_claims
+from lsnn.study.config import as_mapping, parse_study
 from made_up_study import CONFIG, REPOSITORY
-from study_statistics import summarise, with_spacing
-from tables import write_table
 
 BPTT, THREE_FACTOR = (CONFIG["conditions"][name] for name in ("bptt", "three_factor"))
 CONDITIONS = {"bptt": BPTT, "mdgl": THREE_FACTOR, "three_factor": THREE_FACTOR}

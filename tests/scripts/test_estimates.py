@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import estimates
-from estimates import (
+from lib import estimates
+from lib.estimates import (
     holm,
     mean_and_interval,
     of_correlation,

@@ -16,7 +16,7 @@ import pytest
 import fetch_mnist
 from fetch_mnist import fetch
 from lsnn.errors import DataError
-from lsnn.mnist import FILES, read, verify
+from lsnn.tasks.mnist import FILES, read, verify
 
 LABELS = "t10k-labels-idx1-ubyte"
 SMALL = ("train-labels-idx1-ubyte", LABELS)

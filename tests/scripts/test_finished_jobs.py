@@ -10,11 +10,11 @@ import pytest
 
 import made_up_study
 import train
-from lsnn import checkpoints
-from lsnn.columns import RUN_KEYS
-from lsnn.files import read_record, sha256_of_file, write_record, write_table
-from lsnn.outputs import of_learning_curve
-from lsnn.quantities import columns_of_table
+from lsnn.curvature.quantities import columns_of_table
+from lsnn.storage import checkpoints
+from lsnn.storage.files import read_record, sha256_of_file, write_record, write_table
+from lsnn.study.columns import RUN_KEYS
+from lsnn.study.outputs import of_learning_curve
 
 STUDY = made_up_study.STUDY
 SETTINGS = STUDY.training_settings("bptt", 1)

@@ -18,7 +18,7 @@ NEEDED = {"jsonschema", "numpy", "pyyaml", "scipy", "threadpoolctl"}
 
 PROGRAM = """
 import lsnn, lsnn.tasks
-from lsnn.config import parse_study
+from lsnn.study.config import parse_study
 print(lsnn.__file__)
 print(parse_study({}).name)
 print(*sorted(lsnn.tasks.TASKS))
@@ -82,7 +82,8 @@ def test_its_commit_is_not_that_of_the_checkout_around_it(installed):
     subprocess.run(["git", "init", "--quiet"], cwd=around, check=True)
     commit = ["git", *author, "commit", "--quiet", "--allow-empty", "--message", "another"]
     subprocess.run(commit, cwd=around, check=True)
-    program = "import os, lsnn.provenance as p; print(os.path.dirname(p.__file__), p._commit())"
+    program = "import os, lsnn, lsnn.storage.records as p; "
+    program += "print(os.path.dirname(lsnn.__file__), p._commit())"
     environment = dict(os.environ, PYTHONPATH=folder)
     result = subprocess.run(
         [python, "-c", program],

@@ -11,16 +11,16 @@ import pytest
 
 import made_up_study
 import plot
-from estimates import mean_and_interval
-from lsnn import checkpoints
-from lsnn.columns import Column
-from lsnn.config import parse_study
+from lib.estimates import mean_and_interval
+from lib.study_statistics import summarise
+from lib.style import COLUMN, PAGE, label_logarithmic, use_style
+from lib.tables import write_table
 from lsnn.errors import ResultError
-from lsnn.files import sha256_of_file, write_record
-from lsnn.outputs import compared_columns, figures_of, shown_columns
-from study_statistics import summarise
-from style import COLUMN, PAGE, label_logarithmic, use_style
-from tables import write_table
+from lsnn.storage import checkpoints
+from lsnn.storage.files import sha256_of_file, write_record
+from lsnn.study.columns import Column
+from lsnn.study.config import parse_study
+from lsnn.study.outputs import compared_columns, figures_of, shown_columns
 
 STUDY = made_up_study.STUDY
 FIGURES = {figure.name: figure for figure in figures_of(STUDY)}

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import plot_examples
-from lsnn import checkpoints
 from lsnn.errors import ResultError
+from lsnn.storage import checkpoints
 
 N_STEPS = 30
 

@@ -6,8 +6,8 @@ import pytest
 
 import made_up_trial
 import plot_raster
-from lsnn import checkpoints
 from lsnn.errors import ResultError
+from lsnn.storage import checkpoints
 from made_up_trial import N_ADAPTIVE, N_REGULAR
 
 VARIANTS = {

@@ -8,10 +8,10 @@ import pytest
 import aggregate
 import made_up_study
 import report_tables
-from lsnn.config import parse_study
+from lib.study_statistics import comparisons_of, quantities_of, summarise
 from lsnn.errors import ResultError
-from lsnn.files import read_record, write_record
-from study_statistics import comparisons_of, quantities_of, summarise
+from lsnn.storage.files import read_record, write_record
+from lsnn.study.config import parse_study
 
 PAGES = ("summary", "configuration", "run")
 

@@ -5,15 +5,15 @@ import pandas as pd
 import pytest
 
 import made_up_study
-import study_statistics
-from estimates import mean_and_interval
-from lsnn.config import parse_study
-from lsnn.tasks.base import SPLITS
-from study_statistics import (
+from lib import study_statistics
+from lib.estimates import mean_and_interval
+from lib.study_statistics import (
     comparisons_of,
     quantities_of,
     summarise,
 )
+from lsnn.study.config import parse_study
+from lsnn.tasks.base import SPLITS
 
 STUDY = made_up_study.STUDY
 

@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from lsnn.columns import Column
+from lib.tables import read_table, write_table
 from lsnn.errors import ResultError
-from tables import read_table, write_table
+from lsnn.study.columns import Column
 
 COLUMNS = (
     Column("rule", "text"),

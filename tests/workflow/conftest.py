@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lsnn.config import read_values, studies_of
+from lsnn.study.config import read_values, studies_of
 
 REPOSITORY = Path(__file__).parents[2]
 PYTHONS = {tf: REPOSITORY / f".environments/tensorflow-{tf}/bin/python" for tf in ("1.12", "2")}

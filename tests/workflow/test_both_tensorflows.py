@@ -11,7 +11,7 @@ from conftest import LENGTH, PYTHONS, SWEEP
 
 LOSSES = """
 import json, sys
-from lsnn.config import parse_study
+from lsnn.study.config import parse_study
 from lsnn.learning_rules import new_rule
 from lsnn.network import network_of
 from lsnn.training import Trainer

@@ -13,8 +13,8 @@ import plot
 import plot_examples
 import plot_raster
 from conftest import REPOSITORY, ready_studies
-from lsnn.config import parse_study, read_study
-from lsnn.files import read_record, sha256_of_file
+from lsnn.storage.files import read_record, sha256_of_file
+from lsnn.study.config import parse_study, read_study
 from report_tables import digits
 
 COMMITTED = sorted(path.parent for path in REPOSITORY.glob("results/committed/*/config.yaml"))

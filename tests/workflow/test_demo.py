@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from conftest import DEMO, PYTHONS, REPOSITORY
-from lsnn.files import read_record
+from lsnn.storage.files import read_record
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_at_the_same_weights_both_rules_have_the_same_losses_and_the_same_hessia
 def test_the_hessian_does_not_depend_on_the_condition_that_a_checkpoint_file_names(demo, tmp_path):
     """The same weights under the other condition's name give the same table but for the name."""
     script = f"""
-from lsnn import checkpoints
+from lsnn.storage import checkpoints
 arrays, metadata = checkpoints.read({str(demo / "runs/three_factor/seed_1/checkpoints.npz")!r})
 metadata["settings"].update(condition="bptt", learning_rule={{"name": "bptt"}})
 checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from conftest import REPOSITORY, new_checkout
-from lsnn.files import read_record
+from lsnn.storage.files import read_record
 
 STUDY = {
     "name": "deployed",

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from conftest import REPOSITORY, new_checkout
-from lsnn.claims import parse_claims
-from lsnn.config import parse_study
+from lsnn.study.claims import parse_claims
+from lsnn.study.config import parse_study
 from test_extension import EXAMPLES, extend
 
 PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/**/*.md"))]

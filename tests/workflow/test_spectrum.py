@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from conftest import PYTHONS, new_checkout
-from lsnn import checkpoints
-from lsnn.files import read_record
+from lsnn.storage import checkpoints
+from lsnn.storage.files import read_record
 
 STUDY = {
     "name": "whole",

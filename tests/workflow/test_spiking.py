@@ -7,7 +7,7 @@ import yaml
 
 from conftest import PYTHONS
 from conftest import SPIKING as STUDY
-from lsnn import checkpoints
+from lsnn.storage import checkpoints
 
 TRIAL = ["scripts/trial.py", "--condition", "bptt", "--config"]
 

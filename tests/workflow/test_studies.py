@@ -12,9 +12,9 @@ import yaml
 from docutils.core import publish_parts
 
 from conftest import REPOSITORY, ready_studies
-from lsnn.claims import read_claims
-from lsnn.config import as_mapping, parse_study, read_study
-from lsnn.outputs import about_figure, about_study, figures_of, shown_columns
+from lsnn.study.claims import read_claims
+from lsnn.study.config import as_mapping, parse_study, read_study
+from lsnn.study.outputs import about_figure, about_study, figures_of, shown_columns
 
 SPIKING = {
     "task": {"name": "store_recall"},

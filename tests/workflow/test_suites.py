@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from conftest import PYTHONS, REPOSITORY, SPIKING, SWEEP
-from lsnn import costs
-from lsnn.config import parse_study, read_study
-from lsnn.files import read_record
+from lsnn.storage.files import read_record
+from lsnn.study import costs
+from lsnn.study.config import parse_study, read_study
 from lsnn.training import checkpoint_iterations
 
 # Another study, of a training or two alone.

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from conftest import SWEEP as STUDY
-from lsnn.files import read_record
+from lsnn.storage.files import read_record
 
 
 @pytest.fixture(scope="module")

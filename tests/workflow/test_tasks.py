@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from conftest import SPIKING, new_checkout
-from lsnn import checkpoints
-from lsnn.files import read_record, sha256_of_file
-from lsnn.mnist import FILES
+from lsnn.storage import checkpoints
+from lsnn.storage.files import read_record, sha256_of_file
+from lsnn.tasks.mnist import FILES
 
 OF_ALL = {
     "tensorflow": "2",

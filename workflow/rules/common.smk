@@ -27,15 +27,20 @@ own = [path for path in sys.path if path not in foreign]
 sys.path[:] = [str(BASE.absolute())] + own
 
 try:
-    from lsnn import mnist
-    from lsnn.claims import read_claims_of
-    from lsnn.config import as_mapping, command_line_values, read_values, studies_of
-    from lsnn.costs import estimate, memory_of
+    from lsnn.tasks import mnist
+    from lsnn.study.claims import read_claims_of
+    from lsnn.study.config import (
+        as_mapping,
+        command_line_values,
+        read_values,
+        studies_of,
+    )
+    from lsnn.study.costs import estimate, memory_of
     from lsnn.errors import ConfigError, DataError
-    from lsnn.files import canonical_json, read_record
-    from lsnn.outputs import about_figure, about_study, figures_of, shown_columns
-    from lsnn.quantities import REGISTRIES
-    from lsnn.source import source_of
+    from lsnn.storage.files import canonical_json, read_record
+    from lsnn.study.outputs import about_figure, about_study, figures_of, shown_columns
+    from lsnn.curvature.quantities import REGISTRIES
+    from lsnn.storage.code_hash import source_of
 except ImportError as error:
     raise WorkflowError(
         f"{error}: the Python of Snakemake ({sys.executable}) lacks what this workflow needs; "

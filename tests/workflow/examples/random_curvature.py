@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lsnn.columns import Column
 from lsnn.randomness import generator
+from lsnn.study.columns import Column
 
 
 class RandomCurvature(object):

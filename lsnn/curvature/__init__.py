@@ -1,0 +1,1 @@
+"""What is measured along a run: the Hessian, a rule's own update, and quantities of both."""

@@ -1,0 +1,143 @@
+"""Quantities along training: of the Hessian, and of what a learning rule itself does.
+
+To add one, write a module here with a class like
+:class:`lsnn.curvature.quantities.trace.Trace`, and enter it in :data:`QUANTITIES` if it is one of
+the Hessian, which knows no learning rule, or in :data:`DYNAMICS` if it is one of the rule. Its
+``options`` (:mod:`lsnn.options`) are the keyword arguments that it is made with; ``measure`` gets a
+:class:`lsnn.curvature.along_run.Point` and returns its columns by name.
+Tables, summary, figures and report follow from ``columns``
+(:class:`lsnn.study.columns.Column`). It may also have ``arrays``, names of what ``measure`` returns
+besides, arrays of one shape at all points, with ``kept`` numbers together; ``figures`` of its own,
+names of functions of scripts/plot.py; and ``products``, roughly how many matrix-vector products it
+takes, from which a dry run estimates the time. Quantities are computed in the order of their
+registry: one uses products that those before it have taken.
+"""
+
+from collections import OrderedDict
+
+from lsnn.curvature.hessian import ALL
+from lsnn.curvature.quantities.alignment import Alignment
+from lsnn.curvature.quantities.curvature import Curvature
+from lsnn.curvature.quantities.density import Density
+from lsnn.curvature.quantities.extremes import Extremes
+from lsnn.curvature.quantities.second_sample import SecondSample
+from lsnn.curvature.quantities.stability import Stability
+from lsnn.curvature.quantities.trace import Trace
+from lsnn.network import PARAMETERS
+from lsnn.options import NAME, build, choice, integer, list_of, meanings, named, text
+from lsnn.study.columns import Column
+from lsnn.tasks.base import SPLITS
+
+QUANTITIES = {
+    "density": Density,
+    "trace": Trace,
+    "extremes": Extremes,
+    "second_sample": SecondSample,
+}
+DYNAMICS = {"alignment": Alignment, "curvature": Curvature, "stability": Stability}
+
+# What an entry of one list of the configuration or of the other can compute.
+REGISTRIES = {"hessian": QUANTITIES, "dynamics": DYNAMICS}
+
+
+def options_of_entry(kind, default):
+    """Return the options of an entry of the list ``hessian`` or ``dynamics``.
+
+    Args:
+        kind: which of the two.
+        default: name of the quantity that is computed where none is named.
+    """
+    registry = REGISTRIES[kind]
+    return OrderedDict(
+        name=text(
+            "What its files are called, and what the names of its columns and figures begin with; "
+            "if left out, its block and split.",
+            **NAME,
+        ),
+        block=choice(
+            "Parameters to differentiate by, with all their entries, absent synapses included; all "
+            "- those that are trained.",
+            PARAMETERS + (ALL,),
+            "w_rec",
+        ),
+        split=choice("Part of the data whose loss is differentiated.", SPLITS, "validation"),
+        samples=integer(
+            "Examples of the split, drawn once per seed, over which the loss is averaged.",
+            256,
+            "examples",
+            least=1,
+        ),
+        checkpoints=integer(
+            "At how many checkpoints of a run: the first, the last, and between them those nearest "
+            "to equal parts of the iterations; if left out, all.",
+            None,
+            "checkpoints",
+            least=2,
+        ),
+        seeds=integer(
+            "For the runs of how many of the study's seeds, the first ones; if left out, all.",
+            None,
+            "seeds",
+            least=1,
+        ),
+        quantities=list_of(
+            "What is computed, from the same operator.",
+            named("A quantity: " + meanings(registry), registry),
+            [{"name": default}],
+        ),
+    )
+
+
+def name_of(entry):
+    """Return the name of an entry, which is unique in its list."""
+    return entry.get("name", "{block}_{split}".format(**entry))
+
+
+def quantities_of(kind, entry):
+    """Return what an entry computes, quantities by name, made with their options."""
+    registry = REGISTRIES[kind]
+    settings = {one["name"]: one for one in entry["quantities"]}
+    return OrderedDict((n, build(registry, settings[n])) for n in registry if n in settings)
+
+
+def arrays_of(kind, entry):
+    """Return the names of the arrays that an entry keeps."""
+    return [n for one in quantities_of(kind, entry).values() for n in getattr(one, "arrays", ())]
+
+
+def columns_of_table(kind, entry):
+    """Return the columns of the table of an entry, after the keys of a row."""
+    columns = [column for one in quantities_of(kind, entry).values() for column in one.columns]
+    products = "Matrix-vector products spent on the checkpoint."
+    return columns + [Column(PRODUCTS[kind], "integer", meaning=products)]
+
+
+# Column of the matrix-vector products that all quantities together have taken.
+PRODUCTS = {"hessian": "products", "dynamics": "dynamics_products"}
+
+
+def columns_of(kind, entry):
+    """Return the columns of an entry in the table of all runs.
+
+    Those of the published study's operator, w_rec on validation examples, keep their names; the
+    names of the others begin with that of their entry.
+    """
+    prefix, of_entry = prefix_of(entry), entry.get("name", "{block}, {split}".format(**entry))
+    is_everywhere = "checkpoints" not in entry and "seeds" not in entry
+    where = "" if is_everywhere else prefix + PRODUCTS[kind]
+    return [
+        column._replace(
+            name=prefix + column.name,
+            kind=column.kind if is_everywhere or column.kind == "flag" else "estimate",
+            label=column.label and column.label + (", " + of_entry if prefix else ""),
+            figure=column.figure and prefix + column.figure,
+            where=where,
+        )
+        for column in columns_of_table(kind, entry)
+    ]
+
+
+def prefix_of(entry):
+    """Return what the names of an entry's columns and figures begin with."""
+    is_published = (entry["block"], entry["split"]) == ("w_rec", "validation")
+    return "" if is_published and "name" not in entry else name_of(entry) + "_"

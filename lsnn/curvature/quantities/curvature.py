@@ -1,0 +1,51 @@
+"""The curvature of the loss along what training follows."""
+
+import numpy as np
+
+from lsnn.curvature.rule_update import flat
+from lsnn.study.columns import Column
+
+DIRECTIONS = {
+    "gradient": "the exact gradient",
+    "rule_gradient": "the rule's gradient",
+    "update": "the update on the batch",
+}
+
+
+class Curvature(object):
+    """The curvature v^T H v / v^T v of the true loss along gradients and along the update.
+
+    Those are, restricted to the block: the exact gradient and the rule's on the same examples as
+    the Hessian, without L2 term, and the gradient, with it, from which plain gradient descent makes
+    its step at this iteration, on its batch.
+    """
+
+    options = {}
+    columns = tuple(
+        Column(
+            "curvature_along_" + name,
+            "estimate",
+            "curvature along " + text,
+            scale="symlog",
+            summary=("final", "mean"),
+            figure="curvature_along_" + name,
+        )
+        for name, text in DIRECTIONS.items()
+    )
+    products = 3
+
+    def measure(self, point):
+        """Return the columns at a :class:`lsnn.curvature.along_run.Point` by name."""
+        dynamics = point.operator
+        exact, approximate = dynamics.gradients()
+        vectors = (exact, approximate, dynamics.update(point.iteration))
+        row = {}
+        for name, by_parameter in zip(DIRECTIONS, vectors):
+            vector = flat(by_parameter, dynamics.parameters)
+            length = np.linalg.norm(vector)
+            found = np.nan
+            if length > 0.0:
+                unit = vector / length
+                found = float(unit.dot(dynamics.hessian.product(unit)))
+            row["curvature_along_" + name] = found
+        return row

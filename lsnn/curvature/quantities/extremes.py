@@ -1,0 +1,87 @@
+"""The extreme eigenvalues of the Hessian."""
+
+from lsnn.curvature.lanczos import USUAL_TOLERANCE, Krylov, extreme_eigenvalues, mixed_with_random
+from lsnn.options import choice, integer, number
+from lsnn.randomness import generator
+from lsnn.study.columns import eigenvalue_columns
+
+LARGEST = eigenvalue_columns(
+    "lambda_max",
+    "largest eigenvalue λ_max",
+    meaning="The larger, the sharper the loss around the weights.",
+    scale="log",
+    summary=("final", "mean", "compared"),
+    figure="leading_eigenvalue",
+    threshold=True,
+)
+SMALLEST = eigenvalue_columns(
+    "lambda_min",
+    "smallest eigenvalue λ_min",
+    meaning="Negative values are directions in which the loss curves downwards: far below "
+    "zero the loss around the weights is strongly non-convex, near zero almost convex.",
+    scale="symlog",
+    summary=("final",),
+    figure="smallest_eigenvalue",
+)
+LARGER_IN_MAGNITUDE = eigenvalue_columns(
+    "lambda_abs_max", "eigenvalue of largest magnitude λ_|max|", summary=("final", "mean")
+)
+
+
+TOLERANCE = number(
+    "Relative tolerance of an eigenvalue: it has converged when |Hv - lambda v| / |lambda|, with "
+    "|v| = 1, is at most this, or |Hv - lambda v| / |H| is at most 1e-6, which is what products in "
+    "float32 can tell.",
+    USUAL_TOLERANCE,
+    least=1.0e-5,
+    most=0.1,
+)
+
+
+class Extremes(object):
+    """The largest and the smallest eigenvalues, signed, and that of largest magnitude."""
+
+    options = {
+        "ends": choice(
+            "both - both ends of the spectrum; largest - that end alone, in a third of the time.",
+            ["both", "largest"],
+            "both",
+        ),
+        "k": integer("How many eigenvalues at either end.", 1, "eigenvalues", least=1, most=50),
+        "tolerance": TOLERANCE,
+    }
+
+    def __init__(self, ends, k, tolerance):
+        self._k, self._both = k, ends == "both"
+        self._tolerance = tolerance
+        self.columns = LARGEST + (SMALLEST + LARGER_IN_MAGNITUDE if self._both else ())
+        for name in self._names()[1:]:
+            if name not in ("lambda_min", "lambda_abs_max"):
+                self.columns += eigenvalue_columns(name, "")
+        # Matrix-vector products per checkpoint, roughly.
+        self.products = (30 if self._both else 8) + 10 * (k - 1)
+
+    def _names(self):
+        """Return the names of the eigenvalues: the largest, the smallest, then the others."""
+        ends = ["lambda_max", "lambda_min"] if self._both else ["lambda_max"]
+        names = ["{}_{}".format(end, i) for end in ends for i in range(2, self._k + 1)]
+        return ends + (["lambda_abs_max"] if self._both else []) + names
+
+    def measure(self, point):
+        """Return the columns at a :class:`lsnn.curvature.along_run.Point` by name."""
+        hessian, memory = point.operator, point.memory
+        random = generator(point.seed, "Lanczos")
+        start = memory.setdefault("start", random.randn(hessian.size))
+        space = point.probes.first or Krylov(hessian, mixed_with_random(start, random))
+        found = extreme_eigenvalues(space, self._tolerance, self._k, self._both)
+        vectors = [one.vector for one in found if one.vector is not None]
+        memory["start"] = sum(vectors) if vectors else start
+        by_end = [found[: self._k], found[self._k :]]
+        ends = [of_end[0] for of_end in by_end if of_end]
+        if self._both:
+            ends.append(max(ends, key=lambda one: abs(one.value)))
+        others = [one for of_end in by_end for one in of_end[1:]]
+        row = {}
+        for name, one in zip(self._names(), ends + others):
+            row.update(one.columns(name))
+        return row

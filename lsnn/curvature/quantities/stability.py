@@ -1,0 +1,116 @@
+"""Whether a learning rule's own update is stable."""
+
+import numpy as np
+
+from lsnn.curvature.arnoldi import leading_eigenvalues
+from lsnn.curvature.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
+from lsnn.curvature.quantities.alignment import alignment
+from lsnn.curvature.quantities.extremes import TOLERANCE
+from lsnn.curvature.rule_update import RECURRENT, flat
+from lsnn.randomness import generator
+from lsnn.study.columns import Column, eigenvalue_columns
+
+
+class Stability(object):
+    """The leading eigenvalues mu of the derivative M of the rule's gradient, and of the Hessian.
+
+    Descent by the rule's gradient g_hat, w <- w - eta g_hat, multiplies a small deviation by 1 -
+    eta M with M = d g_hat / dw, which is not symmetric: it shrinks if |1 - eta mu| < 1 for all
+    eigenvalues. With the exact gradient, M is the Hessian. For one sample, or near a minimum of
+    loss 0 with one curved direction, it shrinks if lambda_max < 2 / (eta rho) (Liu et al. 2022).
+    """
+
+    options = {"tolerance": TOLERANCE}
+    figures = ("stability",)
+    columns = (
+        eigenvalue_columns(
+            "mu_abs_max",
+            "size of the leading eigenvalue μ of the rule's derivative",
+            meaning="The rule's update is unstable where it is above 2 / learning rate.",
+            scale="log",
+            summary=("final", "mean", "compared"),
+        )
+        + (Column("mu_abs_max_real", "estimate"), Column("mu_abs_max_imag", "estimate"))
+        + eigenvalue_columns("mu_real_max", "largest real part of an eigenvalue μ", scale="symlog")
+        + (Column("mu_real_max_imag", "estimate"),)
+        + eigenvalue_columns(
+            "hessian_max", "λ_max on the same examples", scale="log", summary=("final", "mean")
+        )
+        + (
+            Column(
+                "eta_mu",
+                "estimate",
+                "learning rate times the size of μ",
+                meaning="Above 2 the rule's update is unstable.",
+                scale="log",
+                summary=("final", "mean"),
+            ),
+            Column(
+                "eta_hessian",
+                "estimate",
+                "learning rate times λ_max",
+                scale="log",
+                summary=("final", "mean"),
+            ),
+            Column(
+                "curvature_bound",
+                "estimate",
+                "bound 2 / (learning rate × ρ)",
+                meaning="Of λ_max, by the theorem; there is none where ρ is not positive.",
+                scale="log",
+                summary=("final", "mean"),
+            ),
+            Column(
+                "part_of_bound",
+                "estimate",
+                "λ_max relative to its bound",
+                meaning="1: at the bound of the theorem.",
+                scale="log",
+                summary=("final", "mean"),
+            ),
+        )
+    )
+    products = 30
+
+    def __init__(self, tolerance):
+        self._tolerance = tolerance
+
+    def measure(self, point):
+        """Return the columns at a :class:`lsnn.curvature.along_run.Point` by name."""
+        dynamics = point.operator
+        by_modulus, by_real_part = self._of_rule(point)
+        largest = self._of_hessian(point)
+        parts = [flat(one, RECURRENT) for one in dynamics.gradients()]
+        rho, eta = alignment(*parts)["rho"], dynamics.learning_rate(point.iteration)
+        bound = 2.0 / (eta * rho) if rho > 0.0 else np.nan
+        row = by_modulus.columns("mu_abs_max", abs(by_modulus.value))
+        row["mu_abs_max_real"] = by_modulus.value.real
+        row["mu_abs_max_imag"] = by_modulus.value.imag
+        row.update(by_real_part.columns("mu_real_max", by_real_part.value.real))
+        row["mu_real_max_imag"] = by_real_part.value.imag
+        row.update(largest.columns("hessian_max"))
+        row["eta_mu"] = eta * abs(by_modulus.value)
+        row["eta_hessian"] = eta * largest.value
+        row["curvature_bound"] = bound
+        row["part_of_bound"] = largest.value / bound
+        return row
+
+    def _of_rule(self, point):
+        jacobian = point.operator.jacobian
+        random = generator(point.seed, "Arnoldi")
+        start = point.memory.setdefault("start_of_rule", random.randn(jacobian.size))
+        found = leading_eigenvalues(jacobian, self._tolerance, mixed_with_random(start, random))
+        if found[0].vector is not None:
+            # Both parts of a complex vector lie in the space of its conjugate pair.
+            point.memory["start_of_rule"] = sum(v.vector.real + v.vector.imag for v in found)
+        return found
+
+    def _of_hessian(self, point):
+        hessian = point.operator.hessian
+        random = generator(point.seed, "Lanczos")
+        start = point.memory.setdefault("start_of_hessian", random.randn(hessian.size))
+        space = Krylov(hessian, mixed_with_random(start, random))
+        (largest,) = extreme_eigenvalues(space, self._tolerance, smallest=False)
+        if largest.vector is not None:
+            point.memory["start_of_hessian"] = largest.vector
+        return largest

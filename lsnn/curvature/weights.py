@@ -1,0 +1,77 @@
+"""What weights alone tell along training; this needs nothing but numpy."""
+
+from collections import OrderedDict
+
+import numpy as np
+
+from lsnn.study.columns import Column
+
+MATRICES = ("w_in", "w_rec", "w_out")
+
+# The effective rank of what training has changed, by parameter.
+RANKS = OrderedDict(
+    (
+        name,
+        Column(
+            name + "_change_rank",
+            "number",
+            "effective rank of the change of " + name,
+            meaning="Of the difference from the weights before training: how many directions it "
+            "has, the exponential of the entropy of its singular values (Roy and Vetterli 2007).",
+            summary=("final",),
+            figure="rank_of_change" if name == "w_rec" else "",
+        ),
+    )
+    for name in MATRICES
+)
+
+
+def dynamic(arrays, name):
+    """Return a parameter at all checkpoints, with 0 where the dynamics ignore it.
+
+    That is the diagonal of w_rec: no unit is its own input.
+    """
+    values = np.asarray(arrays[name], np.float64)
+    return values * (1.0 - np.eye(values.shape[-1])) if name == "w_rec" else values
+
+
+def effective_rank(matrix):
+    """Return exp(-sum p log p), p the singular values over their sum; 0 for a matrix of zeros.
+
+    Roy and Vetterli (2007), definition 1. It is 1 for a matrix of rank 1, n for an orthogonal one.
+    """
+    sizes = np.linalg.svd(matrix, compute_uv=False)
+    if not np.any(sizes > 0.0):
+        return 0.0
+    parts = sizes[sizes > 0.0] / sizes.sum()
+    return float(np.exp(-np.sum(parts * np.log(parts))))
+
+
+def ranks_of_change(arrays):
+    """Return the columns :data:`RANKS` of the arrays of a checkpoint file, by name, as arrays."""
+    found = OrderedDict()
+    for name, column in RANKS.items():
+        values = dynamic(arrays, name)
+        found[column.name] = np.array([effective_rank(one - values[0]) for one in values])
+    return found
+
+
+def squared_norms(arrays, parameters):
+    """Return |w|^2 over some parameters at all checkpoints, an array."""
+    return sum(
+        (dynamic(arrays, name) ** 2).reshape(len(arrays[name]), -1).sum(axis=1)
+        for name in parameters
+    )
+
+
+def scale_free(column):
+    """Return the column of lambda_max |w|^2, given that of lambda_max."""
+    return column._replace(
+        name=column.name + "_scale_free",
+        label=column.label.replace("largest eigenvalue λ_max", "scale-free λ_max"),
+        meaning="The largest eigenvalue times the squared norm of the parameters of its block: the "
+        "curvature for changes relative to the size of the weights. λ_max itself can be moved at "
+        "will by rescaling the layers of a ReLU network (Dinh et al. 2017).",
+        figure="",
+        threshold=False,
+    )

@@ -1,0 +1,142 @@
+"""Checkpoint files: the weights of one training run at every checkpoint.
+
+A file is a plain npz, readable by numpy alone: float32 arrays stacked over the C checkpoints,
+``w_in`` (C, n_in, N), ``w_rec`` (C, N, N) [pre, post], ``w_out`` (C, N, n_out) and ``b_out``
+(C, n_out), the int64 array ``iteration`` (C), what the learning rule drew for the run, if anything,
+as ``rule/<name>``, and two strings: ``metadata``, a JSON mapping that says what made the file, and
+``sha256``, which covers all the rest. The state of an unfinished job is kept in the same format,
+with arrays of its own.
+"""
+
+import errno
+import hashlib
+import io
+import json
+import zipfile
+
+import numpy as np
+
+from lsnn.errors import ResultError
+from lsnn.network import PARAMETERS
+from lsnn.storage.files import atomic_write, canonical_json, differences, reading
+
+FORMAT_VERSION = 1
+
+
+def write(path, arrays, metadata):
+    """Write arrays by name, and a JSON-able mapping, whole or not at all."""
+    content = {name: np.asarray(array) for name, array in arrays.items()}
+    content["metadata"] = np.array(canonical_json(dict(metadata, format_version=FORMAT_VERSION)))
+    content["sha256"] = np.array(_digest(content))
+    archive = io.BytesIO()  # zipfile, when the disk is full, adds a complaint of its own
+    np.savez(archive, **content)
+    with atomic_write(path) as stream:
+        stream.write(archive.getbuffer())
+
+
+def read(path, names=("iteration",) + PARAMETERS):
+    """Return the arrays by name, ``names`` among them, and the metadata of a file.
+
+    Raises:
+        ResultError: the file is missing, cut off, altered, not a checkpoint file, or of another
+            format version.
+    """
+    content = _load(path)
+    try:
+        expected = str(content.pop("sha256"))
+        metadata = json.loads(str(content["metadata"]))
+        version = metadata["format_version"]
+    except (KeyError, ValueError, TypeError):
+        raise ResultError("{}: not a checkpoint file of this project".format(path)) from None
+    if _digest(content) != expected:
+        raise ResultError(
+            "{}: altered since it was written (the SHA-256 of its content is not {}); delete it "
+            "and run the job that writes it again".format(path, expected)
+        )
+    if version != FORMAT_VERSION:
+        raise ResultError(
+            "{}: checkpoint format {}, this version of lsnn reads format {}; delete it and train "
+            "again".format(path, version, FORMAT_VERSION)
+        )
+    del content["metadata"]
+    missing = [name for name in names if name not in content]
+    if missing:
+        raise ResultError("{}: has no array {}".format(path, ", ".join(missing)))
+    return content, metadata
+
+
+def read_run(path, settings, also=()):
+    """Return the arrays of a checkpoint file, and the settings of its run.
+
+    Args:
+        path: the file.
+        settings: mapping with the ``task``, ``network`` and ``loss`` that its run must have.
+        also: names of further settings that must agree.
+
+    Raises:
+        ResultError: the file is damaged, or of another network, task or loss.
+    """
+    arrays, metadata = read(path)
+    parts = ("task", "own_files", "network", "loss") + tuple(also)
+    there = metadata.get("settings", {})
+    lines = differences(
+        {part: there.get(part) for part in parts}, {part: settings.get(part) for part in parts}
+    )
+    if lines:
+        raise ResultError(
+            "{}: of another configuration than the study:\n{}".format(path, "\n".join(lines))
+        )
+    return arrays, there
+
+
+def check_shapes(path, arrays, shapes):
+    """Refuse arrays that are not weights of the given shapes, stacked over checkpoints.
+
+    Raises:
+        ResultError: names the file, the parameter, its shape, and the shape needed.
+    """
+    n_checkpoints = len(arrays["iteration"])
+    for name, shape in shapes.items():
+        if arrays[name].shape != (n_checkpoints,) + tuple(shape):
+            raise ResultError(
+                "{}: {} has shape {}; the configured network and {} checkpoints need {}".format(
+                    path, name, arrays[name].shape, n_checkpoints, (n_checkpoints,) + tuple(shape)
+                )
+            )
+
+
+def weights_at(arrays, index):
+    """Return the weights by name of the checkpoint at a position of the stacked arrays."""
+    return {name: arrays[name][index] for name in PARAMETERS}
+
+
+def _load(path):
+    try:
+        with reading(path):
+            zipfile.ZipFile(path).close()  # numpy 1.19 prints a traceback where this raises
+            with np.load(path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise ResultError("{}: no such file".format(path)) from None
+    except OSError as error:
+        if error.errno in (None, errno.EINVAL):  # from numpy; from a seek to before the beginning
+            raise _damaged(path, error) from None
+        raise
+    except Exception as error:  # what a damaged archive raises depends on the byte
+        raise _damaged(path, error) from None
+
+
+def _damaged(path, error):
+    return ResultError(
+        "{}: damaged or not a checkpoint file ({}); delete it and run the job that writes it "
+        "again".format(path, error)
+    )
+
+
+def _digest(content):
+    digest = hashlib.sha256()
+    for name in sorted(content):
+        array = np.ascontiguousarray(content[name])
+        digest.update("{} {} {}\n".format(name, array.dtype.str, array.shape).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,210 @@
+"""Files that are complete if they exist, and that show whether they were altered afterwards."""
+
+import contextlib
+import csv
+import errno
+import fcntl
+import glob
+import hashlib
+import io
+import json
+import os
+import socket
+import tempfile
+
+from lsnn.errors import ResultError, WriteError
+
+RECORD_VERSION = 1
+
+# Temporary files that are being written, which a program deletes when a signal ends it.
+UNFINISHED_FILES = set()
+
+
+@contextlib.contextmanager
+def atomic_write(path):
+    """Open a binary file that appears at ``path`` whole, or not at all.
+
+    The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed
+    when the block ends without an error. An older file at ``path`` stays intact until then.
+
+    Raises:
+        WriteError: the disk is full, the folder is protected, and the like.
+    """
+    try:
+        with _replacement(os.path.abspath(path)) as stream:
+            yield stream
+    except OSError as error:
+        raise WriteError(
+            "{}: cannot be written: {}; a file that was there before is unchanged".format(
+                path, error.strerror or error
+            )
+        ) from None
+
+
+@contextlib.contextmanager
+def _replacement(path):
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix="." + os.path.basename(path) + ".")
+    UNFINISHED_FILES.add(temporary)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    finally:
+        UNFINISHED_FILES.remove(temporary)
+
+
+def _remove_temporaries(paths):
+    """Remove what killed writers of these paths left behind because they could not clean up.
+
+    Only for the holder of a lock that all writers of the paths take: else a file may be in use.
+    """
+    for path in paths:
+        folder, name = os.path.split(os.path.abspath(path))
+        pattern = os.path.join(glob.escape(folder), "." + glob.escape(name) + "." + 8 * "?")
+        for temporary in glob.glob(pattern):
+            os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def exclusive(path, log, files=()):
+    """Let one process at a time into the block: a second one says so, and waits.
+
+    When Snakemake is killed (SIGKILL), its jobs keep running, on a cluster and locally; unlocked
+    and started again, it runs those jobs a second time. The system frees the lock when its holder
+    ends, however it ends, and honours it across machines on file systems that can (NFS can).
+
+    Args:
+        path: the lock file. It is never deleted: that would let in another process.
+        log: called with a line of text for the reader.
+        files: what is written in the block. Parts of them that killed writers left are removed,
+            unless this file system has no locks: another writer may be at work then.
+
+    Yields:
+        The open lock file. A child that is given its descriptor holds the lock, too.
+    """
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "ab+", buffering=0) as stream:
+        try:
+            _lock(stream, path, log)
+            _remove_temporaries(files)
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+                raise
+            log(
+                "{}: this file system has no locks ({}); see to it that no other process writes "
+                "here".format(path, error.strerror)
+            )
+        with contextlib.suppress(OSError):  # only tells a waiting process whom it waits for
+            stream.truncate(0)
+            stream.write("{} pid {}\n".format(socket.gethostname(), os.getpid()).encode())
+        yield stream
+
+
+def _lock(stream, path, log):
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.seek(0)
+        holder = stream.read().decode(errors="replace").strip() or "another process"
+        log("waiting for {}, which writes here ({})".format(holder, path))
+        fcntl.flock(stream, fcntl.LOCK_EX)
+
+
+@contextlib.contextmanager
+def reading(path):
+    """Name the file in a system error that does not, as when a disk fails midway."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+def sha256_of_file(path):
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with reading(path), open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def canonical_json(value):
+    """Return ``value`` as JSON with sorted keys: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def differences(found, wanted, path=""):
+    """Return a line for every key in which two mappings of settings differ."""
+    lines = []
+    for key in sorted(set(found) | set(wanted)):
+        name = ".".join(filter(None, [path, key]))
+        a, b = found.get(key), wanted.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            lines += differences(a, b, name)
+        elif a != b:
+            lines.append("{}: {} there, {} wanted".format(name, json.dumps(a), json.dumps(b)))
+    return lines
+
+
+def write_record(path, record):
+    """Write a JSON-able mapping to ``path``, with a ``format_version``, and its own ``sha256``."""
+    record = dict(record, format_version=RECORD_VERSION)
+    digest = hashlib.sha256(canonical_json(record).encode()).hexdigest()
+    text = json.dumps(dict(record, sha256=digest), indent=2, sort_keys=True)
+    with atomic_write(path) as stream:
+        stream.write((text + "\n").encode())
+
+
+def read_record(path):
+    """Return the mapping that :func:`write_record` wrote.
+
+    Raises:
+        ResultError: the file is missing, is not such a record, was altered since, or is of another
+            format version.
+    """
+    try:
+        with reading(path), open(path, "rb") as stream:
+            record = json.loads(stream.read().decode())
+        expected = record.pop("sha256")
+    except FileNotFoundError:
+        raise ResultError("{}: no such file".format(path)) from None
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise ResultError(
+            "{}: damaged, or not a record of this project; delete it and run the job that writes "
+            "it again".format(path)
+        ) from None
+    found = hashlib.sha256(canonical_json(record).encode()).hexdigest()
+    if found != expected:
+        raise ResultError(
+            "{}: altered since it was written (SHA-256 {} instead of {}); delete it and run the "
+            "job that writes it again".format(path, found, expected)
+        )
+    version = record.pop("format_version", 1)  # the first records do not say
+    if version != RECORD_VERSION:
+        raise ResultError(
+            "{}: record format {}, this version of lsnn reads format {}; delete it and run the job "
+            "that writes it again".format(path, version, RECORD_VERSION)
+        )
+    return record
+
+
+def write_table(path, columns, rows):
+    """Write ``rows`` (mappings, all with the keys ``columns``) as CSV; floats keep every digit."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with atomic_write(path) as stream:
+        stream.write(text.getvalue().encode())

@@ -1,0 +1,93 @@
+"""What made a result: settings, versions, device, commit, wall time; and whether it is there."""
+
+import hashlib
+import os
+import subprocess
+
+from lsnn import __version__, backend
+from lsnn.errors import ResultError
+from lsnn.storage.files import canonical_json, read_record, sha256_of_file
+
+
+def record(settings, outputs, wall_seconds, threads, **measures):
+    """Return the record that is written beside the results of a job.
+
+    Args:
+        settings: JSON-able mapping of all that the results depend on.
+        outputs: paths of the results; their SHA-256 go into the record, by file name.
+        wall_seconds: duration of the job.
+        threads: most threads that the job computed with.
+        measures: further JSON-able values by name.
+    """
+    return dict(
+        measures,
+        settings=settings,
+        settings_sha256=hashlib.sha256(canonical_json(settings).encode()).hexdigest(),
+        outputs={os.path.basename(path): sha256_of_file(path) for path in outputs},
+        environment=environment(threads),
+        wall_seconds=wall_seconds,
+    )
+
+
+def environment(threads=1):
+    """Return versions, device, threads and commit by name."""
+    versions = backend.describe(threads)
+    return dict(versions, threads=threads, lsnn=__version__, commit=_commit())
+
+
+def describe_file(path):
+    """Return name and content of a file as a record describes them."""
+    return {"file": os.path.basename(path), "sha256": sha256_of_file(path)}
+
+
+def intact_record(path, outputs):
+    """Return the record of a job if its results are there as it describes them, to the bit.
+
+    Args:
+        path: the job's record.
+        outputs: paths of the results.
+
+    Returns:
+        The record, or None: it or a result is missing, or differs.
+    """
+    try:
+        found = read_record(path)
+    except ResultError:
+        return None
+    there = {
+        os.path.basename(file): sha256_of_file(file) for file in outputs if os.path.exists(file)
+    }
+    return found if found.get("outputs") == there and len(there) == len(outputs) else None
+
+
+def set_aside(path, outputs, log):
+    """Move intact results and their record to a folder of their own beside them.
+
+    Args:
+        path: the job's record.
+        outputs: paths of the results.
+        log: called with a line of text for the reader.
+    """
+    if intact_record(path, outputs) is None:
+        return
+    folder = os.path.join(os.path.dirname(path), "set-aside", sha256_of_file(path)[:12])
+    os.makedirs(folder, exist_ok=True)
+    for file in [path] + list(outputs):
+        os.replace(file, os.path.join(folder, os.path.basename(file)))
+    log("results of other settings, source or checkpoints that were here are now in " + folder)
+
+
+def _commit():
+    """Return the commit of this checkout, or None where there is no checkout or no git."""
+    here, name = os.path.split(os.path.abspath(__file__))
+
+    def git(*arguments):
+        command = ("git",) + arguments
+        return subprocess.check_output(command, cwd=here, stderr=subprocess.DEVNULL).decode()
+
+    try:
+        # An installed copy may lie within some other project's checkout, and not be part of it.
+        git("ls-files", "--error-unmatch", name)
+        return git("describe", "--always", "--dirty", "--abbrev=40").strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,214 @@
+"""What a study outputs, as its declarations say: the columns of its tables, and its figures."""
+
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+from lsnn.curvature.quantities import REGISTRIES, columns_of, prefix_of, quantities_of
+from lsnn.curvature.weights import RANKS, scale_free
+from lsnn.learning_rules import LEARNING_RULES, new_rule
+from lsnn.storage.files import canonical_json
+from lsnn.study import columns
+from lsnn.study.columns import DIVERGED, FRACTION, OF_CONDITION, RUN_KEYS, Column, of_measure
+from lsnn.study.config import as_mapping
+from lsnn.tasks.base import ACCURACY
+
+
+class Figure(NamedTuple):
+    """A figure of a study."""
+
+    name: str  # of its files
+    kind: str  # of the function that draws it, and of its caption
+    column: Any = None  # :class:`lsnn.study.columns.Column` that it shows, if any
+    entry: Any = None  # (list, name) of the entry whose quantities it shows, if any
+    setting: Any = None  # :class:`lsnn.study.columns.Column` of what is swept, if it shows a sweep
+
+
+def of_learning_curve(study):
+    """Return the columns of learning_curve.csv."""
+    return columns.of_learning_curve(study.task_class.measures, study.splits)
+
+
+def of_gaps(study):
+    """Return the columns of the generalization gaps, by measure and split."""
+    return columns.of_gaps(study.task_class.measures, study.splits)
+
+
+def of_entries(study):
+    """Return the columns of all entries of ``hessian`` and ``dynamics``."""
+    return [
+        column
+        for kind in REGISTRIES
+        for entry in study.entries(kind).values()
+        for column in columns_of(kind, entry)
+    ]
+
+
+def of_weights(study):
+    """Return the columns that depend on weights: of their change, and scale-free ones."""
+    return [*RANKS.values(), *of_scale_free(study)]
+
+
+def of_scale_free(study):
+    """Return the columns of scale-free largest eigenvalues.
+
+    Returns:
+        For each the column of the eigenvalue, and its entry.
+    """
+    return OrderedDict(
+        (scale_free(column), (column, entry))
+        for entry in study.hessian
+        for column in columns_of("hessian", entry)
+        if column.name == prefix_of(entry) + "lambda_max"
+    )
+
+
+def trajectories_columns(study):
+    """Return the columns of trajectories.csv."""
+    of_condition = list(OF_CONDITION) + [c for c in RUN_KEYS if c not in OF_CONDITION]
+    of_condition += [FRACTION, DIVERGED]
+    learning_curve = [c for c in of_learning_curve(study) if c not in of_condition]
+    gaps = list(of_gaps(study).values())
+    return of_condition + learning_curve + of_entries(study) + of_weights(study) + gaps
+
+
+def shown_columns(study):
+    """Return the columns that summary and figures show, in their order there."""
+    measures = study.task_class.measures
+    shown = [column for column in of_entries(study) if column.label]
+    shown += [of_measure(measure, split) for measure in measures for split in study.splits]
+    return shown + of_weights(study) + list(of_gaps(study).values())
+
+
+def compared_columns(study):
+    """Return the columns of entries and weights compared between conditions, as gaps are."""
+    columns = of_entries(study) + of_weights(study)
+    return [column for column in columns if "compared" in column.summary]
+
+
+def headline_columns(study):
+    """Return the columns that a study is summed up by: few, of its final states.
+
+    They are the largest eigenvalue of the first entry of ``hessian`` that has one, the training
+    loss, and the last measure of the task on test examples, with its gap.
+    """
+    eigenvalues = [column for column, _ in of_scale_free(study).values()]
+    loss, measure = study.task_class.measures[0], study.task_class.measures[-1]
+    on_examples = [of_measure(loss, "train"), of_measure(measure, "test")]
+    return eigenvalues[:1] + on_examples + [of_gaps(study)[measure.name, "test"]]
+
+
+def about_study(study):
+    """Return what the first page of the report tells of a study, as JSON-able values.
+
+    That is the study, with ``rules``, the labels of its conditions' rules by what these do, and
+    ``figure``, the name of its main figure.
+    """
+    rules = OrderedDict()
+    for condition in study.conditions.values():
+        meaning = LEARNING_RULES[condition.learning_rule["name"]].__doc__.splitlines()[0]
+        label = new_rule(condition.learning_rule).label
+        rules.setdefault(meaning, []).append(label)
+    figure = headline_columns(study)[0].figure or "learning_curves"
+    unique = {meaning: list(OrderedDict.fromkeys(labels)) for meaning, labels in rules.items()}
+    return dict(as_mapping(study), rules=unique, figure=figure)
+
+
+def chance_of(study, column):
+    """Return the accuracy of a guess where a column is an accuracy; None if it is not known.
+
+    That is 1 / number of classes, which are equally frequent, or nearly so, in all tasks here.
+    """
+    is_accuracy = any(column == of_measure(ACCURACY, split) for split in study.splits)
+    n_out = study.outline.get("n_out")
+    return 1 / n_out if is_accuracy and n_out else None
+
+
+def sweeps_of(study):
+    """Return what is swept, and over which conditions.
+
+    A sweep is over conditions that differ in one number alone, their learning rate or an option of
+    their rule, apart from their length.
+
+    Returns:
+        Sweeps by the name of what is swept, lists of mappings from its values to the names of
+        conditions. Each has at least two values; of conditions with the same value it has the
+        first.
+    """
+    groups = {}
+    for name, condition in study.conditions.items():
+        training, rule = study.training_of(name)._asdict(), condition.learning_rule
+        swept = [("learning_rate", training)]
+        swept += [(setting, rule) for setting in _numbers_of(rule)]
+        for setting, where in swept:
+            others = [
+                {k: v for k, v in one.items() if one is not where or k != setting}
+                for one in (rule, training)
+            ]
+            by_value = groups.setdefault((setting, canonical_json(others)), {})
+            by_value.setdefault(where[setting], name)
+    sweeps = {}
+    for (setting, _), by_value in groups.items():
+        if len(by_value) > 1:
+            sweeps.setdefault(setting, []).append(by_value)
+    return sweeps
+
+
+def _numbers_of(rule):
+    """Return the options of a learning rule, by name, that are numbers."""
+    options = LEARNING_RULES[rule["name"]].options
+    return {
+        name: option
+        for name, option in options.items()
+        if option.get("type") in ("number", "integer")
+    }
+
+
+def setting_column(study, setting):
+    """Return the column of what is swept: the learning rate, or an option of a rule."""
+    for column in OF_CONDITION:
+        if column.name == setting:
+            return column
+    for condition in study.conditions.values():
+        option = _numbers_of(condition.learning_rule).get(setting)
+        if option:
+            return Column(setting, "number", setting.replace("_", " "), unit=option["unit"])
+    raise KeyError(setting)
+
+
+def figures_of(study):
+    """Return the :class:`Figure` of everything that is drawn of trajectories.csv, a list."""
+    figures = [Figure("learning_curves", "learning_curves")]
+    for column in shown_columns(study):
+        if column.figure:
+            figures.append(Figure(column.figure, "along_training", column))
+    for column in compared_columns(study):
+        if column.figure:
+            against = "generalization_gap_against_" + column.figure
+            figures.append(Figure(column.figure + "_against_loss", "against_loss", column))
+            figures.append(Figure(against, "gap_against", column))
+    figures.append(Figure("generalization_gap", "gaps"))
+    for kind in REGISTRIES:
+        for name, entry in study.entries(kind).items():
+            for quantity in quantities_of(kind, entry).values():
+                for one in getattr(quantity, "figures", ()):
+                    figures.append(Figure(prefix_of(entry) + one, one, entry=(kind, name)))
+    for setting in sweeps_of(study):
+        column = setting_column(study, setting)
+        figures.append(Figure(setting + "_sweep", "sweep", setting=column))
+    return figures
+
+
+def about_figure(figure, study):
+    """Return what the caption of a :class:`Figure` tells of, as JSON-able values."""
+    # 2 / learning rate, for the conditions that have it.
+    thresholds = {study.threshold_of(name) for name in study.conditions} - {None}
+    return {
+        "kind": figure.kind,
+        "column": figure.column and figure.column._asdict(),
+        "entry": figure.entry and study.entries(figure.entry[0])[figure.entry[1]],
+        "setting": figure.setting and figure.setting._asdict(),
+        "thresholds": sorted(thresholds),
+        "measures": [measure.label for measure in study.task_class.measures],
+        "splits": study.splits,
+        "study": as_mapping(study),
+    }

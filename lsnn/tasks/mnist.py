@@ -1,0 +1,61 @@
+"""The MNIST files, in their raw (uncompressed) idx format, known by their SHA-256."""
+
+import os
+
+from lsnn.errors import DataError
+from lsnn.storage.files import sha256_of_file
+from lsnn.tasks import idx
+
+# file name: (bytes, SHA-256)
+FILES = {
+    "train-images-idx3-ubyte": (
+        47040016,
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    "train-labels-idx1-ubyte": (
+        60008,
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    "t10k-images-idx3-ubyte": (
+        7840016,
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    "t10k-labels-idx1-ubyte": (
+        10008,
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+}
+
+
+def verify(path):
+    """Check that ``path`` is, to the bit, the MNIST file of its name.
+
+    Raises:
+        DataError: there is no such file, MNIST has no file of this name, or it was altered.
+    """
+    name = os.path.basename(path)
+    way_out = "scripts/fetch_mnist.py --output {} fetches it".format(os.path.dirname(path) or ".")
+    if name not in FILES:
+        raise DataError("{}: MNIST has no such file, only {}".format(path, ", ".join(FILES)))
+    if not os.path.isfile(path):
+        raise DataError("{}: no such file; {}".format(path, way_out))
+    size, expected = FILES[name]
+    actual = sha256_of_file(path)
+    if actual != expected:
+        raise DataError(
+            "{}: not the MNIST file of that name ({} bytes with SHA-256 {} instead of {} bytes "
+            "with SHA-256 {}); if it is yours, move it (images of your own are an option of the "
+            "task); if not, delete it, and {}".format(
+                path, os.path.getsize(path), actual, size, expected, way_out
+            )
+        )
+
+
+def read(path):
+    """Return the array of an MNIST file: images uint8 (n, 28, 28), or labels uint8 (n).
+
+    Raises:
+        DataError: :func:`verify` refuses the file.
+    """
+    verify(path)
+    return idx.read(path)

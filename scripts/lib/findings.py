@@ -1,0 +1,78 @@
+"""What the committed studies found, as docs/findings.md.jinja tells it, from their tables."""
+
+import os
+
+import jinja2
+import pandas as pd
+
+from lsnn.study.config import read_study
+from report_claims import as_markdown
+from report_tables import label_of, summary_text
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+COMMITTED = os.path.join(REPOSITORY, "results", "committed")
+TEMPLATE = os.path.join(REPOSITORY, "docs", "findings.md.jinja")
+
+
+class Findings:
+    """Cells and tables of the committed results of a study."""
+
+    def __init__(self, name):
+        folder = os.path.join(COMMITTED, name)
+        self.name = name
+        self.study = read_study(os.path.join(folder, "config.yaml"))
+        self.trajectories = pd.read_csv(os.path.join(folder, "trajectories.csv"))
+        self._summary = {
+            (row.quantity, row.condition): row
+            for row in pd.read_csv(os.path.join(folder, "summary.csv")).itertuples()
+        }
+
+    def cell(self, quantity, condition):
+        """Return a number of summary.csv with its interval and notes; empty if there is none.
+
+        Args:
+            quantity: as summary.csv has it.
+            condition: of the study; or two of them, as in "three_factor / bptt".
+        """
+        row = self._summary.get((quantity, condition))
+        return "" if row is None else summary_text(row, row.n + row.n_diverged)
+
+    def table(self, quantities, conditions=None):
+        """Return a Markdown table with one row per quantity and one column per condition.
+
+        Args:
+            quantities: what summary.csv calls them, with what the table calls them.
+            conditions: as for :meth:`cell`; all of the study if left out.
+        """
+        conditions = conditions or list(self.study.conditions)
+        heads = ["", *(label_of(condition, self.study) for condition in conditions)]
+        rows = [
+            [f"{label} (`{quantity}`)", *(self.cell(quantity, one) for one in conditions)]
+            for quantity, label in quantities.items()
+        ]
+        return as_markdown(pd.DataFrame(rows, columns=heads))
+
+    def by_condition(self, quantities, conditions=None, head="condition"):
+        """Return a Markdown table with one row per condition and one column per quantity.
+
+        A ratio or difference to the baseline stands in the row of the condition.
+        """
+        rows = []
+        for condition in conditions or self.study.conditions:
+            names = [f"{condition}{sign}{self.study.baseline}" for sign in (" / ", " - ")]
+            cells = [
+                next(filter(None, (self.cell(quantity, one) for one in [condition, *names])), "")
+                for quantity in quantities
+            ]
+            rows.append([self.study.conditions[condition].label, *cells])
+        return as_markdown(pd.DataFrame(rows, columns=[head, *quantities.values()]))
+
+
+def findings_page():
+    """Return docs/findings.md as text."""
+    with open(TEMPLATE, encoding="utf-8") as stream:
+        environment = jinja2.Environment(
+            undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
+        )
+        template = environment.from_string(stream.read())
+    return template.render(study=Findings)

@@ -1,0 +1,107 @@
+"""How figures look, and how they are written: alike everywhere, whatever a user's settings are.
+
+Imported before matplotlib, which would take its backend from the user's environment.
+"""
+
+import io
+import os
+
+os.environ["MPLBACKEND"] = "agg"
+
+import matplotlib
+import numpy as np
+import seaborn as sns
+from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
+
+from lsnn.errors import ResultError
+from lsnn.storage.files import atomic_write
+
+# Widths in inches: one column of a journal, 89 mm, and two, 183 mm.
+COLUMN, PAGE = 3.5, 7.2
+
+STYLE = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "pdf.fonttype": 42,  # text that can be edited
+    "svg.fonttype": "path",  # the same look where the font is missing
+    "svg.hashsalt": "lsnn",  # the same file for the same data
+}
+# Without a date, the same data give the same file.
+DPI = 300  # of png
+METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+
+
+def use_style():
+    """Draw from now on in the style of this project, and with no setting of a matplotlibrc."""
+    matplotlib.rcdefaults()
+    sns.set_theme(context="paper", style="ticks", rc=STYLE)
+
+
+def letter_panels(panels):
+    """Write a, b, c, ... at the panels of a figure, if it has several."""
+    panels = list(panels)
+    for letter, axes in zip("abcdefghijklmnopqrstuvwxyz", panels, strict=False):
+        if len(panels) > 1:
+            axes.set_title(letter, loc="left", weight="bold")
+
+
+def label_logarithmic(axis):
+    """Give a logarithmic axis ticks with labels, from three to seven of them on any range."""
+    axis.set_major_locator(LogTicks())
+    axis.set_major_formatter(LogLabels(minor_thresholds=(np.inf, np.inf)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def is_usual(low, high):
+    """Tell whether an axis is labelled with plain numbers, which take less room than powers."""
+    return low >= 1e-3 and high <= 1e4
+
+
+class LogTicks(LogLocator):
+    """Ticks at powers of ten, between them too where these are few, and at even steps in one."""
+
+    def tick_values(self, low, high):
+        low, high = sorted((low, high))
+        decades = np.log10(high / low)
+        if decades < 0.8:
+            return MaxNLocator(2, steps=[1, 2, 5, 10]).tick_values(low, high)
+        powers = np.floor(np.log10(high)) - np.ceil(np.log10(low)) + 1
+        if decades < 2 or (powers < 3 and is_usual(low, high)):
+            return LogLocator(subs=(1, 2, 5) if decades < 1.2 else (1, 3)).tick_values(low, high)
+        return LogLocator(numticks=5).tick_values(low, high)
+
+
+class LogLabels(LogFormatterMathtext):
+    """Plain numbers where all on an axis are of usual size, else powers of ten."""
+
+    def __call__(self, value, position=None):
+        if is_usual(*sorted(self.axis.get_view_interval())):
+            return f"{value:g}"
+        return super().__call__(value, position)
+
+
+def save(figure, folder, name):
+    """Write a figure as svg, pdf and png. It is laid out once, for all of them.
+
+    Raises:
+        ResultError: the name cannot be that of a file in the folder.
+    """
+    if name != os.path.basename(name):
+        raise ResultError(
+            f"{name}: not a name of a figure; what it is drawn from was not written by this project"
+        )
+    figure.set_dpi(DPI)
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)  # it has done its work, for all formats
+    for suffix, metadata in METADATA.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=suffix, dpi=DPI, metadata=metadata)
+        with atomic_write(os.path.join(folder, f"{name}.{suffix}")) as stream:
+            stream.write(buffer.getvalue())

@@ -1,0 +1,120 @@
+"""The tables that the stages hand on: which columns they have, how they are read and written."""
+
+import os
+
+import pandas as pd
+
+from lsnn.errors import ResultError
+from lsnn.storage.files import atomic_write, read_record, reading, sha256_of_file
+from lsnn.study.columns import DIVERGED
+from lsnn.study.outputs import of_entries, of_gaps, of_weights, trajectories_columns
+
+_CONTENT = {
+    "text": "text",
+    "integer": "whole numbers",
+    "flag": "True or False",
+    "number": "numbers",
+    "estimate": "numbers",
+}
+
+
+def read_table(path, wanted, optional=(), may_be_empty=False):
+    """Return the columns ``wanted`` (lsnn.study.columns) of a CSV file as a data frame.
+
+    Those among them that are ``optional`` may be missing.
+
+    Raises:
+        ResultError: the file is missing, empty or damaged, or a column is missing or holds
+            something other than its kind.
+    """
+    kinds = {column.name: column.kind for column in wanted}
+    text = [name for name, kind in kinds.items() if kind == "text"]
+    try:
+        with reading(path):
+            table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    except FileNotFoundError:
+        raise ResultError(f"{path}: no such file; run the job that writes it") from None
+    except pd.errors.EmptyDataError:
+        raise ResultError(f"{path}: empty; run the job that writes it again") from None
+    except ValueError as error:
+        raise ResultError(f"{path}: damaged ({error}); run the job that writes it again") from None
+    missing = [one.name for one in wanted if one.name not in table and one not in optional]
+    if missing:
+        raise ResultError(f"{path}: column {', '.join(missing)} is missing; found: {_found(table)}")
+    if table.empty and not may_be_empty:
+        raise ResultError(f"{path}: no rows; run the job that writes it again")
+    there = {name: kind for name, kind in kinds.items() if name in table}
+    for name, kind in there.items():
+        if not _holds(table[name], kind):
+            raise ResultError(
+                f"{path}: damaged: column {name} must hold {_CONTENT[kind]} and nothing else; run "
+                "the job that writes it again"
+            )
+    return table[list(there)].copy()
+
+
+def read_recorded_table(path, wanted, record, optional=()):
+    """Return a table as :func:`read_table`, if it is the one that a record describes.
+
+    Raises:
+        ResultError: also where the file is not, to the bit, what the record says.
+    """
+    table = read_table(path, wanted, optional)
+    require_recorded(path, record)
+    return table
+
+
+def read_trajectories(path, study):
+    """Return a study's table of trajectories, of whatever origin.
+
+    One of an older version may lack what has been computed of the Hessian since.
+
+    Raises:
+        ResultError: it is damaged, or not the one that the metadata.json beside it describes.
+    """
+    optional = [*of_entries(study), *of_weights(study), *of_gaps(study).values(), DIVERGED]
+    metadata = os.path.join(os.path.dirname(path), "metadata.json")
+    if os.path.exists(metadata):
+        record = read_record(metadata)
+        table = read_recorded_table(path, trajectories_columns(study), record, optional=optional)
+    else:
+        table = read_table(path, trajectories_columns(study), optional=optional)
+    return table if "diverged" in table else table.assign(diverged=False)
+
+
+def require_recorded(path, record):
+    """Refuse a file that is not, to the bit, the one that a record describes.
+
+    Raises:
+        ResultError: it is another one.
+    """
+    found = sha256_of_file(path)
+    expected = record.get("outputs", {}).get(os.path.basename(path), "none")
+    if found != expected:
+        raise ResultError(
+            f"{path}: altered since it was written (SHA-256 {found} instead of {expected}); run "
+            "the job that writes it again"
+        )
+
+
+def _found(table):
+    return ", ".join(str(name) for name in table.columns)
+
+
+def _holds(values, kind):
+    if kind == "estimate":
+        return pd.api.types.is_float_dtype(values) or pd.api.types.is_integer_dtype(values)
+    if values.isna().any():
+        return False
+    return {
+        "text": pd.api.types.is_string_dtype,
+        "integer": pd.api.types.is_integer_dtype,
+        "flag": pd.api.types.is_bool_dtype,
+        "number": lambda v: _holds(v, "estimate"),
+    }[kind](values)
+
+
+def write_table(path, table, missing):
+    """Write a data frame as CSV with every digit of its floats; ``missing`` stands for nan."""
+    with atomic_write(path) as stream:
+        stream.write(table.to_csv(index=False, lineterminator="\n", na_rep=missing).encode())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from document import PAGES, configuration_page
-from findings import Findings
+from lib.findings import Findings
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.learning_rules.base import LearningRule
 from lsnn.options import number

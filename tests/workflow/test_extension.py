@@ -19,7 +19,13 @@ EXAMPLES = [
     ("sparse_backward", "learning_rules", "SparseBackward", "LEARNING_RULES", "sparse_backward"),
     ("tanh", "neurons", "TanhNeurons", "NEURONS", "tanh"),
     ("running_mean", "tasks", "RunningMean", "TASKS", "running_mean"),
-    ("random_curvature", "quantities", "RandomCurvature", "QUANTITIES", "random_curvature"),
+    (
+        "random_curvature",
+        "curvature.quantities",
+        "RandomCurvature",
+        "QUANTITIES",
+        "random_curvature",
+    ),
 ]
 STUDY = {
     "name": "extended",
@@ -46,8 +52,9 @@ STUDY = {
 def extend(folder):
     """Add the examples: a new file each, and a line of the registry."""
     for module, package, one, registry, name in EXAMPLES:
-        shutil.copy(REPOSITORY / f"tests/workflow/examples/{module}.py", folder / "lsnn" / package)
-        path = folder / "lsnn" / package / "__init__.py"
+        place = folder / "lsnn" / package.replace(".", "/")
+        shutil.copy(REPOSITORY / f"tests/workflow/examples/{module}.py", place)
+        path = place / "__init__.py"
         head, opening, tail = path.read_text().partition(f"\n{registry} = {{")
         line = f"from lsnn.{package}.{module} import {one}\n"
         path.write_text(f"{head}{line}{opening}{name!r}: {one}, {tail}")

@@ -8,8 +8,10 @@ checks, the defaults, the messages and the documentation follow from these decla
 
 from lsnn.errors import ConfigError
 
-# Bounds of a text that names files and folders.
-NAME = {"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": 100}
+# Bounds of a text that names files and folders. With $ it could end in a line break.
+NAME = {"pattern": r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", "maxLength": 100}
+# Bounds of a text that is a folder, whose ~ no shell would replace.
+FOLDER = {"pattern": r"^[^~\n].*\Z"}
 
 
 def number(description, default, unit="1", least=None, above=None, most=1000000, **others):

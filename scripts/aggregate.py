@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import scipy
-import yaml
 
 from lib.program import run
 from lib.study_statistics import summarise
@@ -28,9 +27,9 @@ from lsnn.curvature.weights import ranks_of_change, squared_norms
 from lsnn.errors import ConfigError, ResultError
 from lsnn.network import PARAMETERS
 from lsnn.storage import checkpoints
-from lsnn.storage.files import atomic_write, differences, read_record, sha256_of_file, write_record
+from lsnn.storage.files import differences, read_record, sha256_of_file, write_record
 from lsnn.study.columns import RUN_KEYS
-from lsnn.study.config import as_mapping, parse_study, read_study
+from lsnn.study.config import as_mapping, parse_study, read_study, write_study
 from lsnn.study.outputs import of_gaps, of_learning_curve, of_scale_free, trajectories_columns
 
 TRAINING_KEYS = (
@@ -333,13 +332,12 @@ def main():
     ]
     trajectories = pd.concat([one.table for one in runs], ignore_index=True)
 
-    with atomic_write(os.path.join(arguments.output, "config.yaml")) as stream:
-        stream.write(yaml.safe_dump(as_mapping(study), sort_keys=False).encode())
+    write_study(os.path.join(arguments.output, "config.yaml"), study)
     trajectories_file = os.path.join(arguments.output, "trajectories.csv")
     summary_file = os.path.join(arguments.output, "summary.csv")
     spectra_file = os.path.join(arguments.output, "spectra.npz")
-    write_table(trajectories_file, trajectories, missing="nan")
-    write_table(summary_file, summarise(trajectories, study), missing="")
+    write_table(trajectories_file, trajectories)
+    write_table(summary_file, summarise(trajectories, study))
     spectra = {name: array for one in runs for name, array in one.arrays.items()}
     checkpoints.write(spectra_file, spectra, {})
     files = [trajectories_file, summary_file, spectra_file]

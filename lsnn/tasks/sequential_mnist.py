@@ -6,7 +6,7 @@ import numpy as np
 
 from lsnn.backend import tf
 from lsnn.errors import DataError
-from lsnn.options import integer, number, text
+from lsnn.options import FOLDER, integer, number, text
 from lsnn.randomness import generator
 from lsnn.tasks import idx, mnist
 from lsnn.tasks.base import NOISY_TEST, Classification, FiniteTask
@@ -36,7 +36,7 @@ class SequentialMnist(Classification, FiniteTask):
             "to the folder of the data sets; if left out, MNIST. It has four files named like "
             "those of MNIST, in the same format (idx), compressed (.gz) or not, which are never "
             "written.",
-            pattern="^[^~]",
+            **FOLDER,
         ),
         "n_train": integer(
             "Training images, the first ones; if left out, all.", None, "examples", least=1

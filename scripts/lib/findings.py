@@ -5,6 +5,8 @@ import os
 import jinja2
 import pandas as pd
 
+from lib.tables import read_table, read_trajectories
+from lsnn.study.columns import SUMMARY
 from lsnn.study.config import read_study
 from report_claims import as_markdown
 from report_tables import label_of, summary_text
@@ -21,10 +23,10 @@ class Findings:
         folder = os.path.join(COMMITTED, name)
         self.name = name
         self.study = read_study(os.path.join(folder, "config.yaml"))
-        self.trajectories = pd.read_csv(os.path.join(folder, "trajectories.csv"))
+        self.trajectories = read_trajectories(os.path.join(folder, "trajectories.csv"), self.study)
         self._summary = {
             (row.quantity, row.condition): row
-            for row in pd.read_csv(os.path.join(folder, "summary.csv")).itertuples()
+            for row in read_table(os.path.join(folder, "summary.csv"), SUMMARY).itertuples()
         }
 
     def cell(self, quantity, condition):

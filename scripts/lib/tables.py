@@ -9,6 +9,9 @@ from lsnn.storage.files import atomic_write, read_record, reading, sha256_of_fil
 from lsnn.study.columns import DIVERGED
 from lsnn.study.outputs import of_entries, of_gaps, of_weights, trajectories_columns
 
+# A cell without a value: empty, or "nan" in tables of older versions.
+MISSING = ["", "nan"]
+
 _CONTENT = {
     "text": "text",
     "integer": "whole numbers",
@@ -28,19 +31,26 @@ def read_table(path, wanted, optional=(), may_be_empty=False):
             something other than its kind.
     """
     kinds = {column.name: column.kind for column in wanted}
-    text = [name for name, kind in kinds.items() if kind == "text"]
+    texts = [name for name, kind in kinds.items() if kind == "text"]
+    # A condition may be called NA, None or nan, which pandas would take for no value.
+    missing = {name: [""] if name in texts else MISSING for name in kinds}
     try:
         with reading(path):
-            table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+            table = pd.read_csv(
+                path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=missing
+            )
     except FileNotFoundError:
         raise ResultError(f"{path}: no such file; run the job that writes it") from None
     except pd.errors.EmptyDataError:
         raise ResultError(f"{path}: empty; run the job that writes it again") from None
     except ValueError as error:
         raise ResultError(f"{path}: damaged ({error}); run the job that writes it again") from None
-    missing = [one.name for one in wanted if one.name not in table and one not in optional]
-    if missing:
-        raise ResultError(f"{path}: column {', '.join(missing)} is missing; found: {_found(table)}")
+    absent = [
+        column.name for column in wanted if column.name not in table and column not in optional
+    ]
+    if absent:
+        found = ", ".join(map(str, table.columns))
+        raise ResultError(f"{path}: column {', '.join(absent)} is missing; found: {found}")
     if table.empty and not may_be_empty:
         raise ResultError(f"{path}: no rows; run the job that writes it again")
     there = {name: kind for name, kind in kinds.items() if name in table}
@@ -97,10 +107,6 @@ def require_recorded(path, record):
         )
 
 
-def _found(table):
-    return ", ".join(str(name) for name in table.columns)
-
-
 def _holds(values, kind):
     if kind == "estimate":
         return pd.api.types.is_float_dtype(values) or pd.api.types.is_integer_dtype(values)
@@ -114,7 +120,7 @@ def _holds(values, kind):
     }[kind](values)
 
 
-def write_table(path, table, missing):
+def write_table(path, table, missing=""):
     """Write a data frame as CSV with every digit of its floats; ``missing`` stands for nan."""
     with atomic_write(path) as stream:
         stream.write(table.to_csv(index=False, lineterminator="\n", na_rep=missing).encode())

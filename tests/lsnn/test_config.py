@@ -43,11 +43,14 @@ WRONG_VALUES = [
     ("name", 5, "a text matching"),
     ("name", None, "a text matching"),
     ("name", 101 * "n", "of a length <= 100"),
+    ("name", "a\n", "a text matching"),
     ("name", "committed", "any other name"),
     ("tensorflow", "1.13", 'one of "1.12", "2"'),
     ("tensorflow", 1.12, 'one of "1.12", "2"'),
     ("tensorflow", 2, 'one of "1.12", "2"'),
     ("data", "", "a text matching"),
+    ("data", "a\n", "a text matching"),
+    ("data", "a\nb", "a text matching"),
     ("data", ["a"], "a text"),
     ("task", ["sequential_mnist"], "a mapping"),
     ("task.name", "sequential_cifar", '"store_recall" (did you mean sequential_mnist?)'),
@@ -104,10 +107,12 @@ WRONG_VALUES = [
     ("hessian", {}, "a list, all different, each a mapping"),
     ("hessian", [{}, {}], "a list, all different, each a mapping"),
     ("hessian.0", "w_rec", "a mapping"),
+    ("hessian.0.name", "a\n", "a text matching"),
     ("conditions", {}, "a mapping with at least one key"),
     ("conditions", ["bptt"], "a mapping with at least one key"),
     ("conditions.backprop", {"label": "a"}, RULE_NAMES),
     ("conditions.two words", {"learning_rule": "bptt"}, "a text matching"),
+    ("conditions.bptt\n", {"learning_rule": "bptt"}, "a text matching"),
     ("conditions.bptt", 100, "a mapping"),
     ("conditions.bptt.learning_rule", ["bptt"], "a mapping"),
     ("conditions.bptt.learning_rule.name", "bppt", "(did you mean bptt?)"),
@@ -172,7 +177,7 @@ WRONG_OPTIONS = [
     ("sequential_mnist", "n_train", 0, "a whole number >= 1"),
     ("sequential_mnist", "n_train", 55001, "at most the 55000 of MNIST"),
     ("sequential_mnist", "noisy_test", -0.2, "a number >= 0"),
-    ("sequential_mnist", "images", "~/images", "a text matching ^[^~]"),
+    ("sequential_mnist", "images", "~/images", "a text matching ^[^~"),
     ("pattern_generation", "n_train", 0, "a whole number >= 1"),
     ("pattern_generation", "noise", -1, "a number >= 0"),
     ("pattern_generation", "n_steps", 10, "a whole number >= 11"),
@@ -219,6 +224,7 @@ def test_there_are_at_least_50_wrong_configurations():
 def test_an_impossible_value_is_refused_in_one_line(key, value, allowed):
     message = refusal(at(key, value))
     assert message.count("\n") == 0
+    key = key.replace("\n", "\\n")
     # The key itself; for what is in a mapping or a list that is the value, or inside it.
     assert message.startswith((key + ": ", key + "."))
     assert " is not possible; allowed: " in message and allowed in message

@@ -10,7 +10,7 @@ import pytest
 import aggregate
 import made_up_study
 from lib.study_statistics import summarise
-from lib.tables import read_table
+from lib.tables import read_table, read_trajectories
 from lsnn.errors import ResultError
 from lsnn.storage import checkpoints
 from lsnn.storage.files import read_record, sha256_of_file, write_record
@@ -323,6 +323,24 @@ def test_a_second_entry_has_columns_and_costs_of_its_own(folder, run):
     assert metadata["totals"]["hessian_wall_seconds"] == 80
 
 
+def test_conditions_may_be_called_what_pandas_takes_for_no_value(folder, run):
+    names = ["NA", "None", "nan", "null"]
+    conditions = {
+        name: {"learning_rule": "bptt", "label": name, "iterations": 100, "checkpoint_every": 20}
+        for name in names
+    }
+    made_up_study.write_study(folder, {**made_up_study.CONFIG, "conditions": conditions})
+    run()
+    study = read_study(folder / "config.yaml")
+    found = read_trajectories(folder / "trajectories.csv", study)
+    assert list(found["condition"].unique()) == names
+    pd.testing.assert_frame_equal(found, made_up_study.trajectories(study=study), check_exact=True)
+    summary = read_table(folder / "summary.csv", SUMMARY)
+    expected = as_read(summarise(found, study))
+    pd.testing.assert_frame_equal(summary, expected, check_exact=True)
+    assert set(names) | {"None / NA", "nan / NA", "null - NA"} <= set(summary["condition"])
+
+
 @pytest.fixture
 def chosen(folder):
     made_up_study.write_study(folder, made_up_study.CHOSEN)
@@ -338,6 +356,8 @@ def test_where_an_entry_was_not_computed_its_cells_are_empty(folder, run, chosen
     assert set(places["seed"]) == {2} and len(places) == 2 * 3
     assert found["dynamics_products"].notna().sum() == 4 * 3
     assert found.loc[found["mu_abs_max"].isna(), "mu_abs_max_converged"].all()
+    as_text = pd.read_csv(folder / "trajectories.csv", dtype=str, keep_default_na=False)
+    assert not (as_text == "nan").any(axis=None) and (as_text["mu_abs_max"] == "").any()
     summary = read_table(folder / "summary.csv", SUMMARY)
     pd.testing.assert_frame_equal(summary, as_read(summarise(expected, chosen)), check_exact=True)
     metadata = read_record(folder / "metadata.json")

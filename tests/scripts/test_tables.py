@@ -30,6 +30,16 @@ def test_what_is_written_is_read(tmp_path):
         pd.testing.assert_frame_equal(found, table, check_exact=True)
 
 
+def test_a_text_may_be_what_pandas_takes_for_no_value(tmp_path):
+    texts = ["NA", "None", "nan", "null", "N/A", "NaN", "True", "1e5"]
+    table = pd.DataFrame({"rule": texts, "value": [float("nan"), *range(7)]})
+    columns = [column for column in COLUMNS if column.name in table]
+    for missing in ("", "nan"):
+        write_table(tmp_path / "table.csv", table, missing)
+        found = read_table(tmp_path / "table.csv", columns)
+        pd.testing.assert_frame_equal(found, table, check_exact=True)
+
+
 @pytest.mark.parametrize(
     "row, column",
     [

@@ -35,10 +35,7 @@ rule aggregate:
     conda:
         "../../envs/workflow.yaml"
     params:
-        job=JOB,
-        python=PYTHON,
-        program=SCRIPTS / "aggregate.py",
-        source=source_of_program("aggregate.py"),
+        **program("aggregate.py"),
         study_json=lambda wildcards: json.dumps(as_mapping(study_of(wildcards))),
         study=lambda wildcards: as_mapping(study_of(wildcards)),
         columns=lambda wildcards: [
@@ -47,6 +44,7 @@ rule aggregate:
         ],
         folder=subpath(output.trajectories, parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --study {params.study_json:q}"
-        " --runs {params.folder}/runs --output {params.folder}"
+        command(
+            "--study {params.study_json:q}"
+            " --runs {params.folder}/runs --output {params.folder}"
+        )

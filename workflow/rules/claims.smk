@@ -30,17 +30,15 @@ rule claims:
     conda:
         "../../envs/workflow.yaml"
     params:
-        job=JOB,
-        python=PYTHON,
-        program=SCRIPTS / "claims.py",
-        source=source_of_program("claims.py"),
+        **program("claims.py"),
         studies=result_folders(),
         only="",
         folder=subpath(output.claims, parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --claims {input.claims} --studies {params.studies}"
-        " {params.only} --output {params.folder}"
+        command(
+            "--claims {input.claims} --studies {params.studies}"
+            " {params.only} --output {params.folder}"
+        )
 
 
 use rule claims as claim with:
@@ -61,13 +59,8 @@ use rule claims as claim with:
     wildcard_constraints:
         claim=one_of(CLAIMS),
     params:
-        job=JOB,
-        python=PYTHON,
-        program=SCRIPTS / "claims.py",
-        source=source_of_program("claims.py"),
         studies=lambda wildcards: result_folders(CLAIMS[wildcards.claim].statistics),
         only=lambda wildcards: f"--only {wildcards.claim}",
-        folder=subpath(output.claims, parent=True),
 
 
 rule plot_claims:
@@ -95,10 +88,7 @@ rule plot_claims:
     conda:
         "../../envs/workflow.yaml"
     params:
-        job=JOB,
-        python=PYTHON,
-        program=SCRIPTS / "plot_claims.py",
-        source=source_of_program("plot_claims.py"),
+        **program("plot_claims.py"),
         claim=lambda wildcards: (
             CLAIMS[wildcards.figure]._asdict() if wildcards.figure in CLAIMS else None
         ),
@@ -106,9 +96,10 @@ rule plot_claims:
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --claims {input.claims} --decided {params.decided}"
-        " --studies {params.studies} --figure {wildcards.figure} --output {params.folder}"
+        command(
+            "--claims {input.claims} --decided {params.decided}"
+            " --studies {params.studies} --figure {wildcards.figure} --output {params.folder}"
+        )
 
 
 rule report_claims:
@@ -132,13 +123,11 @@ rule report_claims:
     conda:
         "../../envs/workflow.yaml"
     params:
-        job=JOB,
-        python=PYTHON,
-        program=SCRIPTS / "report_claims.py",
-        source=source_of_program("report_claims.py"),
+        **program("report_claims.py"),
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --claims {input.claims} --decided {params.decided}"
-        " --output {params.folder}"
+        command(
+            "--claims {input.claims} --decided {params.decided}"
+            " --output {params.folder}"
+        )

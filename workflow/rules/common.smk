@@ -84,11 +84,41 @@ DELETES_RESULTS_ONLY = "--delete-all-output" in sys.argv
 
 MAX_CLOCK_SKEW = 60  # by which those of two machines may differ
 
-# Programs are params of type Path, which Snakemake does not compare: that a checkout or a Python lies
-# elsewhere changes no result, and reruns nothing.
 SCRIPTS = BASE / "scripts"
 PYTHON = Path("python" if CONDA else sys.executable)
-JOB = BASE / "workflow/job.sh"  # what programs are run by
+
+
+def program(name, python=PYTHON, source=True):
+    """Return the params of a rule that runs a program of scripts/.
+
+    Files are params of type Path, which Snakemake does not compare: that a checkout or a Python lies elsewhere
+    changes no result, and reruns nothing.
+
+    Args:
+        name: its file in scripts/.
+        python: what runs it, or a function of wildcards that returns it.
+        source: whether the rule runs again if the program's source, lsnn included, changes.
+    """
+    params = {
+        "job": BASE / "workflow/job.sh",
+        "python": python,
+        "program": SCRIPTS / name,
+    }
+    if source:
+        params["source"] = source_of([str((SCRIPTS / name).absolute())])
+    return params
+
+
+def model_program(name):
+    """Return the same for a program that needs TensorFlow, and data; its settings have the hash of the source."""
+    data = {"data": lambda wildcards: study_of(wildcards).data}
+    return {**program(name, python_of, source=False), **data}
+
+
+def command(arguments):
+    """Return the shell line that runs the program of a rule, which has such params, with its arguments."""
+    start = "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+    return f"{start} {arguments}"
 
 
 def one_of(names):
@@ -182,11 +212,6 @@ def results_of_runs(study):
             pattern = f"{RUN}/{kind}/{name}.{suffix}"
             files += run_files(study, pattern, STUDIES[study].seeds_of(entry))
     return files
-
-
-def source_of_program(name):
-    """Return the hash of the source of a program in scripts/, which runs again if it changes."""
-    return source_of([str((SCRIPTS / name).absolute())])
 
 
 def rasters_of(study):

@@ -9,13 +9,9 @@ use rule hessian as dynamics with:
     benchmark:
         f"{RESULTS}/benchmarks/dynamics/{{condition}}/seed_{{seed}}/{{entry}}.tsv"
     params:
-        job=JOB,
-        program=SCRIPTS / "dynamics.py",
-        python=python_of,
-        data=lambda wildcards: study_of(wildcards).data,
+        **model_program("dynamics.py"),
         settings=lambda wildcards: canonical_json(
             study_of(wildcards).entry_settings(
                 "dynamics", wildcards.entry, wildcards.condition
             )
         ),
-        folder=subpath(output.table, parent=True),

@@ -13,17 +13,15 @@ rule examples:
     conda:
         conda_of
     params:
-        job=JOB,
-        program=SCRIPTS / "examples.py",
-        python=python_of,
-        data=lambda wildcards: study_of(wildcards).data,
+        **model_program("examples.py"),
         settings=lambda wildcards: canonical_json(
             study_of(wildcards).examples_settings()
         ),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --settings {params.settings:q} --data {params.data:q}"
-        " --output {output}"
+        command(
+            "--settings {params.settings:q} --data {params.data:q}"
+            " --output {output}"
+        )
 
 
 rule plot_examples:
@@ -47,15 +45,11 @@ rule plot_examples:
     conda:
         "../../envs/workflow.yaml"
     params:
-        job=JOB,
-        python=PYTHON,
-        program=SCRIPTS / "plot_examples.py",
-        source=source_of_program("plot_examples.py"),
+        **program("plot_examples.py"),
         task=lambda wildcards: study_of(wildcards).task["name"].replace("_", " "),
         is_classification=lambda wildcards: (
             study_of(wildcards).task_class.is_classification
         ),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --examples {input} --output {params.folder}"
+        command("--examples {input} --output {params.folder}")

@@ -18,16 +18,14 @@ rule hessian:
     resources:
         **JOB_RESOURCES,
     params:
-        job=JOB,
-        program=SCRIPTS / "hessian.py",
-        python=python_of,
-        data=lambda wildcards: study_of(wildcards).data,
+        **model_program("hessian.py"),
         settings=lambda wildcards: canonical_json(
             study_of(wildcards).entry_settings("hessian", wildcards.entry)
         ),
         folder=subpath(output.table, parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --settings {params.settings:q}"
-        " --data {params.data:q} --checkpoints {input.checkpoints} --output {params.folder}"
-        " --threads {threads}"
+        command(
+            "--settings {params.settings:q}"
+            " --data {params.data:q} --checkpoints {input.checkpoints} --output {params.folder}"
+            " --threads {threads}"
+        )

@@ -41,18 +41,16 @@ rule plot:
     conda:
         "../../envs/workflow.yaml"
     params:
-        job=JOB,
-        python=PYTHON,
-        program=SCRIPTS / "plot.py",
-        source=source_of_program("plot.py"),
+        **program("plot.py"),
         about=lambda wildcards: about_figure(
             FIGURES_OF[wildcards.study][wildcards.figure], study_of(wildcards)
         ),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --config {input.config} --figure {wildcards.figure}"
-        " --trajectories {input.trajectories} --output {params.folder}"
+        command(
+            "--config {input.config} --figure {wildcards.figure}"
+            " --trajectories {input.trajectories} --output {params.folder}"
+        )
 
 
 rule report_tables:
@@ -80,13 +78,11 @@ rule report_tables:
     conda:
         "../../envs/workflow.yaml"
     params:
-        job=JOB,
-        python=PYTHON,
-        program=SCRIPTS / "report_tables.py",
-        source=source_of_program("report_tables.py"),
+        **program("report_tables.py"),
         study=lambda wildcards: as_mapping(study_of(wildcards)),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --config {input.config} --summary {input.summary}"
-        " --metadata {input.metadata} --output {params.folder}"
+        command(
+            "--config {input.config} --summary {input.summary}"
+            " --metadata {input.metadata} --output {params.folder}"
+        )

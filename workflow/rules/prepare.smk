@@ -9,13 +9,10 @@ rule data:
     conda:
         "../../envs/workflow.yaml"
     params:
-        job=JOB,
-        python=PYTHON,
-        program=SCRIPTS / "fetch_mnist.py",
+        **program("fetch_mnist.py", source=False),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --output {params.folder:q}"
+        command("--output {params.folder:q}")
 
 
 rule environment:
@@ -29,10 +26,7 @@ rule environment:
     conda:
         "../../envs/workflow.yaml"
     params:
-        job=JOB,
-        python=PYTHON,
-        program=SCRIPTS / "build_environment.py",
+        **program("build_environment.py", source=False),
         folder=subpath(output[0], parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --tensorflow {wildcards.tensorflow} --output {params.folder}"
+        command("--tensorflow {wildcards.tensorflow} --output {params.folder}")

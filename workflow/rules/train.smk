@@ -20,10 +20,7 @@ rule train:
     resources:
         **JOB_RESOURCES,
     params:
-        job=JOB,
-        program=SCRIPTS / "train.py",
-        python=python_of,
-        data=lambda wildcards: study_of(wildcards).data,
+        **model_program("train.py"),
         settings=lambda wildcards: canonical_json(
             study_of(wildcards).training_settings(
                 wildcards.condition, int(wildcards.seed)
@@ -31,6 +28,7 @@ rule train:
         ),
         folder=subpath(output.checkpoints, parent=True),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --settings {params.settings:q} --data {params.data:q}"
-        " --output {params.folder} --threads {threads}"
+        command(
+            "--settings {params.settings:q} --data {params.data:q}"
+            " --output {params.folder} --threads {threads}"
+        )

@@ -18,17 +18,15 @@ rule trial:
     resources:
         **JOB_RESOURCES,
     params:
-        job=JOB,
-        program=SCRIPTS / "trial.py",
-        python=python_of,
-        data=lambda wildcards: study_of(wildcards).data,
+        **model_program("trial.py"),
         settings=lambda wildcards: canonical_json(
             study_of(wildcards).trial_settings(wildcards.condition)
         ),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --settings {params.settings:q} --data {params.data:q}"
-        " --checkpoints {input.checkpoints} --output {output}"
+        command(
+            "--settings {params.settings:q} --data {params.data:q}"
+            " --checkpoints {input.checkpoints} --output {output}"
+        )
 
 
 rule plot_raster:
@@ -54,10 +52,7 @@ rule plot_raster:
     conda:
         "../../envs/workflow.yaml"
     params:
-        job=JOB,
-        python=PYTHON,
-        program=SCRIPTS / "plot_raster.py",
-        source=source_of_program("plot_raster.py"),
+        **program("plot_raster.py"),
         folder=subpath(output[0], parent=True),
         label=lambda wildcards: study_of(wildcards)
         .conditions[wildcards.condition]
@@ -67,5 +62,4 @@ rule plot_raster:
             study_of(wildcards).task_class.is_classification
         ),
     shell:
-        "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
-        " --trial {input} --output {params.folder}"
+        command("--trial {input} --output {params.folder}")

@@ -3,6 +3,7 @@
 import functools
 import time
 from collections import OrderedDict, namedtuple
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from lsnn.network import FREE_SIGNS, PARAMETERS
 from lsnn.options import choice, integer, number, section, text
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
-from lsnn.storage.progress import Journal, memory_of, with_memory
+from lsnn.storage.progress import Progress, under, without_prefix
 
 OPTIMISERS = {
     "sgd": lambda learning_rate: tf.train.GradientDescentOptimizer(learning_rate),
@@ -52,8 +53,10 @@ TRAINING = OrderedDict(
 # The settings of training as an immutable value, with the options above as fields.
 TrainingSettings = namedtuple("TrainingSettings", TRAINING)
 
-# Arrays of a checkpoint file with this prefix are constants of the learning rule.
-OF_RULE = "rule/"
+# What the names of arrays begin with in checkpoint files and in records of progress.
+OF_RULE = "rule/"  # constants of the learning rule
+MEMORY = "memory/"  # what the next step depends on besides weights and iteration
+MEASURES = "measures/"  # a row of the learning curve
 
 
 def learning_curve_of(task):
@@ -68,82 +71,21 @@ def learning_curve_of(task):
 
 def constants_of(arrays):
     """Return what a learning rule has drawn, by name, among the arrays of a checkpoint file."""
-    return {name[len(OF_RULE) :]: a for name, a in arrays.items() if name.startswith(OF_RULE)}
+    return without_prefix(OF_RULE, arrays)
 
 
-class Progress(object):
-    """The checkpoints and the learning curve of a run so far.
+class TrainingResult(NamedTuple):
+    """A trained run."""
 
-    Args:
-        journal: :class:`lsnn.storage.progress.Journal` of the run.
-        columns: names of what is recorded at a checkpoint (:func:`learning_curve_of`).
-        constants: of the learning rule, arrays by name, which are kept with the checkpoints.
-
-    Attributes:
-        diverged_at: the iteration at which the loss was no longer finite; None if it always was.
-    """
-
-    def __init__(self, journal, columns, constants=()):
-        self.journal = journal
-        self.columns = columns
-        self.constants = OrderedDict((OF_RULE + name, a) for name, a in dict(constants).items())
-        self.diverged_at = None
+    arrays: Dict[str, Any]  # of its checkpoint file, by name
+    rows: List[Dict[str, float]]  # its learning curve, a mapping per checkpoint
+    diverged_at: Optional[int]  # the iteration at which the loss was no longer finite, if any
+    ms_per_iteration: Optional[float]  # mean time of an iteration; None if none was left to do
 
     @property
     def iterations(self):
         """The iterations at which there is a checkpoint, a list."""
-        return [int(n) for n in self.journal.records["iteration"]] if self.journal.size else []
-
-    @property
-    def weights(self):
-        """The weights at all checkpoints, stacked, arrays by name."""
-        return OrderedDict((name, self.journal.records[name]) for name in PARAMETERS)
-
-    def add(self, iteration, weights, measures, memory):
-        """Append a checkpoint, with what else training needs to go on from it."""
-        self.journal.append(self._record(iteration, weights, measures, memory))
-
-    def take(self, arrays, rows):
-        """Take up the checkpoints of a finished, shorter run.
-
-        Args:
-            arrays: what :meth:`arrays` returned for it.
-            rows: what :meth:`rows` returned for it.
-        """
-        # The memory is that at the last checkpoint; nobody asks for that at another one.
-        memory = memory_of(arrays)
-        self.journal.begin(
-            [
-                self._record(iteration, {n: arrays[n][i] for n in PARAMETERS}, row, memory)
-                for i, (iteration, row) in enumerate(zip(arrays["iteration"], rows))
-            ]
-        )
-
-    def _record(self, iteration, weights, measures, memory):
-        row = np.array([float(measures[name]) for name in self.columns])
-        record = OrderedDict(iteration=np.int64(iteration), learning_curve=row)
-        record.update((name, weights[name]) for name in PARAMETERS)
-        return with_memory(record, memory)
-
-    def arrays(self):
-        """Return the arrays of a checkpoint file by name."""
-        arrays = self.weights
-        arrays["iteration"] = self.journal.records["iteration"]
-        arrays.update(self.constants)
-        return with_memory(arrays, memory_of(self.journal.last))
-
-    def rows(self):
-        """Return the learning curve as a list of mappings, one per checkpoint."""
-        return [self._row_of(record) for record in self.journal.records]
-
-    @property
-    def last(self):
-        """The last row of the learning curve; empty if there is none."""
-        return self._row_of(self.journal.last) if self.journal.size else {}
-
-    def _row_of(self, record):
-        values = zip(self.columns, record["learning_curve"].tolist())
-        return dict(values, iteration=int(record["iteration"]))
+        return self.arrays["iteration"].tolist()
 
 
 class Trainer(object):
@@ -310,88 +252,138 @@ def checkpoint_iterations(iterations, checkpoint_every):
     return [one for one in early if one < checkpoint_every] + list(evenly)
 
 
-def train(network, settings, state_file, log=print, threads=1, earlier=None):
-    """Train one network by one learning rule, going on from ``state_file`` if there is one.
+def train(network, settings, folder, log=print, threads=1, earlier=None):
+    """Train one network by one learning rule, resuming from the progress in ``folder``, if any.
 
     A checkpoint is taken before the training step of its iteration
-    (:func:`checkpoint_iterations`), the last one of the final state, and is written to
-    ``state_file`` at once. Training ends before its last iteration where ``stop`` in the settings
-    says so, and when the loss is no longer a finite number: the run has diverged.
+    (:func:`checkpoint_iterations`), the last one of the final state, and is kept in ``folder`` at
+    once. Training ends before its last iteration where ``stop`` in the settings says so, and when
+    the loss is no longer a finite number: the run has diverged.
 
     Args:
         network: :class:`lsnn.network.Network` of the run's seed.
         settings: what :meth:`lsnn.study.config.Study.training_settings` returns.
-        state_file: where the progress of the run is kept; the caller deletes it when done.
+        folder: where the progress of the run is kept; the caller deletes it when done.
         log: called with a line of text per checkpoint.
         threads: most threads to compute with.
         earlier: arrays of the checkpoint file, and rows of the learning curve, of a run with the
-            same settings but fewer iterations, to go on from where there is no ``state_file``.
+            same settings but fewer iterations, to go on from where there is no progress.
 
     Returns:
-        :class:`Progress` with all checkpoints, and the mean time of an iteration in ms (None if
-        none was left to do).
+        :class:`TrainingResult`
 
     Raises:
         DivergenceError: the loss is not finite at the initial weights.
     """
-    seed = network.seed
+    seed, training = network.seed, TrainingSettings(**settings["training"])
     assert settings["seed"] == seed, "network and settings are of different runs"
-    training = TrainingSettings(**settings["training"])
-    n_iterations = settings["iterations"]
-    at = set(checkpoint_iterations(n_iterations, settings["checkpoint_every"]))
     weights, rewiring = start_of_run(network)
     rule = new_rule(settings["learning_rule"])
     signs = rewiring.signs["w_rec"][:, 0] if network.dales_law else None
     rule.take(rule.draw(weights, signs, generator(seed, "learning rule")))
-    # A longer run begins as a shorter one does.
-    journal = Journal(state_file, dict(settings, iterations=None), log)
-    progress = Progress(journal, learning_curve_of(network.task), rule.constants)
-    if journal.size and progress.last["iteration"] > n_iterations:
-        journal.set_aside("{}: of a run with more iterations".format(state_file), log)
-    if earlier and not journal.size:
-        progress.take(*earlier)
-    first = 0
-    if journal.size:
-        first = progress.last["iteration"]
-        weights = {name: journal.last[name] for name in PARAMETERS}
-        log("going on from iteration {} kept in {}".format(first, state_file))
 
-    trainer = Trainer(network, rule, training, weights, first, rewiring, threads)
-    if journal.size:
-        trainer.remember(memory_of(journal.last))
-    seconds = 0.0
-    started = time.time()
-    for iteration in range(first, n_iterations + 1):
-        if iteration in at and progress.last.get("iteration") != iteration:
-            measures = trainer.evaluate()
-            if not np.isfinite(sum(measures.values())):
-                progress.diverged_at = iteration
-                break
-            progress.add(iteration, trainer.current_weights(), measures, trainer.memory())
-            log(
-                _line(
-                    iteration,
-                    n_iterations,
-                    network.task,
-                    measures,
-                    first,
-                    seconds,
-                    time.time() - started,
+    progress = resume(folder, settings, learning_curve_of(network.task), earlier, log)
+    last = progress.last or dict(weights, iteration=0)
+    trainer = Trainer(network, rule, training, last, int(last["iteration"]), rewiring, threads)
+    if progress.size:
+        trainer.remember(without_prefix(MEMORY, last))
+    diverged_at, ms_per_iteration = loop(trainer, progress, settings, log)
+    if diverged_at is not None:
+        _tell_of_divergence(diverged_at, progress, settings, log)
+
+    records = progress.records
+    arrays = OrderedDict(
+        (name, np.stack([record[name] for record in records]))
+        for name in PARAMETERS + ("iteration",)
+    )
+    arrays.update(under(OF_RULE, rule.constants))
+    arrays.update(under(MEMORY, without_prefix(MEMORY, progress.last)))
+    return TrainingResult(arrays, list(map(_row_of, records)), diverged_at, ms_per_iteration)
+
+
+def resume(folder, settings, columns, earlier, log):
+    """Return the :class:`lsnn.storage.progress.Progress` of a run, with all that it begins with.
+
+    The arguments are those of :func:`train`, and the names of the learning curve's columns.
+    """
+    # A longer run begins as a shorter one does.
+    progress = Progress(folder, dict(settings, iterations=None), log)
+    if progress.size and progress.last["iteration"] > settings["iterations"]:
+        progress.set_aside("of a run with more iterations")
+    if earlier and not progress.size:
+        arrays, rows = earlier
+        # The memory is that at the last checkpoint; nobody asks for it at another one.
+        memory = without_prefix(MEMORY, arrays)
+        progress.begin(
+            [
+                _record(
+                    arrays["iteration"][i],
+                    {name: arrays[name][i] for name in PARAMETERS},
+                    {name: row[name] for name in columns},
+                    memory,
                 )
-            )
-        is_over = iteration in at and _is_good_enough(progress.last, **training.stop)
-        if is_over or iteration == n_iterations:
+                for i, row in enumerate(rows)
+            ]
+        )
+    if progress.size:
+        log("going on from iteration {} kept in {}".format(progress.last["iteration"], folder))
+    return progress
+
+
+def loop(trainer, progress, settings, log):
+    """Train to the end, and append every checkpoint to the progress.
+
+    Args:
+        trainer: :class:`Trainer`, at the last checkpoint of ``progress`` or at the start.
+        progress: :class:`lsnn.storage.progress.Progress`
+        settings: as in :func:`train`.
+        log: as in :func:`train`.
+
+    Returns:
+        The iteration at which the run diverged, or None; and the mean time of an iteration in ms,
+        or None.
+    """
+    first, n_iterations = trainer.iteration, settings["iterations"]
+    at = set(checkpoint_iterations(n_iterations, settings["checkpoint_every"]))
+    diverged_at, seconds, started = None, 0.0, time.time()
+    for iteration in range(first, n_iterations + 1):
+        if iteration in at:
+            if not (progress.size and progress.last["iteration"] == iteration):
+                measures = trainer.evaluate()
+                if not np.isfinite(sum(measures.values())):
+                    diverged_at = iteration
+                    break
+                weights = trainer.current_weights()
+                progress.append(_record(iteration, weights, measures, trainer.memory()))
+                times = (first, seconds, time.time() - started)
+                log(_line(iteration, n_iterations, trainer.task, measures, *times))
+            if _is_good_enough(_row_of(progress.last), **trainer.training.stop):
+                break
+        if iteration == n_iterations:
             break
         before = time.time()
-        loss = trainer.step(*network.task.batch(iteration, training.batch_size))
+        loss = trainer.step(*trainer.task.batch(iteration, trainer.training.batch_size))
         seconds += time.time() - before
         if not np.isfinite(loss):
-            progress.diverged_at = iteration
+            diverged_at = iteration
             break
-    if progress.diverged_at is not None:
-        _tell_of_divergence(progress, settings, log)
     done = iteration - first
-    return progress, (1000.0 * seconds / done if done else None)
+    return diverged_at, (1000.0 * seconds / done if done else None)
+
+
+def _record(iteration, weights, measures, memory):
+    """Return the record of a checkpoint, all that training needs to resume from it."""
+    record = OrderedDict(iteration=np.int64(iteration))
+    record.update((name, weights[name]) for name in PARAMETERS)
+    record.update(under(MEASURES, {name: float(value) for name, value in measures.items()}))
+    record.update(under(MEMORY, memory))
+    return record
+
+
+def _row_of(record):
+    """Return the row of the learning curve in a record."""
+    row = {name: float(value) for name, value in without_prefix(MEASURES, record).items()}
+    return dict(row, iteration=int(record["iteration"]))
 
 
 def start_of_run(network):
@@ -420,16 +412,16 @@ def _is_good_enough(row, measure=None, above=np.inf, below=-np.inf):
     return value > above or value < below
 
 
-def _tell_of_divergence(progress, settings, log):
+def _tell_of_divergence(diverged_at, progress, settings, log):
     """Say in the log where a run diverged.
 
     Raises:
         DivergenceError: it has no checkpoint.
     """
     line = "{}, seed {}: DIVERGED: the loss at iteration {} is not a finite number".format(
-        settings["condition"], settings["seed"], progress.diverged_at
+        settings["condition"], settings["seed"], diverged_at
     )
-    if not progress.last:
+    if not progress.size:
         raise DivergenceError(
             line + ", that is, at the initial weights; change network or loss in the configuration"
         )

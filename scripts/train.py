@@ -3,8 +3,8 @@
 Writes to the output folder, when training is complete: checkpoints.npz (the weights at every
 checkpoint; format in lsnn/storage/checkpoints.py), learning_curve.csv (one row per checkpoint:
 the measures of the task, mean activity) and training.json (what made them, and whether and when
-the loss diverged). Until then the progress is kept in training.state there: stopped and started
-again, training goes on from the last checkpoint, to the same result. A run that has fewer
+the loss diverged). Until then the checkpoints so far are kept in progress/ there: stopped and
+started again, training goes on from the last one, to the same result. A run that has fewer
 iterations than are wanted goes on, too; results of other settings or other source are moved to
 set-aside/ there.
 """
@@ -18,7 +18,7 @@ from lib import job_settings
 from lib.program import run
 from lsnn import backend
 from lsnn.network import network_of
-from lsnn.storage import checkpoints, records
+from lsnn.storage import checkpoints, progress, records
 from lsnn.storage.code_hash import require_source
 from lsnn.storage.files import exclusive, reading, write_record, write_table
 from lsnn.study.columns import of_learning_curve
@@ -47,9 +47,9 @@ def main():
         os.path.join(arguments.output, name)
         for name in ("training.json", "checkpoints.npz", "learning_curve.csv")
     ]
-    state = os.path.join(arguments.output, "training.state")
+    folder = os.path.join(arguments.output, "progress")
     lock = os.path.join(arguments.output, "train.lock")
-    with exclusive(lock, log, files + [record, state]):
+    with exclusive(lock, log, files + [record]):
         found = records.intact_record(record, files)
         if found and found["settings"] == settings:
             log("already complete: {}; delete one to train anew".format(", ".join(files)))
@@ -58,9 +58,8 @@ def main():
             if found and is_longer(settings, found["settings"]):
                 log("the run here goes on: more iterations are wanted")
                 earlier = checkpoints.read(files[0])[0], read_rows(files[1])
-            train_and_write(settings, arguments, record, state, files, earlier)
-        if os.path.exists(state):
-            os.remove(state)
+            train_and_write(settings, arguments, record, folder, files, earlier)
+        progress.remove(folder)
 
 
 def is_longer(settings, found):
@@ -75,8 +74,8 @@ def read_rows(path):
         return list(csv.DictReader(stream))
 
 
-def train_and_write(settings, arguments, record, state, files, earlier):
-    """Train, and write checkpoints, learning curve and record to these paths; ``state`` stays.
+def train_and_write(settings, arguments, record, folder, files, earlier):
+    """Train, and write checkpoints, learning curve and record to these paths; the progress stays.
 
     ``earlier`` are arrays and rows of a shorter run to go on from, or None.
     """
@@ -86,11 +85,11 @@ def train_and_write(settings, arguments, record, state, files, earlier):
     condition, seed, threads = settings["condition"], settings["seed"], arguments.threads
     network = network_of(settings, arguments.data, seed)
     log("training {}, seed {}, TensorFlow {}".format(condition, seed, backend.tf.VERSION))
-    progress, ms_per_iteration = train(network, settings, state, log, threads, earlier)
+    trained = train(network, settings, folder, log, threads, earlier)
 
     if not earlier:
         records.set_aside(record, files, log)
-    checkpoints.write(files[0], progress.arrays(), {"settings": settings})
+    checkpoints.write(files[0], trained.arrays, {"settings": settings})
     columns = [
         column.name for column in of_learning_curve(network.task.measures, network.task.sizes)
     ]
@@ -98,7 +97,7 @@ def train_and_write(settings, arguments, record, state, files, earlier):
         dict(
             row, condition=condition, seed=seed, fraction=row["iteration"] / settings["iterations"]
         )
-        for row in progress.rows()
+        for row in trained.rows
     ]
     write_table(files[1], columns, rows)
     content = records.record(
@@ -106,9 +105,9 @@ def train_and_write(settings, arguments, record, state, files, earlier):
         files,
         time.time() - started,
         threads,
-        iterations=int(progress.iterations[-1]),
-        diverged_at=progress.diverged_at,
-        ms_per_iteration=ms_per_iteration,
+        iterations=trained.iterations[-1],
+        diverged_at=trained.diverged_at,
+        ms_per_iteration=trained.ms_per_iteration,
     )
     write_record(record, content)
     log("done in {:.0f} s".format(time.time() - started))

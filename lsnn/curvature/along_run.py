@@ -8,7 +8,10 @@ import numpy as np
 from lsnn.curvature.lanczos import Krylov
 from lsnn.network import PARAMETERS
 from lsnn.randomness import generator
-from lsnn.storage.progress import memory_of, with_memory
+from lsnn.storage.progress import under, without_prefix
+
+# Names of arrays that the next checkpoint needs from this one begin with this.
+MEMORY = "memory/"
 
 
 class Point(NamedTuple):
@@ -83,8 +86,8 @@ def chosen(iterations, schedule, count=None):
     return [i for i, iteration in enumerate(iterations) if iteration in at or i == last]
 
 
-def follow(operator, quantities, checkpoints, places, seed, journal, log):
-    """Compute quantities at checkpoints of a run, going on after those in ``journal``.
+def follow(operator, quantities, checkpoints, places, seed, progress, log):
+    """Compute quantities at checkpoints of a run, going on after those in ``progress``.
 
     Args:
         operator: what they are computed from; has a method ``move_to(weights)``, and counts
@@ -93,16 +96,16 @@ def follow(operator, quantities, checkpoints, places, seed, journal, log):
         checkpoints: arrays of a checkpoint file by name.
         places: positions of the checkpoints in them.
         seed: of the run.
-        journal: :class:`lsnn.storage.progress.Journal`; gets one record per checkpoint, with
+        progress: :class:`lsnn.storage.progress.Progress`; gets one record per checkpoint, with
             what the quantities return, ``iteration``, and ``products``, the number of products
             with vectors for all.
         log: called with the record of a checkpoint.
     """
     memories = {name: {} for name in quantities}
-    for path, array in memory_of(journal.last).items():
+    for path, array in without_prefix(MEMORY, progress.last or {}).items():
         name, _, key = path.partition("/")
         memories[name][key] = array
-    for i in places[journal.size :]:
+    for i in places[progress.size :]:
         operator.move_to({name: checkpoints[name][i] for name in PARAMETERS})
         before, probes = operator.products, Probes(operator, seed)
         record = OrderedDict(iteration=np.int64(checkpoints["iteration"][i]))
@@ -112,4 +115,4 @@ def follow(operator, quantities, checkpoints, places, seed, journal, log):
         record["products"] = operator.products - before
         log(record)
         memory = {n + "/" + key: a for n, own in memories.items() for key, a in own.items()}
-        journal.append(with_memory(record, memory))
+        progress.append(dict(record, **under(MEMORY, memory)))

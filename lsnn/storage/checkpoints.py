@@ -3,22 +3,17 @@
 A file is a plain npz, readable by numpy alone: float32 arrays stacked over the C checkpoints,
 ``w_in`` (C, n_in, N), ``w_rec`` (C, N, N) [pre, post], ``w_out`` (C, N, n_out) and ``b_out``
 (C, n_out), the int64 array ``iteration`` (C), what the learning rule drew for the run, if anything,
-as ``rule/<name>``, and two strings: ``metadata``, a JSON mapping that says what made the file, and
-``sha256``, which covers all the rest. The state of an unfinished job is kept in the same format,
-with arrays of its own.
+as ``rule/<name>``, and a string, ``metadata``, a JSON mapping that says what made the file. The
+SHA-256 of the file is in the record beside it; files of older versions also have one inside.
 """
 
-import errno
-import hashlib
-import io
 import json
-import zipfile
 
 import numpy as np
 
 from lsnn.errors import ResultError
 from lsnn.network import PARAMETERS
-from lsnn.storage.files import atomic_write, canonical_json, differences, reading
+from lsnn.storage.files import canonical_json, differences, read_arrays, write_arrays
 
 FORMAT_VERSION = 1
 
@@ -27,38 +22,28 @@ def write(path, arrays, metadata):
     """Write arrays by name, and a JSON-able mapping, whole or not at all."""
     content = {name: np.asarray(array) for name, array in arrays.items()}
     content["metadata"] = np.array(canonical_json(dict(metadata, format_version=FORMAT_VERSION)))
-    content["sha256"] = np.array(_digest(content))
-    archive = io.BytesIO()  # zipfile, when the disk is full, adds a complaint of its own
-    np.savez(archive, **content)
-    with atomic_write(path) as stream:
-        stream.write(archive.getbuffer())
+    write_arrays(path, content)
 
 
 def read(path, names=("iteration",) + PARAMETERS):
     """Return the arrays by name, ``names`` among them, and the metadata of a file.
 
     Raises:
-        ResultError: the file is missing, cut off, altered, not a checkpoint file, or of another
-            format version.
+        ResultError: the file is missing, damaged, not a checkpoint file, or of another format
+            version.
     """
-    content = _load(path)
+    content = read_arrays(path)
     try:
-        expected = str(content.pop("sha256"))
-        metadata = json.loads(str(content["metadata"]))
+        metadata = json.loads(str(content.pop("metadata")))
         version = metadata["format_version"]
     except (KeyError, ValueError, TypeError):
         raise ResultError("{}: not a checkpoint file of this project".format(path)) from None
-    if _digest(content) != expected:
-        raise ResultError(
-            "{}: altered since it was written (the SHA-256 of its content is not {}); delete it "
-            "and run the job that writes it again".format(path, expected)
-        )
     if version != FORMAT_VERSION:
         raise ResultError(
             "{}: checkpoint format {}, this version of lsnn reads format {}; delete it and train "
             "again".format(path, version, FORMAT_VERSION)
         )
-    del content["metadata"]
+    content.pop("sha256", None)
     missing = [name for name in names if name not in content]
     if missing:
         raise ResultError("{}: has no array {}".format(path, ", ".join(missing)))
@@ -108,35 +93,3 @@ def check_shapes(path, arrays, shapes):
 def weights_at(arrays, index):
     """Return the weights by name of the checkpoint at a position of the stacked arrays."""
     return {name: arrays[name][index] for name in PARAMETERS}
-
-
-def _load(path):
-    try:
-        with reading(path):
-            zipfile.ZipFile(path).close()  # numpy 1.19 prints a traceback where this raises
-            with np.load(path, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise ResultError("{}: no such file".format(path)) from None
-    except OSError as error:
-        if error.errno in (None, errno.EINVAL):  # from numpy; from a seek to before the beginning
-            raise _damaged(path, error) from None
-        raise
-    except Exception as error:  # what a damaged archive raises depends on the byte
-        raise _damaged(path, error) from None
-
-
-def _damaged(path, error):
-    return ResultError(
-        "{}: damaged or not a checkpoint file ({}); delete it and run the job that writes it "
-        "again".format(path, error)
-    )
-
-
-def _digest(content):
-    digest = hashlib.sha256()
-    for name in sorted(content):
-        array = np.ascontiguousarray(content[name])
-        digest.update("{} {} {}\n".format(name, array.dtype.str, array.shape).encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Files that are complete if they exist, and that show whether they were altered afterwards."""
+"""Files that are complete if they exist; tables, arrays and records."""
 
 import contextlib
 import csv
@@ -11,6 +11,9 @@ import json
 import os
 import socket
 import tempfile
+import zipfile
+
+import numpy as np
 
 from lsnn.errors import ResultError, WriteError
 
@@ -208,3 +211,34 @@ def write_table(path, columns, rows):
     writer.writerows(rows)
     with atomic_write(path) as stream:
         stream.write(text.getvalue().encode())
+
+
+def write_arrays(path, arrays):
+    """Write arrays by name as a plain npz; equal arrays give equal bytes."""
+    archive = io.BytesIO()  # zipfile, when the disk is full, adds a complaint of its own
+    np.savez(archive, **arrays)
+    with atomic_write(path) as stream:
+        stream.write(archive.getbuffer())
+
+
+def read_arrays(path):
+    """Return the arrays of an npz by name.
+
+    Raises:
+        ResultError: the file is missing or damaged: each array has a checksum in the archive.
+    """
+    try:
+        with reading(path):
+            zipfile.ZipFile(path).close()  # numpy 1.19 prints a traceback where this raises
+            with np.load(path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise ResultError("{}: no such file".format(path)) from None
+    except Exception as error:  # what a damaged archive raises depends on the byte
+        # An OSError without a number is from numpy; EINVAL, a seek to before the beginning.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        raise ResultError(
+            "{}: damaged, or not an npz file ({}); delete it and run the job that writes it "
+            "again".format(path, error)
+        ) from None

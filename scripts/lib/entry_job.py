@@ -2,7 +2,7 @@
 
 Both have the same files, and a finished one is never computed again or lost: ENTRY.csv (one row per
 checkpoint), ENTRY.npz (the arrays that a quantity keeps, stacked over the checkpoints, beside
-`iteration`), and ENTRY.json (what made them). What was computed so far is kept in ENTRY.state:
+`iteration`), and ENTRY.json (what made them). What was computed so far is kept in ENTRY.progress/:
 stopped and started again, a job goes on after the last checkpoint in it.
 """
 
@@ -17,10 +17,10 @@ from lsnn import backend
 from lsnn.curvature.along_run import chosen, follow
 from lsnn.curvature.quantities import PRODUCTS, arrays_of, columns_of_table, name_of, quantities_of
 from lsnn.network import network_of
-from lsnn.storage import checkpoints, records
+from lsnn.storage import checkpoints, progress, records
 from lsnn.storage.code_hash import require_source
 from lsnn.storage.files import exclusive, sha256_of_file, write_record, write_table
-from lsnn.storage.progress import Journal
+from lsnn.storage.progress import Progress
 from lsnn.study.columns import RUN_KEYS
 from lsnn.training import checkpoint_iterations
 
@@ -61,18 +61,17 @@ def compute(kind, arguments, settings, operator_of, also=()):
         also: names of the settings that have to be those of the run, besides those of its network.
     """
     entry = name_of(settings[kind])
-    table, arrays, record, state, lock = [
+    table, arrays, record, folder, lock = [
         os.path.join(arguments.output, entry + suffix)
-        for suffix in (".csv", ".npz", ".json", ".state", ".lock")
+        for suffix in (".csv", ".npz", ".json", ".progress", ".lock")
     ]
-    with exclusive(lock, log, [record, state, table, arrays]):
+    with exclusive(lock, log, [record, table, arrays]):
         if _is_complete(record, [table, arrays], settings, arguments.checkpoints):
             log("already complete: {}; delete it to compute it anew".format(table))
         else:
-            files = (table, arrays, record, state)
+            files = (table, arrays, record, folder)
             _compute_and_write(kind, arguments, settings, operator_of, also, files)
-        if os.path.exists(state):
-            os.remove(state)
+        progress.remove(folder)
 
 
 def _is_complete(record, outputs, settings, checkpoints_file):
@@ -87,8 +86,8 @@ def _is_complete(record, outputs, settings, checkpoints_file):
 
 
 def _compute_and_write(kind, arguments, settings, operator_of, also, files):
-    """Compute the quantities and write them; the state stays."""
-    table, arrays_file, record, state = files
+    """Compute the quantities and write them; the progress stays."""
+    table, arrays_file, record, folder = files
     started, entry = time.time(), settings[kind]
     backend.require(settings["tensorflow"])
     require_source(settings)
@@ -99,20 +98,20 @@ def _compute_and_write(kind, arguments, settings, operator_of, also, files):
     schedule = checkpoint_iterations(of_run["iterations"], of_run["checkpoint_every"])
     places = chosen(arrays["iteration"], schedule, entry.get("checkpoints"))
     job = {"settings": settings, "checkpoints": sha256_of_file(checkpoints_file)}
-    journal = Journal(state, job, log)
-    if journal.size:
-        log("going on after the {} checkpoints kept in {}".format(journal.size, state))
-    n_before, loop_started = journal.size, time.time()
+    so_far = Progress(folder, job, log)
+    if so_far.size:
+        log("going on after the {} checkpoints kept in {}".format(so_far.size, folder))
+    n_before, loop_started = so_far.size, time.time()
     operator = operator_of(Run(network, arrays, settings, threads))
     columns = columns_of_table(kind, entry)
 
     def log_checkpoint(row):
-        n_done = journal.size + 1 - n_before
+        n_done = so_far.size + 1 - n_before
         per_checkpoint = (time.time() - loop_started) / n_done
         log(_describe(row, columns, per_checkpoint, len(places) - n_before - n_done))
 
     quantities = quantities_of(kind, entry)
-    follow(operator, quantities, arrays, places, of_run["seed"], journal, log_checkpoint)
+    follow(operator, quantities, arrays, places, of_run["seed"], so_far, log_checkpoint)
     seconds = time.time() - loop_started
 
     records.set_aside(record, [table, arrays_file], log)
@@ -123,11 +122,11 @@ def _compute_and_write(kind, arguments, settings, operator_of, also, files):
             "iteration": one["iteration"].item(),
             **{column.name: _cell(one, column.name, kind) for column in columns},
         }
-        for one in journal.records
+        for one in so_far.records
     ]
     write_table(table, [column.name for column in list(RUN_KEYS) + columns], rows)
     kept = ["iteration"] + arrays_of(kind, entry)
-    of_points = {name: np.array(journal.records[name]) for name in kept}
+    of_points = {name: np.stack([record[name] for record in so_far.records]) for name in kept}
     checkpoints.write(arrays_file, of_points, {"settings": settings})
     content = records.record(
         settings,

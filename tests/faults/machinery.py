@@ -29,7 +29,7 @@ RESULTS = {
     "hessian": [f"hessian/{ENTRY}.csv", f"hessian/{ENTRY}.npz"],
 }
 RECORD = {"train": "training.json", "hessian": f"hessian/{ENTRY}.json"}
-STATE = {"train": "training.state", "hessian": f"hessian/{ENTRY}.state"}
+PROGRESS = {"train": "progress", "hessian": f"hessian/{ENTRY}.progress"}
 LOCK = {"train": "train.lock", "hessian": f"hessian/{ENTRY}.lock"}
 
 
@@ -136,6 +136,11 @@ class Run:
         self.seconds[job] = time.monotonic() - started
         assert process.wait() == 0, process.text()
         return process.text()
+
+    def kept(self, job):
+        """Return the bytes of the records that the progress of a job has, by name."""
+        folder = self.path(PROGRESS[job])
+        return {path.name: path.read_bytes() for path in sorted(folder.glob("[0-9]*.npz"))}
 
     def results(self, job):
         """Return the bytes of the results by name."""

@@ -17,9 +17,8 @@ from lsnn import training
 from lsnn.errors import DataError, ResultError
 from lsnn.network import Network
 from lsnn.storage import checkpoints, files
-from lsnn.storage import progress as progress_module
 from lsnn.storage.files import read_record, write_record
-from lsnn.storage.progress import Journal
+from lsnn.storage.progress import Progress
 from lsnn.study.columns import SUMMARY
 from lsnn.study.config import parse_study, read_study
 from lsnn.tasks import mnist
@@ -90,14 +89,14 @@ def weights():
     return {n: random_numbers.randn(*s).astype(np.float32) for n, s in NETWORK.shapes.items()}
 
 
-def read_progress(path, job, log):
-    return training.Progress(Journal(str(path), job, log), LEARNING_CURVE)
-
-
-def write_progress(path, job):
-    progress = read_progress(path, job, pytest.fail)
+def write_progress(folder, job):
+    """Write three records with what one of training has, and of the Hessian."""
+    progress = Progress(str(folder), job, pytest.fail)
     for iteration in (0, 250, 500):
-        progress.add(iteration, weights(), dict.fromkeys(LEARNING_CURVE, 1 / 3), {})
+        measures = {f"measures/{name}": 1 / 3 for name in LEARNING_CURVE}
+        memory = {"memory/extremes/start": np.random.RandomState(1).randn(25)}
+        record = {"iteration": iteration, "lambda_max_converged": True}
+        progress.append({**record, **weights(), **measures, **memory})
 
 
 def write_checkpoints(path):
@@ -119,46 +118,40 @@ def test_checkpoints(tmp_path, tell):
     refused_or_the_same(path, read, tell)
 
 
-def undamaged_records_alone(path, job, tell):
-    """Read a state in every state of damage: up to the damage, or set aside and told of."""
-    whole = path.read_bytes()
-    expected = [record.tobytes() for record in Journal(str(path), job, pytest.fail).records]
-    aside, outcomes = path.parent / (path.name + ".set-aside"), {"set aside": 0, "shorter": 0}
-    for damage in damages(path):
-        damaged, lines = path.read_bytes(), []
-        found = Journal(str(path), job, lines.append)
-        if not path.exists():
-            assert len(lines) == 1 and str(path) in lines[0], damage
-            assert aside.read_bytes() == damaged and found.size == 0
+@pytest.mark.parametrize("name", ["0001.npz", "0002.npz", "0003.npz", "job.json"])
+def test_progress(tmp_path, tell, name):
+    """Read in every state of damage: up to the damage, or set aside, with a line that says so."""
+    folder, aside, whole = (tmp_path / name for name in ("progress", "progress.set-aside", "whole"))
+    job = {"settings": SETTINGS}
+    write_progress(whole, job)
+    expected = [content(record) for record in Progress(str(whole), job, pytest.fail).records]
+    outcomes = dict.fromkeys(["set aside", "shorter", "harmless"], 0)
+    for damage in damages(whole / name):
+        for path in (folder, aside):
+            shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(whole, folder)
+        lines = []
+        found = Progress(str(folder), job, lines.append)
+        assert [content(record) for record in found.records] == expected[: found.size], damage
+        if found.size == len(expected):
+            assert not lines
+            outcomes["harmless"] += 1
+            continue
+        (line,) = lines
+        assert str(folder) in line, damage
+        if aside.exists():
+            assert found.size == 0 and not folder.exists() and "set-aside" in line
             outcomes["set aside"] += 1
         else:
-            # What was cut off needs no word: it was never written whole.
-            assert all(str(path) in line and "damaged" in line for line in lines), damage
-            assert len(lines) <= 1 and (lines or "cut off" in damage), damage
-            records = [record.tobytes() for record in found.records]
-            assert records == expected[: found.size] and found.size < len(expected), damage
+            assert found.size == int(name[:4]) - 1
+            assert f"record {int(name[:4])} of 3 is damaged" in line, damage
             outcomes["shorter"] += 1
-        path.write_bytes(whole)
-    assert sum(outcomes.values()) == FLIPS + TRUNCATIONS and outcomes["shorter"] > FLIPS / 2
+    assert sum(outcomes.values()) == FLIPS + TRUNCATIONS
+    assert outcomes["set aside" if name == "job.json" else "shorter"] > FLIPS / 2
     tell(
-        f"{FLIPS} flips and {TRUNCATIONS} truncations of {path.name}",
-        f"{outcomes['shorter']} read up to the damage, {outcomes['set aside']} set aside",
+        f"{FLIPS} flips and {TRUNCATIONS} truncations of {name} of a job's progress",
+        ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items()),
     )
-
-
-def test_training_state(tmp_path, tell):
-    path = tmp_path / "training.state"
-    write_progress(path, {"settings": SETTINGS})
-    undamaged_records_alone(path, {"settings": SETTINGS}, tell)
-
-
-def test_hessian_state(tmp_path, tell):
-    path = tmp_path / "w_rec_validation.state"
-    state = Journal(str(path), MADE_FROM, pytest.fail)
-    for iteration in (0, 250, 500):
-        record = {"iteration": iteration, "lambda_max": iteration / 3, "lambda_max_converged": True}
-        state.append({**record, "memory/start": np.random.RandomState(1).randn(25)})
-    undamaged_records_alone(path, MADE_FROM, tell)
 
 
 @pytest.mark.parametrize(
@@ -274,11 +267,11 @@ def test_results_of_an_older_format_are_refused_with_what_to_do(
     with pytest.raises(ResultError, match="checkpoints.npz: checkpoint format 0.*train again"):
         checkpoints.read_run(str(path), SETTINGS)
 
-    state = tmp_path / "training.state"
-    older(monkeypatch, progress_module, "FORMAT_VERSION", lambda: write_progress(state, SETTINGS))
+    progress = tmp_path / "progress"
+    older(monkeypatch, files, "RECORD_VERSION", lambda: write_progress(progress, SETTINGS))
     lines = []
-    assert read_progress(state, SETTINGS, lines.append).iterations == []
-    assert "training.state.set-aside, starting anew" in lines[0] and "format, 0" in lines[0]
+    assert Progress(str(progress), SETTINGS, lines.append).size == 0
+    assert "progress.set-aside, starting anew" in lines[0] and "format 0" in lines[0]
 
     study = read_study(str(study_folder / "config.yaml"))
     folder = study_folder / "runs" / "bptt" / "seed_1"
@@ -292,20 +285,20 @@ def test_results_of_an_older_format_are_refused_with_what_to_do(
     with pytest.raises(ResultError, match="training.json: record format 0.*delete it and run"):
         aggregate.read_run(str(folder), study, "bptt", 1)
     tell(
-        "checkpoints, state and record of an older format", "refused or set aside, with what to do"
+        "checkpoints, progress and record of an older format",
+        "refused or set aside, with what to do",
     )
 
 
-def test_a_state_of_another_configuration_is_set_aside(tmp_path, tell):
-    state = tmp_path / "training.state"
-    write_progress(state, SETTINGS)
+def test_progress_of_another_configuration_is_set_aside(tmp_path, tell):
+    folder = tmp_path / "progress"
+    write_progress(folder, SETTINGS)
     other = STUDY._replace(loss=STUDY.loss._replace(l2=0.5))
     lines = []
-    progress = read_progress(state, other.training_settings("bptt", 1), lines.append)
-    assert progress.iterations == []
-    assert len(lines) == 1 and "state of another job" in lines[0]
+    assert Progress(str(folder), other.training_settings("bptt", 1), lines.append).size == 0
+    assert len(lines) == 1 and "progress of another job" in lines[0]
     with pytest.raises(ResultError, match="loss.l2: 0.01 there, 0.5 wanted"):
         path = tmp_path / "checkpoints.npz"
         write_checkpoints(path)
         checkpoints.read_run(str(path), other.network_settings())
-    tell("state and checkpoints of another configuration", "set aside; refused")
+    tell("progress and checkpoints of another configuration", "set aside; refused")

@@ -1,7 +1,7 @@
 """Disks that fill up while a program writes: a small file system in memory, which needs root."""
 
-import json
 import math
+import shutil
 import subprocess
 import sys
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lsnn.training import checkpoint_iterations
-from machinery import LOCK, RECORD, REPOSITORY, RESULTS, STATE, STUDY, Run, last_iteration
+from machinery import LOCK, PROGRESS, RECORD, REPOSITORY, RESULTS, STUDY, Run, last_iteration
 
 pytestmark = pytest.mark.long
 
@@ -56,33 +56,27 @@ def pages(content):
     return math.ceil(len(content) / PAGE)
 
 
-def fails(process, path, what_is_kept="a file that was there before is unchanged"):
+def fails(process, path):
     """Assert that a program stops because it cannot write this file, and says so in one line."""
     assert process.wait() == 1, process.text()
     last = process.text().splitlines()[-1]
-    assert last == f"error: {path}: cannot be written: No space left on device; {what_is_kept}"
+    assert last == (
+        f"error: {path}: cannot be written: No space left on device; a file that was there before "
+        "is unchanged"
+    )
     assert "Traceback" not in process.text()
 
 
-def n_records(state):
-    """Return how many whole records a state has, by what its first line says of them."""
-    with open(state, "rb") as stream:
-        fields = json.loads(stream.readline())["fields"]
-        start = stream.tell()
-    kind = np.dtype([(name, kind, *map(tuple, shape)) for name, kind, *shape in fields])
-    return (state.stat().st_size - start) // kind.itemsize
-
-
 @pytest.mark.parametrize("tensorflow", ["2", "1.12"])
-def test_training_state(undisturbed, disk, tmp_path, tell, tensorflow):
-    """Room for a few checkpoints: the state is kept as it was, and used when there is room."""
+def test_progress_of_training(undisturbed, disk, tmp_path, tell, tensorflow):
+    """Room for a few checkpoints: they are kept as they were, and used when there is room."""
     whole = undisturbed(tensorflow, "train")
     run = Run(tmp_path, tensorflow, output=disk.folder)
-    state = run.path(STATE["train"])
-    disk.leave_free(1 + pages(whole.results("train")["checkpoints.npz"]) // 2)  # and the lock
+    disk.leave_free(2 + pages(whole.results("train")["checkpoints.npz"]) // 2)  # lock, job.json
     process = run.start("train")
-    fails(process, state, "its records so far are kept")
-    kept = n_records(state)
+    process.wait()
+    kept = len(run.kept("train"))
+    fails(process, run.path(PROGRESS["train"]) / f"{kept + 1:04d}.npz")
     told = last_iteration(process.text())
     assert 1 <= kept < N_CHECKPOINTS
     assert run.temporaries() == []
@@ -90,8 +84,8 @@ def test_training_state(undisturbed, disk, tmp_path, tell, tensorflow):
     assert f"going on from iteration {told} kept in" in run.finish("train")
     assert run.results("train") == whole.results("train")
     tell(
-        f"disk full while train (TensorFlow {tensorflow}) writes its state",
-        f"clear error; the state of {kept} checkpoints intact, went on from it",
+        f"disk full while train (TensorFlow {tensorflow}) writes its progress",
+        f"clear error; {kept} checkpoints intact, went on from them",
     )
 
 
@@ -100,9 +94,10 @@ def test_results_of_training(undisturbed, disk, tmp_path, tell):
     whole = undisturbed("2", "train")
     results = whole.results("train")
     first = Run(tmp_path, "2")
-    first.path("learning_curve.csv").mkdir(parents=True)  # it fails at its end, and keeps its state
+    first.path("learning_curve.csv").mkdir(parents=True)  # it fails at its end, keeps its progress
     assert first.start("train").wait() == 1
-    state = first.path(STATE["train"]).read_bytes()
+    kept = first.kept("train")
+    assert len(kept) == N_CHECKPOINTS
 
     run = Run(tmp_path, "2", output=disk.folder)
     older = {name: b"older" for name in [*RESULTS["train"], RECORD["train"]]}
@@ -120,19 +115,20 @@ def test_results_of_training(undisturbed, disk, tmp_path, tell):
         if name == "training.json":
             room += pages(results["learning_curve.csv"])
             run.path("learning_curve.csv").unlink()
-        run.path(STATE["train"]).write_bytes(state)
+        folder = run.path(PROGRESS["train"])
+        shutil.copytree(first.path(PROGRESS["train"]), folder, dirs_exist_ok=True)
         run.path(LOCK["train"]).write_bytes(b"has its page")
         disk.leave_free(room)
         fails(run.start("train"), run.path(name))
         assert run.path(name).read_bytes() == b"older"
-        assert run.path(STATE["train"]).read_bytes() == state
+        assert run.kept("train") == kept
         assert run.temporaries() == []
     disk.clear()
     run.finish("train")
     assert run.results("train") == results
     tell(
         f"disk full while train writes {', '.join(free)}",
-        "clear error each, the older file and the state intact, finished from the state",
+        "clear error each, the older file and the progress intact, finished from it",
     )
 
 
@@ -145,21 +141,24 @@ def test_hessian(undisturbed, disk, tmp_path, tell):
     table.parent.mkdir()
     table.write_bytes(b"older")
     run.path(LOCK["hessian"]).write_bytes(b"has its page")
-    state = run.path(STATE["hessian"])
+    folder = run.path(PROGRESS["hessian"])
     disk.leave_free(0)
-    fails(run.start("hessian"), state)
-    assert not state.exists()
+    fails(run.start("hessian"), folder / "job.json")
+    assert run.kept("hessian") == {}
 
     disk.leave_free(4)
-    fails(run.start("hessian"), state, "its records so far are kept")
-    kept = n_records(state)
+    process = run.start("hessian")
+    process.wait()
+    kept = len(run.kept("hessian"))
+    fails(process, folder / f"{kept + 1:04d}.npz")
     assert 1 <= kept < N_CHECKPOINTS
 
-    # With all rows in the state, the table is what has no room.
+    # With all rows in the progress, the table is what has no room.
     disk.clear()
     table.unlink()
     table.mkdir()
     assert run.start("hessian").wait() == 1
+    assert len(run.kept("hessian")) == N_CHECKPOINTS
     table.rmdir()
     table.write_bytes(b"older")
     disk.leave_free(0)
@@ -170,8 +169,8 @@ def test_hessian(undisturbed, disk, tmp_path, tell):
     assert run.results("hessian") == whole.results("hessian")
     assert run.temporaries() == []
     tell(
-        "disk full while hessian writes its state and its table",
-        f"clear error each, older table and state of {kept} checkpoints intact, finished",
+        "disk full while hessian writes its progress and its table",
+        f"clear error each, older table and {kept} checkpoints intact, finished",
     )
 
 

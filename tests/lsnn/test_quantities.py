@@ -13,7 +13,7 @@ from lsnn.curvature.quantities import (
     quantities_of,
 )
 from lsnn.options import build
-from lsnn.storage.progress import Journal
+from lsnn.storage.progress import Progress
 from lsnn.study.config import parse_study
 from small import small_network
 
@@ -167,17 +167,19 @@ def test_a_run_is_followed_to_the_same_bits_however_often_it_is_stopped(tmpdir):
         for n_checkpoints in stops + (3,):
             found = hessian_of(network, "w_rec", "validation", 20)
             part = {name: array[:n_checkpoints] for name, array in arrays.items()}
-            journal = Journal(str(path), {}, pytest.fail)
+            progress = Progress(str(path), {}, pytest.fail)
             follow(
                 found,
                 quantities_of("hessian", entry()),
                 part,
                 range(n_checkpoints),
                 3,
-                journal,
+                progress,
                 lambda row: None,
             )
-        return journal.records.tobytes()
+        return [
+            {name: array.tobytes() for name, array in record.items()} for record in progress.records
+        ]
 
     whole = records_of(tmpdir.join("whole"))
     assert records_of(tmpdir.join("stopped"), 1, 2) == whole

@@ -10,7 +10,7 @@ from lsnn.curvature.lanczos import Krylov, extreme_eigenvalues
 from lsnn.curvature.quantities import QUANTITIES, quantities_of
 from lsnn.curvature.quantities.density import numbers_of
 from lsnn.options import build
-from lsnn.storage.progress import Journal
+from lsnn.storage.progress import Progress
 from lsnn.study.config import parse_study
 from lsnn.training import checkpoint_iterations
 from small import small_network
@@ -273,12 +273,15 @@ def test_everything_is_followed_to_the_same_bits_however_often_it_is_stopped(tmp
     def records_of(path, *stops):
         for n_checkpoints in stops + (3,):
             found = hessian_of(network, "w_rec", "validation", 10)
-            journal = Journal(str(path), {}, pytest.fail)
+            progress = Progress(str(path), {}, pytest.fail)
             of_entry = quantities_of("hessian", entry)
             places = range(n_checkpoints)
-            follow(found, of_entry, arrays, places, 3, journal, lambda row: None)
-        return journal.records
+            follow(found, of_entry, arrays, places, 3, progress, lambda row: None)
+        return progress.records
 
     whole = records_of(tmpdir.join("whole"))
-    assert whole["density_nodes"].shape == (3, 8, 5)
-    assert records_of(tmpdir.join("stopped"), 1, 2).tobytes() == whole.tobytes()
+    assert [record["density_nodes"].shape for record in whole] == 3 * [(8, 5)]
+    for found, record in zip(records_of(tmpdir.join("stopped"), 1, 2), whole):
+        assert list(found) == list(record)
+        for name, array in record.items():
+            assert found[name].tobytes() == array.tobytes()

@@ -6,7 +6,7 @@ import pytest
 from lsnn.backend import flatten, new_session, tf
 from lsnn.errors import DivergenceError
 from lsnn.learning_rules import BPTT, RFLO, ThreeFactor
-from lsnn.network import Network
+from lsnn.network import PARAMETERS, Network
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.storage import checkpoints
 from lsnn.study.config import network_settings, parse_study
@@ -45,10 +45,10 @@ def settings(rule="bptt", learning_rate=0.01, condition=None, seed=1):
 
 
 def run(tmpdir, name="a", log=lambda line: None, seed=1, **changes):
-    """Train the small network; return its progress and the state file."""
+    """Train the small network; return the result and the folder of its progress."""
     network, _ = small_network(seed=seed)
-    state = os.path.join(str(tmpdir), name, "training.state")
-    return train(network, settings(seed=seed, **changes), state, log)[0], state
+    folder = os.path.join(str(tmpdir), name, "progress")
+    return train(network, settings(seed=seed, **changes), folder, log), folder
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_checkpoints_are_taken_before_the_step_and_of_the_final_state(tmpdir):
     assert progress.iterations == AT
     network, _ = small_network(seed=1)
     trainer = Trainer(
-        network, BPTT(), training_settings(), {p: w[0] for p, w in progress.weights.items()}
+        network, BPTT(), training_settings(), {p: progress.arrays[p][0] for p in PARAMETERS}
     )
     for iteration in range(4):
         trainer.step(*network.task.batch(iteration, 10))
     for name, weights in trainer.current_weights().items():
-        assert np.array_equal(weights, progress.weights[name][AT.index(4)])
+        assert np.array_equal(weights, progress.arrays[name][AT.index(4)])
 
 
 def test_a_step_is_plain_gradient_descent():
@@ -95,15 +95,15 @@ def test_a_step_is_plain_gradient_descent():
 def test_both_rules_start_from_the_same_weights(tmpdir):
     bptt, _ = run(tmpdir, "b")
     three_factor, _ = run(tmpdir, "t", rule="three_factor")
-    for name in bptt.weights:
-        assert np.array_equal(bptt.weights[name][0], three_factor.weights[name][0])
-    assert not np.array_equal(bptt.weights["w_rec"][1], three_factor.weights["w_rec"][1])
+    for name in PARAMETERS:
+        assert np.array_equal(bptt.arrays[name][0], three_factor.arrays[name][0])
+    assert not np.array_equal(bptt.arrays["w_rec"][1], three_factor.arrays["w_rec"][1])
 
 
 def test_a_condition_trains_by_its_rule_with_its_own_learning_rate(tmpdir):
     found, _ = run(tmpdir, "c", rule="three_factor", learning_rate=0.02, condition="quick")
     expected, _ = run(tmpdir, "s", rule="three_factor", learning_rate=0.02)
-    assert found.rows() == expected.rows()
+    assert found.rows == expected.rows
 
 
 class Stop(Exception):
@@ -112,7 +112,7 @@ class Stop(Exception):
 
 @pytest.mark.parametrize("lines", [1, 2, 6])
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmpdir, lines):
-    """Stop after a number of checkpoints, and go on from the state file in a new graph."""
+    """Stop after a number of checkpoints, and go on from the progress in a new graph."""
     seen = []
 
     def log(line):
@@ -125,17 +125,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmpdir, lines):
     stopped, _ = run(tmpdir, "stopped", seen.append)
     assert "going on from iteration {} kept in".format(AT[lines - 1]) in seen[lines]
     whole, _ = run(tmpdir, "whole")
-    assert stopped.rows() == whole.rows()
-    for name, array in whole.arrays().items():
-        assert np.array_equal(array, stopped.arrays()[name])
+    assert stopped.rows == whole.rows
+    for name, array in whole.arrays.items():
+        assert np.array_equal(array, stopped.arrays[name])
 
 
 def run_by_random_feedback(folder, log=lambda line: None, seed=1):
-    """Train the small network by RFLO; return its progress and the state file."""
+    """Train the small network by RFLO; return the result and the folder of its progress."""
     network, _ = small_network(seed=seed)
     of_run = dict(settings(seed=seed), learning_rule={"name": "rflo"})
-    state = os.path.join(str(folder), "training.state")
-    return train(network, of_run, state, log)[0], state
+    progress = os.path.join(str(folder), "progress")
+    return train(network, of_run, progress, log), progress
 
 
 def test_what_a_rule_has_drawn_is_kept_with_the_checkpoints(tmpdir):
@@ -146,55 +146,56 @@ def test_what_a_rule_has_drawn_is_kept_with_the_checkpoints(tmpdir):
             raise Stop
 
     whole, _ = run_by_random_feedback(tmpdir.mkdir("whole"))
-    feedback = whole.arrays()["rule/feedback"]
+    feedback = whole.arrays["rule/feedback"]
     assert feedback.shape == (9, 4) and feedback.dtype == np.float32
     with pytest.raises(Stop):
         run_by_random_feedback(tmpdir.mkdir("stopped"), stop_at_4)
     lines = []
     stopped, _ = run_by_random_feedback(tmpdir.join("stopped"), lines.append)
     assert "going on from iteration 4" in lines[0]
-    assert sorted(stopped.arrays()) == sorted(whole.arrays())
-    for name, array in whole.arrays().items():
-        assert np.array_equal(array, stopped.arrays()[name])
+    assert sorted(stopped.arrays) == sorted(whole.arrays)
+    for name, array in whole.arrays.items():
+        assert np.array_equal(array, stopped.arrays[name])
     again, _ = run_by_random_feedback(tmpdir.mkdir("again"))
-    assert np.array_equal(again.arrays()["rule/feedback"], feedback)
+    assert np.array_equal(again.arrays["rule/feedback"], feedback)
     other, _ = run_by_random_feedback(tmpdir.mkdir("other"), seed=2)
-    assert not np.array_equal(other.arrays()["rule/feedback"], feedback)
+    assert not np.array_equal(other.arrays["rule/feedback"], feedback)
 
 
 def test_a_rule_learns_by_what_it_has_drawn_from_the_weights_of_the_other_rules(tmpdir):
     found, _ = run_by_random_feedback(tmpdir)
     bptt, _ = run(tmpdir, "bptt")
-    assert "rule/feedback" not in bptt.arrays()
-    for name in bptt.weights:
-        assert np.array_equal(found.weights[name][0], bptt.weights[name][0])
+    assert "rule/feedback" not in bptt.arrays
+    for name in PARAMETERS:
+        assert np.array_equal(found.arrays[name][0], bptt.arrays[name][0])
     network, _ = small_network(seed=1)
     rule = RFLO()
-    rule.take({"feedback": found.arrays()["rule/feedback"]})
-    start = {name: weights[0] for name, weights in found.weights.items()}
+    rule.take({"feedback": found.arrays["rule/feedback"]})
+    start = {name: found.arrays[name][0] for name in PARAMETERS}
     trainer = Trainer(network, rule, training_settings(), start)
     for iteration in range(4):
         trainer.step(*network.task.batch(iteration, 10))
     for name, weights in trainer.current_weights().items():
-        assert np.array_equal(weights, found.weights[name][AT.index(4)])
-    assert not np.array_equal(found.weights["w_in"][1], bptt.weights["w_in"][1])
+        assert np.array_equal(weights, found.arrays[name][AT.index(4)])
+    assert not np.array_equal(found.arrays["w_in"][1], bptt.arrays["w_in"][1])
 
 
-@pytest.mark.parametrize("damage", ["other settings", "cut off", "not a state"])
-def test_a_state_that_is_not_this_runs_is_set_aside(tmpdir, damage):
-    _, state = run(tmpdir, "a", learning_rate=0.02 if damage == "other settings" else 0.01)
-    with open(state, "rb") as stream:
+@pytest.mark.parametrize("damage", ["other settings", "cut off", "not a record"])
+def test_progress_that_is_not_this_runs_is_set_aside(tmpdir, damage):
+    _, folder = run(tmpdir, "a", learning_rate=0.02 if damage == "other settings" else 0.01)
+    job, aside = os.path.join(folder, "job.json"), folder + ".set-aside"
+    with open(job, "rb") as stream:
         content = stream.read()
-    content = {"cut off": content[:50], "not a state": b"hello"}.get(damage, content)
-    with open(state, "wb") as stream:
+    content = {"cut off": content[:50], "not a record": b"hello"}.get(damage, content)
+    with open(job, "wb") as stream:
         stream.write(content)
+    records = os.listdir(folder)
     lines = []
     progress, _ = run(tmpdir, "a", lines.append)
-    assert "moved to {}.set-aside".format(state) in lines[0]
-    with open(state + ".set-aside", "rb") as stream:
-        assert stream.read() == content
+    assert "moved to {}".format(aside) in lines[0]
+    assert os.listdir(aside) == records and len(records) == len(AT) + 1
     fresh, _ = run(tmpdir, "fresh")
-    assert progress.rows() == fresh.rows()
+    assert progress.rows == fresh.rows
 
 
 def test_a_run_whose_loss_is_not_finite_ends_and_is_a_result(tmpdir):
@@ -203,11 +204,11 @@ def test_a_run_whose_loss_is_not_finite_ends_and_is_a_result(tmpdir):
     progress, _ = run(tmpdir, "a", lines.append, **changes)
     at = progress.diverged_at
     assert progress.iterations == [one for one in AT if one < at] and 0 < at < 12
-    assert np.isfinite([list(row.values()) for row in progress.rows()]).all()
+    assert np.isfinite([list(row.values()) for row in progress.rows]).all()
     for part in ("quick, seed 1: DIVERGED", "at iteration {} ".format(at), "900"):
         assert part in lines[-1]
-    again, _ = run(tmpdir, "a", lines.append, **changes)  # from its state
-    assert again.diverged_at == at and again.rows() == progress.rows()
+    again, _ = run(tmpdir, "a", lines.append, **changes)  # from its progress
+    assert again.diverged_at == at and again.rows == progress.rows
     fine, _ = run(tmpdir, "fine")
     assert fine.diverged_at is None
 
@@ -265,15 +266,15 @@ VARIANTS = {
 
 
 def run_variant(folder, name, log=lambda line: None, iterations=12, earlier=None):
-    """Train a network of :data:`VARIANTS` and return its progress."""
+    """Train a network of :data:`VARIANTS`."""
     settings_of_network, task, training = VARIANTS[name]
     training = dict({"batch_size": 10, "learning_rate": 0.05, "decay_every": 6}, **training)
     schedule = dict(SCHEDULE, iterations=iterations)
     study = parse_study({"conditions": {"bptt": schedule}, "training": training})
     loss = loss_settings(l2=0.01, rate_cost=1.0, target_rate=100.0)
     network = Network(settings_of_network, loss, task(), seed=1)
-    state = os.path.join(str(folder), "training.state")
-    return train(network, study.training_settings("bptt", 1), state, log, earlier=earlier)[0]
+    progress = os.path.join(str(folder), "progress")
+    return train(network, study.training_settings("bptt", 1), progress, log, earlier=earlier)
 
 
 SLOW = ("dale_adam", "deep_r_adam", "noise")
@@ -304,10 +305,10 @@ def test_whatever_a_run_depends_on_is_kept_when_it_is_stopped(tmpdir, name):
 
 def assert_are_the_same(found, expected):
     """Assert that two runs have the same checkpoints, to the bit, and learning curves."""
-    assert list(found.arrays()) == list(expected.arrays())
-    for name, array in expected.arrays().items():
-        assert np.array_equal(array, found.arrays()[name]), name
-    assert found.rows() == expected.rows()
+    assert list(found.arrays) == list(expected.arrays)
+    for name, array in expected.arrays.items():
+        assert np.array_equal(array, found.arrays[name]), name
+    assert found.rows == expected.rows
 
 
 @pytest.mark.parametrize("name", ["deep_r", "adam", "carried"])
@@ -315,8 +316,8 @@ def test_a_longer_run_goes_on_from_a_shorter_one(tmpdir, name):
     """To the bit as if it had been long from the start, from files that say all it depends on."""
     shorter = run_variant(tmpdir.mkdir("shorter"), name, iterations=8)
     path = os.path.join(str(tmpdir), "checkpoints.npz")
-    checkpoints.write(path, shorter.arrays(), {})
-    rows = [{key: repr(value) for key, value in row.items()} for row in shorter.rows()]  # as in CSV
+    checkpoints.write(path, shorter.arrays, {})
+    rows = [{key: repr(value) for key, value in row.items()} for row in shorter.rows]  # as in CSV
     lines = []
     longer = run_variant(
         tmpdir.mkdir("longer"), name, lines.append, earlier=(checkpoints.read(path)[0], rows)
@@ -325,23 +326,23 @@ def test_a_longer_run_goes_on_from_a_shorter_one(tmpdir, name):
     assert_are_the_same(longer, run_variant(tmpdir.mkdir("whole"), name))
 
 
-def test_the_state_of_a_shorter_run_is_used_by_a_longer_one_and_not_the_other_way(tmpdir):
+def test_the_progress_of_a_shorter_run_is_used_by_a_longer_one_and_not_the_other_way(tmpdir):
     shorter = run_variant(tmpdir.mkdir("run"), "adam", iterations=8)
     lines = []
     longer = run_variant(tmpdir.join("run"), "adam", lines.append)
     assert "going on from iteration 8 kept in" in lines[0]
     assert_are_the_same(longer, run_variant(tmpdir.mkdir("whole"), "adam"))
-    rows = shorter.rows()[: AT.index(8) + 1]
+    rows = shorter.rows[: AT.index(8) + 1]
     again = run_variant(tmpdir.join("run"), "adam", lines.append, iterations=8)
     assert "of a run with more iterations" in lines[2]
-    assert again.rows() == rows
+    assert again.rows == rows
 
 
 @pytest.mark.parametrize("name", ["deep_r", "deep_r_adam"])
 def test_the_number_of_connections_is_constant_and_signs_are_kept(tmpdir, name):
     progress = run_variant(tmpdir, name)
     for weight in ("w_in", "w_rec", "w_out"):
-        stacked = np.array(progress.weights[weight])
+        stacked = np.array(progress.arrays[weight])
         counts = np.count_nonzero(stacked, axis=(1, 2))
         n_units = stacked.shape[1]
         possible = stacked[0].size - (n_units if weight == "w_rec" else 0)
@@ -354,7 +355,7 @@ def test_the_number_of_connections_is_constant_and_signs_are_kept(tmpdir, name):
 @pytest.mark.parametrize("name", ["dale", "dale_adam"])
 def test_dales_law_is_at_work_in_the_run_that_is_stopped(tmpdir, name):
     """There are weights at 0 when it is stopped, and none at its start."""
-    stacked = np.array(run_variant(tmpdir, name).weights["w_in"])
+    stacked = np.array(run_variant(tmpdir, name).arrays["w_in"])
     assert stacked[0].all()
     assert not stacked[1].all()
 
@@ -493,10 +494,10 @@ def test_training_ends_when_the_accuracy_is_good_enough(tmpdir):
     training = {"batch_size": 10, "stop": {"measure": "accuracy", "above": 0.01}}
     study = parse_study({"conditions": {"bptt": SCHEDULE}, "training": training})
     network, _ = small_network(seed=1)
-    state = os.path.join(str(tmpdir), "state.npz")
+    folder = os.path.join(str(tmpdir), "progress")
     settings = study.training_settings("bptt", 1)
-    for _ in range(2):  # also when it goes on from a state that says so
-        assert train(network, settings, state)[0].iterations == [0]
+    for _ in range(2):  # also when it goes on from progress that says so
+        assert train(network, settings, folder).iterations == [0]
 
 
 @pytest.mark.parametrize(
@@ -529,9 +530,9 @@ def test_training_ends_at_the_first_checkpoint_beyond_the_bound(
         {"conditions": {"bptt": SCHEDULE}, "training": {"batch_size": 10, "stop": stop}}
     )
     network, _ = small_network(seed=1)
-    state = os.path.join(str(tmpdir), "state.npz")
-    for _ in range(2):  # also when it goes on from a state that says so
-        progress, _ = train(network, study.training_settings("bptt", 1), state)
+    folder = os.path.join(str(tmpdir), "progress")
+    for _ in range(2):  # also when it goes on from progress that says so
+        progress = train(network, study.training_settings("bptt", 1), folder)
         assert progress.iterations == AT[: AT.index(last) + 1]
 
 
@@ -565,18 +566,19 @@ class Regression(FiniteTask):
 def test_a_task_with_measures_of_its_own_is_trained(tmpdir):
     task = Regression("no such folder", seed=1)
     network = Network(network_settings(n_units=9), loss_settings(), task, seed=1)
-    state = os.path.join(str(tmpdir), "state.npz")
+    folder = os.path.join(str(tmpdir), "progress")
     lines = []
     of_run = settings(learning_rate=0.1)
-    progress, _ = train(network, of_run, state, lines.append)
+    progress = train(network, of_run, folder, lines.append)
     names = ["{}_{}".format(s, m) for s in task.sizes for m in ("loss", "deviation")]
-    assert learning_curve_of(task) == progress.columns == names + ["l2_loss", "mean_activity"]
-    rows = progress.rows()
+    assert learning_curve_of(task) == names + ["l2_loss", "mean_activity"]
+    rows = progress.rows
+    assert sorted(rows[0]) == sorted(learning_curve_of(task) + ["iteration"])
     assert rows[-1]["train_loss"] < 0.5 * rows[0]["train_loss"]
     assert "  deviation: train {:.4f}".format(rows[0]["train_deviation"]) in lines[0]
     for i in (0, -1):
         with tf.Graph().as_default() as graph:
-            weights = {name: tf.constant(w[i]) for name, w in progress.weights.items()}
+            weights = {name: tf.constant(progress.arrays[name][i]) for name in PARAMETERS}
             examples = {split: task.examples(split, slice(None)) for split in task.sizes}
             fetches = {s: network.respond(weights, tf.constant(examples[s][0])) for s in examples}
             fetches = {split: response.logits for split, response in fetches.items()}
@@ -586,5 +588,5 @@ def test_a_task_with_measures_of_its_own_is_trained(tmpdir):
             assert rows[i][split + "_deviation"] == pytest.approx(np.abs(errors).mean(), rel=1e-5)
     bound = (rows[0]["validation_deviation"] + rows[1]["validation_deviation"]) / 2
     of_run["training"]["stop"] = {"measure": "deviation", "below": bound}
-    state = os.path.join(str(tmpdir), "stopped.npz")
-    assert train(network, of_run, state)[0].iterations == [0, 1]
+    folder = os.path.join(str(tmpdir), "stopped")
+    assert train(network, of_run, folder).iterations == [0, 1]

@@ -58,7 +58,7 @@ def test_a_learning_curve_that_is_read_is_written_again_to_the_bit(tmp_path):
 def finished(tmp_path_factory):
     """A folder with a configuration, and a finished run of it and what is computed of its Hessian.
 
-    Left over from before they were finished is the state of both jobs.
+    Left over from before they were finished is the progress of both jobs.
     """
     folder = tmp_path_factory.mktemp("finished")
     made_up_study.write_config(folder / "config.yaml", made_up_study.CONFIG)
@@ -84,8 +84,9 @@ def finished(tmp_path_factory):
             "checkpoints": {"sha256": hashes["checkpoints.npz"]},
         },
     )
-    for state in (run / "training.state", table.with_suffix(".state")):
-        state.write_bytes(b"unfinished")
+    for progress in (run / "progress", table.with_suffix(".progress")):
+        progress.mkdir()
+        (progress / "0001.npz").write_bytes(b"unfinished")
     # In place of a TensorFlow, should this Python have one.
     (folder / "tensorflow.py").write_text("raise ImportError('there is none')\n")
     return folder
@@ -118,32 +119,33 @@ def start(program, folder):
 def contents(folder):
     """The bytes of all results, and of what was set aside."""
     files = [path for path in folder.glob("run/**/*") if path.is_file()]
-    return {path: path.read_bytes() for path in files if path.suffix not in (".lock", ".state")}
+    return {path: path.read_bytes() for path in files if path.suffix != ".lock"}
 
 
 @pytest.mark.parametrize(
-    "program, message, state",
+    "program, message, progress",
     [
         (
             "train",
             "already complete: run/checkpoints.npz, run/learning_curve.csv; delete one to train "
             "anew\n",
-            "run/training.state",
+            "run/progress",
         ),
         (
             "hessian",
             f"already complete: run/hessian/{ENTRY}.csv; delete it to compute it anew\n",
-            f"run/hessian/{ENTRY}.state",
+            f"run/hessian/{ENTRY}.progress",
         ),
     ],
     ids=PROGRAMS,
 )
-def test_complete_results_are_found_without_tensorflow(folder, program, message, state):
+def test_complete_results_are_found_without_tensorflow(folder, program, message, progress):
     before = contents(folder)
     done = start(program, folder)
     assert (done.returncode, done.stdout) == (0, message)
-    assert contents(folder) == before
-    assert not (folder / state).exists()
+    assert not (folder / progress).exists()
+    unfinished = folder / progress / "0001.npz"
+    assert contents(folder) == {path: c for path, c in before.items() if path != unfinished}
 
 
 def alter_settings(path, **changes):

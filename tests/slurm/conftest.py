@@ -167,11 +167,11 @@ class Checkout:
 
     def in_mid_run(self, stage, condition, seed):
         """Wait until a job has something to lose, and return the process of its script."""
-        state = {"train": "training.state", "hessian": f"hessian/{ENTRY}.state"}[stage]
-        state = self.path(f"{RESULTS}/runs/{condition}/seed_{seed}/{state}")
+        folder = {"train": "progress", "hessian": f"hessian/{ENTRY}.progress"}[stage]
+        folder = self.path(f"{RESULTS}/runs/{condition}/seed_{seed}/{folder}")
 
         def running():
-            return os.path.exists(state) and self.program(stage, condition, seed)
+            return os.path.exists(f"{folder}/0001.npz") and self.program(stage, condition, seed)
 
         (process,) = wait_until(running, 120, f"{stage} of {condition}, seed {seed}, in mid-run")
         return process

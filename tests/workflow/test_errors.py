@@ -115,7 +115,7 @@ def test_checkpoints_of_another_network_or_cut_off_are_refused(checkout, demo, t
     cut_off = tmp_path / "checkpoints.npz"
     cut_off.write_bytes(checkpoints.read_bytes()[:-1000])
     done = checkout.run(*hessian, "--config", demo / "config.yaml", "--checkpoints", cut_off)
-    refused(done, str(cut_off), "damaged or not a checkpoint file")
+    refused(done, str(cut_off), "damaged, or not an npz file")
     assert not (tmp_path / f"{ENTRY}.csv").exists()
 
 
@@ -146,5 +146,5 @@ def test_a_failed_job_shows_the_end_of_its_log_and_keeps_what_was_recorded(check
     (runs / "seed_1/learning_curve.csv").mkdir(parents=True)
     done = checkout.snakemake("--cores", "1", "--keep-going", "--configfile", config)
     refused(done, "learning_curve.csv: cannot be written")
-    assert (runs / "seed_1/training.state").exists()
+    assert (runs / "seed_1/progress/0001.npz").exists()
     assert (runs / "seed_2/training.json").exists()

@@ -13,7 +13,7 @@ from lsnn.errors import DataError
 from lsnn.learning_rules.base import LearningRule
 from lsnn.neurons import NEURONS, new_neurons
 from lsnn.neurons.base import decay, low_pass
-from lsnn.options import integer, meanings, named, number, section
+from lsnn.options import impossible, integer, meanings, named, number, section
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRING
 from lsnn.scan import scan
@@ -57,6 +57,21 @@ LOSS = OrderedDict(
     ),
     target_rate=number("Firing rate that the firing-rate term pulls towards.", 10.0, "Hz", least=0),
 )
+
+
+def network_contradictions(network):
+    """Yield a tuple for every value that others make impossible: key, line, and their keys."""
+    n_units, n_adaptive = network["n_units"], network["neurons"].get("n_adaptive", 0)
+    if n_adaptive > n_units:
+        line = impossible(n_adaptive, f"at most network.n_units = {n_units}")
+        yield "network.neurons.n_adaptive", line, "network.n_units"
+    connectivity = "network.rewiring.connectivity"
+    for key in ("l1", "temperature"):
+        value = network["rewiring"][key]
+        if value != 0.0 and network["rewiring"]["connectivity"] == 1.0:
+            what = f"0, since only rewired weights have it ({connectivity} below 1)"
+            yield "network.rewiring." + key, impossible(value, what), connectivity
+
 
 # The sections of a study as immutable values, with the options above as fields.
 NetworkSettings = namedtuple("NetworkSettings", NETWORK)

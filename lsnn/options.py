@@ -6,7 +6,13 @@ learning rule - is a class in a registry, and declares its own options in ``opti
 checks, the defaults, the messages and the documentation follow from these declarations.
 """
 
+import json
+from collections import OrderedDict
+from typing import Any, Dict
+
 from lsnn.errors import ConfigError
+
+Schema = Dict[str, Any]
 
 # Bounds of a text that names files and folders. With $ it could end in a line break.
 NAME = {"pattern": r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", "maxLength": 100}
@@ -34,18 +40,18 @@ def _bounded(kind, description, default, unit, least, above, most, others):
     return dict(bounds, **dict(others, **meaning))
 
 
-def text(description, default=None, **bounds):
+def text(description: str, default: str = None, **bounds) -> Schema:
     """Return an option that is a text; without a default, it stays absent where it is not given."""
     option = dict(bounds, type="string", description=description, unit="-")
     return option if default is None else dict(option, default=default)
 
 
-def choice(description, values, default, unit="-"):
+def choice(description: str, values, default, unit: str = "-") -> Schema:
     """Return an option that is one of some values."""
     return {"enum": list(values), "description": description, "default": default, "unit": unit}
 
 
-def section(description, options):
+def section(description: str, options: Dict[str, Schema]) -> Schema:
     """Return an option that is a mapping with options of its own, and no other keys."""
     return {
         "type": "object",
@@ -55,7 +61,7 @@ def section(description, options):
     }
 
 
-def list_of(description, item, default, least=1):
+def list_of(description: str, item: Schema, default, least: int = 1) -> Schema:
     """Return an option that is a list of ``least`` or more different items."""
     return {
         "type": "array",
@@ -68,82 +74,69 @@ def list_of(description, item, default, least=1):
     }
 
 
-def named(description, registry, default=None):
-    """Return an option that is a ``name`` in a registry, with the options of what it names.
+def named(description: str, registry: Dict[str, type], default: str = None) -> Schema:
+    """Return an option that is a name in a registry, or a mapping of a ``name`` and its options.
 
     Args:
-        registry: classes by name, each with its ``options``.
+        registry: classes by name, each with its ``options``; more may be entered later.
         default: the name where none is given.
     """
-    whole = section(description, {"name": choice(description, sorted(registry), default)})
-    whole = dict(whole, registry=registry)
-    return whole if default is None else dict(whole, default={"name": default})
+    option = {"registry": registry, "description": description, "unit": "-"}
+    return option if default is None else dict(option, default={"name": default})
 
 
-def meanings(registry):
+def schema_of(option: Schema, value=None) -> Schema:
+    """Return what a value has to fit: the option, or, for a name in a registry, its options, too.
+
+    Where the registry lacks the name, these are the name alone.
+    """
+    if "registry" not in option:
+        return option
+    registry, default = option["registry"], default_of(option) or {}
+    name = value.get("name", default.get("name")) if isinstance(value, dict) else value
+    own = registry[name].options if isinstance(name, str) and name in registry else {}
+    names = choice(option["description"], sorted(registry), default.get("name"))
+    return section(option["description"], OrderedDict(name=names, **own))
+
+
+def default_of(option: Schema):
+    """Return the default of an option; None if it has none."""
+    return option.get("default", {} if option.get("type") == "object" else None)
+
+
+def meanings(registry: Dict[str, type]) -> str:
     """Return names of a registry with the first sentences of their classes' documentation."""
     lines = [
-        "{} - {}".format(name, one.__doc__.splitlines()[0].rstrip("."))
-        for name, one in registry.items()
+        f"{name} - {member.__doc__.splitlines()[0].rstrip('.')}"
+        for name, member in registry.items()
     ]
     return "; ".join(lines) + "."
 
 
-def for_values(schema, values):
-    """Return schema and values with the names in the values resolved.
-
-    The schema gets the options of what they name; in the values, bare names become mappings.
-    """
-    if "registry" in schema:
-        registry = schema["registry"]
-        # The names that are in it now, not those when the option was declared.
-        of_name = dict(schema["properties"]["name"], enum=sorted(registry))
-        values = {"name": values} if isinstance(values, str) else values
-        name = values.get("name", of_name["default"]) if isinstance(values, dict) else None
-        if isinstance(name, str) and name in registry:
-            whole = section(schema["description"], dict(registry[name].options, name=of_name))
-            return for_values(whole, values)
-        # Nothing more can be said of what has no known name.
-        values = {"name": name} if isinstance(values, dict) else values
-        return section(schema["description"], {"name": of_name}), values
-    if isinstance(values, list) and schema.get("type") == "array":
-        pairs = [for_values(schema["items"], value) for value in values]
-        return dict(schema, items=[s for s, _ in pairs]), [value for _, value in pairs]
-    if not isinstance(values, dict):
-        return schema, values
-    parts, values = dict(schema.get("properties", {})), dict(values)
-    for key, part in parts.items():
-        parts[key], value = for_values(part, values.get(key, default_of(part)))
-        if key in values:
-            values[key] = value
-    return (dict(schema, properties=parts) if parts else schema), values
+def impossible(value, what: str) -> str:
+    """Return the end of a line that refuses a value, and says what is allowed instead."""
+    return f"{json.dumps(value, default=str)} is not possible; allowed: {what}"
 
 
-def build(registry, settings, *arguments):
+def build(registry: Dict[str, type], settings: Dict[str, Any], *arguments):
     """Return what a mapping of a name and options describes, made with further arguments.
 
     Raises:
         ConfigError: the registry lacks the name, or what it names lacks an option. Values are
             checked only in a configuration (:mod:`lsnn.study.config`).
     """
-    given = dict(settings)
-    name = given.pop("name", None)
+    name = settings.get("name")
     if name not in registry:
-        raise ConfigError("name: there is no {}; there are: {}".format(name, ", ".join(registry)))
-    one = registry[name]
-    unknown = ", ".join(sorted(set(given) - set(one.options)))
+        raise ConfigError(f"name: there is no {name}; there are: {', '.join(registry)}")
+    member, given = registry[name], options_of(settings)
+    unknown = ", ".join(sorted(set(given) - set(member.options)))
     if unknown:
-        known = ", ".join(one.options) or "none"
-        raise ConfigError("{}: has no option {}; it has: {}".format(name, unknown, known))
-    defaults = {key: default_of(option) for key, option in one.options.items()}
-    return one(*arguments, **dict(defaults, **given))
+        known = ", ".join(member.options) or "none"
+        raise ConfigError(f"{name}: has no option {unknown}; it has: {known}")
+    defaults = {key: default_of(option) for key, option in member.options.items()}
+    return member(*arguments, **dict(defaults, **given))
 
 
-def options_of(settings):
+def options_of(settings: Dict[str, Any]) -> Dict[str, Any]:
     """Return the options in a mapping of a name and options."""
     return {key: value for key, value in settings.items() if key != "name"}
-
-
-def default_of(schema):
-    """Return the default of an option; None if it has none."""
-    return schema.get("default", {} if schema.get("type") == "object" else None)

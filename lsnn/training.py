@@ -12,7 +12,7 @@ from lsnn.errors import DivergenceError
 from lsnn.gradients import gradients_by
 from lsnn.learning_rules import new_rule
 from lsnn.network import FREE_SIGNS, PARAMETERS
-from lsnn.options import choice, integer, number, section, text
+from lsnn.options import choice, impossible, integer, number, section, text
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.storage.progress import Progress, under, without_prefix
@@ -49,6 +49,28 @@ TRAINING = OrderedDict(
         ),
     ),
 )
+
+
+def training_contradictions(training, measures, sizes):
+    """Yield a tuple for every value that others make impossible: key, line, and their keys.
+
+    Args:
+        training: options above, by name.
+        measures: those of the task.
+        sizes: examples of each split, as far as they are known.
+    """
+    batch_size, stop = training["batch_size"], training["stop"]
+    if batch_size > sizes.get("train", batch_size):
+        line = impossible(batch_size, f"at most the {sizes['train']} examples of split train")
+        yield "training.batch_size", line, "task"
+    known = [measure.name for measure in measures]
+    if stop and stop.get("measure") not in known:
+        line = impossible(stop.get("measure"), f"a measure of the task: {', '.join(known)}")
+        yield "training.stop.measure", line, "task"
+    if stop and ("above" in stop) == ("below" in stop):
+        one_of_them = "{measure: NAME, above: VALUE}, or below in place of above"
+        yield "training.stop", impossible(stop, one_of_them)
+
 
 # The settings of training as an immutable value, with the options above as fields.
 TrainingSettings = namedtuple("TrainingSettings", TRAINING)

@@ -13,12 +13,12 @@ from lib.program import run
 from lsnn.curvature.quantities import REGISTRIES, columns_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
-from lsnn.options import default_of, section
+from lsnn.options import default_of, schema_of, section
 from lsnn.storage.files import atomic_write
 from lsnn.study import columns, outputs
 from lsnn.study.checks import allowed
 from lsnn.study.claims import CLAIM, STATISTICS
-from lsnn.study.config import SUITE, parse_study, study_schema
+from lsnn.study.config import SCHEMA, SUITE, parse_study
 from lsnn.tasks import TASKS
 from report_claims import as_markdown
 
@@ -43,7 +43,7 @@ def configuration_page():
         "A key that is left out has its default. What has a name and options, such as a task, can "
         "be written as its name alone; [] stands for the entries of a list.",
     ]
-    lines += table_of("A study", study_schema({"conditions": {"NAME": {}}}))
+    lines += table_of("A study", SCHEMA)
     lines += table_of("A suite of studies", SUITE)
     lines += table_of("A claim, under a name of its own in a file of claims", CLAIM)
     for kind, registry in KINDS.items():
@@ -72,14 +72,13 @@ def table_of(title, schema):
 
 def rows(schema, path=""):
     """Yield (key, option) for every option of a schema, depth first."""
-    for key, option in schema.get("properties", {}).items():
-        if key == "name" and "registry" in schema:
-            option = dict(option, enum=sorted(schema["registry"]))  # those that are in it by now
+    for key, option in schema_of(schema).get("properties", {}).items():
         name = ".".join(filter(None, [path, key]))
-        if "properties" not in option:
+        if "properties" not in schema_of(option):
             yield name, option
         yield from rows(option, name)
         yield from rows(option.get("items", {}), name + "[]")
+        yield from rows(option.get("additionalProperties") or {}, name + ".NAME")
 
 
 def columns_page():

@@ -18,9 +18,10 @@ from lib.study_statistics import comparisons_of, quantities_of
 from lib.tables import read_recorded_table, write_table
 from lsnn.curvature.quantities import REGISTRIES
 from lsnn.errors import ResultError
+from lsnn.options import schema_of
 from lsnn.storage.files import atomic_write, read_record
 from lsnn.study.columns import SUMMARY
-from lsnn.study.config import as_mapping, read_study, schema_for
+from lsnn.study.config import SCHEMA, as_mapping, read_study
 from lsnn.study.outputs import compared_columns, headline_columns, of_gaps
 
 LONG_TEXT = 40  # characters from which a cell gets room for longer lines
@@ -140,20 +141,20 @@ def summary_text(row, n_seeds):
 
 def configuration_page(study):
     """Return the page of the configuration: every key, its value, unit and meaning."""
-    values = as_mapping(study)
-    rows = list(configuration_rows(values, schema_for(values), ""))
+    rows = list(configuration_rows(as_mapping(study), SCHEMA, ""))
     table = pd.DataFrame(rows, columns=["key", "value", "unit", "meaning"]).set_index("key")
     return page("Configuration", [as_html(table)])
 
 
 def configuration_rows(value, schema, path):
     """Yield (key, value, unit, meaning) for every leaf of the configuration."""
+    schema = schema_of(schema, value)
     if value in ([], {}):
         yield path, "none", "", schema.get("description", "")
         return
     if isinstance(value, list) and isinstance(value[0], dict):
         for place, part in enumerate(value):
-            yield from configuration_rows(part, schema["items"][place], f"{path}.{place}")
+            yield from configuration_rows(part, schema["items"], f"{path}.{place}")
         return
     if not isinstance(value, dict):
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -7,24 +7,40 @@ import copy
 import difflib
 import json
 import math
+from typing import Any, Dict, Iterable, Tuple
 
 import jsonschema
 
-from lsnn.options import default_of
+from lsnn.options import Schema, default_of, impossible, schema_of
 
 
 def _is_number(checker, value):
     return jsonschema.Draft7Validator.TYPE_CHECKER.is_type(value, "number") and math.isfinite(value)
 
 
-# JSON schema's, except that .nan and .inf are not numbers.
+def _check_named(validator, registry, value, schema):
+    """Yield what is wrong with a name, or with a mapping of a name and options."""
+    if not isinstance(value, (str, dict)):
+        yield jsonschema.ValidationError("neither a name nor a mapping")
+        return
+    settings = {"name": value} if isinstance(value, str) else value
+    whole = schema_of(schema, settings)
+    names = whole["properties"]["name"]
+    name = settings.get("name", names["default"])
+    # Nothing is known of the options of what has no known name.
+    unknown = list(validator.descend(name, names, path="name"))
+    yield from unknown or validator.descend(settings, whole)
+
+
+# JSON schema's, except that .nan and .inf are not numbers, and that there are names in registries.
 Validator = jsonschema.validators.extend(
     jsonschema.Draft7Validator,
+    {"registry": _check_named},
     type_checker=jsonschema.Draft7Validator.TYPE_CHECKER.redefine("number", _is_number),
 )
 
 
-def check(schema, values):
+def check(schema: Schema, values) -> Tuple[Dict[str, str], Any]:
     """Return problems by key, one line each, and the values with every default filled in.
 
     An impossible value is replaced by its default, so that the rest can be checked further.
@@ -35,25 +51,32 @@ def check(schema, values):
         for path, line in _problems(error):
             # A value can break several rules; the first line about a key says enough.
             problems.setdefault(".".join(map(str, path)) or "the configuration", line)
-            good = _without(good, path)
+            # A wrong name takes its options with it.
+            is_name = error.validator == "enum" and path[-1:] == ("name",)
+            good = _without(good, path[:-1] if is_name else path)
     return problems, fill(schema, good)
 
 
-def fill(schema, value):
-    """Return ``value`` with defaults for missing keys, and numbers of the type the schema names."""
+def fill(schema: Schema, value):
+    """Return ``value`` with defaults for missing keys, and numbers of the type the schema names.
+
+    Bare names in a registry become mappings.
+    """
+    if "registry" in schema and isinstance(value, str):
+        value = {"name": value}
+    schema = schema_of(schema, value)
     if "anyOf" in schema:
-        fitting = [p for p in schema["anyOf"] if Validator(p).is_valid(value)]
-        schema = fitting[0]
-    if isinstance(value, dict) and "properties" in schema:
+        schema = next(part for part in schema["anyOf"] if Validator(part).is_valid(value))
+    if isinstance(value, dict):
+        of_any_key = schema.get("additionalProperties", {})
+        parts = schema.get("properties", dict.fromkeys(value, of_any_key))
         return {
             key: fill(part, value.get(key, default_of(part)))
-            for key, part in schema["properties"].items()
+            for key, part in parts.items()
             if key in value or default_of(part) is not None
         }
     if isinstance(value, list):
-        items = schema.get("items", {})
-        items = items if isinstance(items, list) else [items] * len(value)
-        return [fill(one, item) for one, item in zip(items, value)]
+        return [fill(schema.get("items", {}), item) for item in value]
     if schema.get("type") == "number":
         return float(value)
     if schema.get("type") == "integer":  # YAML's 5.0
@@ -61,52 +84,72 @@ def fill(schema, value):
     return value
 
 
-def allowed(schema):
-    """Return in words what an option allows."""
-    if "anyOf" in schema:
-        return ", or ".join(allowed(part) for part in schema["anyOf"])
-    if "enum" in schema:
-        values = ", ".join(json.dumps(value) for value in schema["enum"])
-        return values if len(schema["enum"]) == 1 else "one of " + values
+def add_contradictions(problems: Dict[str, str], contradictions: Iterable[Tuple[str, ...]]) -> None:
+    """Add contradictions between values to problems by key.
+
+    Skips keys that already have an error, and keys that depend on one.
+
+    Args:
+        contradictions: tuples of the key, the line about it, and the keys it depends on.
+    """
+    wrong = [key + "." for key in problems]
+    for key, line, *others in contradictions:
+        keys = [name + "." for name in (key, *others)]
+        if not any(a.startswith(b) or b.startswith(a) for a in keys for b in wrong):
+            problems.setdefault(key, line)
+
+
+def as_lines(problems: Dict[str, str]) -> str:
+    """Return problems by key as text, one line each."""
+    lines = (": ".join(problem) for problem in sorted(problems.items()))
+    return "\n".join(line.replace("\n", "\\n") for line in lines)
+
+
+_NOUNS = {
+    "number": "number",
+    "integer": "whole number",
+    "string": "string",
+    "object": "mapping",
+}
+_BOUNDS = {
+    "exclusiveMinimum": "> {}",
+    "minimum": ">= {}",
+    "maximum": "<= {}",
+    "exclusiveMaximum": "< {}",
+    "multipleOf": "a multiple of {}",
+    "pattern": "matching {}",
+    "maxLength": "of at most {} characters",
+    "minProperties": "with at least one key",
+}
+
+
+def allowed(schema: Schema, several: bool = False) -> str:
+    """Return in words what an option allows; ``several``: the items of a list."""
+    if "anyOf" in schema or "enum" in schema:
+        parts = [allowed(part) for part in schema.get("anyOf", [])]
+        values = [json.dumps(value) for value in schema.get("enum", [])]
+        one_of = "one of " if len(values) > 1 else ""
+        words = ", or ".join(parts) or one_of + ", ".join(values)
+        return "distinct items, each " + words if several else words
+    if "registry" in schema:
+        return "distinct names or mappings" if several else "a name or a mapping"
+    if schema["type"] == "boolean":
+        return "true or false"
     if schema["type"] == "array":
-        items = schema["items"]
-        each = "a mapping" if isinstance(items, list) else allowed(items)
         least = schema.get("minItems", 0)
-        least = " of at least {}".format("one" if least == 1 else least) if least else ""
-        return "a list{}, all different, each {}".format(least, each)
-    words = {
-        "number": "a number",
-        "integer": "a whole number",
-        "string": "a text",
-        "object": "a mapping with at least one key" if "minProperties" in schema else "a mapping",
-        "boolean": "true or false",
-    }[schema["type"]]
-    bounds = [
-        "{} {}".format(sign, schema[bound])
-        for bound, sign in [
-            ("exclusiveMinimum", ">"),
-            ("minimum", ">="),
-            ("maximum", "<="),
-            ("exclusiveMaximum", "<"),
-            ("multipleOf", "a multiple of"),
-            ("pattern", "matching"),
-            ("minLength", "of a length >="),
-            ("maxLength", "of a length <="),
-        ]
-        if bound in schema
-    ]
-    return " ".join([words, " and ".join(bounds)]).strip()
+        kind = "a non-empty list of" if least == 1 else "a list of"
+        at_least = f" at least {least}" if least > 1 else ""
+        return f"{kind}{at_least} {allowed(schema['items'], several=True)}"
+    adjectives = ["distinct"] * several + ["non-empty"] * ("minLength" in schema)
+    words = " ".join(filter(None, [", ".join(adjectives), _NOUNS[schema["type"]]]))
+    bounds = [with_.format(schema[bound]) for bound, with_ in _BOUNDS.items() if bound in schema]
+    return " ".join([words + "s" if several else "a " + words, " and ".join(bounds)]).strip()
 
 
-def suggestion(name, known):
+def suggestion(name, known: Iterable[str]) -> str:
     """Return a question that suggests the known name that is meant, if one is close."""
-    near = difflib.get_close_matches(str(name), [str(one) for one in known], n=1)
-    return " (did you mean {}?)".format(near[0]) if near else ""
-
-
-def impossible(value, what):
-    """Return the end of a line that refuses a value, and says what is allowed instead."""
-    return "{} is not possible; allowed: {}".format(json.dumps(value, default=str), what)
+    near = difflib.get_close_matches(str(name), [str(candidate) for candidate in known], n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _problems(error):
@@ -115,7 +158,7 @@ def _problems(error):
     if error.validator == "additionalProperties":
         known = sorted(error.schema["properties"])
         for key in sorted((key for key in error.instance if key not in known), key=str):
-            line = "unknown key{}; allowed: {}".format(suggestion(key, known), ", ".join(known))
+            line = f"unknown key{suggestion(key, known)}; allowed: {', '.join(known)}"
             yield path + (key,), line
         return
     hint = ""
@@ -123,7 +166,7 @@ def _problems(error):
         hint = " (in YAML a number with an exponent has a point and a sign: 1.0e-3)"
     if error.validator == "enum":
         hint = suggestion(error.instance, error.schema["enum"])
-    if list(error.absolute_schema_path)[-3:-1] == ["conditions", "propertyNames"]:
+    if "propertyNames" in error.absolute_schema_path:
         path += (error.instance,)
     yield path, impossible(error.instance, allowed(error.schema)) + hint
 
@@ -133,9 +176,11 @@ def _without(values, path):
     if not path or not isinstance(values, dict):
         return {}
     part = values
-    for place, key in enumerate(path):
-        if place == len(path) - 1 or not isinstance(part.get(key), dict):
-            part.pop(key, None)
+    for key in path[:-1]:
+        if not isinstance(part.get(key), dict):
             break
         part = part[key]
+    else:
+        key = path[-1]
+    part.pop(key, None)
     return values

@@ -8,7 +8,7 @@ from lsnn.errors import ConfigError
 from lsnn.options import (
     NAME,
     choice,
-    for_values,
+    impossible,
     list_of,
     meanings,
     named,
@@ -16,7 +16,7 @@ from lsnn.options import (
     section,
     text,
 )
-from lsnn.study.checks import check, impossible
+from lsnn.study.checks import check
 from lsnn.study.config import COMMITTED, read_values
 
 _COLUMN = (
@@ -281,7 +281,7 @@ def _claim(name, values):
 
 def _statistic(values):
     """Return problems by key, and the statistic's name and options, with defaults."""
-    problems, statistic = check(*for_values(STATISTIC, values))
+    problems, statistic = check(STATISTIC, values)
     if statistic.get("name") in STATISTICS:
         for key in STATISTICS[statistic["name"]].required:
             if key not in values:

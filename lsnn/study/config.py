@@ -6,20 +6,32 @@ the class that has the name; ``docs/reference/configuration.md`` lists them all.
 
 import functools
 from collections import OrderedDict
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import yaml
 
-from lsnn.curvature.quantities import REGISTRIES, name_of, options_of_entry
+from lsnn.curvature.quantities import (
+    REGISTRIES,
+    entry_contradictions,
+    name_of,
+    options_of_entry,
+)
 from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES, new_rule
-from lsnn.network import FREE_SIGNS, LOSS, NETWORK, LossSettings, NetworkSettings
+from lsnn.network import (
+    FREE_SIGNS,
+    LOSS,
+    NETWORK,
+    LossSettings,
+    NetworkSettings,
+    network_contradictions,
+)
 from lsnn.neurons import NEURONS
 from lsnn.options import (
     FOLDER,
     NAME,
     choice,
-    for_values,
+    impossible,
     integer,
     list_of,
     meanings,
@@ -30,12 +42,17 @@ from lsnn.options import (
 )
 from lsnn.storage.code_hash import source_of_job
 from lsnn.storage.files import atomic_write
-from lsnn.study.checks import check, impossible, suggestion
+from lsnn.study.checks import add_contradictions, as_lines, check, suggestion
 from lsnn.tasks import TASKS, hashes_of_own_files
-from lsnn.training import TRAINING, TrainingSettings
+from lsnn.training import TRAINING, TrainingSettings, training_contradictions
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
 COMMITTED = "committed"
+
+DEFAULT_CONDITIONS = {
+    "bptt": {"iterations": 10000, "checkpoint_every": 250},
+    "three_factor": {"iterations": 16000, "checkpoint_every": 400},
+}
 
 CONDITION = section(
     "A condition.",
@@ -47,7 +64,7 @@ CONDITION = section(
         training={
             "type": "object",
             "description": "Settings of training that replace the study's.",
-            "properties": {key: dict(one, default=None) for key, one in TRAINING.items()},
+            "properties": {key: dict(option, default=None) for key, option in TRAINING.items()},
             "additionalProperties": False,
         },
         iterations=integer("Training iterations of a run.", 10000, "iterations", least=1),
@@ -69,7 +86,6 @@ CONDITION = section(
     ),
 )
 
-# The options of a study; its conditions have names of their own (:func:`study_schema`).
 STUDY = OrderedDict(
     name=text(
         'Name of the study; its results are written to results/<name>. "committed" is taken.',
@@ -95,9 +111,11 @@ STUDY = OrderedDict(
     conditions={
         "type": "object",
         "description": "What is compared, each under a name that is also its folder's.",
+        "unit": "-",
         "minProperties": 1,
         "propertyNames": dict(NAME, type="string"),
-        "additionalProperties": False,
+        "additionalProperties": CONDITION,
+        "default": DEFAULT_CONDITIONS,
     },
     baseline=text("The condition that ratios are taken against; if left out, the first one."),
     seeds={
@@ -133,6 +151,8 @@ STUDY = OrderedDict(
         least=0,
     ),
 )
+
+SCHEMA = section("A study.", STUDY)
 
 # A suite: configuration files of studies, and what holds for all of them in place of their own.
 SUITE = section(
@@ -212,7 +232,7 @@ class Study(NamedTuple):
             DataError: one of the user's own is missing.
         """
         own = self.task_class.own_files(self.data, **options_of(self.task))
-        return own or ["{}/{}".format(self.data, name) for name in self.task_class.data_files]
+        return own or [f"{self.data}/{name}" for name in self.task_class.data_files]
 
     def training_of(self, condition: str) -> TrainingSettings:
         """Return the settings of training of a condition."""
@@ -235,17 +255,15 @@ class Study(NamedTuple):
         Raises:
             ConfigError: the study has no such run.
         """
-        of_condition = self._condition(condition)
+        given = self._condition(condition)
         if seed not in self.seeds:
-            raise ConfigError(
-                "seeds: has no run with seed {}; there are: {}".format(seed, list(self.seeds))
-            )
+            raise ConfigError(f"seeds: has no run with seed {seed}; there are: {list(self.seeds)}")
         of_run = {
             "condition": condition,
             "seed": seed,
-            "learning_rule": of_condition.learning_rule,
-            "iterations": of_condition.iterations,
-            "checkpoint_every": of_condition.checkpoint_every,
+            "learning_rule": given.learning_rule,
+            "iterations": given.iterations,
+            "checkpoint_every": given.checkpoint_every,
             "training": self.training_of(condition),
         }
         return _with_source(dict(self.network_settings(), **of_run))
@@ -270,7 +288,7 @@ class Study(NamedTuple):
         entries = self.entries(kind)
         if name not in entries:
             known = ", ".join(entries) or "none"
-            raise ConfigError("{}: has no entry {}; there are: {}".format(kind, name, known))
+            raise ConfigError(f"{kind}: has no entry {name}; there are: {known}")
         entry = {key: value for key, value in entries[name].items() if key != "seeds"}
         settings = dict(self.network_settings(), **{kind: entry})
         if kind == "dynamics":
@@ -294,7 +312,7 @@ class Study(NamedTuple):
     def _condition(self, name):
         if name not in self.conditions:
             known = ", ".join(self.conditions) + suggestion(name, self.conditions)
-            raise ConfigError("conditions: has no {}; there are: {}".format(name, known))
+            raise ConfigError(f"conditions: has no {name}; there are: {known}")
         return self.conditions[name]
 
     def network_settings(self) -> dict:
@@ -331,7 +349,7 @@ def read_study(path: str) -> Study:
     try:
         return parse_study(values)
     except ConfigError as error:
-        raise ConfigError("configuration {}:\n{}".format(path, error)) from None
+        raise ConfigError(f"configuration {path}:\n{error}") from None
 
 
 def write_study(path: str, study: Study) -> None:
@@ -351,7 +369,7 @@ def studies_of(values: dict) -> Dict[str, Study]:
         return {study.name: study}
     problems, suite = check(SUITE, values)
     if problems:
-        raise ConfigError(_lines(problems))
+        raise ConfigError(as_lines(problems))
     studies, files, wrong = OrderedDict(), {}, []
     suite.pop("claims", None)
     for path in suite.pop("studies"):
@@ -359,21 +377,16 @@ def studies_of(values: dict) -> Dict[str, Study]:
             own = read_values(path)
             study = parse_study(dict(own, **suite) if isinstance(own, dict) else own)
             if study.name in studies:
-                other = "a name of its own; {} has it".format(files[study.name])
-                raise ConfigError("name: " + impossible(study.name, other))
+                raise ConfigError(
+                    f'name: "{study.name}" is the name of {files[study.name]}, too; choose another'
+                )
         except ConfigError as error:
-            wrong.append("{}:\n{}".format(path, error))
+            wrong.append(f"{path}:\n{error}")
         else:
             studies[study.name], files[study.name] = study, path
     if wrong:
         raise ConfigError("\n".join(wrong))
     return studies
-
-
-def _lines(problems):
-    """Return problems by key as text."""
-    lines = (": ".join(line) for line in sorted(problems.items()))
-    return "\n".join(line.replace("\n", "\\n") for line in lines)
 
 
 def read_values(path: str) -> dict:
@@ -386,9 +399,9 @@ def read_values(path: str) -> dict:
         with open(path, encoding="utf-8") as stream:
             values = yaml.load(stream, _Loader)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("{}: cannot be read: {}".format(path, error)) from None
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
-        raise ConfigError("{}: not valid YAML: {}".format(path, error)) from None
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
     return {} if values is None else values
 
 
@@ -424,10 +437,10 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             if isinstance(key, yaml.ScalarNode) and key.value != "<<":
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
-                        None, None, "key {} appears twice".format(key.value), key.start_mark
+                        None, None, f"key {key.value} appears twice", key.start_mark
                     )
                 seen.add(key.value)
-        return super(_Loader, self).construct_mapping(node, deep)
+        return super().construct_mapping(node, deep)
 
 
 def parse_study(values: dict) -> Study:
@@ -437,13 +450,24 @@ def parse_study(values: dict) -> Study:
         ConfigError: one line for every unknown key and impossible value, with key, value and what
             is allowed.
     """
-    values = _resolved(values)
+    if not isinstance(values, dict):
+        raise ConfigError("the configuration: " + impossible(values, "a mapping"))
+    if "studies" in values:
+        raise ConfigError("studies: a suite, not a study; name the file of one of its studies")
+    problems, values = check(SCHEMA, _with_rules(values))
+    for condition in values["conditions"].values():
+        if "learning_rule" in condition:
+            condition.setdefault("label", default_label(condition))
+    values.setdefault("baseline", next(iter(values["conditions"]), None))
+    add_contradictions(problems, _contradictions(values))
+    if problems:
+        raise ConfigError(as_lines(problems))
     seeds, conditions = values["seeds"], values["conditions"]
     typed = {
         "network": NetworkSettings(**values["network"]),
         "loss": LossSettings(**values["loss"]),
         "training": TrainingSettings(**values["training"]),
-        "conditions": {name: Condition(**one) for name, one in conditions.items()},
+        "conditions": {name: Condition(**given) for name, given in conditions.items()},
         "seeds": tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds),
         "hessian": tuple(values["hessian"]),
         "dynamics": tuple(values["dynamics"]),
@@ -465,117 +489,18 @@ def training_settings(**values) -> TrainingSettings:
     return parse_study({"training": values}).training
 
 
-def _resolved(values):
-    """Return the mapping with every default filled in, after checking it as :func:`parse_study`."""
-    if not isinstance(values, dict):
-        raise ConfigError("the configuration: " + impossible(values, "a mapping"))
-    if "studies" in values:
-        raise ConfigError("studies: a suite, not a study; name the file of one of its studies")
-    outdated = _outdated(values)
-    if outdated:
-        raise ConfigError("\n".join(outdated))
-    values = _with_conditions(values)
-    problems, values = check(*for_values(study_schema(values), values))
-    for condition in values["conditions"].values():
-        if "label" not in condition and "name" in condition["learning_rule"]:
-            condition["label"] = default_label(condition)
-    values.setdefault("baseline", next(iter(values["conditions"]), None))
-    _add_contradictions(problems, values)
-    if problems:
-        raise ConfigError(_lines(problems))
-    return values
-
-
-def schema_for(values: dict) -> dict:
-    """Return the schema of the configuration, with the options of what the values name."""
-    values = _with_conditions(values)
-    return for_values(study_schema(values), values)[0]
-
-
-def study_schema(values):
-    """Return the schema of a study with the conditions that the values have."""
-    conditions = values["conditions"] if isinstance(values["conditions"], dict) else {}
-    named_ones = dict(STUDY["conditions"], properties={name: CONDITION for name in conditions})
-    return section("A study.", OrderedDict(STUDY, conditions=named_ones))
-
-
-def _with_conditions(values):
-    """Return values with the default conditions, each with its learning rule as a mapping."""
+def _with_rules(values):
+    """Return values with the learning rule of each condition; where none is named, by its name."""
     conditions = values.get("conditions", DEFAULT_CONDITIONS)
-    if isinstance(conditions, dict):
-        conditions = {
-            name: dict(one, learning_rule=_rule_of(str(name), one))
-            if isinstance(one, dict)
-            else one
-            for name, one in conditions.items()
-        }
+    if not isinstance(conditions, dict):
+        return values
+    conditions = dict(conditions)
+    for name, condition in conditions.items():
+        if isinstance(condition, dict):
+            rule = condition.get("learning_rule", {})
+            rule = dict({"name": str(name)}, **rule) if isinstance(rule, dict) else rule
+            conditions[name] = dict(condition, learning_rule=rule)
     return dict(values, conditions=conditions)
-
-
-def _rule_of(name, condition):
-    """Return the learning rule of a condition as a mapping; where none is named, by its name."""
-    rule = condition.get("learning_rule", name)
-    rule = {"name": rule} if isinstance(rule, str) else rule
-    return dict({"name": name}, **rule) if isinstance(rule, dict) else rule
-
-
-DEFAULT_CONDITIONS = {
-    "bptt": {"iterations": 10000, "checkpoint_every": 250},
-    "three_factor": {"iterations": 16000, "checkpoint_every": 400},
-}
-
-
-def _within(path, value):
-    """Return nested mappings that have the value under a path of keys."""
-    for key in reversed(path):
-        value = {key: value}
-    return value
-
-
-def _entry_of(curvature):
-    """Return the list ``hessian`` that says what the earlier mapping ``curvature`` said."""
-    if curvature == "none":
-        return []
-    entry = dict(curvature) if isinstance(curvature, dict) else {}
-    extremes = {key: entry.pop(key) for key in ("tolerance",) if key in entry}
-    blocks = entry.pop("parameters", ["w_rec"])
-    is_one = isinstance(blocks, list) and len(blocks) == 1
-    quantities = [dict({"name": "extremes"}, **extremes)]
-    return [dict(entry, block=blocks[0] if is_one else "all", quantities=quantities)]
-
-
-# Keys of earlier versions: what to write instead, given the value.
-MOVED = {
-    "learning_rules": lambda value: {"conditions": value},
-    "curvature": lambda value: {"hessian": _entry_of(value)},
-    "training.stop_accuracy": lambda value: {
-        "training": {"stop": {"measure": "accuracy", "above": value}}
-    },
-}
-for _part, _keys, _inner in [
-    ("training", LOSS, ["loss"]),
-    ("training", ["l1", "temperature"], ["network", "rewiring"]),
-    ("network", ["connectivity"], ["network", "rewiring"]),
-    ("network", [k for one in NEURONS.values() for k in one.options], ["network", "neurons"]),
-]:
-    for _key in _keys:
-        MOVED[_part + "." + _key] = functools.partial(_within, _inner + [_key])
-
-
-def _outdated(values):
-    """Return a line for every key of an earlier version, with what to write in its place."""
-    lines = []
-    for old, write in sorted(MOVED.items()):
-        part, _, key = old.rpartition(".")
-        there = values.get(part) if part else values
-        if isinstance(there, dict) and key in there:
-            new = write(there[key])
-            if "neurons" in new.get("network", {}) and isinstance(there.get("neurons"), str):
-                of_model = dict({"name": there["neurons"]}, **new["network"]["neurons"])
-                new = {"network": {"neurons": of_model}}
-            written = yaml.safe_dump(new, default_flow_style=None, sort_keys=False)
-            lines.append("{}: has moved; write\n{}".format(old, written.rstrip()))
-    return lines
 
 
 def default_label(condition: dict) -> str:
@@ -584,8 +509,8 @@ def default_label(condition: dict) -> str:
     for key, value in condition["training"].items():
         if isinstance(value, dict):
             value = " ".join(str(part) for pair in value.items() for part in pair)
-        value = "{:g}".format(value) if isinstance(value, float) else value
-        parts.append("{} {}".format(key.replace("_", " "), value))
+        value = f"{value:g}" if isinstance(value, float) else value
+        parts.append(f"{key.replace('_', ' ')} {value}")
     return ", ".join(parts)
 
 
@@ -600,113 +525,71 @@ def as_mapping(value):
     return value
 
 
-def _add_contradictions(problems, values):
-    """Add a line for every value that only another value makes impossible.
-
-    Nothing is added for a key that has a line already, or that depends on one that has.
-    """
-    said = [key + "." for key in problems]
-
-    def require(condition, key, value, what, *others):
-        depends = [name + "." for name in (key,) + others]
-        known = any(
-            name.startswith(one) or one.startswith(name) for name in depends for one in said
-        )
-        if not condition and not known:
-            problems.setdefault(key, impossible(value, what))
-
-    network, hessian, training = values["network"], values["hessian"], values["training"]
-    neurons = network["neurons"]
-    spiking = NEURONS[neurons["name"]].spiking
-    task = TASKS[values["task"]["name"]]
-    of_task = options_of(values["task"])
-    sizes = task.outline(**of_task).get("sizes", {})
-
-    def require_examples(split, key, value):
-        what = "at most the {} examples of split {}".format(sizes.get(split), split)
-        require(value <= sizes.get(split, value), key, value, what, "task")
-
-    def require_stop(key, stop):
-        known = [measure.name for measure in task.measures]
-        what = "a measure of the task: " + ", ".join(known)
-        name = stop.get("measure")
-        require(not stop or name in known, key + ".measure", name, what, "task")
-        one = "{measure: NAME, above: VALUE}, or below in place of above"
-        require(not stop or ("above" in stop) != ("below" in stop), key, stop, one)
-
-    for option, what in task.impossible(**of_task).items():
-        require(False, "task." + option, of_task[option], what)
-
-    conditions = values["conditions"]
-
-    require(values["name"] != COMMITTED, "name", values["name"], "any other name")
-    if values["baseline"] not in conditions:
-        known = "one of the conditions " + ", ".join(conditions)
-        known += suggestion(values["baseline"], conditions)
-        require(False, "baseline", values["baseline"], known, "conditions")
-    labels = [condition.get("label") for condition in conditions.values()]
-    for name, condition in conditions.items():
-        path = "conditions.{}.".format(name)
-        require(
-            condition["iterations"] % condition["checkpoint_every"] == 0,
-            path + "checkpoint_every",
-            condition["checkpoint_every"],
-            "a divisor of iterations = {}".format(condition["iterations"]),
-            path + "iterations",
-        )
-        rule = condition["learning_rule"]
-        if "name" in rule:
-            dales_law = network["excitatory"] != FREE_SIGNS
-            for option, what in new_rule(rule).undefined(spiking, dales_law).items():
-                value = functools.reduce(dict.get, option.split("."), rule)
-                key = path + "learning_rule." + option
-                require(False, key, value, what, "network.neurons", "network.excitatory")
-        label = condition.get("label")
-        own = "a label of its own, which no other condition has"
-        require(labels.count(label) < 2, path + "label", label, own, "conditions")
-
-    key, n_adaptive = "network.neurons.n_adaptive", neurons.get("n_adaptive", 0)
-    at_most = "at most network.n_units = {}".format(network["n_units"])
-    require(n_adaptive <= network["n_units"], key, n_adaptive, at_most, "network.n_units")
-    none = "[] for spiking units: their pseudo-gradient is the gradient of no loss"
-    is_defined = not hessian or not spiking
-    require(is_defined, "hessian", hessian, none, "network.neurons")
-    for key in ("l1", "temperature"):
-        value, path = network["rewiring"][key], "network.rewiring."
-        of_deep_r = "0, since only rewired weights have it ({}connectivity below 1)".format(path)
-        rewired = network["rewiring"]["connectivity"] < 1.0
-        require(rewired or value == 0.0, path + key, value, of_deep_r, path + "connectivity")
-
-    settings = {"training.": training}
-    for name, condition in conditions.items():
-        settings["conditions.{}.training.".format(name)] = condition["training"]
-    for path, given in settings.items():
-        require_examples("train", path + "batch_size", given.get("batch_size", 1))
-        require_stop(path + "stop", given.get("stop", {}))
+def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
+    """Yield a tuple for every value that others make impossible: key, line, and their keys."""
+    conditions, baseline = values["conditions"], values["baseline"]
+    if values["name"] == COMMITTED:
+        yield "name", impossible(COMMITTED, "any other name")
+    if baseline not in conditions:
+        known = f"one of the conditions {', '.join(conditions)}{suggestion(baseline, conditions)}"
+        yield "baseline", impossible(baseline, known), "conditions"
     for kind in REGISTRIES:
-        entries = values[kind]
-        names = [name_of(entry) for entry in entries]
-        for place, entry in enumerate(entries):
-            path = "{}.{}.".format(kind, place)
-            is_only = names.count(names[place]) < 2
-            own = "of its own: another entry has the block and split; an entry can have several "
-            own += "quantities"
-            if "name" in entry:
-                own = "another: an entry has it"
-            require(is_only, path + "name", names[place], own, kind)
-            without = "another: the readout of task {} has no bias".format(values["task"]["name"])
-            has_bias = entry["block"] != "b_out" or task.readout_bias
-            require(has_bias, path + "block", entry["block"], without, "task")
-            quantities = [quantity["name"] for quantity in entry["quantities"]]
-            is_once = len(set(quantities)) == len(quantities)
-            require(is_once, path + "quantities", quantities, "a list of quantities, each once")
-            samples = entry["samples"]
-            require_examples(entry["split"], path + "samples", samples)
-            half = "at most half of the examples of the split, for a second sample"
-            is_half = 2 * samples <= sizes.get(entry["split"], 2 * samples)
-            is_asked = "second_sample" in quantities
-            require(is_half or not is_asked, path + "samples", samples, half, "task")
-            smooth = [name for name in quantities if name != "alignment"]
-            none = "alignment alone for spiking units: their pseudo-gradient has no derivative"
-            is_defined = kind != "dynamics" or not spiking or not smooth
-            require(is_defined, path + "quantities", quantities, none, "network.neurons")
+        yield from _names_taken(kind, values[kind])
+    yield from _contradictions_of_run(values)
+    labels = {}
+    for name, condition in conditions.items():
+        path, label = f"conditions.{name}.", condition.get("label")
+        other = labels.setdefault(label, name)
+        if other != name:
+            line = f'"{label}" is the label of {other}, too; give one of them another `label`'
+            yield path + "label", line, "conditions"
+        iterations, every = condition["iterations"], condition["checkpoint_every"]
+        if iterations % every:
+            divisor = impossible(every, f"a divisor of iterations = {iterations}")
+            yield path + "checkpoint_every", divisor, path + "iterations"
+        # What a condition says replaces what the study says.
+        own = {key: dict(values.get(key, {}), **condition.get(key, {})) for key in OF_RUN}
+        for key, *line in _contradictions_of_run(dict(values, **own)):
+            part, _, inner = key.partition(".")
+            is_own = inner.split(".")[0] in condition.get(part, {})
+            yield (path + key if is_own else key, *line)
+
+
+# Sections of which a condition's replace the study's.
+OF_RUN = ("learning_rule", "training")
+
+
+def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
+    """Yield the contradictions between the settings of a run, as :func:`_contradictions`."""
+    options, network, rule = options_of(run["task"]), run["network"], run.get("learning_rule")
+    task = TASKS[run["task"]["name"]]
+    sizes = task.outline(**options).get("sizes", {})
+    spiking = NEURONS[network["neurons"]["name"]].spiking
+    for key, what in task.impossible(**options).items():
+        yield "task." + key, impossible(options[key], what), "task"
+    yield from network_contradictions(network)
+    yield from training_contradictions(run["training"], task.measures, sizes)
+    if rule:
+        has_signs = network["excitatory"] != FREE_SIGNS
+        for key, what in new_rule(rule).undefined(spiking, has_signs).items():
+            line = impossible(functools.reduce(dict.get, key.split("."), rule), what)
+            yield "learning_rule." + key, line, "network.neurons", "network.excitatory"
+    if spiking and run["hessian"]:
+        what = "[] for spiking units: their pseudo-gradient is the gradient of no loss"
+        yield "hessian", impossible(run["hessian"], what), "network.neurons"
+    for kind in REGISTRIES:
+        for place, entry in enumerate(run[kind]):
+            yield from entry_contradictions(kind, place, entry, task, sizes, spiking)
+
+
+def _names_taken(kind: str, entries: List[Dict[str, Any]]) -> Iterator[Tuple[str, ...]]:
+    """Yield contradictions, as :func:`_contradictions`, for entries with the name of another."""
+    first_places = {}
+    for place, entry in enumerate(entries):
+        first = first_places.setdefault(name_of(entry), place)
+        if first != place and "name" not in entry and "name" not in entries[first]:
+            line = f"same block and split as {kind}.{first}; give it a `name`, or list its "
+            yield f"{kind}.{place}", line + "quantities there", kind
+        elif first != place:
+            line = f'"{name_of(entry)}" is the name of {kind}.{first}, too; choose another'
+            yield f"{kind}.{place}.name", line, kind

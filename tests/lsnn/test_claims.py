@@ -70,7 +70,7 @@ def test_all_problems_are_told_at_once():
     with pytest.raises(ConfigError) as error:
         parse_claims({"figures": CLAIM})
     assert str(error.value) == 'figures: "figures" is not possible; allowed: any other name'
-    assert any(line.startswith('c d: "c d" is not possible; allowed: a text') for line in lines)
+    assert any(line.startswith('c d: "c d" is not possible; allowed: a string') for line in lines)
 
 
 @pytest.mark.parametrize("values", [None, [], "x", {}])

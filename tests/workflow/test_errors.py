@@ -27,13 +27,6 @@ def refused(done, *parts):
             "{baseline: btpt, seeds: 0, training: {learning_rat: 1}}",
             ['baseline: "btpt"', "did you mean bptt?", "seeds: 0", "did you mean learning_rate?"],
         ),
-        (
-            "{learning_rules: {bptt: {iterations: 300}}, training: {l2: 0.5}}",
-            [
-                "learning_rules: has moved; write\nconditions:\n  bptt: {iterations: 300}",
-                "training.l2: has moved; write\nloss: {l2: 0.5}",
-            ],
-        ),
         ("seeds: 1\nseeds: 2", ["key seeds appears twice", "line 2"]),
     ],
 )

@@ -187,7 +187,7 @@ rule mine:
         ({"claims": "studies/sweep.yaml"}, "results/sweep is taken"),
         (
             {"studies": ["studies/sweep.yaml", "studies/./sweep.yaml"]},
-            'name: "sweep" is not possible',
+            'name: "sweep" is the name of studies/sweep.yaml, too',
         ),
     ],
 )

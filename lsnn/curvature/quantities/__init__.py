@@ -24,7 +24,7 @@ from lsnn.curvature.quantities.second_sample import SecondSample
 from lsnn.curvature.quantities.stability import Stability
 from lsnn.curvature.quantities.trace import Trace
 from lsnn.network import PARAMETERS
-from lsnn.options import NAME, build, choice, integer, list_of, meanings, named, text
+from lsnn.options import NAME, build, choice, impossible, integer, list_of, meanings, named, text
 from lsnn.study.columns import Column
 from lsnn.tasks.base import SPLITS
 
@@ -86,6 +86,33 @@ def options_of_entry(kind, default):
             [{"name": default}],
         ),
     )
+
+
+def entry_contradictions(kind, place, entry, task, sizes, spiking):
+    """Yield a tuple for every value that others make impossible: key, line, and their keys.
+
+    Args:
+        kind, place, entry: an entry, and where it stands.
+        task: class of the study's task.
+        sizes: examples of each split, as far as they are known.
+        spiking: whether the units emit spikes.
+    """
+    path, samples, split = f"{kind}.{place}.", entry["samples"], entry["split"]
+    names = [quantity["name"] for quantity in entry["quantities"]]
+    if len(set(names)) < len(names):
+        yield path + "quantities", impossible(names, "a list of quantities, each once")
+    if kind == "dynamics" and spiking and set(names) != {"alignment"}:
+        what = "alignment alone for spiking units: their pseudo-gradient has no derivative"
+        yield path + "quantities", impossible(names, what), "network.neurons"
+    if entry["block"] == "b_out" and not task.readout_bias:
+        yield path + "block", '"b_out": the task has no readout bias; choose another block', "task"
+    most = sizes.get(split, 2 * samples)
+    if samples > most:
+        line = impossible(samples, f"at most the {most} examples of split {split}")
+        yield path + "samples", line, "task"
+    elif 2 * samples > most and "second_sample" in names:
+        what = "at most half of the examples of the split, for a second sample"
+        yield path + "samples", impossible(samples, what), "task"
 
 
 def name_of(entry):

@@ -198,7 +198,8 @@ def follow(hessian, arrays):
         for ends in ENDS:
             started, before = time.perf_counter(), hessian.products
             hessian.move_to(checkpoints.weights_at(arrays, i))
-            row = extremes[ends].measure(point_of(hessian, iteration, memories[ends]))
+            point = point_of(hessian, iteration, memories[ends])
+            row, memories[ends] = extremes[ends].measure(point)
             seconds[ends].append(time.perf_counter() - started)
             products[ends].append(hessian.products - before)
         if i in compared:
@@ -242,7 +243,7 @@ def measure_quantities(study, network, rule, arrays, entry):
                 seconds["gradients"].append(time.perf_counter() - started)
                 started = time.perf_counter()
             point = point_of(operator, int(arrays["iteration"][i]), memories[name])
-            build(quantities, {"name": name}).measure(point)
+            _, memories[name] = build(quantities, {"name": name}).measure(point)
             seconds[name].append(time.perf_counter() - started)
     figures = {f"{rule} {name}": spread(seconds[name]) for name in ("density", "stability")}
     for name in ("alignment", "gradients"):

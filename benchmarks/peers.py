@@ -35,8 +35,8 @@ from pyhessian import hessian as PyHessian
 from scipy.sparse.linalg import eigsh
 
 from lsnn.curvature.along_run import Point, Probes
+from lsnn.curvature.eigenvalues import Krylov, extreme_eigenvalues
 from lsnn.curvature.hessian import hessian_of, sample_of
-from lsnn.curvature.lanczos import Krylov, extreme_eigenvalues
 from lsnn.curvature.quantities import QUANTITIES
 from lsnn.network import Network, network_of
 from lsnn.options import build
@@ -166,7 +166,7 @@ def quantity_by_lsnn(case, **settings):
     """Return what a quantity of the project finds."""
     case.lsnn.move_to(case.weights)
     point = Point(case.lsnn, Probes(case.lsnn, SEED), SEED, 0, {})
-    return build(QUANTITIES, settings).measure(point)
+    return build(QUANTITIES, settings).measure(point)[0]
 
 
 def trace_by_lsnn(case):

@@ -7,6 +7,7 @@ and, through ``compat.v1``, on TensorFlow 2.
 import os
 import sys
 import warnings
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from lsnn.errors import MissingTensorFlowError
 
 
-class _TensorFlow(object):
+class _TensorFlow:
     """TensorFlow, imported on first use.
 
     So code that only reads the names of rules, neurons and tasks, or finds a job already done, need
@@ -38,8 +39,8 @@ def _import_tensorflow():
             import tensorflow
     except ImportError as error:
         raise MissingTensorFlowError(
-            "{} cannot import TensorFlow ({}), which this needs; run it with the Python of the "
-            "TensorFlow environment (docs/reference/environments.md)".format(sys.executable, error)
+            f"{sys.executable} cannot import TensorFlow ({error}), which this needs; run it with "
+            "the Python of the TensorFlow environment (docs/reference/environments.md)"
         ) from None
     if tensorflow.__version__.startswith("1."):
         tf1 = tensorflow
@@ -51,6 +52,7 @@ def _import_tensorflow():
 
 
 tf = _TensorFlow()
+Tensor = Any  # a tf.Tensor, whose class only TensorFlow knows
 
 
 def require(version):
@@ -65,10 +67,9 @@ def require(version):
     """
     if not (tf.VERSION + ".").startswith(version.split("-")[0] + "."):
         raise MissingTensorFlowError(
-            "the configuration asks for TensorFlow {}, {} has TensorFlow {}; run it with the "
-            "Python of the other environment, or change `tensorflow` in the configuration".format(
-                version, sys.executable, tf.VERSION
-            )
+            f"the configuration asks for TensorFlow {version}, {sys.executable} has TensorFlow "
+            f"{tf.VERSION}; run it with the Python of the other environment, or change "
+            "`tensorflow` in the configuration"
         )
 
 
@@ -120,7 +121,7 @@ def describe(threads=1):
         if device.device_type == "GPU"
     ]
     return {
-        "python": "{}.{}.{}".format(*sys.version_info[:3]),
+        "python": ".".join(map(str, sys.version_info[:3])),
         "numpy": np.__version__,
         "tensorflow": tf.VERSION,
         "device": "; ".join(gpus) or "CPU",

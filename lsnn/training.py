@@ -3,15 +3,15 @@
 import functools
 import time
 from collections import OrderedDict, namedtuple
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Union
 
 import numpy as np
 
-from lsnn.backend import flatten, new_session, pack, tf
+from lsnn.backend import Tensor, flatten, new_session, pack, tf
 from lsnn.errors import DivergenceError
-from lsnn.gradients import gradients_by
 from lsnn.learning_rules import new_rule
-from lsnn.network import FREE_SIGNS, PARAMETERS
+from lsnn.learning_rules.base import LearningRule
+from lsnn.network import FREE_SIGNS, PARAMETERS, Network, Response
 from lsnn.options import choice, impossible, integer, number, section, text
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
@@ -110,22 +110,67 @@ class TrainingResult(NamedTuple):
         return self.arrays["iteration"].tolist()
 
 
-class Trainer(object):
+def gradients_by(
+    learning_rule: LearningRule,
+    network: Network,
+    weights: Mapping[str, Tensor],
+    respond: Callable[[LearningRule], Response],
+    targets: Tensor,
+    l2: bool = True,
+) -> "OrderedDict[str, Tensor]":
+    """Return the gradients that the optimiser is given, tensors by name of the parameter.
+
+    Each has the shape of its parameter: ``w_in`` (n_in, units), ``w_rec`` (units, units) [pre,
+    post], ``w_out`` (units, n_out), ``b_out`` (n_out).
+
+    Args:
+        learning_rule: with its constants.
+        network: whose loss is descended.
+        weights: tensors by name.
+        respond: function of a learning rule that returns the network's response, in whose graph the
+            rule takes effect.
+        targets: as the task's placeholders have them.
+        l2: whether they include the gradient of the L2 term.
+    """
+
+    def gradients_of(rule, terms="all"):
+        if terms == "l2" and not l2:
+            return OrderedDict()
+        if terms == "l2":
+            loss = network.l2_loss(weights)
+        elif terms == "data" or not l2:
+            loss = network.data_loss(respond(rule), targets)
+        else:
+            loss = network.loss(weights, respond(rule), targets)
+        gradients = tf.gradients(loss, [weights[name] for name in network.trained])
+        pairs = zip(network.trained, gradients)
+        return OrderedDict((name, gradient) for name, gradient in pairs if gradient is not None)
+
+    return learning_rule.gradients(gradients_of)
+
+
+class Trainer:
     """The graph of one training run and its session.
 
     Args:
-        network: :class:`lsnn.network.Network`.
-        learning_rule: :class:`lsnn.learning_rules.base.LearningRule` with its constants.
-        training: :class:`TrainingSettings`.
+        network: what is trained.
+        learning_rule: with its constants.
+        training: how.
         weights: arrays by name to start from.
         iteration: number of the next step.
-        rewiring: :class:`lsnn.rewiring.Rewiring` or :class:`lsnn.rewiring.DalesLaw` of the run, if
-            its weights have signs to keep.
+        rewiring: of the run, if its weights have signs to keep.
         threads: most threads to compute with.
     """
 
     def __init__(
-        self, network, learning_rule, training, weights, iteration=0, rewiring=None, threads=1
+        self,
+        network: Network,
+        learning_rule: LearningRule,
+        training: "TrainingSettings",
+        weights: Mapping[str, np.ndarray],
+        iteration: int = 0,
+        rewiring: Optional[Union[Rewiring, DalesLaw]] = None,
+        threads: int = 1,
     ):
         self.task = network.task
         self.noisy = network.neurons.input_noise > 0.0
@@ -163,8 +208,8 @@ class Trainer(object):
             # Otherwise a weight could be updated before the gradient of another has read it.
             with tf.control_dependencies(gradients + [self.loss]):
                 self.descend = optimiser.apply_gradients(zip(gradients, parameters))
-            self._of_optimiser = optimiser.variables()
-            initialise = tf.variables_initializer(self._of_optimiser)
+            self._optimiser_variables = optimiser.variables()
+            initialise = tf.variables_initializer(self._optimiser_variables)
         self.session = new_session(graph, threads)
         self.session.run(initialise)
         self._carried = None  # state in which the last batch ended
@@ -172,13 +217,13 @@ class Trainer(object):
         for name, variable in self.weights.items():
             variable.load(weights[name], self.session)
 
-    def step(self, inputs, targets):
-        """Take one step of the optimiser; return the loss before it."""
+    def step(self, inputs: np.ndarray, targets: np.ndarray) -> float:
+        """Take one step of the optimiser on a batch of the task; return the loss before it."""
         learning_rate = learning_rate_at(self.training, self.iteration)
         feed = {self.inputs: inputs, self.targets: targets, self.learning_rate: learning_rate}
         if self.noisy:
-            of_iteration = generator(self.seed, "input noise", self.iteration)
-            feed[self.noise_seed] = of_iteration.randint(1, 2**31 - 1)  # 0 is that of evaluation
+            random = generator(self.seed, "input noise", self.iteration)
+            feed[self.noise_seed] = random.randint(1, 2**31 - 1)  # 0 is that of evaluation
         fetches = [self.loss, self.descend]
         if self.task.carries_state:
             fetches.append(self.final_state)
@@ -199,17 +244,17 @@ class Trainer(object):
             self._rewired[name] = rewired
             self.weights[name].load(rewired, self.session)
 
-    def current_weights(self):
+    def current_weights(self) -> Dict[str, np.ndarray]:
         """Return the weights as arrays by name."""
         return self.session.run(self.weights)
 
-    def memory(self):
+    def memory(self) -> Dict[str, np.ndarray]:
         """Return what the next step depends on besides weights and iteration, as arrays by name."""
-        of_optimiser = self.session.run(self._of_optimiser)
-        memory = {"optimiser_{}".format(i): value for i, value in enumerate(of_optimiser)}
+        values = self.session.run(self._optimiser_variables)
+        memory = {f"optimiser_{i}": value for i, value in enumerate(values)}
         if self.task.carries_state:
             carried = flatten(self._carried) if self._carried else self._zeros()
-            memory.update(("state_{}".format(i), value) for i, value in enumerate(carried))
+            memory.update((f"state_{i}", value) for i, value in enumerate(carried))
         return memory
 
     def _zeros(self):
@@ -221,13 +266,13 @@ class Trainer(object):
             for part in flatten(self.initial_state)
         ]
 
-    def remember(self, memory):
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
         """Take up what :meth:`memory` has returned."""
-        for i, variable in enumerate(self._of_optimiser):
-            variable.load(memory["optimiser_{}".format(i)], self.session)
+        for i, variable in enumerate(self._optimiser_variables):
+            variable.load(memory[f"optimiser_{i}"], self.session)
         if "state_0" in memory:
             n_parts = len(flatten(self.initial_state))
-            parts = [memory["state_{}".format(i)] for i in range(n_parts)]
+            parts = [memory[f"state_{i}"] for i in range(n_parts)]
             self._carried = pack(self.initial_state, parts)
 
     def evaluate(self):
@@ -255,8 +300,8 @@ class Trainer(object):
         return {name: total / size for name, total in totals.items()}
 
 
-def learning_rate_at(training, iteration):
-    """Return the learning rate of an iteration, by :class:`TrainingSettings`."""
+def learning_rate_at(training: "TrainingSettings", iteration: int) -> float:
+    """Return the learning rate of an iteration."""
     return training.learning_rate * training.decay_factor ** (iteration // training.decay_every)
 
 

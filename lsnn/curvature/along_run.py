@@ -1,52 +1,58 @@
 """Quantities along a run: computed at one checkpoint after another."""
 
 from collections import OrderedDict
-from typing import Any, Dict, NamedTuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator
 
-from lsnn.curvature.lanczos import Krylov
+from lsnn.curvature.eigenvalues import Krylov
 from lsnn.network import PARAMETERS
 from lsnn.randomness import generator
-from lsnn.storage.progress import under, without_prefix
+from lsnn.storage.progress import Progress, under, without_prefix
 
-# Names of arrays that the next checkpoint needs from this one begin with this.
-MEMORY = "memory/"
+Memory = Mapping[str, np.ndarray]  # what a quantity remembers from one checkpoint to the next
 
 
 class Point(NamedTuple):
-    """Where on a run a quantity is computed, and from what."""
+    """A checkpoint of a run, as a quantity sees it."""
 
-    operator: Any  # a Hessian, or Dynamics of a rule's update, moved there
-    probes: Any  # :class:`Probes` of it
+    # lsnn.curvature.hessian.Hessian, or lsnn.curvature.rule_update.Dynamics, at its weights.
+    operator: Any
+    probes: "Probes"  # of the operator, shared by all quantities
     seed: int  # of the run
-    iteration: int
-    memory: Dict[str, Any]  # the quantity's own arrays of the previous checkpoint; is modified
+    iteration: int  # of the checkpoint
+    # What the quantity returned to remember at the previous checkpoint, arrays by name; at the
+    # first one nothing.
+    memory: Memory
 
 
-class Probes(object):
+class Probes:
     """Random vectors, and what is known of an operator from its products with them.
 
     The entries of a vector are 1 and -1 with equal probability (Rademacher). They are the same at
     all points of a run, so that a curve over them is smooth.
 
     Args:
-        operator: symmetric.
+        operator: symmetric (size, size).
         seed: of the run.
+
+    Attributes:
+        first: the Krylov space of the first probe, if a quantity has asked for it.
     """
 
-    def __init__(self, operator, seed):
+    def __init__(self, operator: LinearOperator, seed: int):
         self._operator = operator
         self._seed = seed
         self._forms = {}
-        self.first = None  # the first :class:`lsnn.curvature.lanczos.Krylov`, if there is one
+        self.first: Optional[Krylov] = None
 
-    def vector(self, number):
+    def vector(self, number: int) -> np.ndarray:
         """Return a probe (size,)."""
         random = generator(self._seed, "probe", number)
         return 2.0 * random.randint(0, 2, self._operator.shape[0]) - 1.0
 
-    def space(self, number, steps):
+    def space(self, number: int, steps: int) -> Optional[Krylov]:
         """Return the Krylov space of a probe after this many products, or fewer if it is whole.
 
         It is None if a product was not finite.
@@ -60,7 +66,7 @@ class Probes(object):
         self._forms[number] = space.rayleigh_quotient * self._operator.shape[0]
         return space
 
-    def quadratic_form(self, number):
+    def quadratic_form(self, number: int) -> float:
         """Return v^T H v of a probe v, whose expectation is the trace of H."""
         if number not in self._forms:
             vector = self.vector(number)
@@ -68,7 +74,9 @@ class Probes(object):
         return self._forms[number]
 
 
-def chosen(iterations, schedule, count=None):
+def chosen(
+    iterations: Sequence[int], schedule: Sequence[int], count: Optional[int] = None
+) -> List[int]:
     """Return the positions of the checkpoints at which quantities are computed, a list.
 
     Args:
@@ -81,12 +89,20 @@ def chosen(iterations, schedule, count=None):
         return list(range(len(iterations)))
     schedule = np.array(schedule)
     wanted = np.linspace(schedule[0], schedule[-1], count)
-    at = {int(schedule[np.argmin(np.abs(schedule - one))]) for one in wanted}
+    at = {int(schedule[np.argmin(np.abs(schedule - iteration))]) for iteration in wanted}
     last = len(iterations) - 1
     return [i for i, iteration in enumerate(iterations) if iteration in at or i == last]
 
 
-def follow(operator, quantities, checkpoints, places, seed, progress, log):
+def measure_along(
+    operator: Any,
+    quantities: Mapping[str, Any],
+    checkpoints: Mapping[str, np.ndarray],
+    places: Sequence[int],
+    seed: int,
+    progress: Progress,
+    log: Callable[[Dict[str, Any]], None],
+) -> None:
     """Compute quantities at checkpoints of a run, going on after those in ``progress``.
 
     Args:
@@ -96,23 +112,29 @@ def follow(operator, quantities, checkpoints, places, seed, progress, log):
         checkpoints: arrays of a checkpoint file by name.
         places: positions of the checkpoints in them.
         seed: of the run.
-        progress: :class:`lsnn.storage.progress.Progress`; gets one record per checkpoint, with
-            what the quantities return, ``iteration``, and ``products``, the number of products
-            with vectors for all.
-        log: called with the record of a checkpoint.
+        progress: gets one record per checkpoint, with what the quantities return, ``iteration``,
+            ``products``, the number of products with vectors for all, and what the quantities
+            remember.
+        log: called with what the quantities return, by name, at each checkpoint.
     """
-    memories = {name: {} for name in quantities}
-    for path, array in without_prefix(MEMORY, progress.last or {}).items():
-        name, _, key = path.partition("/")
-        memories[name][key] = array
-    for i in places[progress.size :]:
-        operator.move_to({name: checkpoints[name][i] for name in PARAMETERS})
+    last = progress.last or {}
+    memories = {name: without_prefix(_memory(name), last) for name in quantities}
+    for place in places[progress.size :]:
+        operator.move_to({name: checkpoints[name][place] for name in PARAMETERS})
         before, probes = operator.products, Probes(operator, seed)
-        record = OrderedDict(iteration=np.int64(checkpoints["iteration"][i]))
+        iteration = checkpoints["iteration"][place]
+        record = OrderedDict(iteration=np.int64(iteration))
         for name, quantity in quantities.items():
-            point = Point(operator, probes, seed, int(record["iteration"]), memories[name])
-            record.update(quantity.measure(point))
+            point = Point(operator, probes, seed, int(iteration), memories[name])
+            row, memories[name] = quantity.measure(point)
+            record.update(row)
         record["products"] = operator.products - before
         log(record)
-        memory = {n + "/" + key: a for n, own in memories.items() for key, a in own.items()}
-        progress.append(dict(record, **under(MEMORY, memory)))
+        for name, memory in memories.items():
+            record.update(under(_memory(name), memory))
+        progress.append(record)
+
+
+def _memory(name):
+    """Return what the names begin with of the arrays that a quantity remembers."""
+    return f"memory/{name}/"

@@ -5,10 +5,14 @@ is needed, and there is no argument through which a rule's truncated gradient co
 """
 
 import functools
+from typing import List, Sequence, Tuple
+
+import numpy as np
 
 from lsnn.backend import tf
 from lsnn.curvature.jacobian import GradientJacobian
 from lsnn.errors import ConfigError
+from lsnn.network import Network
 from lsnn.randomness import generator
 
 ALL = "all"  # the block of all parameters that are trained
@@ -17,7 +21,21 @@ ALL = "all"  # the block of all parameters that are trained
 class Hessian(GradientJacobian):
     """Products of vectors with the Hessian of a network's loss on fixed examples.
 
-    The loss is that of training, its regularising terms included, with its exact gradient.
+    The loss is that of training, its regularising terms included, with its exact gradient:
+
+        H v = d/dw (dL/dw . v)
+
+    With all weights 0, every class has p = 1/2, and the Hessian by the bias is diag(p) - p p^T:
+
+    >>> from lsnn.network import network_of
+    >>> from lsnn.study.config import parse_study
+    >>> values = {"task": "delayed_match", "training": {"batch_size": 8}, "hessian": []}
+    >>> study = parse_study(values)
+    >>> network = network_of(study.network_settings(), study.data, seed=1)
+    >>> hessian = hessian_of(network, "b_out", "train", samples=8)
+    >>> hessian.move_to({name: 0 * array for name, array in network.initial_weights().items()})
+    >>> hessian.matmat(np.eye(2)).round(6).tolist()
+    [[0.25, -0.25], [-0.25, 0.25]]
 
     Args:
         network: :class:`lsnn.network.Network`.
@@ -29,19 +47,26 @@ class Hessian(GradientJacobian):
         second_sample: function that returns as many other examples, for :meth:`on`.
     """
 
-    def __init__(self, network, inputs, targets, parameters=("w_rec",), threads=1):
+    def __init__(
+        self,
+        network: Network,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        parameters: Sequence[str] = ("w_rec",),
+        threads: int = 1,
+    ):
         def gradient_of(weights, inputs, targets):
             response = network.respond(weights, inputs, unrolled=True)
             loss = network.loss(weights, response, targets)
             return dict(zip(parameters, tf.gradients(loss, [weights[name] for name in parameters])))
 
-        super(Hessian, self).__init__(network, inputs, targets, parameters, gradient_of, threads)
+        super().__init__(network, inputs, targets, parameters, gradient_of, threads)
 
     def _rmatvec(self, vector):  # it is symmetric
         return self._matvec(vector)
 
 
-def hessian_of(network, block, split, samples, threads=1):
+def hessian_of(network: Network, block: str, split: str, samples: int, threads: int = 1) -> Hessian:
     """Return the :class:`Hessian` of a network's loss on the examples that its seed draws.
 
     Args:
@@ -59,21 +84,21 @@ def hessian_of(network, block, split, samples, threads=1):
     return hessian
 
 
-def parameters_of(network, block):
+def parameters_of(network: Network, block: str) -> List[str]:
     """Return the names of the parameters of a block: one, or "all" for all that are trained."""
     return network.trained if block == ALL else [block]
 
 
-def sample_of(network, split, samples, place=0):
-    """Return a sample of the examples of a split; those at other places are disjoint from it.
+def sample_of(
+    network: Network, split: str, samples: int, place: int = 0
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Return inputs and targets of a sample of a split; samples at other places share no example.
 
     Raises:
         ConfigError: there are not enough examples.
     """
     n_examples, end = network.task.sizes[split], (place + 1) * samples
     if end > n_examples:
-        raise ConfigError(
-            "samples: {} examples are needed; split {} has {}".format(end, split, n_examples)
-        )
+        raise ConfigError(f"samples: {end} examples are needed; split {split} has {n_examples}")
     order = generator(network.seed, "curvature examples").permutation(n_examples)
     return network.task.examples(split, order[end - samples : end])

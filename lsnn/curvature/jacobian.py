@@ -1,14 +1,14 @@
 """Products of vectors with the derivative of a gradient with respect to the weights."""
 
 from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from lsnn.backend import new_session, tf
-from lsnn.curvature.kept import Kept
+from lsnn.backend import Tensor, new_session, tf
 from lsnn.learning_rules.own_derivatives import true_derivatives
-from lsnn.network import PARAMETERS
+from lsnn.network import PARAMETERS, Network
 
 
 class GradientJacobian(LinearOperator):
@@ -19,25 +19,36 @@ class GradientJacobian(LinearOperator):
     product (RuntimeError). For the exact gradient of a loss, M is its Hessian, and symmetric.
 
     Args:
-        network: :class:`lsnn.network.Network`.
-        inputs, targets: the examples.
+        network: whose weights they are.
+        inputs, targets: the examples, as the network's task has them.
         parameters: names of the parameters to differentiate by, in the order of the vector.
         gradient_of: function of weights (tensors by name), inputs and targets that returns g,
-            tensors by name of the parameter.
+            tensors by name of the parameter, each of its shape.
         threads: most threads to compute with.
+
+    Attributes:
+        products: how many products were computed so far.
     """
 
-    def __init__(self, network, inputs, targets, parameters, gradient_of, threads=1):
+    def __init__(
+        self,
+        network: Network,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        parameters: Sequence[str],
+        gradient_of: Callable[[Mapping[str, Tensor], Tensor, Tensor], Mapping[str, Tensor]],
+        threads: int = 1,
+    ):
         shapes = [network.shapes[name] for name in parameters]
         sizes = [int(np.prod(shape)) for shape in shapes]
         self.size = sum(sizes)
-        super(GradientJacobian, self).__init__(np.float64, (self.size, self.size))
+        super().__init__(np.float64, (self.size, self.size))
         self._own_examples = [inputs, targets]
         with tf.Graph().as_default() as graph:
             self._weights = network.variables()
             self._vector = tf.placeholder(tf.float32, [self.size], "vector")
             self._examples = [
-                tf.get_variable("examples_{}".format(i), value.shape, value.dtype, trainable=False)
+                tf.get_variable(f"examples_{i}", value.shape, value.dtype, trainable=False)
                 for i, value in enumerate(self._own_examples)
             ]
             by_name = gradient_of(self._weights, *self._examples)
@@ -54,37 +65,37 @@ class GradientJacobian(LinearOperator):
         self._session = new_session(graph, threads)
         self._session.run(initialise)
         self._load(self._own_examples)
-        self._product = Kept(product, self._vector, self._session)
+        self._product = Cached(product, self._vector, self._session)
         self._has_weights = False
-        self.products = 0  # computed so far
+        self.products = 0
 
-    def move_to(self, weights):
+    def move_to(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take the derivative at these weights, arrays by name, from now on."""
         for name in PARAMETERS:
             self._weights[name].load(weights[name], self._session)
         self._has_weights = True
-        self._product.keep()
+        self._product.refresh()
 
     @contextmanager
-    def on(self, examples):
+    def on(self, examples: Sequence[np.ndarray]) -> Iterator[None]:
         """In this context the gradient is that on as many other examples, (inputs, targets)."""
         self._load(examples)
-        self._product.keep()
+        self._product.refresh()
         try:
             yield
         finally:
             self._load(self._own_examples)
-            self._product.keep()
+            self._product.refresh()
 
     def _load(self, examples):
         for variable, value in zip(self._examples, examples):
             variable.load(value, self._session)
 
-    def gradient(self):
+    def gradient(self) -> np.ndarray:
         """Return g (size,), float64."""
         return self._computed(self._gradient)
 
-    def product(self, vector):
+    def product(self, vector: np.ndarray) -> np.ndarray:
         """Return M^T times a vector (size,) as float64, computed in float32."""
         self.products += 1
         return self._computed(self._product.tensor, {self._vector: vector})
@@ -100,3 +111,69 @@ class GradientJacobian(LinearOperator):
 
 def _flat(tensors):
     return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
+
+
+class Cached:
+    """A tensor, with everything cached that does not depend on one placeholder.
+
+    The rest of what it is made of is computed once and kept in variables, so that, in products with
+    a Hessian, all vectors share the forward and backward pass at the weights.
+
+    Args:
+        tensor: what is wanted, in the default graph.
+        placeholder: what it depends on.
+        session: of this graph, in which all else that the tensor depends on has a value.
+
+    Attributes:
+        tensor: the same as a function of the placeholder alone.
+    """
+
+    def __init__(self, tensor: Tensor, placeholder: Tensor, session: Any):
+        self._session = session
+        graph = session.graph
+        border = _border(tensor, placeholder)
+        values = session.run(border)
+        with graph.as_default():
+            cache = [
+                tf.get_variable(f"cached_{i}", value.shape, value.dtype, trainable=False)
+                for i, value in enumerate(values)
+            ]
+            self._refresh = tf.group(*(tf.assign(*pair) for pair in zip(cache, border)))
+            inputs = {part.name: variable for part, variable in zip(border, cache)}
+            inputs[placeholder.name] = placeholder
+            (self.tensor,) = tf.import_graph_def(
+                graph.as_graph_def(), inputs, [tensor.name], name="anew"
+            )
+
+    def refresh(self) -> None:
+        """Compute anew what is cached."""
+        self._session.run(self._refresh)
+
+
+def _border(tensor, placeholder):
+    """Return what ``tensor`` combines with ``placeholder`` but that does not depend on it.
+
+    These are the tensors, except constants, that enter an operation which depends on it.
+    """
+    needed = _reached(tensor.op, lambda op: [part.op for part in op.inputs])
+    depends = _reached(
+        placeholder.op, lambda op: [user for part in op.outputs for user in part.consumers()]
+    )
+    border = {
+        entering.name: entering
+        for op in needed & depends
+        for entering in op.inputs
+        if entering.op not in depends and entering.op.type != "Const"
+    }
+    return [border[name] for name in sorted(border)]
+
+
+def _reached(start, neighbours):
+    """Return an operation and all that can be reached from it."""
+    found, new = {start}, [start]
+    while new:
+        for op in neighbours(new.pop()):
+            if op not in found:
+                found.add(op)
+                new.append(op)
+    return found

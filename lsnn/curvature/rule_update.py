@@ -1,18 +1,18 @@
-"""What a learning rule's own update does at given weights, beside the true gradient."""
+"""Compares a rule's update, and its derivative, with the true gradient and Hessian."""
 
 import functools
 from collections import OrderedDict
+from typing import Any, Dict, List, Mapping, Sequence
 
 import numpy as np
 
 from lsnn.backend import new_session, tf
 from lsnn.curvature.hessian import Hessian, parameters_of, sample_of
 from lsnn.curvature.jacobian import GradientJacobian
-from lsnn.gradients import gradients_by
 from lsnn.learning_rules import new_rule
 from lsnn.learning_rules.base import LearningRule
-from lsnn.network import PARAMETERS
-from lsnn.training import learning_rate_at
+from lsnn.network import PARAMETERS, Network
+from lsnn.training import TrainingSettings, gradients_by, learning_rate_at
 
 RECURRENT = ("w_in", "w_rec")  # the parameters whose gradient a rule changes
 
@@ -28,7 +28,15 @@ class UpdateJacobian(GradientJacobian):
         network, inputs, targets, parameters, threads: as for :class:`GradientJacobian`.
     """
 
-    def __init__(self, learning_rule, network, inputs, targets, parameters, threads=1):
+    def __init__(
+        self,
+        learning_rule: LearningRule,
+        network: Network,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        parameters: Sequence[str],
+        threads: int = 1,
+    ):
         def gradient_of(weights, inputs, targets):
             @functools.lru_cache(maxsize=None)
             def respond(rule):
@@ -36,26 +44,32 @@ class UpdateJacobian(GradientJacobian):
 
             return gradients_by(learning_rule, network, weights, respond, targets)
 
-        super(UpdateJacobian, self).__init__(
-            network, inputs, targets, parameters, gradient_of, threads
-        )
+        super().__init__(network, inputs, targets, parameters, gradient_of, threads)
 
 
-class Dynamics(object):
+class Dynamics:
     """A learning rule's gradient, its derivative M, and the Hessian, on the same examples.
 
     What is not asked for is not built.
 
     Args:
-        learning_rule: :class:`lsnn.learning_rules.base.LearningRule` with its constants.
-        network: :class:`lsnn.network.Network`.
-        training: :class:`lsnn.training.TrainingSettings`.
-        examples: inputs and targets.
+        learning_rule: with its constants.
+        network: that it trains.
+        training: how it does.
+        examples: inputs and targets, as the network's task has them.
         parameters: names of the parameters to differentiate by.
         threads: most threads to compute with.
     """
 
-    def __init__(self, learning_rule, network, training, examples, parameters, threads=1):
+    def __init__(
+        self,
+        learning_rule: LearningRule,
+        network: Network,
+        training: TrainingSettings,
+        examples: Sequence[np.ndarray],
+        parameters: Sequence[str],
+        threads: int = 1,
+    ):
         self._rule, self._network, self._training = learning_rule, network, training
         self._examples, self._threads = examples, threads
         self.parameters = parameters
@@ -69,26 +83,27 @@ class Dynamics(object):
             def respond(rule):
                 return network.respond(self._variables, inputs, rule)
 
-            def of(rule, l2):
+            def gradients(rule, l2):
                 return gradients_by(rule, network, self._variables, respond, targets, l2)
 
-            self._exact, self._approximate = of(LearningRule(), False), of(learning_rule, False)
-            self._update = of(learning_rule, True)
+            self._exact = gradients(LearningRule(), l2=False)
+            self._approximate = gradients(learning_rule, l2=False)
+            self._update = gradients(learning_rule, l2=True)
         self._session = new_session(graph, threads)
 
     @property
-    def products(self):
+    def products(self) -> int:
         """Products with vectors computed so far, of the Hessian and of M."""
         return sum(operator.products for operator in self._operators.values())
 
     @property
-    def hessian(self):
-        """The :class:`lsnn.curvature.hessian.Hessian`; it is made of network and examples alone."""
+    def hessian(self) -> Hessian:
+        """The Hessian; it is made of network and examples alone."""
         return self._operator("hessian", Hessian)
 
     @property
-    def jacobian(self):
-        """The :class:`UpdateJacobian`."""
+    def jacobian(self) -> UpdateJacobian:
+        """The derivative of the rule's gradient."""
         return self._operator("jacobian", functools.partial(UpdateJacobian, self._rule))
 
     def _operator(self, name, of_network):
@@ -99,7 +114,7 @@ class Dynamics(object):
             self._operators[name] = operator
         return self._operators[name]
 
-    def move_to(self, weights):
+    def move_to(self, weights: Mapping[str, np.ndarray]) -> None:
         """Use these weights, arrays by name, from now on."""
         self._weights, self._gradients = weights, None
         for name in PARAMETERS:
@@ -107,33 +122,43 @@ class Dynamics(object):
         for operator in self._operators.values():
             operator.move_to(weights)
 
-    def gradients(self):
-        """Return the exact gradient and the rule's, without L2 term, each as arrays by name."""
+    def gradients(self) -> List[Dict[str, np.ndarray]]:
+        """Return the exact gradient and the rule's, without L2 term.
+
+        Each is arrays by name of the parameter, of its shape, float64.
+        """
         if self._gradients is None:
             feed = dict(zip(self._placeholders, self._examples))
             fetches = [self._exact, self._approximate]
-            self._gradients = [_double(one) for one in self._session.run(fetches, feed)]
+            self._gradients = [_double(found) for found in self._session.run(fetches, feed)]
         return self._gradients
 
-    def update(self, iteration):
+    def update(self, iteration: int) -> Dict[str, np.ndarray]:
         """Return the gradient that training takes at an iteration, on its batch, by name."""
         batch = self._network.task.batch(iteration, self._training.batch_size)
         return _double(self._session.run(self._update, dict(zip(self._placeholders, batch))))
 
-    def learning_rate(self, iteration):
+    def learning_rate(self, iteration: int) -> float:
         """Return the step of plain gradient descent at an iteration; nan for another optimiser."""
         if self._training.optimiser != "sgd":
             return np.nan
         return learning_rate_at(self._training, iteration)
 
 
-def dynamics_of(network, rule, training, constants, entry, threads=1):
+def dynamics_of(
+    network: Network,
+    rule: Mapping[str, Any],
+    training: TrainingSettings,
+    constants: Mapping[str, np.ndarray],
+    entry: Mapping[str, Any],
+    threads: int = 1,
+) -> Dynamics:
     """Return the :class:`Dynamics` of a run on examples that its seed draws.
 
     Args:
-        network: :class:`lsnn.network.Network`.
+        network: that was trained.
         rule: settings of the learning rule, its name and options.
-        training: :class:`lsnn.training.TrainingSettings`.
+        training: how it was.
         constants: what the rule has drawn for the run, arrays by name.
         entry: of the configuration's list ``dynamics``.
         threads: most threads to compute with.
@@ -148,8 +173,8 @@ def dynamics_of(network, rule, training, constants, entry, threads=1):
     return Dynamics(learning_rule, network, training, examples, parameters, threads)
 
 
-def flat(arrays, names):
-    """Return the arrays of some names concatenated into a vector."""
+def flat(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    """Return the arrays of some names concatenated into a vector (size,)."""
     return np.concatenate([np.ravel(arrays[name]) for name in names])
 
 

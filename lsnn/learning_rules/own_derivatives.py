@@ -1,28 +1,31 @@
 """Tensors whose derivatives a learning rule replaces, and what the true ones are."""
 
 from contextlib import contextmanager
+from typing import Any, Callable, Iterator
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 
-_true_ones = [False]  # whether the true derivatives are wanted now
+_wanted = {"true": False}  # whether the true derivatives are wanted now
 
 
 @contextmanager
-def true_derivatives():
+def true_derivatives() -> Iterator[None]:
     """In this context ``tf.gradients`` takes the true derivatives, whatever a rule replaces.
 
     A rule's gradient is a function of the weights. Taken outside and differentiated within, it has
     its exact derivative: the rule cuts and replaces paths in its own gradient alone. The network is
     unrolled, as for every second derivative.
     """
-    _true_ones[0] = True
+    before, _wanted["true"] = _wanted["true"], True
     try:
         yield
     finally:
-        _true_ones[0] = False
+        _wanted["true"] = before
 
 
-def with_derivatives(own, function, *arguments):
+def with_derivatives(
+    own: Callable[[Tensor], Any], function: Callable[..., Tensor], *arguments: Tensor
+) -> Tensor:
     """Return ``function(*arguments)``, with a rule's own derivatives.
 
     Args:
@@ -38,7 +41,7 @@ def with_derivatives(own, function, *arguments):
         value = function(*arguments)
 
         def derivatives(d):
-            if _true_ones[0]:
+            if _wanted["true"]:
                 return tf.gradients(value, arguments, d, stop_gradients=arguments)
             return own(d)
 
@@ -47,6 +50,6 @@ def with_derivatives(own, function, *arguments):
     return replaced(*arguments)
 
 
-def closed(tensor):
+def closed(tensor: Tensor) -> Tensor:
     """Return a tensor through which no gradient of a rule passes."""
     return with_derivatives(lambda d: None, tf.identity, tensor)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lsnn import backend
-from lsnn.curvature.along_run import chosen, follow
+from lsnn.curvature.along_run import chosen, measure_along
 from lsnn.curvature.quantities import PRODUCTS, arrays_of, columns_of_table, name_of, quantities_of
 from lsnn.network import network_of
 from lsnn.storage import checkpoints, progress, records
@@ -111,7 +111,7 @@ def _compute_and_write(kind, arguments, settings, operator_of, also, files):
         log(_describe(row, columns, per_checkpoint, len(places) - n_before - n_done))
 
     quantities = quantities_of(kind, entry)
-    follow(operator, quantities, arrays, places, of_run["seed"], so_far, log_checkpoint)
+    measure_along(operator, quantities, arrays, places, of_run["seed"], so_far, log_checkpoint)
     seconds = time.time() - loop_started
 
     records.set_aside(record, [table, arrays_file], log)

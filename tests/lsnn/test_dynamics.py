@@ -5,7 +5,7 @@ import pytest
 
 from lsnn.backend import tf
 from lsnn.curvature.along_run import Point, Probes
-from lsnn.curvature.arnoldi import leading_eigenvalues
+from lsnn.curvature.eigenvalues import leading_eigenvalues
 from lsnn.curvature.hessian import Hessian
 from lsnn.curvature.quantities import DYNAMICS
 from lsnn.curvature.quantities.alignment import alignment
@@ -37,7 +37,7 @@ class Smooth(RateNeurons):
     """A test double: units whose output is a smooth function of the membrane."""
 
     def step(self, state, current):
-        state = super(Smooth, self).step(state, current)
+        state = super().step(state, current)
         return RateState(v=state.v, a=state.a, z=tf.tanh(state.v))
 
 
@@ -61,7 +61,7 @@ def dynamics(network, weights, rule, parameters=("w_rec",), n=8, **training):
 
 def measured(operator, name, iteration=0, **settings):
     quantity = build(DYNAMICS, dict(settings, name=name))
-    row = quantity.measure(Point(operator, Probes(operator, 3), 3, iteration, {}))
+    row, _ = quantity.measure(Point(operator, Probes(operator, 3), 3, iteration, {}))
     assert sorted(row) == sorted(column.name for column in quantity.columns)
     return row
 
@@ -182,7 +182,7 @@ def test_leading_eigenvalues_are_those_of_the_dense_matrix(matrix):
 
 
 def test_an_eigenvalue_that_is_not_reached_has_not_converged(monkeypatch):
-    monkeypatch.setattr("lsnn.curvature.arnoldi.MOST_PRODUCTS", 5)
+    monkeypatch.setattr("lsnn.curvature.eigenvalues.MOST_ARNOLDI_PRODUCTS", 5)
     operator = Known(random_matrix(60))
     for one in leading_eigenvalues(operator, 1e-3, np.ones(60)):
         assert not one.converged and one.residual > 1e-3 and np.isfinite(one.value)

@@ -7,10 +7,10 @@ from scipy.sparse.linalg import eigsh
 
 from lsnn.backend import new_session, tf
 from lsnn.curvature import hessian as hessian_module
-from lsnn.curvature.along_run import follow
+from lsnn.curvature.along_run import measure_along
+from lsnn.curvature.eigenvalues import Krylov, extreme_eigenvalues, mixed_with_random
 from lsnn.curvature.hessian import Hessian, hessian_of
-from lsnn.curvature.kept import Kept
-from lsnn.curvature.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
+from lsnn.curvature.jacobian import Cached
 from lsnn.learning_rules.base import LearningRule
 from lsnn.network import PARAMETERS, Network
 from lsnn.study.config import network_settings
@@ -159,25 +159,25 @@ def test_products_share_what_does_not_depend_on_the_vector():
     assert relative_error(moved, shared) > 1e-3
 
 
-def test_what_is_kept_is_not_computed_again():
+def test_what_is_cached_is_not_computed_again():
     with tf.Graph().as_default() as graph:
         x = tf.placeholder(tf.float32, [2])
         weight = tf.get_variable("weight", [2], tf.float32, tf.ones_initializer())
         product = tf.exp(weight) * x + tf.constant([1.0, 2.0])
         session = new_session(graph)
         session.run(tf.global_variables_initializer())
-        kept = Kept(product, x, session)
-    kept.keep()
-    before = session.run(kept.tensor, {x: [1.0, 2.0]})
+        cached = Cached(product, x, session)
+    cached.refresh()
+    before = session.run(cached.tensor, {x: [1.0, 2.0]})
     assert before == pytest.approx([np.e + 1.0, 2.0 * np.e + 2.0])
     weight.load([0.0, 0.0], session)
-    assert np.array_equal(session.run(kept.tensor, {x: [1.0, 2.0]}), before)
-    kept.keep()
-    assert session.run(kept.tensor, {x: [1.0, 2.0]}) == pytest.approx([2.0, 4.0])
+    assert np.array_equal(session.run(cached.tensor, {x: [1.0, 2.0]}), before)
+    cached.refresh()
+    assert session.run(cached.tensor, {x: [1.0, 2.0]}) == pytest.approx([2.0, 4.0])
 
 
 def test_a_learning_rule_cannot_reach_the_hessian(monkeypatch):
-    for function in (Hessian.__init__, Hessian.move_to, Hessian.product, hessian_of, follow):
+    for function in (Hessian.__init__, Hessian.move_to, Hessian.product, hessian_of, measure_along):
         assert not [name for name in inspect.signature(function).parameters if "rule" in name]
     used = [value for value in vars(hessian_module).values() if inspect.isclass(value)]
     assert not [value for value in used if issubclass(value, LearningRule)]

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from lsnn.backend import new_session, tf
+from lsnn.curvature.eigenvalues import Krylov, extreme_eigenvalues, mixed_with_random
 from lsnn.curvature.hessian import Hessian
-from lsnn.curvature.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
 from lsnn.learning_rules import new_rule
 from lsnn.network import Network
 from lsnn.study.config import parse_study

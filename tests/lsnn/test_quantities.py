@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lsnn.curvature.along_run import Point, Probes, follow
+from lsnn.curvature.along_run import Point, Probes, measure_along
 from lsnn.curvature.hessian import hessian_of
 from lsnn.curvature.quantities import (
     QUANTITIES,
@@ -31,8 +31,7 @@ def entry(**values):
 
 def at(hessian, memory=None, seed=3):
     """Return the point at which an operator is."""
-    memory = {} if memory is None else memory
-    return Point(hessian, Probes(hessian, seed), seed, 0, memory)
+    return Point(hessian, Probes(hessian, seed), seed, 0, memory or {})
 
 
 def names(columns):
@@ -87,7 +86,7 @@ def hessian():
 def test_extremes_are_those_of_the_dense_matrix(hessian):
     spectrum = np.linalg.eigvalsh([hessian.product(column) for column in np.eye(hessian.size)])
     extremes = build(QUANTITIES, {"name": "extremes", "tolerance": 1e-3})
-    row = extremes.measure(at(hessian))
+    row, _ = extremes.measure(at(hessian))
     assert sorted(row) == sorted(EXTREMES)
     expected = {"lambda_max": spectrum[-1], "lambda_min": spectrum[0]}
     expected["lambda_abs_max"] = max(spectrum[[0, -1]], key=abs)
@@ -98,11 +97,10 @@ def test_extremes_are_those_of_the_dense_matrix(hessian):
 
 def test_extremes_start_from_the_vectors_of_the_checkpoint_before(hessian):
     extremes = build(QUANTITIES, {"name": "extremes", "tolerance": 1e-3})
-    memory = {}
-    first = extremes.measure(at(hessian, memory))
+    first, memory = extremes.measure(at(hessian))
     assert list(memory) == ["start"] and memory["start"].shape == (hessian.size,)
     # |v + w|^2 = 2 and H(v + w) = max v + min w for orthogonal unit vectors v and w.
-    start = memory["start"].copy()
+    start = memory["start"]
     assert start.dot(start) == pytest.approx(2.0, rel=1e-3)
     image = hessian.product(start)
     both = first["lambda_max"] + first["lambda_min"]
@@ -110,32 +108,33 @@ def test_extremes_start_from_the_vectors_of_the_checkpoint_before(hessian):
     residual = hessian.product(image) - both * image + product * start
     assert np.linalg.norm(residual) < 1e-2 * np.linalg.norm(hessian.product(image))
 
-    def products_of(memory):
+    def measured_from(memory):
         before = hessian.products
-        again = extremes.measure(at(hessian, memory))
+        again, remembered = extremes.measure(at(hessian, memory))
         assert again["lambda_max"] == pytest.approx(first["lambda_max"], rel=1e-3)
-        return hessian.products - before
+        return hessian.products - before, remembered["start"]
 
-    anew = products_of({})
-    assert products_of(memory) <= anew
-    assert not np.array_equal(memory["start"], start)
+    of_before = start.copy()
+    anew, _ = measured_from({})
+    going_on, next_start = measured_from(memory)
+    assert going_on <= anew
+    # What a point remembers is its own: the next one makes another.
+    assert not np.array_equal(next_start, start) and np.array_equal(start, of_before)
 
 
 def test_extremes_of_one_seed_are_the_same(hessian):
     extremes = build(QUANTITIES, {"name": "extremes"})
-    memories = [{}, {}]
-    rows = [extremes.measure(at(hessian, memory)) for memory in memories]
+    rows, memories = zip(*(extremes.measure(at(hessian)) for _ in range(2)))
     assert rows[0] == rows[1]
     assert np.array_equal(memories[0]["start"], memories[1]["start"])
 
 
 def test_the_largest_alone(hessian):
-    both, memory = {}, {}
-    expected = build(QUANTITIES, {"name": "extremes"}).measure(at(hessian, both))
+    expected, _ = build(QUANTITIES, {"name": "extremes"}).measure(at(hessian))
     extremes = build(QUANTITIES, {"name": "extremes", "ends": "largest"})
     assert names(extremes.columns) == EXTREMES[:4]
     before = hessian.products
-    row = extremes.measure(at(hessian, memory))
+    row, memory = extremes.measure(at(hessian))
     assert list(row) == EXTREMES[:4]
     assert row["lambda_max"] == pytest.approx(expected["lambda_max"], rel=1e-3)
     assert memory["start"].dot(memory["start"]) == pytest.approx(1.0)
@@ -147,15 +146,13 @@ def test_the_largest_alone(hessian):
 def test_a_run_goes_on_behind_a_checkpoint_at_which_nothing_is_finite(hessian):
     extremes = build(QUANTITIES, {"name": "extremes"})
     network, weights = small_network()
-    memory = {}
-    extremes.measure(at(hessian, memory))
-    start = memory["start"].copy()
+    _, before = extremes.measure(at(hessian))
     hessian.move_to({name: np.full_like(array, 1e30) for name, array in weights.items()})
-    row = extremes.measure(at(hessian, memory))
+    row, memory = extremes.measure(at(hessian, before))
     assert np.isnan(row["lambda_max"]) and row["lambda_max_converged"] is False
-    assert np.array_equal(memory["start"], start)
+    assert np.array_equal(memory["start"], before["start"])
     hessian.move_to(weights)
-    assert extremes.measure(at(hessian, memory))["lambda_max_converged"]
+    assert extremes.measure(at(hessian, memory))[0]["lambda_max_converged"]
 
 
 def test_a_run_is_followed_to_the_same_bits_however_often_it_is_stopped(tmpdir):
@@ -168,7 +165,7 @@ def test_a_run_is_followed_to_the_same_bits_however_often_it_is_stopped(tmpdir):
             found = hessian_of(network, "w_rec", "validation", 20)
             part = {name: array[:n_checkpoints] for name, array in arrays.items()}
             progress = Progress(str(path), {}, pytest.fail)
-            follow(
+            measure_along(
                 found,
                 quantities_of("hessian", entry()),
                 part,

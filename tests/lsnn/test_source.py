@@ -77,7 +77,7 @@ def test_it_is_the_same_on_every_python_of_the_project():
         ("learning_rules/three_factor.py", "label =", "# A comment.\n    label ="),
         ("learning_rules/three_factor.py", "A three-factor rule: no", "A rule: no"),
         ("training.py", '"""Take one step', '"""Do one step'),
-        ("training.py", "def step(self, inputs, targets):", "def step(self, inputs,\n targets):"),
+        ("training.py", "def _rewire(self, learning_rate):", "def _rewire(self,\n learning_rate):"),
         ("training.py", '"Step size of the optimiser."', '"The step size."'),
         ("tasks/base.py", '"cross entropy", "nats"', '"cross-entropy", "nat"'),
         ("quantities/extremes.py", '"largest eigenvalue λ_max"', '"sharpness"'),
@@ -125,7 +125,7 @@ ALL = DYNAMICS + HESSIAN + TRAINING
         ("quantities/extremes.py", "sum(vectors)", "sum(2 * vectors)", HESSIAN),
         ("quantities/alignment.py", "length**2", "length**3", DYNAMICS),
         ("quantities/stability.py", "2.0 / (eta", "3.0 / (eta", []),
-        ("lanczos.py", "FLOOR = 1.0e-6", "FLOOR = 1.0e-7", DYNAMICS + HESSIAN),
+        ("curvature/eigenvalues.py", "FLOOR = 1.0e-6", "FLOOR = 1.0e-7", DYNAMICS + HESSIAN),
         ("tasks/store_recall.py", "import numpy as np\n", "import numpy as np\n\nUNUSED = 1\n", []),
     ],
 )

@@ -1,14 +1,17 @@
 """Trace, density and further eigenvalues, against dense matrices."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.sparse.linalg import LinearOperator
 
-from lsnn.curvature.along_run import Point, Probes, chosen, follow
+from lsnn.curvature.along_run import Point, Probes, chosen, measure_along
+from lsnn.curvature.eigenvalues import Krylov, extreme_eigenvalues
 from lsnn.curvature.hessian import hessian_of, sample_of
-from lsnn.curvature.lanczos import Krylov, extreme_eigenvalues
-from lsnn.curvature.quantities import QUANTITIES, quantities_of
+from lsnn.curvature.quantities import QUANTITIES, REGISTRIES, quantities_of
 from lsnn.curvature.quantities.density import numbers_of
+from lsnn.errors import ConfigError
 from lsnn.options import build
 from lsnn.storage.progress import Progress
 from lsnn.study.config import parse_study
@@ -20,7 +23,7 @@ class Known(LinearOperator):
     """A symmetric matrix, and how often it was asked for a product."""
 
     def __init__(self, matrix):
-        super(Known, self).__init__(np.float64, matrix.shape)
+        super().__init__(np.float64, matrix.shape)
         self.matrix, self.size, self.products = matrix, len(matrix), 0
 
     def _matvec(self, vector):
@@ -35,15 +38,14 @@ def known(values, seed=0):
     return Known((vectors * values).dot(vectors.T))
 
 
-def at(operator, seed=3, memory=None):
+def at(operator, seed=3):
     """Return the point at which an operator is."""
-    memory = {} if memory is None else memory
-    return Point(operator, Probes(operator, seed), seed, 0, memory)
+    return Point(operator, Probes(operator, seed), seed, 0, {})
 
 
 def measured(operator, seed=3, **settings):
     """Return what a quantity says of an operator."""
-    return build(QUANTITIES, settings).measure(at(operator, seed))
+    return build(QUANTITIES, settings).measure(at(operator, seed))[0]
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +83,87 @@ def test_columns_of_further_eigenvalues_are_those_that_are_measured():
     for settings in ({"k": 1}, {"k": 3}, {"k": 3, "ends": "largest"}):
         extremes = build(QUANTITIES, dict(settings, name="extremes"))
         names = [column.name for column in extremes.columns]
-        assert sorted(names) == sorted(extremes.measure(at(operator)))
+        assert sorted(names) == sorted(extremes.measure(at(operator))[0])
         assert len(set(names)) == len(names)
 
 
-def test_more_eigenvalues_than_there_are_do_not_converge():
+def test_all_eigenvalues_and_no_more_can_be_asked_for():
     operator = known(np.array([3.0, -1.0, 2.0]))
-    space = Krylov(operator, np.random.RandomState(0).randn(3))
-    found = extreme_eigenvalues(space, 1e-6, k=4)
-    assert [one.value for one in found[:3]] == pytest.approx([3.0, 2.0, -1.0])
-    assert [one.value for one in found[4:7]] == pytest.approx([-1.0, 2.0, 3.0])
-    for missing in (found[3], found[7]):
-        assert np.isnan(missing.value) and not missing.converged and missing.vector is None
+    found = extreme_eigenvalues(Krylov(operator), 1e-6, k=3)
+    values = [eigenvalue.value for eigenvalue in found]
+    assert values == pytest.approx([3.0, 2.0, -1.0, -1.0, 2.0, 3.0])
+    for k in (0, 4):
+        with pytest.raises(ConfigError, match=f"k: {k} eigenvalues .* 1 to 3 are possible"):
+            extreme_eigenvalues(Krylov(operator), k=k)
+
+
+MULTIPLE = {
+    "null space": [5.0, 1.0] + [0.0] * 48,
+    "both ends": [10.0, 10.0, 10.0, 9.0] + list(np.linspace(-1.0, 1.0, 40)) + [-4.0, -4.0],
+    "inside": [20.0, 7.0, 7.0] + list(np.linspace(0.0, 1.0, 40)) + [-2.0, -3.0],
+    "identity": [3.0] * 20,
+    "two": [2.0] * 10 + [-1.0] * 10,
+    "many of one": [4.0] * 30 + list(np.linspace(0.0, 1.0, 30)),
+    "simple": list(np.linspace(-1.0, 2.0, 20)) + [50.0, 40.0, 30.0, -20.0, -21.0, -22.0],
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("k", [2, 3, 5])
+@pytest.mark.parametrize("name", sorted(MULTIPLE))
+def test_multiple_eigenvalues_are_found_as_often_as_they_are_there(name, k):
+    """Against the dense spectrum, in random directions and in those of the axes."""
+    values = np.sort(MULTIPLE[name])
+    for operator in (known(values), Known(np.diag(values))):
+        found = extreme_eigenvalues(Krylov(operator), 1e-4, k)
+        expected = np.concatenate([values[::-1][:k], values[:k]])
+        near = max(1e-6, 1e-6 * np.abs(values).max())
+        assert [e.value for e in found] == pytest.approx(expected, rel=1e-4, abs=near)
+        assert all(eigenvalue.converged for eigenvalue in found)
+        (*largest,) = extreme_eigenvalues(Krylov(operator), 1e-4, k, smallest=False)
+        assert [e.value for e in largest] == pytest.approx(expected[:k], rel=1e-4, abs=near)
+        for eigenvalue in found:
+            residual = operator.matrix.dot(eigenvalue.vector) - eigenvalue.value * eigenvalue.vector
+            assert np.linalg.norm(residual) <= 1e-4 * abs(eigenvalue.value) + near
+        for one_end in (found[:k], found[k:]):
+            vectors = np.array([eigenvalue.vector for eigenvalue in one_end])
+            assert vectors.dot(vectors.T) == pytest.approx(np.eye(k), abs=1e-3)
+
+
+def test_a_product_that_is_not_finite_is_seen_in_a_later_space_too():
+    operator = known(np.array(MULTIPLE["both ends"]))
+    first = Known(operator.matrix)
+    extreme_eigenvalues(Krylov(first), k=1)
+    for most in (first.products + 8, 2 * first.products):
+        operator.products, matrix = 0, operator.matrix
+
+        def product(vector, most=most, matrix=matrix):
+            operator.products += 1
+            return matrix.dot(vector) * (1.0 if operator.products < most else np.nan)
+
+        operator._matvec = product
+        for eigenvalue in extreme_eigenvalues(Krylov(operator), k=2):
+            assert np.isnan(eigenvalue.value) and not eigenvalue.converged
+
+
+def test_quantities_are_computed_behind_those_that_they_use(monkeypatch):
+    """Whatever the order of the registry: the numbers depend on it."""
+    entry = parse_study({"hessian": [{"quantities": ["extremes", "trace", "density"]}]}).hessian[0]
+
+    def numbers():
+        point = at(known(LIKE_A_HESSIAN))
+        quantities = quantities_of("hessian", entry)
+        return {name: quantity.measure(point)[0] for name, quantity in quantities.items()}
+
+    found = numbers()
+    for names in itertools.permutations(QUANTITIES):
+        registry = {name: QUANTITIES[name] for name in names}
+        monkeypatch.setitem(REGISTRIES, "hessian", registry)
+        again = numbers()
+        assert sorted(again) == sorted(found)
+        assert list(again)[0] == "density"
+        for name in ("extremes", "trace"):
+            assert again[name] == found[name]
 
 
 def test_the_trace_is_exact_where_probes_cannot_differ():
@@ -215,7 +286,7 @@ def test_quantities_share_products():
     operator = known(LIKE_A_HESSIAN)
     names = ("density", "trace", "extremes")
     point = at(operator)
-    rows = {name: build(QUANTITIES, {"name": name}).measure(point) for name in names}
+    rows = {name: build(QUANTITIES, {"name": name}).measure(point)[0] for name in names}
     assert rows["trace"]["trace_probes"] >= 8
     of_trace = rows["trace"]["trace_probes"] - 8
     assert operator.products - 8 * 40 - of_trace < 20
@@ -230,7 +301,7 @@ def test_a_second_sample_is_disjoint_and_the_first_comes_back():
     hessian.move_to(weights)
     direction = np.random.RandomState(1).randn(hessian.size)
     before = hessian.product(direction)
-    row = build(QUANTITIES, {"name": "second_sample", "tolerance": 1e-4}).measure(at(hessian))
+    row = measured(hessian, name="second_sample", tolerance=1e-4)
     assert np.array_equal(hessian.product(direction), before)
     first, second = [sample_of(network, "validation", 8, place) for place in (0, 1)]
     columns = [set(map(bytes, np.moveaxis(part[0], 1, 0))) for part in (first, second)]
@@ -276,7 +347,7 @@ def test_everything_is_followed_to_the_same_bits_however_often_it_is_stopped(tmp
             progress = Progress(str(path), {}, pytest.fail)
             of_entry = quantities_of("hessian", entry)
             places = range(n_checkpoints)
-            follow(found, of_entry, arrays, places, 3, progress, lambda row: None)
+            measure_along(found, of_entry, arrays, places, 3, progress, lambda row: None)
         return progress.records
 
     whole = records_of(tmpdir.join("whole"))

@@ -4,16 +4,21 @@ To add one, write a module here with a class like
 :class:`lsnn.curvature.quantities.trace.Trace`, and enter it in :data:`QUANTITIES` if it is one of
 the Hessian, which knows no learning rule, or in :data:`DYNAMICS` if it is one of the rule. Its
 ``options`` (:mod:`lsnn.options`) are the keyword arguments that it is made with; ``measure`` gets a
-:class:`lsnn.curvature.along_run.Point` and returns its columns by name.
-Tables, summary, figures and report follow from ``columns``
-(:class:`lsnn.study.columns.Column`). It may also have ``arrays``, names of what ``measure`` returns
-besides, arrays of one shape at all points, with ``kept`` numbers together; ``figures`` of its own,
-names of functions of scripts/plot.py; and ``products``, roughly how many matrix-vector products it
-takes, from which a dry run estimates the time. Quantities are computed in the order of their
-registry: one uses products that those before it have taken.
+:class:`lsnn.curvature.along_run.Point` and returns two mappings: its columns by name, and arrays by
+name to remember, which it finds in ``memory`` of the next point. Tables, summary, figures and
+report follow from ``columns`` (:class:`lsnn.study.columns.Column`). It may also have
+
+- ``uses``: names of quantities whose products it uses where they are computed, too; they are
+  computed before it;
+- ``arrays``: names of what ``measure`` returns besides its columns, arrays of one shape at all
+  points, with ``kept`` numbers together;
+- ``figures`` of its own, names of functions of scripts/plot.py;
+- ``products``: roughly how many matrix-vector products it takes, from which a dry run estimates the
+  time.
 """
 
 from collections import OrderedDict
+from typing import Any, List, Mapping
 
 from lsnn.curvature.hessian import ALL
 from lsnn.curvature.quantities.alignment import Alignment
@@ -40,7 +45,7 @@ DYNAMICS = {"alignment": Alignment, "curvature": Curvature, "stability": Stabili
 REGISTRIES = {"hessian": QUANTITIES, "dynamics": DYNAMICS}
 
 
-def options_of_entry(kind, default):
+def options_of_entry(kind: str, default: str) -> "OrderedDict[str, Any]":
     """Return the options of an entry of the list ``hessian`` or ``dynamics``.
 
     Args:
@@ -115,26 +120,38 @@ def entry_contradictions(kind, place, entry, task, sizes, spiking):
         yield path + "samples", impossible(samples, what), "task"
 
 
-def name_of(entry):
+def name_of(entry: Mapping[str, Any]) -> str:
     """Return the name of an entry, which is unique in its list."""
     return entry.get("name", "{block}_{split}".format(**entry))
 
 
-def quantities_of(kind, entry):
-    """Return what an entry computes, quantities by name, made with their options."""
+def quantities_of(kind: str, entry: Mapping[str, Any]) -> "OrderedDict[str, Any]":
+    """Return what an entry computes: quantities by name, each behind those that it uses."""
     registry = REGISTRIES[kind]
-    settings = {one["name"]: one for one in entry["quantities"]}
-    return OrderedDict((n, build(registry, settings[n])) for n in registry if n in settings)
+    settings = {quantity["name"]: quantity for quantity in entry["quantities"]}
+    found = OrderedDict()
+
+    def add(name):
+        if name in settings and name not in found:
+            for used in getattr(registry[name], "uses", ()):
+                add(used)
+            found[name] = build(registry, settings[name])
+
+    for name in registry:
+        add(name)
+    return found
 
 
-def arrays_of(kind, entry):
+def arrays_of(kind: str, entry: Mapping[str, Any]) -> List[str]:
     """Return the names of the arrays that an entry keeps."""
-    return [n for one in quantities_of(kind, entry).values() for n in getattr(one, "arrays", ())]
+    quantities = quantities_of(kind, entry).values()
+    return [name for quantity in quantities for name in getattr(quantity, "arrays", ())]
 
 
-def columns_of_table(kind, entry):
+def columns_of_table(kind: str, entry: Mapping[str, Any]) -> List[Column]:
     """Return the columns of the table of an entry, after the keys of a row."""
-    columns = [column for one in quantities_of(kind, entry).values() for column in one.columns]
+    quantities = quantities_of(kind, entry).values()
+    columns = [column for quantity in quantities for column in quantity.columns]
     products = "Matrix-vector products spent on the checkpoint."
     return columns + [Column(PRODUCTS[kind], "integer", meaning=products)]
 
@@ -143,20 +160,20 @@ def columns_of_table(kind, entry):
 PRODUCTS = {"hessian": "products", "dynamics": "dynamics_products"}
 
 
-def columns_of(kind, entry):
+def columns_of(kind: str, entry: Mapping[str, Any]) -> List[Column]:
     """Return the columns of an entry in the table of all runs.
 
     Those of the published study's operator, w_rec on validation examples, keep their names; the
     names of the others begin with that of their entry.
     """
-    prefix, of_entry = prefix_of(entry), entry.get("name", "{block}, {split}".format(**entry))
+    prefix, entry_label = prefix_of(entry), entry.get("name", "{block}, {split}".format(**entry))
     is_everywhere = "checkpoints" not in entry and "seeds" not in entry
     where = "" if is_everywhere else prefix + PRODUCTS[kind]
     return [
         column._replace(
             name=prefix + column.name,
             kind=column.kind if is_everywhere or column.kind == "flag" else "estimate",
-            label=column.label and column.label + (", " + of_entry if prefix else ""),
+            label=column.label and column.label + (", " + entry_label if prefix else ""),
             figure=column.figure and prefix + column.figure,
             where=where,
         )
@@ -164,7 +181,7 @@ def columns_of(kind, entry):
     ]
 
 
-def prefix_of(entry):
+def prefix_of(entry: Mapping[str, Any]) -> str:
     """Return what the names of an entry's columns and figures begin with."""
     is_published = (entry["block"], entry["split"]) == ("w_rec", "validation")
     return "" if is_published and "name" not in entry else name_of(entry) + "_"

@@ -1,9 +1,11 @@
 """How a learning rule's gradient relates to the exact one."""
 
 from collections import OrderedDict
+from typing import Any, Dict, Tuple
 
 import numpy as np
 
+from lsnn.curvature.along_run import Memory, Point
 from lsnn.curvature.rule_update import RECURRENT, flat
 from lsnn.study.columns import Column
 
@@ -44,7 +46,7 @@ def _columns():
         )
 
 
-class Alignment(object):
+class Alignment:
     """The rule's gradient against the exact one: cosine, ratio of lengths, and rho.
 
     With g the exact gradient and g_hat the rule's, on the same examples and without the L2 term,
@@ -55,18 +57,23 @@ class Alignment(object):
     columns = tuple(_columns())
     products = 3
 
-    def measure(self, point):
-        """Return the columns at a :class:`lsnn.curvature.along_run.Point` by name."""
+    def measure(self, point: Point) -> Tuple[Dict[str, Any], Memory]:
+        """Return the columns at a point by name, and what is remembered for the next one."""
         exact, approximate = point.operator.gradients()
         row = {}
         for suffix, parameters in PARTS.items():
-            of_part = alignment(flat(exact, parameters), flat(approximate, parameters))
-            row.update((name + suffix, value) for name, value in of_part.items())
-        return row
+            numbers = alignment(flat(exact, parameters), flat(approximate, parameters))
+            row.update((name + suffix, value) for name, value in numbers.items())
+        return row, {}
 
 
-def alignment(exact, approximate):
-    """Return cosine, length_ratio and rho of two gradients by name; nan where not defined."""
+def alignment(exact: np.ndarray, approximate: np.ndarray) -> Dict[str, float]:
+    """Return cosine, length_ratio and rho of two gradients (size,) by name; nan where not defined.
+
+    >>> found = alignment(np.array([3.0, 4.0]), np.array([1.0, 0.0]))
+    >>> {name: round(value, 6) for name, value in sorted(found.items())}
+    {'cosine': 0.6, 'length_ratio': 0.2, 'rho': 0.12}
+    """
     length, length_of_rule = np.linalg.norm(exact), np.linalg.norm(approximate)
     along = exact.dot(approximate)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,7 +1,10 @@
 """The curvature of the loss along what training follows."""
 
+from typing import Any, Dict, Tuple
+
 import numpy as np
 
+from lsnn.curvature.along_run import Memory, Point
 from lsnn.curvature.rule_update import flat
 from lsnn.study.columns import Column
 
@@ -12,7 +15,7 @@ DIRECTIONS = {
 }
 
 
-class Curvature(object):
+class Curvature:
     """The curvature v^T H v / v^T v of the true loss along gradients and along the update.
 
     Those are, restricted to the block: the exact gradient and the rule's on the same examples as
@@ -34,8 +37,8 @@ class Curvature(object):
     )
     products = 3
 
-    def measure(self, point):
-        """Return the columns at a :class:`lsnn.curvature.along_run.Point` by name."""
+    def measure(self, point: Point) -> Tuple[Dict[str, Any], Memory]:
+        """Return the columns at a point by name, and what is remembered for the next one."""
         dynamics = point.operator
         exact, approximate = dynamics.gradients()
         vectors = (exact, approximate, dynamics.update(point.iteration))
@@ -48,4 +51,4 @@ class Curvature(object):
                 unit = vector / length
                 found = float(unit.dot(dynamics.hessian.product(unit)))
             row["curvature_along_" + name] = found
-        return row
+        return row, {}

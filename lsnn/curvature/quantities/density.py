@@ -1,7 +1,10 @@
 """The density of all eigenvalues of the Hessian."""
 
+from typing import Any, Dict, Tuple
+
 import numpy as np
 
+from lsnn.curvature.along_run import Memory, Point, Probes
 from lsnn.options import integer
 from lsnn.study.columns import Column
 
@@ -9,7 +12,7 @@ from lsnn.study.columns import Column
 OUTLIER = 0.1
 
 
-class Density(object):
+class Density:
     """The spectral density, by stochastic Lanczos quadrature.
 
     From each of several random vectors with entries 1 and -1, the Lanczos method gives nodes, the
@@ -73,24 +76,44 @@ class Density(object):
         self.products = probes * steps
         self.kept = 2 * probes * steps
 
-    def measure(self, point):
-        """Return columns and arrays at a :class:`lsnn.curvature.along_run.Point` by name."""
-        nodes, weights = np.full(self._shape, np.nan), np.zeros(self._shape)
-        probes, steps = self._shape
-        for number in range(probes):
-            space = point.probes.space(number, steps)
-            if space is None:
-                nodes[:], weights[:] = np.nan, 0.0
-                break
-            values, vectors, _ = space.ritz()
-            nodes[number, : len(values)] = values
-            weights[number, : len(values)] = vectors[0] ** 2
+    def measure(self, point: Point) -> Tuple[Dict[str, Any], Memory]:
+        """Return the columns at a point by name, and what is remembered for the next one."""
+        nodes, weights = density_of(point.probes, *self._shape)
         row = dict(zip(self.arrays, (nodes, weights)))
         row.update(numbers_of(nodes, weights, point.operator.shape[0]))
-        return row
+        return row, {}
 
 
-def numbers_of(nodes, weights, size):
+def density_of(probes: Probes, n_probes: int, steps: int) -> Tuple[np.ndarray, np.ndarray]:
+    """Return the spectral density of an operator, by stochastic Lanczos quadrature.
+
+    >>> from scipy.sparse.linalg import aslinearoperator
+    >>> operator = aslinearoperator(np.diag([1.0, 2.0, 4.0]))
+    >>> nodes, weights = density_of(Probes(operator, seed=1), 1, 3)
+    >>> nodes.round(6).tolist(), weights.round(3).tolist()
+    ([[1.0, 2.0, 4.0]], [[0.333, 0.333, 0.333]])
+
+    Args:
+        probes: of the operator.
+        n_probes: how many of them.
+        steps: Lanczos steps from each.
+
+    Returns:
+        Nodes and weights (n_probes, steps); where there is none, nan and 0. That is everywhere if a
+        product was not finite.
+    """
+    nodes, weights = np.full((n_probes, steps), np.nan), np.zeros((n_probes, steps))
+    for number in range(n_probes):
+        space = probes.space(number, steps)
+        if space is None:
+            return np.full_like(nodes, np.nan), np.zeros_like(weights)
+        values, vectors, _ = space.ritz()
+        nodes[number, : len(values)] = values
+        weights[number, : len(values)] = vectors[0] ** 2
+    return nodes, weights
+
+
+def numbers_of(nodes: np.ndarray, weights: np.ndarray, size: int) -> Dict[str, float]:
     """Return the columns of nodes and weights (probes, steps) by name.
 
     Standard errors are those of the jackknife over probes.
@@ -99,9 +122,11 @@ def numbers_of(nodes, weights, size):
         size: number of all eigenvalues.
     """
     n_probes = len(nodes)
-    whole = _of_all(nodes, weights, size)
-    kept = [np.arange(n_probes) != number for number in range(n_probes)]
-    parts = [_of_all(nodes[one], weights[one], size) for one in kept]
+    whole = _numbers(nodes, weights, size)
+    parts = [
+        _numbers(np.delete(nodes, number, axis=0), np.delete(weights, number, axis=0), size)
+        for number in range(n_probes)
+    ]
     row = {}
     for name, value in whole.items():
         without = np.array([part[name] for part in parts])
@@ -111,7 +136,7 @@ def numbers_of(nodes, weights, size):
     return row
 
 
-def _of_all(nodes, weights, size):
+def _numbers(nodes, weights, size):
     """Return the numbers of nodes and weights of some probes together, by name."""
     there = weights > 0
     nodes, weights = nodes[there], weights[there] / len(nodes)

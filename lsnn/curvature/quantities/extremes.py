@@ -1,6 +1,14 @@
 """The extreme eigenvalues of the Hessian."""
 
-from lsnn.curvature.lanczos import USUAL_TOLERANCE, Krylov, extreme_eigenvalues, mixed_with_random
+from typing import Any, Dict, Tuple
+
+from lsnn.curvature.along_run import Memory, Point
+from lsnn.curvature.eigenvalues import (
+    USUAL_TOLERANCE,
+    Krylov,
+    extreme_eigenvalues,
+    mixed_with_random,
+)
 from lsnn.options import choice, integer, number
 from lsnn.randomness import generator
 from lsnn.study.columns import eigenvalue_columns
@@ -38,8 +46,10 @@ TOLERANCE = number(
 )
 
 
-class Extremes(object):
+class Extremes:
     """The largest and the smallest eigenvalues, signed, and that of largest magnitude."""
+
+    uses = ("density",)  # whose first Krylov space is gone on with
 
     options = {
         "ends": choice(
@@ -58,30 +68,28 @@ class Extremes(object):
         for name in self._names()[1:]:
             if name not in ("lambda_min", "lambda_abs_max"):
                 self.columns += eigenvalue_columns(name, "")
-        # Matrix-vector products per checkpoint, roughly.
-        self.products = (30 if self._both else 8) + 10 * (k - 1)
+        # Matrix-vector products per checkpoint, roughly; for k > 1 at least two spaces.
+        self.products = (30 if self._both else 8) * min(k, 2) + 10 * (k - 1)
 
     def _names(self):
         """Return the names of the eigenvalues: the largest, the smallest, then the others."""
         ends = ["lambda_max", "lambda_min"] if self._both else ["lambda_max"]
-        names = ["{}_{}".format(end, i) for end in ends for i in range(2, self._k + 1)]
+        names = [f"{end}_{i}" for end in ends for i in range(2, self._k + 1)]
         return ends + (["lambda_abs_max"] if self._both else []) + names
 
-    def measure(self, point):
-        """Return the columns at a :class:`lsnn.curvature.along_run.Point` by name."""
-        hessian, memory = point.operator, point.memory
+    def measure(self, point: Point) -> Tuple[Dict[str, Any], Memory]:
+        """Return the columns at a point by name, and what is remembered for the next one."""
+        hessian = point.operator
         random = generator(point.seed, "Lanczos")
-        start = memory.setdefault("start", random.randn(hessian.size))
+        start = point.memory.get("start", random.randn(hessian.size))
         space = point.probes.first or Krylov(hessian, mixed_with_random(start, random))
         found = extreme_eigenvalues(space, self._tolerance, self._k, self._both)
-        vectors = [one.vector for one in found if one.vector is not None]
-        memory["start"] = sum(vectors) if vectors else start
-        by_end = [found[: self._k], found[self._k :]]
-        ends = [of_end[0] for of_end in by_end if of_end]
+        vectors = [eigenvalue.vector for eigenvalue in found if eigenvalue.vector is not None]
+        largest, smallest = found[: self._k], found[self._k :]
+        ends = largest[:1] + smallest[:1]
         if self._both:
-            ends.append(max(ends, key=lambda one: abs(one.value)))
-        others = [one for of_end in by_end for one in of_end[1:]]
+            ends.append(max(ends, key=lambda eigenvalue: abs(eigenvalue.value)))
         row = {}
-        for name, one in zip(self._names(), ends + others):
-            row.update(one.columns(name))
-        return row
+        for name, eigenvalue in zip(self._names(), ends + largest[1:] + smallest[1:]):
+            row.update(eigenvalue.columns(name))
+        return row, {"start": sum(vectors) if vectors else start}

@@ -1,12 +1,15 @@
 """The extreme eigenvalues on other examples."""
 
-from lsnn.curvature.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
+from typing import Any, Dict, Tuple
+
+from lsnn.curvature.along_run import Memory, Point
+from lsnn.curvature.eigenvalues import Krylov, extreme_eigenvalues, mixed_with_random
 from lsnn.curvature.quantities.extremes import TOLERANCE
 from lsnn.randomness import generator
 from lsnn.study.columns import eigenvalue_columns
 
 
-class SecondSample(object):
+class SecondSample:
     """The largest and the smallest eigenvalue on as many other examples of the split.
 
     No example is in both samples: the difference shows the error of a sample of this size.
@@ -23,17 +26,17 @@ class SecondSample(object):
     def __init__(self, tolerance):
         self._tolerance = tolerance
 
-    def measure(self, point):
-        """Return the columns at a :class:`lsnn.curvature.along_run.Point` by name."""
+    def measure(self, point: Point) -> Tuple[Dict[str, Any], Memory]:
+        """Return the columns at a point by name, and what is remembered for the next one."""
         random = generator(point.seed, "Lanczos, second sample")
         size = point.operator.shape[0]
-        start = point.memory.setdefault("start", random.randn(size))
+        start = point.memory.get("start", random.randn(size))
         with point.operator.on(point.operator.second_sample()):
             space = Krylov(point.operator, mixed_with_random(start, random))
             found = extreme_eigenvalues(space, self._tolerance)
         if found[0].vector is not None:
-            point.memory["start"] = sum(one.vector for one in found)
+            start = sum(eigenvalue.vector for eigenvalue in found)
         row = {}
-        for name, one in zip(("lambda_max", "lambda_min"), found):
-            row.update(one.columns(name + "_second_sample"))
-        return row
+        for name, eigenvalue in zip(("lambda_max", "lambda_min"), found):
+            row.update(eigenvalue.columns(name + "_second_sample"))
+        return row, {"start": start}

@@ -1,9 +1,16 @@
 """Whether a learning rule's own update is stable."""
 
+from typing import Any, Dict, Tuple
+
 import numpy as np
 
-from lsnn.curvature.arnoldi import leading_eigenvalues
-from lsnn.curvature.lanczos import Krylov, extreme_eigenvalues, mixed_with_random
+from lsnn.curvature.along_run import Memory, Point
+from lsnn.curvature.eigenvalues import (
+    Krylov,
+    extreme_eigenvalues,
+    leading_eigenvalues,
+    mixed_with_random,
+)
 from lsnn.curvature.quantities.alignment import alignment
 from lsnn.curvature.quantities.extremes import TOLERANCE
 from lsnn.curvature.rule_update import RECURRENT, flat
@@ -11,7 +18,7 @@ from lsnn.randomness import generator
 from lsnn.study.columns import Column, eigenvalue_columns
 
 
-class Stability(object):
+class Stability:
     """The leading eigenvalues mu of the derivative M of the rule's gradient, and of the Hessian.
 
     Descent by the rule's gradient g_hat, w <- w - eta g_hat, multiplies a small deviation by 1 -
@@ -75,12 +82,12 @@ class Stability(object):
     def __init__(self, tolerance):
         self._tolerance = tolerance
 
-    def measure(self, point):
-        """Return the columns at a :class:`lsnn.curvature.along_run.Point` by name."""
+    def measure(self, point: Point) -> Tuple[Dict[str, Any], Memory]:
+        """Return the columns at a point by name, and what is remembered for the next one."""
         dynamics = point.operator
-        by_modulus, by_real_part = self._of_rule(point)
-        largest = self._of_hessian(point)
-        parts = [flat(one, RECURRENT) for one in dynamics.gradients()]
+        (by_modulus, by_real_part), start_of_rule = self._of_rule(point)
+        largest, start_of_hessian = self._of_hessian(point)
+        parts = [flat(gradient, RECURRENT) for gradient in dynamics.gradients()]
         rho, eta = alignment(*parts)["rho"], dynamics.learning_rate(point.iteration)
         bound = 2.0 / (eta * rho) if rho > 0.0 else np.nan
         row = by_modulus.columns("mu_abs_max", abs(by_modulus.value))
@@ -93,24 +100,24 @@ class Stability(object):
         row["eta_hessian"] = eta * largest.value
         row["curvature_bound"] = bound
         row["part_of_bound"] = largest.value / bound
-        return row
+        return row, {"start_of_rule": start_of_rule, "start_of_hessian": start_of_hessian}
 
     def _of_rule(self, point):
+        """Return the leading eigenvalues of M, and where to start from at the next checkpoint."""
         jacobian = point.operator.jacobian
         random = generator(point.seed, "Arnoldi")
-        start = point.memory.setdefault("start_of_rule", random.randn(jacobian.size))
+        start = point.memory.get("start_of_rule", random.randn(jacobian.size))
         found = leading_eigenvalues(jacobian, self._tolerance, mixed_with_random(start, random))
         if found[0].vector is not None:
             # Both parts of a complex vector lie in the space of its conjugate pair.
-            point.memory["start_of_rule"] = sum(v.vector.real + v.vector.imag for v in found)
-        return found
+            start = sum(v.vector.real + v.vector.imag for v in found)
+        return found, start
 
     def _of_hessian(self, point):
+        """Return the largest eigenvalue of H, and where to start from at the next checkpoint."""
         hessian = point.operator.hessian
         random = generator(point.seed, "Lanczos")
-        start = point.memory.setdefault("start_of_hessian", random.randn(hessian.size))
+        start = point.memory.get("start_of_hessian", random.randn(hessian.size))
         space = Krylov(hessian, mixed_with_random(start, random))
         (largest,) = extreme_eigenvalues(space, self._tolerance, smallest=False)
-        if largest.vector is not None:
-            point.memory["start_of_hessian"] = largest.vector
-        return largest
+        return largest, start if largest.vector is None else largest.vector

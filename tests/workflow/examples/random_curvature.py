@@ -6,7 +6,7 @@ from lsnn.randomness import generator
 from lsnn.study.columns import Column
 
 
-class RandomCurvature(object):
+class RandomCurvature:
     """The curvature along a random direction."""
 
     options = {}
@@ -27,4 +27,4 @@ class RandomCurvature(object):
         hessian = point.operator
         direction = generator(point.seed, "direction").randn(hessian.size)
         direction /= np.linalg.norm(direction)
-        return {"random_curvature": float(direction.dot(hessian.product(direction)))}
+        return {"random_curvature": float(direction.dot(hessian.product(direction)))}, {}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse.linalg import LinearOperator
 
-from lsnn.curvature import lanczos
-from lsnn.curvature.lanczos import FLOOR, Krylov, extreme_eigenvalues, mixed_with_random
+from lsnn.curvature import eigenvalues
+from lsnn.curvature.eigenvalues import FLOOR, Krylov, extreme_eigenvalues, mixed_with_random
 
 TOLERANCE = 1e-4
 
@@ -16,7 +16,7 @@ class Symmetric(LinearOperator):
     def __init__(self, values, rotated=True):
         self.values = np.asarray(values, np.float64)
         size = len(self.values)
-        super(Symmetric, self).__init__(np.float64, (size, size))
+        super().__init__(np.float64, (size, size))
         random = np.random.RandomState(7).randn(size, size)
         self.vectors = np.linalg.qr(random)[0] if rotated else np.eye(size)
         self.products = 0
@@ -105,7 +105,7 @@ def test_the_largest_alone_takes_no_more_products(name):
 
 
 def test_an_eigenvalue_that_did_not_converge_says_so(monkeypatch):
-    monkeypatch.setattr(lanczos, "MOST_PRODUCTS", 12)
+    monkeypatch.setattr(eigenvalues, "MOST_LANCZOS_PRODUCTS", 12)
     operator = Symmetric(np.concatenate([np.linspace(-1.0, 1.0, 500), [10.0]]))
     largest, smallest = found_of(operator)
     assert operator.products == 12

@@ -1,0 +1,73 @@
+"""What a dry run says of time and memory, against what the committed studies took."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lsnn.storage.files import read_record
+from lsnn.study import costs
+from lsnn.study.config import parse_study
+from lsnn.training import checkpoint_iterations
+
+REPOSITORY = Path(__file__).parents[2]
+COMMITTED = sorted((REPOSITORY / "results/committed").glob("*/metadata.json"))
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.parent.name)
+def test_estimates_are_right_to_a_factor_of_two_and_a_half(path):
+    """Against what the committed studies took, of runs that trained to their end."""
+    metadata = read_record(path)
+    study = parse_study(metadata["study"])
+    found = dict.fromkeys(("training", "hessian", "dynamics"), 0.0)
+    expected = dict.fromkeys(found, 0.0)
+    for run in metadata["runs"]:
+        condition = study.conditions[run["condition"]]
+        at = checkpoint_iterations(condition.iterations, condition.checkpoint_every)
+        part = (run["checkpoints"] - 1) / (len(at) - 1)
+        found["training"] += run["training_wall_seconds"] / part
+        expected["training"] += costs.training_cost(study, run["condition"]).seconds
+        for kind in ("hessian", "dynamics"):
+            found[kind] += run.get(f"{kind}_wall_seconds", 0.0)
+            for name, entry in study.entries(kind).items():
+                if run["seed"] in study.seeds_of(entry):
+                    expected[kind] += costs.entry_cost(study, run["condition"], kind, name).seconds
+    for stage in found:
+        if found[stage]:
+            assert 1 / 2.5 < expected[stage] / found[stage] < 2.5
+
+
+def test_many_short_jobs_take_the_time_of_their_starts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    short = {"iterations": 2, "checkpoint_every": 1}
+    study = parse_study({"conditions": {"bptt": short, "three_factor": short}, "seeds": 10})
+    minutes = re.search(r"many: 40 jobs, about (\d+) min", costs.estimate({"many": study}))
+    assert int(minutes[1]) >= 40 * costs.SECONDS_PER_JOB / 60
+
+
+def test_where_sizes_are_not_known_the_jobs_are_counted_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+        for split in ("train", "t10k"):
+            (tmp_path / "own").mkdir(exist_ok=True)
+            (tmp_path / f"own/{split}-{name}").write_bytes(b"")
+    study = parse_study({"task": {"name": "sequential_mnist", "images": "own"}, "data": "."})
+    assert costs.estimate({"own": study}).splitlines()[1] == (
+        "  own: 20 jobs; up to 1.5 GB of memory per job"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes, training, entry",
+    [
+        ({}, 1500, 1500),
+        ({"tensorflow": "2-gpu"}, 6000, 6000),
+        ({"network": {"neurons": "lif"}, "hessian": []}, 6000, 6000),
+        ({"network": {"n_units": 2000}}, 1500, 7200),
+        ({"network": {"n_units": 2000, "n_delays": 10}}, 7200, 64800),
+    ],
+)
+def test_memory_is_that_of_states_or_weights(changes, training, entry):
+    study = parse_study(changes)
+    assert costs.memory_of(study, "training") == pytest.approx(training)
+    assert costs.memory_of(study, "entry") == pytest.approx(entry)

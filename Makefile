@@ -45,7 +45,7 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 	        --examples $$study/examples.npz --output $$study/figures || exit 1; \
 	    echo "figures: $$study/figures"; \
 	done
-	.venv/bin/python scripts/claims.py $(CLAIMS) --output results/committed/claims
+	.venv/bin/python scripts/decide_claims.py $(CLAIMS) --output results/committed/claims
 	.venv/bin/python scripts/report_claims.py --claims claims.yaml --decided results/committed/claims \
 	    --output results/committed/claims --into README.md
 	.venv/bin/python scripts/plot_claims.py $(CLAIMS) --decided results/committed/claims \

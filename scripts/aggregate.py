@@ -19,7 +19,7 @@ import pandas as pd
 import scipy
 
 from lib.program import run
-from lib.study_statistics import summarise
+from lib.summary import summarise
 from lib.tables import read_recorded_table, require_recorded, write_table
 from lsnn.curvature.hessian import ALL
 from lsnn.curvature.quantities import PRODUCTS, REGISTRIES, arrays_of, columns_of, columns_of_table

@@ -8,8 +8,10 @@ import os
 
 import pandas as pd
 
+from lib.claims import CLAIM
 from lib.findings import findings_page
 from lib.program import run
+from lib.statistics import STATISTICS
 from lsnn.curvature.quantities import REGISTRIES, columns_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
@@ -17,7 +19,6 @@ from lsnn.options import default_of, schema_of, section
 from lsnn.storage.files import atomic_write
 from lsnn.study import columns, outputs
 from lsnn.study.checks import allowed
-from lsnn.study.claims import CLAIM, STATISTICS
 from lsnn.study.config import SCHEMA, SUITE, parse_study
 from lsnn.tasks import TASKS
 from report_claims import as_markdown

@@ -29,13 +29,13 @@ from matplotlib.ticker import NullLocator
 from scipy import stats
 
 from lib.estimates import LEAST_SEEDS, mean_and_interval
-from lib.program import run
-from lib.study_statistics import (
+from lib.numbers import (
     asked_for,
     common_levels,
     from_scale,
     values_at_levels,
 )
+from lib.program import run
 from lib.tables import read_trajectories, require_recorded
 from lsnn.curvature.quantities import prefix_of
 from lsnn.errors import ConfigError

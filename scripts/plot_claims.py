@@ -1,4 +1,4 @@
-"""Draw what claims.csv and points.csv of scripts/claims.py tell, each figure as svg, pdf and png.
+"""Draw the claims.csv and points.csv of scripts/decide_claims.py: figures as svg, pdf and png.
 
 The overview has one row per claim and one column per study; its last column has the verdict on the
 whole claim, and the number of a claim that is tested on one study alone. A claim's own figure shows
@@ -17,11 +17,10 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from claims import ALL, VERDICTS, read_decided, study_folders
-from lib.claim_statistics import NotComputed, column_named
+from lib.claims import ALL, VERDICTS, read_claims, read_decided, study_folders
 from lib.program import run
+from lib.statistics import NotComputed, column_named
 from lsnn.errors import ConfigError
-from lsnn.study.claims import read_claims
 from lsnn.study.config import read_study
 from plot import LONGEST_LABEL, axis_label, looks, page_of_panels, place_legend
 from report_claims import SIGNS, estimate_text, studies_of

@@ -12,11 +12,10 @@ import os
 import numpy as np
 import pandas as pd
 
-from claims import ALL, EQUAL, VERDICTS, read_decided
+from lib.claims import ALL, EQUAL, VERDICTS, number_of_tests, read_claims, read_decided
 from lib.program import run
 from lsnn.errors import ResultError
 from lsnn.storage.files import atomic_write
-from lsnn.study.claims import read_claims
 from report_tables import as_html, digits, page
 
 SIGNS = {
@@ -75,6 +74,7 @@ def long_table(claims, table):
                 "number": estimate_text(row),
                 "n": row.n or "",
                 "diverged": row.n_diverged if row.n else "",
+                "missing": row.n_missing if row.n else "",
                 "verdict": row.verdict,
                 "why": row.why,
             }
@@ -108,11 +108,12 @@ def short_table(claims, table):
 
 
 def cell_of(row):
-    """Return the sign of a verdict, the number, how many seeds or runs, and how many diverged."""
+    """Return the sign of a verdict, the number, how many seeds or runs, how many it leaves out."""
     if row.verdict == "not computed":
         return row.verdict
     parts = [f"{SIGNS[row.verdict]} {estimate_text(row)}".strip(), f"n {row.n}"]
     parts += [f"{row.n_diverged} diverged"] if row.n_diverged else []
+    parts += [f"{row.n_missing} missing"] if row.n_missing else []
     return ", ".join(parts)
 
 
@@ -127,13 +128,13 @@ def as_markdown(table):
 
 def verdicts_of(claims, table, of_them):
     """Return in Markdown how verdicts come about, and the short table of some of the claims."""
-    n_rows = int((table["study"] != ALL).sum())
     legend = ", ".join(f"{SIGNS[one]} {one}" for one in VERDICTS if SIGNS[one])
     words = (
         f"{legend}. Each cell gives the deciding number (a ratio if it is compared with 1, a "
         "difference or a correlation if with 0), its 95 % interval, the number n of seeds, pairs "
-        "or runs behind it, and how many were left out because they diverged. Verdicts rest on "
-        f"p-values adjusted for all {n_rows} tests of {len(claims)} claims (Holm), so an interval "
+        "or runs behind it, and how many were left out because they diverged or lack the number. "
+        "Verdicts rest on "
+        f"p-values adjusted for all {number_of_tests(claims)} tests (Holm), so an interval "
         "can exclude the value it is compared with and still decide nothing. A claim on several "
         "studies is decided if all of them agree. A * marks one cited from memory, not verified."
     )
@@ -170,7 +171,7 @@ def page_of(claims, table):
     words = html.escape(
         "One row per claim and study, and for claims that are tested on several studies one for "
         "all. In brackets the plain 95 % interval; the verdict is by the p-value adjusted for all "
-        "rows (Holm), or, of two things that should be equal, by the interval. A number on the "
+        "tests (Holm), or, of two things that should be equal, by the interval. A number on the "
         "other side of where it would support a claim contradicts it."
     )
     rows = long_table(claims, table).set_index("claim")

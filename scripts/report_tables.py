@@ -14,7 +14,7 @@ import pandas as pd
 
 from lib.estimates import LEAST_SEEDS
 from lib.program import run
-from lib.study_statistics import comparisons_of, quantities_of
+from lib.summary import comparisons_of, quantities_of
 from lib.tables import read_recorded_table, write_table
 from lsnn.curvature.quantities import REGISTRIES
 from lsnn.errors import ResultError

@@ -74,9 +74,9 @@ _INTERVAL = (
     Column("ci_low", "estimate", meaning="Lower end of its 95 % interval."),
     Column("ci_high", "estimate", meaning="Upper end of its 95 % interval."),
 )
-_LEFT_OUT = (
-    Column("n_diverged", "integer", meaning="Those left out because a run diverged."),
-    Column("n_unconverged", "integer", meaning="Eigenvalues in it that had not converged."),
+_N_DIVERGED = Column("n_diverged", "integer", meaning="Those left out because a run diverged.")
+_N_UNCONVERGED = Column(
+    "n_unconverged", "integer", meaning="Eigenvalues in it that had not converged."
 )
 SUMMARY = (
     Column(
@@ -88,11 +88,15 @@ SUMMARY = (
     ),
     Column("condition", "text", meaning="A condition, or two, as in three_factor / bptt."),
     Column(
-        "mean", "estimate", meaning="Over seeds; geometric where the column's axis is logarithmic."
+        "mean",
+        "estimate",
+        meaning="Over seeds; geometric where the column's axis is logarithmic. Of standard "
+        "deviations (_spread_ratio_), their ratio; its interval is the jackknife's.",
     ),
     *_INTERVAL,
     Column("n", "integer", meaning="Seeds, or pairs of runs of one seed, that went into it."),
-    *_LEFT_OUT,
+    _N_DIVERGED,
+    _N_UNCONVERGED,
     Column("n_levels", "estimate", meaning="At equal training loss: at how many of 20 losses."),
     Column(
         "sign_p", "estimate", meaning="Of ratios: p-value of the exact sign test, for information."
@@ -109,9 +113,11 @@ CLAIMS = (
     *_INTERVAL,
     Column("neutral", "estimate", meaning="The value that it is tested against."),
     Column("p", "estimate", meaning="Its p-value."),
-    Column("p_adjusted", "estimate", meaning="The same, adjusted for all rows (Holm)."),
+    Column("p_adjusted", "estimate", meaning="The same, adjusted for all tests (Holm)."),
     Column("n", "integer", meaning="Seeds, pairs or runs that went into it."),
-    *_LEFT_OUT,
+    _N_DIVERGED,
+    Column("n_missing", "integer", meaning="Those left out because a number is missing."),
+    _N_UNCONVERGED,
     Column("verdict", "text", meaning="supported, contradicted, undecided, or not computed."),
     Column(
         "why", "text", meaning="Why it is undecided or not computed; for all studies, the counts."

@@ -1,11 +1,12 @@
 """Estimates over seeds: a number with its 95 % interval, and how surprising it would be by chance.
 
-All intervals are t intervals: of the seeds' numbers, of their logarithms where they are positive,
-or of the pseudo-values of the jackknife over seeds (Miller 1974) where a number is one for all
-seeds together, such as a correlation. ``tests/scripts/test_estimates.py`` simulates what they
-cover.
+All intervals are t intervals (Student 1908): of the seeds' numbers, of their logarithms where they
+are positive, or of the pseudo-values of the jackknife (Tukey 1958; Miller 1974) where a number is
+one for all seeds together, such as a correlation. ``tests/scripts/test_estimates.py`` simulates
+what they cover.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,72 +25,66 @@ class Estimate(NamedTuple):
     p: float = np.nan
     n: int = 0  # how many seeds, pairs or runs it is of
 
-
-def of_numbers(numbers):
-    """Return the :class:`Estimate` of the mean of numbers, of which 0 is the neutral one.
-
-    The p-value is that of the two-sided t test. Of numbers that are all equal there is none.
-    """
-    numbers = np.asarray(numbers, dtype=float)
-    if len(numbers) == 0:
-        return Estimate(np.nan)
-    mean = np.mean(numbers)
-    if len(numbers) < LEAST_SEEDS:
-        return Estimate(mean, n=len(numbers))
-    error = np.std(numbers, ddof=1) / np.sqrt(len(numbers))  # stats.sem is ten times slower
-    half = stats.t.ppf(0.975, len(numbers) - 1) * error
-    p = 2 * stats.t.sf(abs(mean) / error, len(numbers) - 1) if error > 0 else np.nan
-    return Estimate(mean, mean - half, mean + half, p, len(numbers))
+    def rescaled(self, scale: Callable[[float], float]) -> "Estimate":
+        """Return the estimate whose number and interval are put on another scale."""
+        ends = {name: scale(getattr(self, name)) for name in ("value", "low", "high")}
+        return self._replace(**ends)
 
 
-def weakest_estimate(columns):
-    """Return the :class:`Estimate` of the lowest of some columns of numbers.
+def mean_estimate(values, is_positive: bool = False) -> Estimate:
+    """Return the :class:`Estimate` of the mean of values, of which 0 is the neutral one.
 
-    That all of them are above 0 is shown if this one is (an intersection-union test, Berger 1982).
-    That one is below 0 may be shown by any of them, so that its p-value counts once for each.
-    """
-    found = [of_numbers(column) for column in columns]
-    sizes = [np.sign(one.value) * -np.log(one.p) for one in found]
-    if not np.isfinite(sizes).all():
-        return found[0]
-    weakest = found[int(np.argmin(sizes))]
-    if weakest.value < 0:
-        return weakest._replace(p=min(1.0, weakest.p * len(found)))
-    return weakest
+    The p-value is that of the two-sided t test; if all values are equal, it is 0 or, if they all
+    are 0, 1. Of positive values everything is computed on logarithms: the mean is the geometric
+    one, and 1 is neutral.
 
-
-def on(scale, estimate):
-    """Return an estimate whose number and interval are put on another scale by a function."""
-    ends = {name: scale(getattr(estimate, name)) for name in ("value", "low", "high")}
-    return estimate._replace(**ends)
-
-
-def mean_and_interval(values, is_positive):
-    """Return the mean and the two ends of its 95 % t interval; nan where there is none.
-
-    Of positive values they are those of the logarithms: the geometric mean, with its interval.
-
-    >>> mean, low, high = mean_and_interval([1.0, 2.0, 4.0], is_positive=True)
-    >>> print(f"{mean:.3f}")
+    >>> mean, low, high, p, n = mean_estimate([1.0, 2.0, 3.0])  # t(0.975, 2) = 4.303
+    >>> print(f"{mean:.3f} [{low:.3f}, {high:.3f}], p = {p:.3f}, n = {n}")
+    2.000 [-0.484, 4.484], p = 0.074, n = 3
+    >>> print(f"{mean_estimate([1.0, 2.0, 4.0], is_positive=True).value:.3f}")
     2.000
     """
-    found = of_numbers(np.log(values) if is_positive else values)
-    return (on(np.exp, found) if is_positive else found)[:3]
+    if is_positive:
+        return mean_estimate(np.log(values)).rescaled(np.exp)
+    values = np.asarray(values, dtype=float)
+    n = len(values)
+    if n < LEAST_SEEDS:
+        return Estimate(np.mean(values) if n else np.nan, n=n)
+    if np.ptp(values) == 0:
+        value = float(values[0])
+        return Estimate(value, value, value, float(value == 0), n)
+    mean = np.mean(values)
+    error = np.std(values, ddof=1) / np.sqrt(n)  # stats.sem is ten times slower
+    half = stats.t.ppf(0.975, n - 1) * error
+    return Estimate(mean, mean - half, mean + half, 2 * stats.t.sf(abs(mean) / error, n - 1), n)
 
 
-def sign_test(values, neutral=1):
-    """Return the p-value (two-sided, exact) of "as often above as below" a value, or nan."""
+def mean_and_interval(values, is_positive: bool) -> tuple[float, float, float]:
+    """Return the mean and the two ends of its interval, as :func:`mean_estimate`."""
+    return mean_estimate(values, is_positive)[:3]
+
+
+def sign_test(values, neutral: float = 1) -> float:
+    """Return the p-value (two-sided, exact) of "as often above as below" a value, or nan.
+
+    >>> print(sign_test([2.0, 3.0, 4.0, 5.0, 6.0]))  # 2 / 2^5
+    0.0625
+    """
     above, below = np.sum(np.array(values) > neutral), np.sum(np.array(values) < neutral)
     if above + below == 0:
         return np.nan
     return stats.binomtest(int(above), int(above + below)).pvalue
 
 
-def of_share(count, n, against):
+def share_estimate(count: int, n: int, against: float) -> Estimate:
     """Return the :class:`Estimate` of a share, count of n.
 
     The interval is the exact one (Clopper and Pearson 1934), and the p-value that of the exact test
     of the share ``against``, two-sided.
+
+    >>> share, low, high, p, n = share_estimate(3, 3, 0.5)  # low = (0.05 / 2)^(1/3), p = 2 / 2^3
+    >>> print(f"{share:.3f} [{low:.3f}, {high:.3f}], p = {p:.3f}, n = {n}")
+    1.000 [0.292, 1.000], p = 0.250, n = 3
     """
     if n == 0:
         return Estimate(np.nan)
@@ -98,38 +93,57 @@ def of_share(count, n, against):
     return Estimate(count / n, interval.low, interval.high, test.pvalue, n)
 
 
-def pseudo_values(number, n):
-    """Return the jackknife's pseudo-values of a number, an array (n).
+def jackknife(statistic: Callable[[np.ndarray], float], n: int) -> Estimate:
+    """Return the :class:`Estimate` of a statistic of n parts that are independent of each other.
+
+    The value is the plain one. Interval and p-value are the t ones of the pseudo-values (Tukey
+    1958; Miller 1974), so that the interval is around the value corrected for bias. There is none
+    where the statistic is not finite without some part.
 
     Args:
-        number: function of the positions that are kept, an array, out of 0 to n - 1.
-        n: how many parts there are that are independent of each other.
+        statistic: function of the positions that are kept, an array, out of 0 to n - 1.
+
+    >>> values = np.array([1.0, 2.0, 3.0])
+    >>> jackknife(lambda kept: values[kept].mean(), 3)[:3] == mean_and_interval(values, False)
+    True
     """
     every = np.arange(n)
-    without = np.array([number(every[every != place]) for place in every])
-    with np.errstate(invalid="ignore"):
-        return n * number(every) - (n - 1) * without
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = statistic(every) if n else np.nan
+        if n < LEAST_SEEDS or not np.isfinite(value):
+            return Estimate(value, n=n)
+        without = np.array([statistic(every[every != place]) for place in every])
+        pseudo_values = n * value - (n - 1) * without
+    if not np.isfinite(pseudo_values).all():
+        return Estimate(value, n=n)
+    return mean_estimate(pseudo_values)._replace(value=value)
 
 
-def pseudo_values_of_spread(values, of_baseline):
-    """Return the jackknife's pseudo-values of log(s / s of the baseline), an array, one per pair.
+def spread_estimate(values, of_baseline) -> Estimate:
+    """Return the :class:`Estimate` of the ratio of the standard deviations of pairs (Miller 1968).
 
-    For fewer than :data:`LEAST_SEEDS` pairs they are nan.
+    Interval and p-value are those of the jackknife of its logarithm, by pair: unlike the F test's,
+    the interval covers the ratio for values that are not normal, too. 1 is the neutral value. There
+    is no number of fewer than 3 pairs, or where one of the
+    two does not vary.
+
+    >>> print(f"{spread_estimate([0.0, 3.0, 3.0, 9.0], [0.0, 1.0, 1.0, 3.0]).value:.3f}")
+    3.000
     """
-    if len(values) < LEAST_SEEDS:
-        return np.full(len(values), np.nan)
-    values, of_baseline = np.asarray(values, dtype=float), np.asarray(of_baseline, dtype=float)
+    pairs = np.array([values, of_baseline], dtype=float)
+
+    if pairs.shape[1] < LEAST_SEEDS:
+        return Estimate(np.nan, n=pairs.shape[1])
 
     def log_ratio(kept):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.log(np.std(values[kept], ddof=1) / np.std(of_baseline[kept], ddof=1))
+        spread, baseline = np.std(pairs[:, kept], axis=1, ddof=1)
+        return np.log(spread / baseline) if spread > 0 and baseline > 0 else np.nan
 
-    found = pseudo_values(log_ratio, len(values))
-    return np.where(np.isfinite(found), found, np.nan)
+    return jackknife(log_ratio, pairs.shape[1]).rescaled(np.exp)
 
 
-def rank_correlation(x, y, groups=None, given=None):
-    """Return the rank correlation (Spearman) of two columns of numbers.
+def rank_correlation(x, y, groups=None, given=None) -> float:
+    """Return the rank correlation (Spearman 1904) of two columns of numbers.
 
     Args:
         x, y: arrays (runs).
@@ -137,13 +151,18 @@ def rank_correlation(x, y, groups=None, given=None):
             differences between groups do not count.
         given: array (runs); if given, the part of both that is linear in its ranks is taken out
             (partial correlation).
+
+    >>> print(f"{rank_correlation([1, 2, 3, 4], [1, 2, 4, 30]):.1f}")
+    1.0
+    >>> print(f"{rank_correlation([1, 2, 3, 4], [2, 1, 4, 3]):.1f}")  # 1 - 6 x 4 / (4 x 15)
+    0.6
     """
     groups = np.zeros(len(x)) if groups is None else np.asarray(groups)
     ranks = [_centred_ranks(np.asarray(values), groups) for values in (x, y)]
     if given is not None:
         third = _centred_ranks(np.asarray(given), groups)
         square = third.dot(third)
-        ranks = [one - third * (third.dot(one) / square) if square else one for one in ranks]
+        ranks = [own - third * (third.dot(own) / square) if square else own for own in ranks]
     x, y = ranks
     size = np.sqrt(x.dot(x) * y.dot(y))
     return x.dot(y) / size if size > 0 else np.nan
@@ -157,43 +176,32 @@ def _centred_ranks(values, groups):
     return ranks
 
 
-def of_correlation(x, y, seeds, groups=None, given=None):
+def correlation_estimate(x, y, seeds, groups=None, given=None) -> Estimate:
     """Return the :class:`Estimate` of a rank correlation over runs, some of which share a seed.
 
     Runs of one seed are not independent: they share initial weights and data. So the jackknife
-    leaves out a seed at a time; its interval is that of Fisher's z.
-    """
-    arrays = [np.asarray(one) for one in (x, y, seeds)]
-    groups, given = [None if one is None else np.asarray(one) for one in (groups, given)]
-    x, y, seeds = arrays
-    different = np.unique(seeds)
-
-    def fisher_z(kept):
-        there = np.isin(seeds, different[kept])
-        others = [None if one is None else one[there] for one in (groups, given)]
-        with np.errstate(divide="ignore"):
-            return np.arctanh(rank_correlation(x[there], y[there], *others))
-
-    value = rank_correlation(x, y, groups, given)
-    if len(different) < LEAST_SEEDS:
-        return Estimate(value, n=len(x))
-    numbers = pseudo_values(fisher_z, len(different))
-    if not np.isfinite(numbers).all():  # without some seed it is 1 or -1, or there is none
-        return Estimate(value, n=len(x))
-    return on(np.tanh, of_numbers(numbers))._replace(n=len(x))
-
-
-def slopes(x, y):
-    """Return the slope of a straight line fitted to each row, an array (rows).
+    leaves out a seed at a time; its interval is that of Fisher's z (1915).
 
     Args:
-        x, y: arrays (rows, points).
+        x, y, groups, given: as :func:`rank_correlation` has them.
+        seeds: array (runs).
+
+    >>> found = correlation_estimate([1, 2, 3, 4], [2, 1, 4, 3], seeds=[1, 2, 3, 4])
+    >>> print(f"{found.value:.1f}, n = {found.n}")
+    0.6, n = 4
     """
-    x, y = [one - one.mean(axis=1, keepdims=True) for one in (np.asarray(x), np.asarray(y))]
-    return (x * y).sum(axis=1) / (x * x).sum(axis=1)
+    different, place = np.unique(np.asarray(seeds), return_inverse=True)
+    columns = [None if values is None else np.asarray(values) for values in (x, y, groups, given)]
+
+    def fisher_z(kept):
+        there = np.isin(place, kept)
+        parts = (None if values is None else values[there] for values in columns)
+        return np.arctanh(np.clip(rank_correlation(*parts), -1, 1))
+
+    return jackknife(fisher_z, len(different)).rescaled(np.tanh)._replace(n=len(place))
 
 
-def holm(p_values, n_tests):
+def holm(p_values, n_tests: int) -> np.ndarray:
     """Return p-values adjusted for that many tests (Holm 1979), an array; nan stays nan.
 
     Tests beyond those that have a p-value count as the least significant ones.

@@ -9,7 +9,7 @@ import pytest
 
 import aggregate
 import made_up_study
-from lib.study_statistics import summarise
+from lib.summary import summarise
 from lib.tables import read_table, read_trajectories
 from lsnn.errors import ResultError
 from lsnn.storage import checkpoints

@@ -11,13 +11,14 @@ import pytest
 import yaml
 
 import made_up_study
-from claims import ALL, decide, read_decided, verdict_of
-from lib.claim_statistics import Source
-from lib.estimates import holm, of_numbers
-from lib.study_statistics import summarise, with_spacing
+from decide_claims import decide, verdict_of
+from lib.claims import ALL, parse_claims, read_decided
+from lib.estimates import holm, mean_estimate
+from lib.numbers import with_spacing
+from lib.statistics import Source
+from lib.summary import summarise
 from lib.tables import write_table
 from lsnn.errors import ConfigError, ResultError
-from lsnn.study.claims import parse_claims
 from lsnn.study.config import as_mapping, parse_study
 from made_up_study import CONFIG, REPOSITORY
 
@@ -98,7 +99,7 @@ def test_a_difference_is_decided_on_its_side(difference, supported_if, verdict):
         **{GAP: {"bptt": noise(1), "three_factor": noise(1) + noise(2) / 50 + difference}}
     )
     row = row_of(claim(contrast(), supported_if), study)
-    expected = of_numbers(noise(2) / 50 + difference)
+    expected = mean_estimate(noise(2) / 50 + difference)
     assert tuple(row[["value", "ci_low", "ci_high", "p"]]) == pytest.approx(expected[:4])
     assert (row["verdict"], row["neutral"], row["n"]) == (verdict, 0.0, 20)
 
@@ -345,7 +346,7 @@ def test_of_nothing_but_chance_a_table_seldom_has_a_verdict():
     random = np.random.RandomState(1)
     wrong = []
     for _ in range(400):
-        found = [of_numbers(random.randn(20)) for _ in range(30)]
+        found = [mean_estimate(random.randn(20)) for _ in range(30)]
         adjusted = holm([one.p for one in found], 30)
         pairs = zip(found, adjusted, strict=True)
         verdicts = [verdict_of(one, 0.0, p, "above")[0] for one, p in pairs]
@@ -403,7 +404,7 @@ def program(folder, name, *arguments):
 def test_the_programs_write_tables_pages_and_figures(written):
     (written / "other_folder").mkdir()  # of no study
     studies = ["--studies", "made_up", "other_folder"]
-    done = program(written, "claims.py", *studies, "--output", ".")
+    done = program(written, "decide_claims.py", *studies, "--output", ".")
     assert done.returncode == 0, done.stderr
     claims = parse_claims(yaml.safe_load((written / "claims.yaml").read_text()))
     table, points = read_decided(written, claims)
@@ -428,20 +429,20 @@ def test_the_programs_write_tables_pages_and_figures(written):
 
 def test_one_claim_can_be_asked_for_alone(written):
     arguments = ["--studies", "made_up", "--output", "alone"]
-    assert program(written, "claims.py", "--only", "gap", *arguments).returncode == 0
+    assert program(written, "decide_claims.py", "--only", "gap", *arguments).returncode == 0
     assert pd.read_csv(written / "alone/claims.csv")["claim"].tolist() == ["gap"]
-    done = program(written, "claims.py", "--only", "gaps", *arguments)
+    done = program(written, "decide_claims.py", "--only", "gaps", *arguments)
     assert done.returncode == 1
     assert "--only gaps: no such claim; there are: gap, sharper (did you mean gap?)" in done.stderr
 
 
 def test_a_folder_that_is_not_there_is_no_study_that_has_not_run(written):
-    done = program(written, "claims.py", "--studies", "made_upp", "--output", ".")
+    done = program(written, "decide_claims.py", "--studies", "made_upp", "--output", ".")
     assert done.returncode == 1 and "--studies made_upp: no such folder" in done.stderr
 
 
 def test_a_table_of_other_claims_is_refused(written):
-    program(written, "claims.py", "--studies", "made_up", "--output", ".")
+    program(written, "decide_claims.py", "--studies", "made_up", "--output", ".")
     claims = yaml.safe_load((written / "claims.yaml").read_text())
     del claims["gap"]
     (written / "claims.yaml").write_text(yaml.safe_dump(claims))
@@ -452,7 +453,7 @@ def test_a_table_of_other_claims_is_refused(written):
 
 
 def test_a_file_without_a_place_for_the_block_is_left_as_it_is(written):
-    program(written, "claims.py", "--studies", "made_up", "--output", ".")
+    program(written, "decide_claims.py", "--studies", "made_up", "--output", ".")
     (written / "README.md").write_text("nothing\n")
     done = program(
         written, "report_claims.py", "--decided", ".", "--output", ".", "--into", "README.md"

@@ -6,24 +6,29 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lib import estimates
+from lib import estimates, numbers
 from lib.estimates import (
+    correlation_estimate,
     holm,
+    jackknife,
     mean_and_interval,
-    of_correlation,
-    of_numbers,
-    of_share,
-    pseudo_values_of_spread,
+    mean_estimate,
     rank_correlation,
+    share_estimate,
     sign_test,
-    slopes,
-    weakest_estimate,
+    spread_estimate,
 )
+from lib.statistics import order, trend
+from lib.statistics.order import weakest_estimate
+from lib.statistics.trend import slopes
 
 
-def test_examples_in_docstrings():
-    result = doctest.testmod(estimates)
-    assert result.attempted == 3
+@pytest.mark.parametrize(
+    "module, attempted", [(estimates, 15), (numbers, 2), (order, 1), (trend, 1)]
+)
+def test_examples_in_docstrings(module, attempted):
+    result = doctest.testmod(module)
+    assert result.attempted == attempted
     assert result.failed == 0
 
 
@@ -92,12 +97,13 @@ def test_without_a_side_there_is_no_sign_test():
 
 def test_the_p_value_is_that_of_the_t_test():
     values = [1.0, -2.0, 3.0, 4.0]
-    assert of_numbers(values).p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
-    assert np.isnan(of_numbers([2.0, 2.0, 2.0]).p)  # no spread, so nothing to judge chance by
+    assert mean_estimate(values).p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    assert mean_estimate([2.0, 2.0, 2.0]).p == 0  # no spread: their sign decides
+    assert mean_estimate([0.0, 0.0, 0.0]).p == 1
 
 
 def test_a_share_has_the_exact_interval_and_test():
-    found = of_share(5, 5, 1 / 3)
+    found = share_estimate(5, 5, 1 / 3)
     assert (found.value, found.high, found.n) == (1.0, 1.0, 5)
     assert found.low == pytest.approx(0.025 ** (1 / 5))
     assert found.p == pytest.approx((1 / 3) ** 5)
@@ -180,7 +186,7 @@ def test_the_interval_of_a_correlation_covers_it(n_seeds, n_rules, r, within, dr
         return estimate(x, y, seeds, groups)
 
     truth = correlation(4000, lambda x, y, seeds, groups: rank_correlation(x, y, groups))
-    found = [correlation(n_seeds, of_correlation) for _ in range(400)]
+    found = [correlation(n_seeds, correlation_estimate) for _ in range(400)]
     assert np.mean([one.low <= truth <= one.high for one in found]) > 0.91
     if r == 0:
         assert np.mean([one.p < 0.05 for one in found]) < 0.08
@@ -196,7 +202,7 @@ def test_the_interval_of_a_correlation_given_a_third_column_covers_none(draw):
         x, z, seeds, groups = runs_of(random, draw, 20, 5, 0.8)
         y = 0.8 * z + 0.6 * draw(random, 100)
         x = 0.8 * z + 0.6 * x
-        found.append(of_correlation(x, y, seeds, groups, given=z))
+        found.append(correlation_estimate(x, y, seeds, groups, given=z))
     # The part of z that ranks do not take out leaves little.
     assert np.mean([one.low <= 0 <= one.high for one in found]) > 0.85
 
@@ -210,13 +216,12 @@ SHAPES = {
 }
 
 
-def intervals_of_spread(shape, n, ratio, draws=2000):
+def intervals_of_spread(shape, n, ratio, draws=1000):
     """Return intervals (draws, 2) of the ratio of standard deviations of pairs, ``n`` in a draw."""
     random = np.random.default_rng(n)
     normal = random.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], (draws, n))
     pairs = SHAPES[shape](normal, random) * [ratio, 1.0]
-    pseudo = [pseudo_values_of_spread(*one.T) for one in pairs]
-    return np.array([mean_and_interval(np.exp(values), True)[1:] for values in pseudo])
+    return np.array([spread_estimate(*pair.T)[1:3] for pair in pairs])
 
 
 @pytest.mark.parametrize("n", [5, 10, 20])
@@ -236,7 +241,38 @@ def test_twenty_seeds_tell_a_spread_of_three_from_none_and_five_seldom_do():
     assert np.mean(low > 1.0) < 0.6
 
 
-def test_pseudo_values_of_equal_spreads_are_zero():
+def test_the_value_is_the_plain_one_and_the_interval_the_jackknifes():
+    """A biased statistic: that of n - 1 values is not, on average, that of n."""
+    values = np.random.RandomState(1).randn(8)
+    found = jackknife(lambda kept: np.mean(values[kept]) ** 2, 8)
+    without = np.array([np.mean(np.delete(values, place)) ** 2 for place in range(8)])
+    pseudo = 8 * np.mean(values) ** 2 - 7 * without
+    assert found.value == pytest.approx(np.mean(values) ** 2)
+    assert found[1:4] == pytest.approx(mean_estimate(pseudo)[1:4])
+    assert np.mean(pseudo) != pytest.approx(found.value, rel=0.01)
+
+
+def test_a_correlation_is_shown_as_it_is_not_corrected_for_bias():
+    x, y = np.random.RandomState(6).randn(2, 9)
+    found = correlation_estimate(x, y, np.arange(9))
+    assert found.value == pytest.approx(stats.spearmanr(x, y).statistic)
+
+
+def test_equal_spreads_have_a_ratio_of_one_and_none_has_none():
     values = np.array([1.0, 2.0, 4.0, 8.0])
-    assert pseudo_values_of_spread(values, values) == pytest.approx(np.zeros(4))
-    assert np.isnan(pseudo_values_of_spread(values[:2], values[:2])).all()
+    assert spread_estimate(values, values) == (1.0, 1.0, 1.0, 1.0, 4)
+    assert spread_estimate(3 * values, values).value == pytest.approx(3)
+    assert np.isnan(spread_estimate(values[:2], values[:2]).value)
+    for pair in ([values, np.ones(4)], [np.ones(4), values], [np.ones(4), np.ones(4)]):
+        assert np.isnan(spread_estimate(*pair)[:4]).all()
+
+
+def test_an_order_with_a_step_that_is_the_same_in_all_seeds_is_decided_by_its_sign():
+    rise = 1 + 0.1 * np.random.RandomState(0).randn(10)
+    falls = weakest_estimate([rise, np.full(10, -1.0)])
+    assert (falls.value, falls.p) == (-1.0, 0.0)
+    level = weakest_estimate([rise, np.zeros(10)])
+    assert (level.value, level.p) == (0.0, 1.0)
+    rises = weakest_estimate([rise, np.full(10, 1.0)])
+    assert rises.value == pytest.approx(rise.mean()) and rises.p < 1e-6
+    assert np.isnan(weakest_estimate([rise, [-1.0, -1.0]]).p)  # too few to tell

@@ -12,8 +12,8 @@ import pytest
 import made_up_study
 import plot
 from lib.estimates import mean_and_interval
-from lib.study_statistics import summarise
 from lib.style import COLUMN, PAGE, label_logarithmic, use_style
+from lib.summary import summarise
 from lib.tables import write_table
 from lsnn.errors import ResultError
 from lsnn.storage import checkpoints

@@ -8,7 +8,7 @@ import pytest
 import aggregate
 import made_up_study
 import report_tables
-from lib.study_statistics import comparisons_of, quantities_of, summarise
+from lib.summary import comparisons_of, quantities_of, summarise
 from lsnn.errors import ResultError
 from lsnn.storage.files import read_record, write_record
 from lsnn.study.config import parse_study

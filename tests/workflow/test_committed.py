@@ -90,7 +90,7 @@ def decided(folder):
     claims = ["--claims", REPOSITORY / "claims.yaml"]
     studies = ["--studies", *COMMITTED]
     for command in (
-        ["claims.py", *claims, *studies, "--output", folder],
+        ["decide_claims.py", *claims, *studies, "--output", folder],
         ["report_claims.py", *claims, "--decided", folder, "--output", folder]
         + ["--into", folder / "README.md"],
         ["plot_claims.py", *claims, "--decided", folder, *studies, "--output", folder / "figures"],

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from conftest import REPOSITORY, new_checkout
-from lsnn.study.claims import parse_claims
+from lib.claims import parse_claims
 from lsnn.study.config import parse_study
 from test_extension import EXAMPLES, extend
 

@@ -12,7 +12,7 @@ import yaml
 from docutils.core import publish_parts
 
 from conftest import REPOSITORY, ready_studies
-from lsnn.study.claims import read_claims
+from lib.claims import read_claims
 from lsnn.study.config import as_mapping, parse_study, read_study
 from lsnn.study.outputs import about_figure, about_study, figures_of, shown_columns
 

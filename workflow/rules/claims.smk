@@ -15,7 +15,7 @@ CLAIMS_RESULTS = [
 CLAIMS_INPUTS = ["trajectories.csv", "config.yaml", "metadata.json"]
 
 
-rule claims:
+rule decide_claims:
     input:
         claims=CLAIMS_FILE,
         tables=expand("{folder}/{name}", folder=result_folders(), name=CLAIMS_INPUTS),
@@ -23,14 +23,14 @@ rule claims:
         claims=f"{CLAIMS_FOLDER}/claims.csv",
         points=f"{CLAIMS_FOLDER}/points.csv",
     log:
-        f"{CLAIMS_FOLDER}/logs/claims.log",
+        f"{CLAIMS_FOLDER}/logs/decide_claims.log",
     benchmark:
-        f"{CLAIMS_FOLDER}/benchmarks/claims.tsv"
+        f"{CLAIMS_FOLDER}/benchmarks/decide_claims.tsv"
     localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        **program("claims.py"),
+        **program("decide_claims.py"),
         studies=result_folders(),
         only="",
         folder=subpath(output.claims, parent=True),
@@ -41,7 +41,7 @@ rule claims:
         )
 
 
-use rule claims as claim with:
+use rule decide_claims as decide_claim with:
     input:
         claims=CLAIMS_FILE,
         tables=lambda wildcards: expand(

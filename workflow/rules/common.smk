@@ -28,7 +28,6 @@ sys.path[:] = [str(BASE.absolute())] + own
 
 try:
     from lsnn.tasks import mnist
-    from lsnn.study.claims import read_claims_of
     from lsnn.study.config import (
         as_mapping,
         command_line_values,
@@ -57,7 +56,12 @@ try:
     STUDIES = studies_of(config)
     for study in STUDIES.values():
         study.network_settings()  # complains of the user's own files that cannot be read
-    CLAIMS_NAME, CLAIMS = read_claims_of(config, STUDIES)
+    CLAIMS_NAME, CLAIMS = "claims", {}
+    if "claims" in config:
+        sys.path.append(str(BASE.absolute() / "scripts"))
+        from lib.claims import read_claims_of  # here, as it takes pandas
+
+        CLAIMS_NAME, CLAIMS = read_claims_of(config["claims"], STUDIES)
 except (ConfigError, DataError) as error:
     raise WorkflowError(f"The configuration is not possible:\n{error}")
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from lib.claims import parse_claims, read_claims, read_claims_of
 from lsnn.errors import ConfigError
-from lsnn.study.claims import parse_claims, read_claims, read_claims_of
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 CLAIM = {
@@ -91,13 +91,12 @@ def test_the_file_is_named(tmpdir):
 
 
 def test_a_suite_names_its_claims_and_no_study_has_their_name(tmpdir):
-    assert read_claims_of({"studies": []}, {}) == ("claims", {})
     path = tmpdir.join("mine.yaml")
     path.write(
         "a: {claim: x, source: y, statistic: {name: divergence, condition: z}, studies: {o: {}}}"
     )
-    name, claims = read_claims_of({"claims": str(path)}, {"one": None})
+    name, claims = read_claims_of(str(path), {"one": None})
     assert (name, list(claims)) == ("mine", ["a"])
     with pytest.raises(ConfigError) as error:
-        read_claims_of({"claims": str(path)}, {"mine": None})
+        read_claims_of(str(path), {"mine": None})
     assert "results/mine is taken" in str(error.value)

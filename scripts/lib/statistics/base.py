@@ -1,0 +1,207 @@
+"""What all statistics share: their options, the numbers of runs, and what they give."""
+
+from collections import OrderedDict
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lib.estimates import LEAST_SEEDS, Estimate
+from lib.numbers import AT, AT_EQUAL_LOSS, Number, Runs, common_to, from_scale, number_of
+from lib.statistics.source import NotComputed, Source, Undecided, column_of
+from lsnn.options import choice, list_of, text
+from lsnn.study.checks import suggestion
+from lsnn.study.columns import Column
+from lsnn.study.config import Study
+
+STATES = ("final", "mean")  # where a run's number does not depend on the losses of others
+COLUMN = text(
+    "A column of trajectories.csv, or an expression of columns as pandas evaluates it, with "
+    "backquotes around a name that has - or . in it. A column of an entry can be named without the "
+    "entry's name, if the study has only one such entry.",
+    minLength=1,
+)
+CONDITION = text("A condition of the study.", minLength=1)
+BASELINE = text("What it is compared with; if left out, the study's baseline.", minLength=1)
+SCALE = choice(
+    "log - ratios and geometric means; linear - differences and means; if left out, that of the "
+    "column's axis; for an expression, linear.",
+    ["linear", "log"],
+    None,
+)
+
+
+def at_option(places=tuple(AT)) -> dict:
+    """Return the option that says where along a run its number is taken."""
+    meaning = "; ".join(f"{name} - {AT[name].meaning}" for name in places)
+    return choice(f"{meaning}.", places, "final")
+
+
+def conditions_option(description: str, least: int = 2) -> dict:
+    """Return an option that is a list of conditions."""
+    return list_of(description, CONDITION, None, least)
+
+
+class Found(NamedTuple):
+    """What a statistic gives."""
+
+    estimate: Estimate
+    neutral: float
+    is_ratio: bool  # whether the estimate is on a logarithmic scale
+    points: pd.DataFrame  # condition, seed, x, y: what it is made of
+    n_diverged: int = 0  # seeds, or runs, that it leaves out because they diverged
+    n_missing: int = 0  # likewise, because they have no number
+    n_unconverged: int = 0
+    diverged: pd.DataFrame | None = None  # of each condition: n, n_diverged
+
+
+class Statistic:
+    """Base of the statistics; the options that a claim gives are attributes.
+
+    A subclass is one number of a study that decides a claim. Its docstring begins with what it is.
+    """
+
+    options: ClassVar[OrderedDict] = OrderedDict()
+    required: ClassVar[tuple] = ()  # options without which it is nothing
+    least_n = LEAST_SEEDS  # fewer decide nothing
+
+    def __init__(self, **options: Any):
+        vars(self).update(options)
+
+    def compute(self, source: Source) -> Found:
+        """Return what the runs of a study give.
+
+        Raises:
+            NotComputed: something that it needs is missing.
+            Undecided: what there is decides nothing.
+        """
+        raise NotImplementedError
+
+    def describe(self, study: Study | None) -> str:
+        """Return in words what it is of; with the labels of a study, if there is one."""
+        raise NotImplementedError
+
+    def conditions_in(self, source: Source) -> list[str]:
+        """Return the conditions that it is of: all if none are given."""
+        return self.conditions or list(source.study.conditions)
+
+
+def label_of(condition: str | None, study: Study | None) -> str:
+    """Return the label of a condition; of None, that of the baseline."""
+    if condition is None and study is None:
+        return "the baseline"
+    condition = condition or study.baseline
+    known = study.conditions if study else {}
+    return known[condition].label if condition in known else condition.replace("_", " ")
+
+
+def labels_of(conditions: list[str] | None, study: Study | None, sign: str = ", ") -> str:
+    """Return the labels of some conditions; None are all."""
+    if conditions is None:
+        return "all conditions"
+    return sign.join(label_of(condition, study) for condition in conditions)
+
+
+class Values(NamedTuple):
+    """Numbers of runs, on the scale of their column."""
+
+    # Index: condition, seed, of runs that the column was asked for of. Columns: y, the number, nan
+    # where there is none; further numbers of the same runs; diverged; n_unconverged.
+    runs: pd.DataFrame
+    column: Column
+
+    def beside(self, name: str, other: "Values") -> "Values":
+        """Return the runs that have both, with the other number under a name."""
+        runs = self.runs.join(other.runs["y"].rename(name), how="inner")
+        more = other.runs["n_unconverged"].reindex(runs.index)
+        return self._replace(runs=runs.assign(n_unconverged=runs["n_unconverged"] + more))
+
+    def table(self, name: str = "y") -> pd.DataFrame:
+        """Return one of the numbers as a table, seeds x conditions."""
+        conditions = self.runs.index.unique("condition")
+        return self.runs[name].unstack("condition").reindex(columns=conditions)
+
+    def found(self, estimate: Estimate, against: float | None = None, is_paired=True) -> Found:
+        """Return the :class:`Found` of an estimate that is on the scale of the column.
+
+        Args:
+            estimate: a distance from ``against``, by default from 0, or as a ratio from 1.
+            is_paired: whether it is made of seeds, each with a run of every condition; else of
+                runs.
+        """
+        is_ratio = self.column.scale == "log"
+        neutral = (1.0 if is_ratio else 0.0) if against is None else against
+        estimate = estimate.rescaled(lambda x: neutral * np.exp(x) if is_ratio else neutral + x)
+        runs = self.runs
+        numbers = runs.drop(columns=["diverged", "n_unconverged"])
+        state = pd.DataFrame(
+            {
+                "diverged": runs["diverged"],
+                "missing": numbers.isna().any(axis=1) & ~runs["diverged"],
+                "n_unconverged": runs["n_unconverged"],
+            }
+        )
+        if is_paired:
+            everywhere = runs.groupby("seed")["y"].transform("size") == runs.index.unique(0).size
+            state = state[everywhere]
+        by_condition = state.groupby("condition", sort=False)["diverged"].agg(["size", "sum"])
+        if is_paired:
+            state = state.groupby("seed").agg(
+                {"diverged": "any", "missing": "any", "n_unconverged": "sum"}
+            )
+        used = state[~state["diverged"] & ~state["missing"]]
+        points = runs.assign(y=from_scale(runs["y"], self.column)).dropna(subset="y").reset_index()
+        points = points.assign(x=points["x"] if "x" in points else np.nan)
+        return Found(
+            estimate,
+            neutral,
+            is_ratio,
+            points[["condition", "seed", "x", "y"]],
+            int(state["diverged"].sum()),
+            int((state["missing"] & ~state["diverged"]).sum()),
+            int(used["n_unconverged"].sum()),
+            by_condition.set_axis(["n", "n_diverged"], axis=1),
+        )
+
+
+def values_of(
+    source: Source, conditions: list[str], expression: str, at: str, scale: str | None = None
+) -> Values:
+    """Return the :class:`Values` of an expression, of the runs of some conditions.
+
+    Fractions of training, and losses, are those common to all these runs that did not diverge.
+
+    Raises:
+        NotComputed: a condition, one of its runs, or a column is missing.
+        Undecided: they have no loss in common.
+    """
+    rows, column = column_of(source, expression, scale)
+    require_runs(source, conditions)
+    runs = Runs.of(rows)
+    if not all(condition in runs.seeds for condition in conditions):
+        raise NotComputed(f"no values of {expression}")
+    finished = runs.all_of(*conditions)
+    common = common_to(finished, at)
+    if at in AT_EQUAL_LOSS and finished and not len(common):
+        raise Undecided("no training loss that every run brackets by two checkpoints")
+    cells = []
+    for condition in conditions:
+        for seed in sorted(runs.seeds[condition]):
+            run = runs.finished[condition].get(seed)
+            number = Number(np.nan) if run is None else number_of(run, column, at, common)
+            cells.append([condition, seed, *number, run is None])
+    names = ["condition", "seed", "y", "n_unconverged", "diverged"]
+    table = pd.DataFrame(cells, columns=names).set_index(["condition", "seed"])
+    return Values(table.replace([np.inf, -np.inf], np.nan), column)
+
+
+def require_runs(source: Source, conditions: list[str]):
+    """Refuse conditions of which a run is missing."""
+    known = source.study.conditions
+    for condition in conditions:
+        if condition not in known:
+            raise NotComputed(f"no condition {condition}{suggestion(condition, known)}")
+        rows = source.trajectories[source.trajectories["condition"] == condition]
+        missing = sorted(set(source.study.seeds) - set(rows["seed"]))
+        if missing:
+            raise NotComputed(f"no run of {condition}, seed {', '.join(map(str, missing))}")

@@ -1,0 +1,61 @@
+"""Conditions in rising order."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import numpy as np
+
+from lib.estimates import Estimate, mean_estimate
+from lib.numbers import AT
+from lib.statistics.base import (
+    COLUMN,
+    SCALE,
+    Statistic,
+    at_option,
+    conditions_option,
+    labels_of,
+    values_of,
+)
+
+
+class Order(Statistic):
+    """Conditions in rising order: the weakest of the differences or ratios of neighbours."""
+
+    required = ("column", "conditions")
+    options = OrderedDict(
+        column=COLUMN,
+        conditions=conditions_option("Conditions, in the order in which the column rises."),
+        at=at_option(),
+        scale=SCALE,
+    )
+
+    def compute(self, source):
+        values = values_of(source, self.conditions, self.column, self.at, self.scale)
+        steps = values.table().diff(axis=1).iloc[:, 1:]
+        return values.found(weakest_estimate(steps[condition].dropna() for condition in steps))
+
+    def describe(self, study):
+        order = labels_of(self.conditions, study, sign=" < ")
+        return f"{self.column}, {order}, {AT[self.at].words}"
+
+
+def weakest_estimate(steps: Iterable) -> Estimate:
+    """Return the :class:`Estimate` of the weakest of some rises, each an array of numbers.
+
+    That all of them are above 0 is shown if this one is (an intersection-union test, Berger 1982).
+    That one is below 0 may be shown by any of them, so that its p-value counts once for each. One
+    that is the same in all seeds counts by its sign: a fall is the weakest there is, and 0 no rise.
+
+    >>> weakest_estimate([[1.0, 1.2, 1.1], [-2.0, -2.0, -2.0]])
+    Estimate(value=-2.0, low=-2.0, high=-2.0, p=0.0, n=3)
+    """
+    estimates = [mean_estimate(step) for step in steps]
+    for estimate in estimates:
+        if np.isnan(estimate.p):  # of too few seeds, so nothing is shown of all
+            return estimate
+    with np.errstate(divide="ignore"):
+        rises = [np.sign(estimate.value) * -np.log(estimate.p) for estimate in estimates]
+    weakest = estimates[int(np.argmin(rises))]
+    if weakest.value < 0:
+        return weakest._replace(p=min(1.0, weakest.p * len(estimates)))
+    return weakest

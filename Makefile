@@ -6,7 +6,10 @@ CORES ?= $(shell nproc)
 unexport $(filter-out PYTHON36%,$(filter PYTHON%,$(.VARIABLES)))
 export PYTHONNOUSERSITE = 1
 
-# Snakemake, uv and matplotlib keep files in the user's home; where that cannot be written, here.
+# For TensorFlow 1.12: the Python 3.6 of pyenv. Where there is none, build_environment.py fetches one.
+export PYTHON36 ?= $(lastword $(wildcard $(or $(PYENV_ROOT),~/.pyenv)/versions/3.6.*/bin/python))
+
+# Snakemake, pip and matplotlib keep files in the user's home; where that cannot be written, here.
 ifneq ($(shell test -w "$$HOME" && echo yes),yes)
 export XDG_CACHE_HOME = $(CURDIR)/.snakemake/cache
 endif
@@ -95,7 +98,7 @@ lint: .venv/development ## formatting and style of everything
 LOCK = .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --custom-compile-command "make lock"
 
-lock: .venv/workflow ## pin what envs/*.in ask for, with hashes, and write envs/*.yaml for conda
+lock: .venv/development ## pin what envs/*.in ask for, with hashes, and write envs/*.yaml for conda
 	$(LOCK) --output-file envs/workflow.txt envs/workflow.in
 	$(LOCK) --output-file envs/development.txt envs/development.in
 	.venv/bin/python scripts/lock_environments.py
@@ -150,10 +153,11 @@ endef
 
 .environments/tensorflow-%/environment.json: envs/tensorflow-%.txt | .venv/workflow
 	.venv/bin/python scripts/build_environment.py --tensorflow $* --output $(@D)
+	touch $@
 
 # A TensorFlow environment with pytest in it.
 .environments/tensorflow-%/tested: .environments/tensorflow-%/environment.json envs/tensorflow-%-test.txt
-	.venv/bin/python -m uv pip install --quiet --python $(@D)/bin/python -r envs/tensorflow-$*-test.txt
+	$(@D)/bin/python -m pip install --quiet -r envs/tensorflow-$*-test.txt
 	touch $@
 
 .PHONY: data/mnist  # checked every time; what is there and right is kept

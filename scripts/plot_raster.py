@@ -1,4 +1,4 @@
-"""Draw what one trial of a spiking network recorded (scripts/trial.py) as svg, pdf and png.
+"""Draw what one trial of a spiking network recorded (scripts/record.py) as svg, pdf and png.
 
 From top to bottom: inputs, spikes of the units, adaptive thresholds, and the output, against time.
 For a task with classes that is the softmax, asked for in shaded windows, with the wanted class
@@ -228,11 +228,11 @@ def add_legend(axes):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trial", required=True, metavar="FILE", help="what trial.py has written")
+    parser.add_argument("--trial", required=True, metavar="FILE", help="what record.py has written")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder of the figure")
     arguments = parser.parse_args()
 
-    arrays, metadata = read_recorded(arguments.trial, ARRAYS, METADATA, "trial.py")
+    arrays, metadata = read_recorded(arguments.trial, ARRAYS, METADATA, "record.py")
     use_style()
     figure = plot_trial(arrays, metadata)
     save(figure, arguments.output, f"raster_{metadata['condition']}")

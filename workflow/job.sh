@@ -9,11 +9,6 @@ export LC_ALL=C.UTF-8
 
 # It imports what is installed for its Python, whatever the user's PYTHON... variables and packages are (-E -s).
 "$python" -E -s "$@" > "$log" 2>&1 || status=$?
-# What TensorFlow 2 says of itself at every start, and no setting keeps it from.
-noise='^WARNING: All log messages before absl|^I0000 .*oneDNN custom operations are on'
-if grep -qsE "$noise" "$log"; then
-    sed -i -E "/$noise/d" "$log" || true # on a full disk it stays
-fi
 if [ "$status" -eq 137 ]; then # it could not say so itself
     echo "error: killed (SIGKILL), by hand or because the machine's memory or that allowed to the job was used up" \
         "(dmesg tells); start again with fewer jobs at a time (--cores), or more memory; what was computed is kept" \

@@ -30,9 +30,9 @@ def record(settings, outputs, wall_seconds, threads, **measures):
 
 
 def environment(threads=1):
-    """Return versions, device, threads and commit by name."""
+    """Return versions, device, threads and commit by name; where there is no commit, why."""
     versions = backend.describe(threads)
-    return dict(versions, threads=threads, lsnn=__version__, commit=_commit())
+    return dict(versions, threads=threads, lsnn=__version__, **_commit())
 
 
 def describe_file(path):
@@ -63,31 +63,41 @@ def intact_record(path, outputs):
 def set_aside(path, outputs, log):
     """Move intact results and their record to a folder of their own beside them.
 
+    The record goes last, and its hash is the folder's name: while it is still here, a process that
+    was killed in between can be told from a record whose results are gone, and is completed.
+
     Args:
         path: the job's record.
         outputs: paths of the results.
         log: called with a line of text for the reader.
     """
-    if intact_record(path, outputs) is None:
+    if not os.path.exists(path):
         return
     folder = os.path.join(os.path.dirname(path), "set-aside", sha256_of_file(path)[:12])
+    if not (os.path.isdir(folder) or intact_record(path, outputs)):
+        return
     os.makedirs(folder, exist_ok=True)
-    for file in [path] + list(outputs):
-        os.replace(file, os.path.join(folder, os.path.basename(file)))
-    log("results of other settings, source or checkpoints that were here are now in " + folder)
+    for file in list(outputs) + [path]:
+        target = os.path.join(folder, os.path.basename(file))
+        if os.path.exists(file) and not os.path.exists(target):
+            os.replace(file, target)
+    log(f"results of other settings, code or checkpoints that were here are now in {folder}")
 
 
 def _commit():
-    """Return the commit of this checkout, or None where there is no checkout or no git."""
+    """Return the commit of this checkout, or None and why it is not known."""
     here, name = os.path.split(os.path.abspath(__file__))
 
     def git(*arguments):
         command = ("git",) + arguments
-        return subprocess.check_output(command, cwd=here, stderr=subprocess.DEVNULL).decode()
+        return subprocess.check_output(command, cwd=here, stderr=subprocess.PIPE).decode()
 
     try:
         # An installed copy may lie within some other project's checkout, and not be part of it.
         git("ls-files", "--error-unmatch", name)
-        return git("describe", "--always", "--dirty", "--abbrev=40").strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
+        return {"commit": git("describe", "--always", "--dirty", "--abbrev=40").strip()}
+    except OSError as error:
+        why = str(error)
+    except subprocess.CalledProcessError as error:
+        why = error.stderr.decode(errors="replace").strip()
+    return {"commit": None, "why_no_commit": why}

@@ -105,12 +105,14 @@ class Run:
 
     def start(self, job):
         """Start train or hessian."""
+        checkpoints = ["--checkpoints", str(self.path("checkpoints.npz"))]
         options = {
-            "train": ["--condition", "bptt", "--seed", "1"],
-            "hessian": ["--entry", ENTRY, "--checkpoints", str(self.path("checkpoints.npz"))],
+            "train": ["train.py", "--condition", "bptt", "--seed", "1"],
+            "hessian": ["curvature.py", "--kind", "hessian", "--entry", ENTRY, *checkpoints],
         }[job]
         output = self.path(RECORD[job]).parent
-        command = [python_of(self.tensorflow), str(REPOSITORY / "scripts" / f"{job}.py")]
+        program, *options = options
+        command = [python_of(self.tensorflow), str(REPOSITORY / "scripts" / program)]
         command += ["--config", str(self.config), "--output", str(output), *options]
         self.processes += 1
         return Process(command, self.folder / f"{job}_{self.processes}.log", self.folder)

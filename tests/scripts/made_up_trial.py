@@ -1,4 +1,4 @@
-"""Trials of made-up networks, as scripts/trial.py writes them."""
+"""Trials of made-up networks, as scripts/record.py writes them."""
 
 import numpy as np
 

@@ -1,5 +1,7 @@
-"""What train.py and hessian.py do about results that are there, where there is no TensorFlow."""
+"""What train.py and curvature.py do about results that are there, where there is no TensorFlow."""
 
+import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +13,7 @@ import pytest
 import made_up_study
 import train
 from lsnn.curvature.quantities import columns_of_table
-from lsnn.storage import checkpoints
+from lsnn.storage import checkpoints, records
 from lsnn.storage.files import read_record, sha256_of_file, write_record, write_table
 from lsnn.study.columns import RUN_KEYS
 from lsnn.study.outputs import of_learning_curve
@@ -98,16 +100,17 @@ def folder(finished, tmp_path):
 
 
 PROGRAMS = {
-    "train": ["--condition", "bptt", "--seed", "1", "--output", "run"],
-    "hessian": ["--entry", ENTRY, "--checkpoints", "run/checkpoints.npz"]
-    + ["--output", "run/hessian"],
+    "train": ["train.py", "--condition", "bptt", "--seed", "1", "--output", "run"],
+    "hessian": ["curvature.py", "--kind", "hessian", "--entry", ENTRY]
+    + ["--checkpoints", "run/checkpoints.npz", "--output", "run/hessian"],
 }
 
 
-def start(program, folder):
-    script = os.path.join(made_up_study.REPOSITORY, "scripts", f"{program}.py")
+def start(job, folder):
+    program, *arguments = PROGRAMS[job]
+    script = os.path.join(made_up_study.REPOSITORY, "scripts", program)
     return subprocess.run(
-        [sys.executable, script, "--config", "config.yaml", *PROGRAMS[program]],
+        [sys.executable, script, "--config", "config.yaml", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder)},
         stdout=subprocess.PIPE,
@@ -127,13 +130,14 @@ def contents(folder):
     [
         (
             "train",
-            "already complete: run/checkpoints.npz, run/learning_curve.csv; delete one to train "
-            "anew\n",
+            "already complete: run/checkpoints.npz, run/learning_curve.csv; delete one to compute "
+            "it anew\n",
             "run/progress",
         ),
         (
             "hessian",
-            f"already complete: run/hessian/{ENTRY}.csv; delete it to compute it anew\n",
+            f"already complete: run/hessian/{ENTRY}.npz, run/hessian/{ENTRY}.csv; delete one to "
+            "compute it anew\n",
             f"run/hessian/{ENTRY}.progress",
         ),
     ],
@@ -146,6 +150,47 @@ def test_complete_results_are_found_without_tensorflow(folder, program, message,
     assert not (folder / progress).exists()
     unfinished = folder / progress / "0001.npz"
     assert contents(folder) == {path: c for path, c in before.items() if path != unfinished}
+
+
+def test_a_job_of_the_hessian_is_told_no_learning_rule(folder):
+    """Whoever names one in its settings, by mistake, is refused."""
+    settings = STUDY.entry_settings("hessian", ENTRY)
+    assert not {"learning_rule", "training", "condition"} & set(settings)
+    told = {**settings, "learning_rule": SETTINGS["learning_rule"]}
+    arguments = [argument for argument in PROGRAMS["hessian"] if argument not in ("--entry", ENTRY)]
+    script = os.path.join(made_up_study.REPOSITORY, "scripts", arguments.pop(0))
+    arguments += ["--data", "data", "--settings", json.dumps(told)]
+    done = subprocess.run(
+        [sys.executable, script, *arguments], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "--kind hessian is told no learning rule" in done.stderr
+
+
+@pytest.mark.parametrize("replaced", range(4))
+def test_results_that_are_set_aside_are_never_lost(folder, monkeypatch, replaced):
+    """Killed after any number of files, a job leaves them so that its next start completes it."""
+    run = folder / "run"
+    names = ["checkpoints.npz", "learning_curve.csv", "training.json"]
+    record, results = str(run / names[2]), [str(run / name) for name in names[:2]]
+    before = {name: (run / name).read_bytes() for name in names}
+    replace, moved = os.replace, []
+
+    def killed(source, target):
+        if len(moved) == replaced:
+            raise KeyboardInterrupt
+        moved.append(source)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt) if replaced < 3 else contextlib.nullcontext():
+        records.set_aside(record, results, print)
+    monkeypatch.undo()
+    if replaced == 3:
+        assert records.intact_record(record, results) is None
+    records.set_aside(record, results, print)  # of the next start, before it writes anything
+    [aside] = (run / "set-aside").iterdir()
+    assert {path.name: path.read_bytes() for path in aside.iterdir()} == before
+    assert not [name for name in names if (run / name).exists()]
 
 
 def alter_settings(path, **changes):

@@ -83,7 +83,7 @@ def test_its_commit_is_not_that_of_the_checkout_around_it(installed):
     commit = ["git", *author, "commit", "--quiet", "--allow-empty", "--message", "another"]
     subprocess.run(commit, cwd=around, check=True)
     program = "import os, lsnn, lsnn.storage.records as p; "
-    program += "print(os.path.dirname(lsnn.__file__), p._commit())"
+    program += "print(os.path.dirname(lsnn.__file__), p._commit()['commit'])"
     environment = dict(os.environ, PYTHONPATH=folder)
     result = subprocess.run(
         [python, "-c", program],

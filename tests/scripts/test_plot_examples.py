@@ -18,7 +18,7 @@ def close_figures():
 
 
 def examples(kind):
-    """Return made-up examples as scripts/examples.py writes them."""
+    """Return made-up examples as scripts/record.py writes them."""
     random = np.random.RandomState(0)
     windows = {"class": 1, "regression": N_STEPS, "recalls": 3}[kind]
     steps = {"class": 1, "regression": 1, "recalls": 10}[kind]
@@ -93,7 +93,10 @@ def test_the_same_examples_give_the_same_figure(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "without, message",
-    [("targets", "has no array targets"), ("seed", "seed is missing: not a file of scripts/exam")],
+    [
+        ("targets", "has no array targets"),
+        ("seed", "seed is missing: not a file of scripts/rec"),
+    ],
 )
 def test_another_file_is_refused_by_name(tmp_path, monkeypatch, without, message):
     path = tmp_path / "examples.npz"

@@ -158,8 +158,8 @@ def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
     "without, message",
     [
         (["spikes"], "has no array spikes"),
-        (["target", "n_windows"], "n_windows, target is missing: not a file of scripts/trial.py"),
-        (["is_classification"], "is_classification is missing: not a file of scripts/trial.py"),
+        (["target", "n_windows"], "n_windows, target is missing: not a file of scripts/record.py"),
+        (["is_classification"], "is_classification is missing: not a file of scripts/record.py"),
     ],
 )
 def test_another_file_is_refused_by_name(tmp_path, monkeypatch, without, message):

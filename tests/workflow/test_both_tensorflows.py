@@ -76,7 +76,8 @@ def test_checkpoints_of_one_are_analysed_by_the_other(checkout, demo, tmp_path):
     config.write_text((demo / "config.yaml").read_text().replace("'1.12'", "'2'"))
     assert "tensorflow: '2'" in config.read_text()
     done = checkout.run(
-        PYTHONS["2"], "scripts/hessian.py", "--config", config, "--entry", "w_rec_validation",
+        PYTHONS["2"], "scripts/curvature.py", "--kind", "hessian", "--config", config,
+        "--entry", "w_rec_validation",
         "--checkpoints", demo / "runs/bptt/seed_1/checkpoints.npz", "--output", tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

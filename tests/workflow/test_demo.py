@@ -67,7 +67,8 @@ checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)
     root = demo.parents[1]
     subprocess.run([PYTHONS["1.12"], "-c", script], cwd=root, check=True)
     subprocess.run(
-        [PYTHONS["1.12"], "scripts/hessian.py", "--config", demo / "config.yaml"]
+        [PYTHONS["1.12"], "scripts/curvature.py", "--kind", "hessian"]
+        + ["--config", demo / "config.yaml"]
         + ["--entry", "w_rec_validation", "--checkpoints", tmp_path / "renamed.npz"]
         + ["--output", tmp_path],
         cwd=root, check=True, capture_output=True,
@@ -79,7 +80,7 @@ checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)
 
 def test_the_program_runs_by_hand_as_the_documentation_says(demo):
     page = (REPOSITORY / "docs/how-to/use_in_a_workflow.md").read_text()
-    (command,) = re.findall("^.*scripts/hessian.py .*$", page, re.M)
+    (command,) = re.findall("^.*scripts/curvature.py .*$", page, re.M)
     root = demo.parents[1]
     subprocess.run(shlex.split(command), cwd=root, check=True, capture_output=True)
     table = (root / "build/hessian/w_rec_validation.csv").read_bytes()

@@ -29,7 +29,7 @@ COMMITTED = "results/committed/*"  # for a shell
 ELSEWHERE = {
     "--report": "tests/workflow/test_report.py",
     "squeue": "tests/slurm/test_study.py",
-    "scripts/hessian.py": "tests/workflow/test_demo.py",
+    "scripts/curvature.py": "tests/workflow/test_demo.py",
 }
 
 

@@ -100,7 +100,8 @@ def test_a_run_that_the_study_does_not_have_is_refused(checkout, tmp_path):
 def test_checkpoints_of_another_network_or_cut_off_are_refused(checkout, demo, tmp_path):
     checkpoints = demo / "runs/bptt/seed_1/checkpoints.npz"
     config = tmp_path / "config.yaml"
-    hessian = [PYTHONS["1.12"], "scripts/hessian.py", "--entry", ENTRY, "--output", tmp_path]
+    hessian = [PYTHONS["1.12"], "scripts/curvature.py", "--kind", "hessian"]
+    hessian += ["--entry", ENTRY, "--output", tmp_path]
     config.write_text("network: {n_units: 64}\n")
     done = checkout.run(*hessian, "--config", config, "--checkpoints", checkpoints)
     refused(done, str(checkpoints), "network.n_units: 128 there, 64 wanted")
@@ -121,7 +122,8 @@ def test_an_entry_of_hessian_that_a_study_does_not_have_is_refused(
     config = tmp_path / "config.yaml"
     config.write_text(written)
     done = checkout.run(
-        PYTHONS["1.12"], "scripts/hessian.py", "--config", config, "--entry", ENTRY,
+        PYTHONS["1.12"], "scripts/curvature.py", "--kind", "hessian", "--config", config,
+        "--entry", ENTRY,
         "--checkpoints", demo / "runs/bptt/seed_1/checkpoints.npz", "--output", tmp_path,
     )  # fmt: skip
     refused(done, str(config), f"hessian: has no entry {ENTRY}; there are: {there}")

@@ -131,7 +131,8 @@ def test_what_the_rule_drew_is_that_of_its_run(results):
 
 def test_checkpoints_of_another_rule_are_refused(checkout, results, tmp_path):
     done = checkout.run(
-        PYTHONS["2"], "scripts/dynamics.py", "--config", "studies/whole.yaml",
+        PYTHONS["2"], "scripts/curvature.py", "--kind", "dynamics",
+        "--config", "studies/whole.yaml",
         "--entry", "w_rec_validation", "--condition", "bptt", "--output", tmp_path,
         "--checkpoints", results / "runs/rflo/seed_4/checkpoints.npz",
     )  # fmt: skip

@@ -9,7 +9,7 @@ from conftest import PYTHONS
 from conftest import SPIKING as STUDY
 from lsnn.storage import checkpoints
 
-TRIAL = ["scripts/trial.py", "--condition", "bptt", "--config"]
+TRIAL = ["scripts/record.py", "--kind", "trial", "--condition", "bptt", "--config"]
 
 
 @pytest.fixture(scope="module")

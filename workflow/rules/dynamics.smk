@@ -9,7 +9,8 @@ use rule hessian as dynamics with:
     benchmark:
         f"{RESULTS}/benchmarks/dynamics/{{condition}}/seed_{{seed}}/{{entry}}.tsv"
     params:
-        **model_program("dynamics.py"),
+        **model_program("curvature.py"),
+        kind="dynamics",
         settings=lambda wildcards: canonical_json(
             study_of(wildcards).entry_settings(
                 "dynamics", wildcards.entry, wildcards.condition

@@ -13,13 +13,13 @@ rule examples:
     conda:
         conda_of
     params:
-        **model_program("examples.py"),
+        **model_program("record.py"),
         settings=lambda wildcards: canonical_json(
             study_of(wildcards).examples_settings()
         ),
     shell:
         command(
-            "--settings {params.settings:q} --data {params.data:q}"
+            "--kind examples --settings {params.settings:q} --data {params.data:q}"
             " --output {output}"
         )
 

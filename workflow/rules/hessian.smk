@@ -18,14 +18,14 @@ rule hessian:
     resources:
         **JOB_RESOURCES,
     params:
-        **model_program("hessian.py"),
+        **model_program("curvature.py"),
+        kind="hessian",
         settings=lambda wildcards: canonical_json(
             study_of(wildcards).entry_settings("hessian", wildcards.entry)
         ),
         folder=subpath(output.table, parent=True),
     shell:
         command(
-            "--settings {params.settings:q}"
-            " --data {params.data:q} --checkpoints {input.checkpoints} --output {params.folder}"
-            " --threads {threads}"
+            "--kind {params.kind} --settings {params.settings:q} --data {params.data:q}"
+            " --checkpoints {input.checkpoints} --output {params.folder} --threads {threads}"
         )

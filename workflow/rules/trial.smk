@@ -18,13 +18,13 @@ rule trial:
     resources:
         **JOB_RESOURCES,
     params:
-        **model_program("trial.py"),
+        **model_program("record.py"),
         settings=lambda wildcards: canonical_json(
             study_of(wildcards).trial_settings(wildcards.condition)
         ),
     shell:
         command(
-            "--settings {params.settings:q} --data {params.data:q}"
+            "--kind trial --settings {params.settings:q} --data {params.data:q}"
             " --checkpoints {input.checkpoints} --output {output}"
         )
 

@@ -1,0 +1,166 @@
+"""Compute quantities at the checkpoints of a run: of the loss's Hessian, or of the rule's update.
+
+--kind hessian computes an entry of the configuration's list `hessian`: a block of parameters,
+examples and quantities of the Hessian of the loss, such as its extreme eigenvalues. It is told no
+learning rule: the loss is the true one. --kind dynamics computes an entry of `dynamics`: the same
+of what the learning rule's own update does, such as the alignment of its gradient with the exact
+one. The checkpoint file has to be of a run by that rule; what the rule has drawn for the run, and
+the run's condition and seed, are taken from it.
+
+Writes to the output folder ENTRY.csv (one row per checkpoint; the columns of the quantities, and
+the number of matrix-vector products), ENTRY.npz (the arrays that a quantity keeps, stacked over the
+checkpoints, beside `iteration`) and ENTRY.json (what made them). What is computed so far is kept in
+ENTRY.progress/: stopped and started again, a job resumes after the last checkpoint in it.
+"""
+
+import os
+import time
+
+import numpy as np
+
+from lib import jobs
+from lib.jobs import log
+from lib.program import run
+from lsnn.curvature.along_run import chosen, measure_along
+from lsnn.curvature.hessian import hessian_of
+from lsnn.curvature.quantities import PRODUCTS, arrays_of, columns_of_table, name_of, quantities_of
+from lsnn.curvature.rule_update import dynamics_of
+from lsnn.network import network_of
+from lsnn.storage import checkpoints, records
+from lsnn.storage.files import sha256_of_file
+from lsnn.storage.progress import Progress
+from lsnn.study.columns import RUN_KEYS
+from lsnn.training import TrainingSettings, checkpoint_iterations, constants_of
+
+
+def hessian(network, arrays, settings, threads):
+    """Return the Hessian of the loss of a run's network."""
+    entry = settings["hessian"]
+    return hessian_of(network, entry["block"], entry["split"], entry["samples"], threads=threads)
+
+
+def dynamics(network, arrays, settings, threads):
+    """Return the :class:`lsnn.curvature.rule_update.Dynamics` of a run."""
+    rule, training = settings["learning_rule"], TrainingSettings(**settings["training"])
+    return dynamics_of(network, rule, training, constants_of(arrays), settings["dynamics"], threads)
+
+
+OPERATORS = {"hessian": hessian, "dynamics": dynamics}
+OF_RULE = ("learning_rule", "training")  # settings that only jobs of dynamics are told
+JOBS = {
+    "hessian": jobs.Job(
+        selectors=("entry",),
+        needed=("hessian",),
+        settings=lambda study, entry: study.entry_settings("hessian", entry),
+    ),
+    "dynamics": jobs.Job(
+        selectors=("entry", "condition"),
+        needed=("dynamics",) + OF_RULE,
+        settings=lambda study, entry, condition: study.entry_settings("dynamics", entry, condition),
+    ),
+}
+
+
+def main():
+    parser = jobs.new_parser(__doc__, "FOLDER", JOBS["dynamics"].selectors)
+    parser.add_argument("--kind", required=True, choices=list(JOBS), help="see above")
+    parser.add_argument("--checkpoints", required=True, metavar="FILE", help="checkpoint file")
+    parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
+    arguments = parser.parse_args()
+    kind = arguments.kind
+    settings = jobs.settings_of(JOBS[kind], parser, arguments)
+    if kind == "hessian" and set(OF_RULE) & set(settings):
+        parser.error("--kind hessian is told no learning rule")
+    files = files_in(arguments.output, name_of(settings[kind]))
+    jobs.complete(
+        files,
+        lambda found: (
+            found["settings"] == settings
+            and found["checkpoints"]["sha256"] == sha256_of_file(arguments.checkpoints)
+        ),
+        lambda found: compute_and_write(settings, arguments, files),
+    )
+
+
+def files_in(folder, entry):
+    """Return the :class:`lib.jobs.Files` of an entry in a folder."""
+    suffixes = (".npz", ".csv", ".json", ".progress", ".lock")
+    return jobs.Files(*[os.path.join(folder, entry + suffix) for suffix in suffixes])
+
+
+def compute_and_write(settings, arguments, files):
+    """Compute the quantities of an entry, and write the results.
+
+    Args:
+        settings: of the job.
+        arguments: parsed.
+        files: :class:`lib.jobs.Files`
+    """
+    started = time.time()
+    jobs.require_code(settings)
+    kind, threads, path = arguments.kind, arguments.threads, arguments.checkpoints
+    entry = settings[kind]
+    arrays, of_run = checkpoints.read_run(path, settings, OF_RULE if kind == "dynamics" else ())
+    network = network_of(settings, arguments.data, of_run["seed"])
+    checkpoints.check_shapes(path, arrays, network.shapes)
+    schedule = checkpoint_iterations(of_run["iterations"], of_run["checkpoint_every"])
+    places = chosen(arrays["iteration"], schedule, entry.get("checkpoints"))
+    job = {"settings": settings, "checkpoints": sha256_of_file(path)}
+    progress = Progress(files.progress, job, log)
+    if progress.size:
+        log(f"going on after the {progress.size} checkpoints kept in {files.progress}")
+    n_before, loop_started = progress.size, time.time()
+    operator = OPERATORS[kind](network, arrays, settings, threads)
+    columns = columns_of_table(kind, entry)
+
+    def log_checkpoint(row):
+        n_done = progress.size + 1 - n_before
+        seconds = (time.time() - loop_started) / n_done
+        log(_describe(row, columns, seconds, len(places) - n_before - n_done))
+
+    quantities = quantities_of(kind, entry)
+    measure_along(operator, quantities, arrays, places, of_run["seed"], progress, log_checkpoint)
+    seconds = time.time() - loop_started
+
+    records.set_aside(files.record, files.results, log)
+    run_keys = {"condition": of_run["condition"], "seed": of_run["seed"]}
+    names = {column.name: column.name for column in columns}
+    names.update({PRODUCTS[kind]: "products", "iteration": "iteration"})
+    rows = [
+        dict(run_keys, **{name: record[there].item() for name, there in names.items()})
+        for record in progress.records
+    ]
+    jobs.write_results(
+        files,
+        settings,
+        {
+            name: np.stack([record[name] for record in progress.records])
+            for name in ["iteration"] + arrays_of(kind, entry)
+        },
+        [column.name for column in list(RUN_KEYS) + columns],
+        rows,
+        started,
+        threads,
+        checkpoints=records.describe_file(path),
+        products=sum(row[PRODUCTS[kind]] for row in rows),
+        seconds_per_product=seconds / operator.products if operator.products else None,
+    )
+
+
+def _describe(row, columns, seconds_per_checkpoint, checkpoints_left):
+    """Return the line of the log for a checkpoint: what is shown of it, and the time left."""
+    values = []
+    for column in columns:
+        if column.label:
+            value = f"{column.name} {row[column.name]:.6g}"
+            is_good = row.get(column.name + "_converged", True)
+            values.append(value if is_good else value + " (NOT converged)")
+    return (
+        f"iteration {row['iteration']}  {', '.join(values)}  {row['products']} products, "
+        f"{seconds_per_checkpoint:.1f} s per checkpoint, "
+        f"{seconds_per_checkpoint * checkpoints_left:.0f} s left"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

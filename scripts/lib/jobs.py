@@ -1,0 +1,184 @@
+"""What the jobs that compute with a network share: their settings, their files, and how they end.
+
+The workflow gives a job its settings whole and has checked them: such a job reads no configuration
+and needs no schema. By hand they are looked up in a configuration.
+"""
+
+import argparse
+import json
+import logging
+import time
+from typing import Callable, NamedTuple, Tuple
+
+from lsnn import backend
+from lsnn.errors import ConfigError
+from lsnn.storage import checkpoints, progress, records
+from lsnn.storage.code_hash import require_source
+from lsnn.storage.files import exclusive, write_record, write_table
+
+# TensorFlow 2 warns of deprecations while it is imported, before it can be told to be silent.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+# What every job is given.
+NEEDED = ("tensorflow", "task", "network", "loss", "source")
+
+# What chooses one of a study's jobs.
+SELECTORS = {
+    "condition": (str, "one of the study's conditions"),
+    "seed": (int, "one of the study's seeds"),
+    "entry": (str, "one of the study's list `hessian` or `dynamics`, such as w_rec_validation"),
+}
+
+
+class Job(NamedTuple):
+    """A kind of job: how its settings are found, and what must be among them."""
+
+    selectors: Tuple[str, ...]  # those of :data:`SELECTORS` that choose one of a study
+    needed: Tuple[str, ...]  # names of the settings that it needs besides :data:`NEEDED`
+    settings: Callable[..., dict]  # of a :class:`lsnn.study.config.Study` and the selectors by name
+
+
+class Files(NamedTuple):
+    """The paths of a job's files."""
+
+    arrays: str  # npz
+    table: str  # csv
+    record: str  # json
+    progress: str  # a folder
+    lock: str
+
+    @property
+    def results(self):
+        """What the record vouches for."""
+        return [self.arrays, self.table]
+
+
+def log(line):
+    """Print a line at once: whoever follows the log sees the job move."""
+    print(line, flush=True)
+
+
+def new_parser(description, output, selectors):
+    """Return a parser of what every job is given.
+
+    Args:
+        description: docstring of the program.
+        output: what its argument `--output` names, FOLDER or FILE.
+        selectors: those of :data:`SELECTORS` that choose a job, with --config.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", required=True, metavar=output, help="where results go")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--config", metavar="FILE", help="configuration of the study (YAML)")
+    source.add_argument(
+        "--settings", metavar="JSON", type=_mapping, help="as the workflow gives them; no --config"
+    )
+    parser.add_argument("--data", metavar="FOLDER", help="of the data sets (default: the study's)")
+    for name in selectors:
+        kind, meaning = SELECTORS[name]
+        parser.add_argument("--" + name, type=kind, help=meaning + "; with --config")
+    return parser
+
+
+def settings_of(job, parser, arguments):
+    """Return the settings of a job.
+
+    Args:
+        job: :class:`Job`
+        parser: that of :func:`new_parser`.
+        arguments: which it has parsed; their ``data`` is set where it is not given.
+
+    Raises:
+        ConfigError: the configuration is not possible, or has no such job.
+    """
+    selected = {n: v for n, v in vars(arguments).items() if n in SELECTORS and v is not None}
+    from_where = _from_workflow if arguments.settings is not None else _from_config
+    return from_where(job, parser, arguments, selected)
+
+
+def _from_workflow(job, parser, arguments, selected):
+    """Return the settings that the workflow gives, if they are whole."""
+    if selected or arguments.data is None:
+        none_of = "".join(f", and no --{name}" for name in selected)
+        parser.error("--settings needs --data" + none_of)
+    missing = [key for key in NEEDED + job.needed if key not in arguments.settings]
+    if missing:
+        parser.error("--settings lacks " + ", ".join(missing))
+    return arguments.settings
+
+
+def _from_config(job, parser, arguments, selected):
+    """Return the settings of a job of the study that a configuration describes."""
+    if set(selected) != set(job.selectors):
+        needed = " and ".join("--" + name for name in job.selectors) or "neither of these"
+        parser.error(f"--config needs {needed}; given: {', '.join(selected) or 'none'}")
+    from lsnn.study.config import read_study  # here, because jobs of the workflow do without it
+
+    study = read_study(arguments.config)
+    arguments.data = arguments.data or study.data
+    try:
+        return job.settings(study, **selected)
+    except ConfigError as error:
+        raise ConfigError(f"configuration {arguments.config}: {error}") from None
+
+
+def _mapping(text):
+    """Return the mapping that an argument holds as JSON."""
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise argparse.ArgumentTypeError(f"not a mapping in JSON: {error}") from None
+
+
+def require_code(settings):
+    """Refuse to compute with other code or another TensorFlow than the settings name.
+
+    Raises:
+        LsnnError: names what is found and what is wanted.
+    """
+    backend.require(settings["tensorflow"])
+    require_source(settings)
+
+
+def complete(files, is_complete, compute):
+    """Compute the results of a job, unless they are there; one process at a time.
+
+    Args:
+        files: :class:`Files`
+        is_complete: called with the record that vouches for results that are there; tells whether
+            they are those of this job.
+        compute: called with this record, or None if there is none.
+    """
+    with exclusive(files.lock, log, files.results + [files.record]):
+        found = records.intact_record(files.record, files.results)
+        if found and is_complete(found):
+            names = ", ".join(files.results)
+            log(f"already complete: {names}; delete one to compute it anew")
+        else:
+            compute(found)
+        progress.remove(files.progress)
+
+
+def write_results(files, settings, arrays, columns, rows, started, threads, **measures):
+    """Write the results of a job, then the record that vouches for them.
+
+    Args:
+        files: :class:`Files`
+        settings: of the job.
+        arrays: by name.
+        columns: names of those of the table.
+        rows: of the table, mappings.
+        started: when the job was.
+        threads: most that it computed with.
+        measures: further JSON-able values of the record by name.
+    """
+    checkpoints.write(files.arrays, arrays, {"settings": settings})
+    write_table(files.table, columns, rows)
+    seconds = time.time() - started
+    record = records.record(settings, files.results, seconds, threads, **measures)
+    write_record(files.record, record)
+    if "why_no_commit" in record["environment"]:
+        log(f"the commit is not known: {record['environment']['why_no_commit']}")
+    log(f"done in {seconds:.0f} s")

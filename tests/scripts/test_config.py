@@ -447,7 +447,7 @@ def test_two_entries_of_one_name_are_refused():
 DYNAMICS = {"checkpoints": 10, "seeds": 2, "quantities": ["alignment"]}
 
 
-def test_entries_of_dynamics_are_told_the_rule_and_not_the_seeds():
+def test_entries_of_dynamics_depend_on_the_rule_and_not_on_the_seeds():
     study = parse_study({"dynamics": [DYNAMICS], "seeds": [5, 3, 8]})
     assert parse_study({}).dynamics == ()
     (entry,) = study.dynamics
@@ -465,7 +465,7 @@ def test_entries_of_dynamics_are_told_the_rule_and_not_the_seeds():
         study.entry_settings("dynamics", "none", "bptt")
 
 
-def test_the_hessian_is_told_no_rule():
+def test_the_hessian_does_not_depend_on_the_rule():
     study = parse_study({"dynamics": [DYNAMICS]})
     settings = study.entry_settings("hessian", "w_rec_validation", "three_factor")
     assert settings == study.entry_settings("hessian", "w_rec_validation")
@@ -477,8 +477,8 @@ def test_what_only_deep_r_has_is_refused_without_rewiring_even_under_dales_law(k
     for network in ({}, {"excitatory": 0.75}, {"excitatory": "none"}):
         for rewiring in ({key: 0.5}, {key: 0.5, "connectivity": 1}):
             assert refusal({"network": dict(network, rewiring=rewiring)}) == (
-                "network.rewiring.{}: 0.5 is not possible; allowed: 0, since only rewired weights "
-                "have it (network.rewiring.connectivity below 1)".format(key)
+                f"network.rewiring.{key}: 0.5 is not possible; allowed: 0, since only rewired "
+                "weights have it (network.rewiring.connectivity below 1)"
             )
         found = parse_study({"network": dict(network, rewiring={key: 0.5, "connectivity": 0.1})})
         assert found.network.rewiring[key] == 0.5
@@ -652,9 +652,8 @@ def test_the_baseline_is_the_first_condition_unless_it_is_named():
     "labels", [({}, {}), ({"label": "BPTT"}, {"label": "BPTT"}), ({}, {"label": "BPTT"})]
 )
 def test_conditions_with_one_label_are_refused(labels):
-    names = ("bptt", "other")
-    conditions = {name: dict(label, learning_rule="bptt") for name, label in zip(names, labels)}
-    assert refusal({"conditions": conditions}) == (
+    bptt, other = (dict(label, learning_rule="bptt") for label in labels)
+    assert refusal({"conditions": {"bptt": bptt, "other": other}}) == (
         'conditions.other.label: "BPTT" is the label of bptt, too; give one of them another `label`'
     )
 
@@ -674,7 +673,7 @@ def test_a_misspelt_rule_and_all_other_problems_come_in_one_answer():
         "seeds",
         "tasc",
     ]
-    assert lines[1].endswith("allowed: {} (did you mean bptt?)".format(RULE_NAMES))
+    assert lines[1].endswith(f"allowed: {RULE_NAMES} (did you mean bptt?)")
 
 
 @pytest.mark.parametrize(
@@ -690,8 +689,8 @@ def test_a_key_that_is_written_twice_is_refused_with_its_line(tmpdir, content, k
     with pytest.raises(ConfigError) as caught:
         read_study(str(path))
     message = str(caught.value)
-    assert str(path) in message and "key {} appears twice".format(key) in message
-    assert "line {},".format(line) in message
+    assert str(path) in message and f"key {key} appears twice" in message
+    assert f"line {line}," in message
 
 
 class Damped(LearningRule):
@@ -704,7 +703,7 @@ class Damped(LearningRule):
 
     @property
     def label(self):
-        return "damped by {:g}".format(self.gain)
+        return f"damped by {self.gain:g}"
 
 
 @pytest.fixture
@@ -724,7 +723,7 @@ def damped(monkeypatch):
 )
 def test_a_rule_is_made_with_its_options(damped, condition, gain):
     study = parse_study({"conditions": {"damped": condition}})
-    assert study.conditions["damped"].label == "damped by {:g}".format(gain)
+    assert study.conditions["damped"].label == f"damped by {gain:g}"
     rule = study.training_settings("damped", 1)["learning_rule"]
     assert rule == {"name": "damped", "gain": gain} and isinstance(rule["gain"], float)
     assert isinstance(new_rule(rule), Damped) and new_rule(rule).gain == gain
@@ -861,7 +860,7 @@ def test_an_impossible_suite_is_refused_with_all_that_is_wrong(tmpdir, values, m
         values=[1],
     )
     if isinstance(values["studies"], list):
-        values = dict(values, studies=[one.format(*files) for one in values["studies"]])
+        values = dict(values, studies=[path.format(*files) for path in values["studies"]])
     with pytest.raises(ConfigError) as error:
         studies_of(values)
     for message in messages:

@@ -38,7 +38,7 @@ class Column(NamedTuple):
     @property
     def axis(self):
         """Label with unit."""
-        return self.label if self.unit == "1" else "{} ({})".format(self.label, self.unit)
+        return self.label if self.unit == "1" else f"{self.label} ({self.unit})"
 
 
 _CONDITION = Column("condition", "text", meaning="Name of the run's condition.")
@@ -147,9 +147,9 @@ def eigenvalue_columns(name, label, **shown):
 def of_measure(measure, split):
     """Return the column of a task's measure on a split."""
     return Column(
-        "{}_{}".format(split, measure.name),
+        f"{split}_{measure.name}",
         "number",
-        "{} {}".format(SPLIT_NAMES[split], measure.label),
+        f"{SPLIT_NAMES[split]} {measure.label}",
         unit=measure.unit,
         scale="log" if measure.limits == (0.0, None) else "linear",
         limits=measure.limits,
@@ -163,11 +163,11 @@ def of_gap(measure, split="test"):
     It is positive where the measure is worse on the latter.
     """
     unseen, prefix = SPLIT_NAMES[split], "" if split == "test" else "noisy_"
-    order = (unseen, "training") if measure.larger_is_worse else ("training", unseen)
+    first, second = (unseen, "training") if measure.larger_is_worse else ("training", unseen)
     return Column(
-        "{}generalization_gap_{}".format(prefix, measure.name),
+        f"{prefix}generalization_gap_{measure.name}",
         "number",
-        "{} \N{MINUS SIGN} {} {}".format(order[0], order[1], measure.label),
+        f"{first} \N{MINUS SIGN} {second} {measure.label}",
         unit=measure.unit,
         summary=("final", "mean", "compared"),
     )

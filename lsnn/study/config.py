@@ -185,7 +185,7 @@ class Condition(NamedTuple):
 
 
 class Study(NamedTuple):
-    """Everything that the workflow and its scripts are told."""
+    """All settings of a study."""
 
     name: str
     tensorflow: str
@@ -212,7 +212,7 @@ class Study(NamedTuple):
 
     @property
     def task_class(self) -> type:
-        """The class of the task, which tells what is measured."""
+        """The class of the task, which declares what is measured."""
         return TASKS[self.task["name"]]
 
     @property
@@ -301,7 +301,7 @@ class Study(NamedTuple):
         return _with_source(dict(self.network_settings(), seed=self.seeds[0]))
 
     def trial_settings(self, condition: str) -> dict:
-        """Return all that a recorded trial depends on besides weights, and the label it gets.
+        """Return all that a recorded trial depends on besides weights, and its label.
 
         Raises:
             ConfigError: the study has no such condition.

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import io
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.cli import main as snakemake_main
 
 from lsnn.study.config import read_values, studies_of
 
@@ -23,6 +25,20 @@ def ready_studies():
     with contextlib.chdir(REPOSITORY):  # a suite names its files from there
         found = [studies_of(read_values(str(path))) for path in paths]
     return list({name: study for studies in found for name, study in studies.items()}.values())
+
+
+def plan(*arguments, folder):
+    """Plan with snakemake in a folder, in this process; return its status and what it printed.
+
+    For what runs no job. The Snakefile is the folder's own; the library is that of the tests.
+    """
+    printed, path, given = io.StringIO(), list(sys.path), list(sys.argv)
+    sys.argv[1:] = [str(argument) for argument in arguments]
+    with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
+        with contextlib.redirect_stderr(printed), pytest.raises(SystemExit) as ended:
+            snakemake_main()
+    sys.path[:], sys.argv[:] = path, given
+    return subprocess.CompletedProcess(arguments, ended.value.code, printed.getvalue())
 
 
 class Checkout:
@@ -46,9 +62,13 @@ class Checkout:
         """Run snakemake here; return its status and what it printed."""
         return self.run(Path(sys.executable).parent / "snakemake", *arguments)
 
+    def plan(self, *arguments):
+        """Return what :func:`plan` does here."""
+        return plan(*arguments, folder=self.folder)
+
     def planned(self, *arguments):
         """Return the output files that snakemake would make now, without the study's folder."""
-        done = self.snakemake("--summary", *arguments)
+        done = self.plan("--summary", *arguments)
         assert done.returncode == 0, done.stdout
         table = done.stdout[done.stdout.index("output_file\t") :]
         rows = csv.DictReader(table.splitlines(), delimiter="\t")
@@ -154,7 +174,7 @@ def suite(checkout):
 @pytest.fixture(scope="session")
 def suite_planned(checkout, suite):
     """Return what a dry run says of the suite before anything is there."""
-    done = checkout.snakemake("--dry-run", "--configfile", suite)
+    done = checkout.plan("--dry-run", "--configfile", suite)
     assert done.returncode == 0, done.stdout
     return done.stdout
 

@@ -15,6 +15,7 @@ import yaml
 
 from conftest import DEMO, PYTHONS, REPOSITORY
 from lsnn.storage.files import read_record
+from lsnn.study import outputs
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +226,12 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(
     expected = {f"runs/{c}/seed_{s}/{o}" for c in conditions for s in seeds for o in outputs}
     assert {str(path) for path in runs} == expected
     assert {"trajectories.csv", "summary.csv", "figures/leading_eigenvalue.svg"} <= planned
+
+
+def test_what_captions_tell_reruns_nothing(checkout, demo, monkeypatch):
+    columns = outputs.shown_columns
+    monkeypatch.setattr(outputs, "shown_columns", lambda study: columns(study)[::-1])
+    assert checkout.planned(*DEMO) == set()
 
 
 def test_a_fresh_checkout_really_runs_the_default_study(checkout):

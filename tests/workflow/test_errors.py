@@ -33,13 +33,13 @@ def refused(done, *parts):
 def test_wrong_configuration_is_refused_before_any_job(checkout, tmp_path, change, parts):
     config = tmp_path / "config.yaml"
     config.write_text(change)
-    refused(checkout.snakemake("--cores", "1", "--configfile", config), *parts)
+    refused(checkout.plan("--cores", "1", "--configfile", config), *parts)
     assert not (checkout.folder / "results/sequential_mnist").exists()
 
 
 def test_values_of_the_command_line_are_those_of_a_file(checkout):
     given = ["tensorflow=2", "seeds=[1,2,7]", "name=2024", "hessian=[]", "loss={l2: 0.0}"]
-    done = checkout.snakemake("--dry-run", "--config", *given)
+    done = checkout.plan("--dry-run", "--config", *given)
     assert done.returncode == 0, done.stdout
     assert "2024: 6 jobs" in done.stdout
     refused(checkout.snakemake("--dry-run", "--config", "seeds=["), 'seeds: "["', "a whole number")
@@ -51,7 +51,7 @@ def test_a_damaged_record_does_not_keep_a_study_from_being_planned(checkout, dam
     record = checkout.folder / "results/damaged/runs/bptt/seed_1/training.json"
     record.parent.mkdir(parents=True)
     record.write_bytes(damaged)
-    done = checkout.snakemake("--dry-run", "--config", "name=damaged")
+    done = checkout.plan("--dry-run", "--config", "name=damaged")
     shutil.rmtree(checkout.folder / "results/damaged")
     assert done.returncode == 0, done.stdout
 

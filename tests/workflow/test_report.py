@@ -84,6 +84,19 @@ def test_the_report_is_one_file(report):
     assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="?https?:', text)
 
 
+def test_it_tells_of_what_was_computed_and_says_so_where_another_study_is_asked_for(
+    checkout, demo, tmp_path
+):
+    path = tmp_path / "report.html"
+    done = checkout.snakemake(*DEMO, "--config", "seeds=[1,2,3,4]", "--report", path)
+    assert done.returncode == 0, done.stdout
+    text = path.read_text()
+    assert "with 2 seeds for each condition" in text.replace("\\n", " ")
+    assert "4 seeds" not in text
+    assert "are of another configuration" in text
+    assert "seeds: [1, 2] there, [1, 2, 3, 4] wanted" in text
+
+
 def open_first_page(browser, report):
     browser.get(report.as_uri())
     return wait_for(browser, lambda b: b.find_elements(By.CSS_SELECTOR, ".prose"))[0]

@@ -1,28 +1,23 @@
 """What the rules ask of a machine or a cluster, as a dry run tells."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 import yaml
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROFILE = os.path.join(REPOSITORY, "slurm", "config.yaml")
+from conftest import REPOSITORY, plan
 
 
 def resources(tmp_path, tensorflow, *options):
     """Return the resources of train and hessian jobs, by rule, as text by name."""
     study = tmp_path / "study.yaml"
     study.write_text(yaml.safe_dump({"name": "of_a_test", "tensorflow": tensorflow, "seeds": 1}))
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--configfile", str(study)]
-    command += ["--workflow-profile", "none", *options]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
-    assert result.returncode == 0, result.stdout + result.stderr
+    arguments = ["--dry-run", "--configfile", study, "--workflow-profile", "none", *options]
+    done = plan(*arguments, folder=REPOSITORY)
+    assert done.returncode == 0, done.stdout
     jobs = re.findall(
         r"^rule (train|hessian):$.*?^    resources: (.*?)$",
-        result.stdout + result.stderr,
+        done.stdout,
         re.MULTILINE | re.DOTALL,
     )
     assert sorted(rule for rule, _ in jobs) == 2 * ["hessian"] + 2 * ["train"]
@@ -46,8 +41,7 @@ def test_memory_goes_with_the_network(tmp_path):
 
 
 def test_the_slurm_profile_takes_what_its_comments_offer(tmp_path):
-    with open(PROFILE, encoding="utf-8") as stream:
-        text = stream.read()
+    text = (REPOSITORY / "slurm/config.yaml").read_text(encoding="utf-8")
     edited = tmp_path / "edited"
     edited.mkdir()
     # What is commented out there is YAML behind "# ": a key, or part of a mapping.

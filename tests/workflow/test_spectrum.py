@@ -154,7 +154,7 @@ def test_checkpoints_of_another_rule_are_refused(checkout, results, tmp_path):
 def test_a_change_computes_what_depends_on_it(checkout, results, tmp_path, change, jobs):
     path = tmp_path / "changed.yaml"
     path.write_text(yaml.safe_dump({**STUDY, **change}))
-    planned = checkout.snakemake("--dry-run", "--configfile", path).stdout
+    planned = checkout.plan("--dry-run", "--configfile", path).stdout
     found = {
         words[0]: int(words[1])
         for words in map(str.split, planned.splitlines())

@@ -1,8 +1,6 @@
 """Which jobs a study needs, as a dry run tells, and what its report says of it."""
 
 import re
-import subprocess
-import sys
 import types
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 import yaml
 from docutils.core import publish_parts
 
-from conftest import REPOSITORY, ready_studies
+from conftest import REPOSITORY, plan, ready_studies
 from lib.claims import read_claims
 from lsnn.study.config import as_mapping, parse_study, read_study
 from lsnn.study.outputs import about_figure, about_study, figures_of, shown_columns
@@ -28,11 +26,9 @@ def planned(tmp_path, study):
     path = tmp_path / "study.yaml"
     own = {} if "studies" in study else {"name": "of_a_test"}
     path.write_text(yaml.safe_dump({"data": str(tmp_path / "data"), **own, **study}))
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--configfile", str(path)]
-    done = subprocess.run(
-        [*command, "--workflow-profile", "none"], capture_output=True, text=True, cwd=REPOSITORY
-    )
-    printed = done.stdout + done.stderr
+    arguments = ["--dry-run", "--configfile", path, "--workflow-profile", "none"]
+    done = plan(*arguments, folder=REPOSITORY)
+    printed = done.stdout
     assert done.returncode == 0, printed
     table = printed[printed.index("Job stats:") :].partition("\n\n")[0]
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
@@ -84,6 +80,23 @@ def test_the_ready_studies_are_possible_and_plan_a_training_a_run(tmp_path):
         assert jobs[kind] == sum(wanted) > 0
 
 
+def test_a_study_of_many_conditions_reaches_its_jobs_as_a_file(checkout):
+    """As an argument it would be longer than Linux allows one to be: 128 KiB."""
+    conditions = {f"condition_{place}": {"learning_rule": "bptt"} for place in range(800)}
+    study = {"name": "many", "seeds": 1, "hessian": [], "conditions": conditions}
+    path = checkout.folder / "studies/many.yaml"
+    path.write_text(yaml.safe_dump(study))
+    target = "results/many/study.yaml"
+    done = checkout.snakemake("--cores", "1", target, "--configfile", path)
+    assert done.returncode == 0, done.stdout
+    written = checkout.folder / target
+    assert written.stat().st_size > 128 * 1024
+    assert read_study(written) == parse_study(study)
+    jobs = checkout.plan("--dry-run", "-p", "--until", "aggregate", "--configfile", path).stdout
+    assert f"--config {target} --runs results/many/runs" in jobs
+    assert max(map(len, re.findall("Shell command: (.*)", jobs))) < 4096
+
+
 def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():
     long_one, short = (
         read_study(REPOSITORY / f"studies/pixelwise_mnist{suffix}.yaml")
@@ -102,9 +115,9 @@ OF_HESSIAN = ["along_training", "against_loss", "gap_against"]
 def params_of_file(study):
     """Return the params of the rules that captions belong to, but those of figures."""
     condition = list(study.conditions)[-1]
+    computed = types.SimpleNamespace(values=as_mapping(study), columns=shown_columns(study))
     return {
-        "study": as_mapping(study),
-        "columns": [{"name": one.name, "label": one.axis} for one in shown_columns(study)],
+        "computed": computed,
         "label": study.conditions[condition].label,
         "seed": study.seeds[0],
         "task": study.task["name"],
@@ -113,14 +126,15 @@ def params_of_file(study):
     }
 
 
-def rendered(file, params, studies, shown=None):
+def rendered(file, params, studies, shown=(), changes=()):
     """Return a caption of the report as text; complain of flaws in it.
 
-    On the first page stand the files ``shown``, of each study, if they are given.
+    On the first page stand the files ``shown``, of each study, and the lines ``changes``.
     """
-    there = {"is_there": shown is not None, "shown": shown}
+    there = {"shown": shown, "changes": changes}
     abouts = [{**about_study(study), **there} for study in studies]
-    snakemake = types.SimpleNamespace(config={"studies": abouts}, params=params)
+    report = {"studies": abouts, "overview": None}
+    snakemake = types.SimpleNamespace(config={"report": lambda: report}, params=params)
     template = (REPOSITORY / f"workflow/report/{file}.rst").read_text(encoding="utf-8")
     # As Snakemake makes it, but for what is undefined.
     environment = jinja2.Environment(
@@ -225,6 +239,12 @@ def test_the_first_page_shows_what_is_there(tmp_path):
         assert text.count(str(figure)) == text.count(str(table)) == len(configs)
         assert "Figures_" in text
     assert "What came out" not in rendered("workflow", {}, studies)
+
+
+def test_the_first_page_says_where_results_are_of_another_configuration():
+    text = rendered("workflow", {}, [parse_study({})], changes=["seeds: 2 there, 4 wanted"])
+    assert "are of another configuration" in text and "``seeds: 2 there, 4 wanted``" in text
+    assert "another configuration" not in caption("workflow", {})
 
 
 def test_the_glossary_tells_of_every_rule_once():

@@ -35,7 +35,7 @@ def test_a_dry_run_says_how_many_jobs_how_long_and_how_many_bytes(suite_planned)
 
 
 def test_a_dry_run_tells_what_is_left(checkout, suite, suite_results):
-    done = checkout.snakemake("--dry-run", "--configfile", suite)
+    done = checkout.plan("--dry-run", "--configfile", suite)
     assert "sweep: 0 jobs\n" in done.stdout and "spiking: 0 jobs\n" in done.stdout
     changed = yaml.safe_load((suite_results / "sweep/config.yaml").read_text())
     for change, jobs in [
@@ -103,9 +103,8 @@ def test_a_suite_decides_its_claims(suite_results):
 def test_one_claim_needs_its_studies_alone(checkout, suite, suite_results):
     target = "results/told/right/claims.csv"
     arguments = ["--dry-run", "--forceall", target, "--configfile", suite]
-    jobs = dict(
-        re.findall(r"^ *([a-z_ ]+?) +(\d+) *$", checkout.snakemake(*arguments).stdout, re.M)
-    )
+    planned = checkout.plan(*arguments).stdout
+    jobs = dict(re.findall(r"^ *([a-z_ ]+?) +(\d+) *$", planned, re.M))
     assert (jobs["train"], jobs["aggregate"], jobs["claim"]) == ("4", "1", "1")
     assert "hessian" not in jobs  # of the other study
     done = checkout.snakemake("--cores", "1", target, "--configfile", suite)
@@ -193,7 +192,7 @@ rule mine:
 def test_an_impossible_suite_is_refused_before_any_job(checkout, suite, tmp_path, change, message):
     written = {**yaml.safe_load((checkout.folder / suite).read_text()), **change}
     (tmp_path / "suite.yaml").write_text(yaml.safe_dump(written))
-    done = checkout.snakemake("--cores", "1", "--configfile", tmp_path / "suite.yaml")
+    done = checkout.plan("--cores", "1", "--configfile", tmp_path / "suite.yaml")
     assert done.returncode != 0 and "Traceback" not in done.stdout
     assert message in done.stdout
 

@@ -58,7 +58,7 @@ def test_a_foreign_session_changes_nothing(tmp_path):
 def test_a_folder_that_snakemake_takes_for_a_pattern_is_refused_by_name(tmp_path):
     folder = tmp_path / "a{b}c"
     folder.mkdir()
-    done = new_checkout(folder).snakemake("-n")
+    done = new_checkout(folder).plan("-n")
     assert done.returncode != 0
     assert f"{folder}: a folder of this name cannot be worked in" in done.stdout
 
@@ -96,7 +96,7 @@ def test_results_of_the_future_are_refused_with_both_times(checkout, demo):
 
 
 def test_to_delete_all_output_leaves_data_and_environments(checkout, demo):
-    done = checkout.snakemake("--delete-all-output", "--dry-run", *DEMO)
+    done = checkout.plan("--delete-all-output", "--dry-run", *DEMO)
     assert done.returncode == 0, done.stdout
     deleted = re.findall(r"Would delete (.*)", done.stdout)
     assert deleted and all(path.startswith("results/demo/") for path in deleted)

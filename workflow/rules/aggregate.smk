@@ -12,9 +12,28 @@ TABLES = expand(
 )
 
 
+# The study as it was asked for, for the jobs that need all of it: no argument of a program can be that long.
+rule study:
+    input:
+        ancient(str(BASE / "workflow/study.yaml.jinja")),
+    output:
+        f"{RESULTS}/study.yaml",
+    log:
+        f"{RESULTS}/logs/study.log",  # stays empty: no program runs
+    priority: 2  # before all others
+    localrule: True
+    params:
+        text=lambda wildcards: yaml.safe_dump(
+            as_mapping(study_of(wildcards)), sort_keys=False
+        ),
+    template_engine:
+        "jinja2"
+
+
 rule aggregate:
     input:
         lambda wildcards: results_of_runs(wildcards.study),
+        study=f"{RESULTS}/study.yaml",
     output:
         trajectories=report(
             f"{RESULTS}/trajectories.csv",
@@ -36,15 +55,10 @@ rule aggregate:
         "../../envs/workflow.yaml"
     params:
         **program("aggregate.py"),
-        study_json=lambda wildcards: json.dumps(as_mapping(study_of(wildcards))),
-        study=lambda wildcards: as_mapping(study_of(wildcards)),
-        columns=lambda wildcards: [
-            {"name": column.name, "label": column.axis}
-            for column in shown_columns(study_of(wildcards))
-        ],
+        computed=computed,
         folder=subpath(output.trajectories, parent=True),
     shell:
         command(
-            "--study {params.study_json:q}"
+            "--config {input.study}"
             " --runs {params.folder}/runs --output {params.folder}"
         )

@@ -5,38 +5,46 @@ import os
 import re
 import sys
 import time
-from itertools import product
+from itertools import filterfalse, product
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
 # The folder of scripts, lsnn and envs, seen from where Snakemake runs; in a module it is elsewhere.
 BASE = Path(os.path.relpath(Path(str(workflow.current_basedir)).parents[1]))
 
-# What Snakemake takes for a pattern, and a shell for the end of a command.
-for folder in (BASE.absolute(), Path.cwd()):
-    if re.search(r"[{}\n]", str(folder)):
-        raise WorkflowError(
-            f"{folder}: a folder of this name cannot be worked in (no braces, no line breaks); rename it"
-        )
+
+def refuse_folders():
+    """Refuse to work in folders whose names Snakemake takes for patterns, and a shell for the end of a command."""
+    for folder in (BASE.absolute(), Path.cwd()):
+        if re.search(r"[{}\n]", str(folder)):
+            raise WorkflowError(
+                f"{folder}: a folder of this name cannot be worked in (no braces, no line breaks); rename it"
+            )
+
+
+refuse_folders()
 
 # Modules of this repository, then those of this Python, and none of the user's PYTHONPATH.
-foreign = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-own = [path for path in sys.path if path not in foreign]
-sys.path[:] = [str(BASE.absolute())] + own
+sys.path[:] = [
+    str(BASE.absolute()),
+    *filterfalse(os.environ.get("PYTHONPATH", "").split(os.pathsep).count, sys.path),
+]
 
 try:
     from lsnn.tasks import mnist
     from lsnn.study.config import (
         as_mapping,
         command_line_values,
+        read_study,
         read_values,
         studies_of,
     )
     from lsnn.study.costs import estimate, memory_of
     from lsnn.errors import ConfigError, DataError
-    from lsnn.storage.files import canonical_json, read_record
+    from lsnn.storage.files import canonical_json, differences, read_record
     from lsnn.study.outputs import about_figure, about_study, figures_of, shown_columns
     from lsnn.curvature.quantities import REGISTRIES
     from lsnn.storage.code_hash import source_of
@@ -46,24 +54,34 @@ except ImportError as error:
         f"pip install -r {BASE / 'envs/workflow.txt'}"
     )
 
-try:
-    for path in workflow.configfiles:
-        read_values(path)  # refuses a repeated key, which Snakemake overlooks
-    # In a module, --config is for the workflow around it.
-    if not workflow.modifier.skip_configfile:
-        given = workflow.config_settings.config_args or []
-        update_config(config, command_line_values(given))
-    STUDIES = studies_of(config)
-    for study in STUDIES.values():
-        study.network_settings()  # complains of the user's own files that cannot be read
-    CLAIMS_NAME, CLAIMS = "claims", {}
-    if "claims" in config:
+
+def read_configuration():
+    """Return the studies by name, the name of their claims, and these.
+
+    Raises:
+        WorkflowError: the configuration is not possible.
+    """
+    try:
+        for path in workflow.configfiles:
+            read_values(path)  # refuses a repeated key, which Snakemake overlooks
+        # In a module, --config is for the workflow around it.
+        if not workflow.modifier.skip_configfile:
+            given = workflow.config_settings.config_args or []
+            update_config(config, command_line_values(given))
+        studies = studies_of(config)
+        for study in studies.values():
+            study.network_settings()  # complains of the user's own files that cannot be read
+        if "claims" not in config:
+            return studies, "claims", {}
         sys.path.append(str(BASE.absolute() / "scripts"))
         from lib.claims import read_claims_of  # here, as it takes pandas
 
-        CLAIMS_NAME, CLAIMS = read_claims_of(config["claims"], STUDIES)
-except (ConfigError, DataError) as error:
-    raise WorkflowError(f"The configuration is not possible:\n{error}")
+        return studies, *read_claims_of(config["claims"], studies)
+    except (ConfigError, DataError) as error:
+        raise WorkflowError(f"The configuration is not possible:\n{error}")
+
+
+STUDIES, CLAIMS_NAME, CLAIMS = read_configuration()
 
 # In the report, for several studies.
 SUBCATEGORY = "{study}" if len(STUDIES) > 1 else None
@@ -71,15 +89,6 @@ SUBCATEGORY = "{study}" if len(STUDIES) > 1 else None
 RESULTS = "results/{study}"
 RUN = f"{RESULTS}/runs/{{condition}}/seed_{{seed}}"
 HEADLINE = f"{RESULTS}/report/headline.csv"  # the study in a few numbers
-
-# For the first page of the report: the studies, and their main figure and numbers as far as they are there.
-config["studies"] = [about_study(study) for study in STUDIES.values()]
-for about in config["studies"]:
-    shown = (f"{RESULTS}/figures/{about['figure']}.svg", HEADLINE)
-    about["shown"] = [path.format(study=about["name"]) for path in shown]
-    about["is_there"] = all(map(os.path.exists, about["shown"]))
-overview = f"results/{CLAIMS_NAME}/figures/overview.svg"
-config["overview"] = overview if CLAIMS and os.path.exists(overview) else None
 
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
@@ -123,6 +132,61 @@ def command(arguments):
     """Return the shell line that runs the program of a rule, which has such params, with its arguments."""
     start = "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
     return f"{start} {arguments}"
+
+
+class Computed:
+    """The study that the results under a name are of; the one asked for, before there are any.
+
+    It is read when it is used: when a report is written. As a param, for a caption, Snakemake does not compare it:
+    no wording makes a rule run again.
+    """
+
+    def __init__(self, name):
+        self.name = name
+
+    @property
+    def study(self):
+        path = f"results/{self.name}/config.yaml"
+        return read_study(path) if os.path.exists(path) else STUDIES[self.name]
+
+    @property
+    def values(self):
+        return as_mapping(self.study)
+
+    @property
+    def columns(self):
+        return shown_columns(self.study)
+
+
+def computed(wildcards):
+    """Return the study that the results of a job are of."""
+    return Computed(wildcards.study)
+
+
+def report_context():
+    """Return what the first page of the report tells: of what is there, not of what is asked for now.
+
+    Returns:
+        ``studies``, as about_study() has them, each with the lines in which it differs from the one asked for
+        (``changes``), and the paths of its main figure and numbers if they are there (``shown``); and the path of
+        the figure of all claims, or None (``overview``).
+    """
+    studies = []
+    for name, wanted in STUDIES.items():
+        about = about_study(Computed(name).study)
+        shown = [
+            f"results/{name}/figures/{about['figure']}.svg",
+            HEADLINE.format(study=name),
+        ]
+        about["shown"] = shown if all(map(os.path.exists, shown)) else []
+        about["changes"] = differences(Computed(name).values, as_mapping(wanted))
+        studies.append(about)
+    overview = f"results/{CLAIMS_NAME}/figures/overview.svg"
+    is_there = CLAIMS and os.path.exists(overview)
+    return {"studies": studies, "overview": overview if is_there else None}
+
+
+config["report"] = report_context  # called when a report is written
 
 
 def one_of(names):

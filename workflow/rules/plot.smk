@@ -79,7 +79,7 @@ rule report_tables:
         "../../envs/workflow.yaml"
     params:
         **program("report_tables.py"),
-        study=lambda wildcards: as_mapping(study_of(wildcards)),
+        computed=computed,
         folder=subpath(output[0], parent=True),
     shell:
         command(

@@ -49,13 +49,13 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 	    echo "figures: $$study/figures"; \
 	done
 	.venv/bin/python scripts/decide_claims.py $(CLAIMS) --output results/committed/claims
-	.venv/bin/python scripts/report_claims.py --claims claims.yaml --decided results/committed/claims \
+	.venv/bin/python scripts/write_claims.py --claims claims.yaml --decided results/committed/claims \
 	    --output results/committed/claims --into README.md
 	.venv/bin/python scripts/plot_claims.py $(CLAIMS) --decided results/committed/claims \
 	    --output results/committed/claims/figures
 
 docs: .venv/workflow ## write the generated pages of docs/
-	.venv/bin/python scripts/document.py --output docs
+	.venv/bin/python scripts/write_docs.py --output docs
 
 PARTS = test-workflow test-lsnn-1.12 test-lsnn-2 test-scripts
 TESTED = .venv/development data/mnist $(TENSORFLOWS)

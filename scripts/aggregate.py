@@ -9,7 +9,6 @@ metadata.json and the log name results that were computed by source other than t
 """
 
 import argparse
-import json
 import os
 import platform
 from typing import NamedTuple
@@ -24,12 +23,12 @@ from lib.tables import read_recorded_table, require_recorded, write_table
 from lsnn.curvature.hessian import ALL
 from lsnn.curvature.quantities import PRODUCTS, REGISTRIES, arrays_of, columns_of, columns_of_table
 from lsnn.curvature.weights import ranks_of_change, squared_norms
-from lsnn.errors import ConfigError, ResultError
+from lsnn.errors import ResultError
 from lsnn.network import PARAMETERS
 from lsnn.storage import checkpoints
 from lsnn.storage.files import differences, read_record, sha256_of_file, write_record
 from lsnn.study.columns import RUN_KEYS
-from lsnn.study.config import as_mapping, parse_study, read_study, write_study
+from lsnn.study.config import as_mapping, read_study, write_study
 from lsnn.study.outputs import of_gaps, of_learning_curve, of_scale_free, trajectories_columns
 
 TRAINING_KEYS = (
@@ -303,28 +302,18 @@ def warnings_of(runs):
     return [f"{what}: {', '.join(seeds)}" for what, seeds in found.items()]
 
 
-def study_of(arguments):
-    """Return the study that the arguments of this program name."""
-    if arguments.config:
-        return read_study(arguments.config)
-    try:
-        return parse_study(json.loads(arguments.study))
-    except ValueError as error:
-        raise ConfigError(f"--study: not valid JSON: {error}") from None
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--config", metavar="FILE", help="configuration of the study (YAML)")
-    source.add_argument("--study", metavar="JSON", help="the same, as the workflow gives it")
+    parser.add_argument(
+        "--config", required=True, metavar="FILE", help="configuration of the study (YAML)"
+    )
     parser.add_argument(
         "--runs", required=True, help="folder with <condition>/seed_<seed>/ for every run"
     )
     parser.add_argument("--output", required=True, help="folder of the five files")
     arguments = parser.parse_args()
 
-    study = study_of(arguments)
+    study = read_study(arguments.config)
     runs = [
         read_run(os.path.join(arguments.runs, condition, f"seed_{seed}"), study, condition, seed)
         for condition in study.conditions

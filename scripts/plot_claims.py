@@ -18,12 +18,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from lib.claims import ALL, VERDICTS, read_claims, read_decided, study_folders
+from lib.pages import SIGNS, estimate_text, studies_of
 from lib.program import run
 from lib.statistics import NotComputed, column_named
 from lsnn.errors import ConfigError
 from lsnn.study.config import read_study
 from plot import LONGEST_LABEL, axis_label, looks, page_of_panels, place_legend
-from report_claims import SIGNS, estimate_text, studies_of
 
 # Colours that the colour-blind can tell apart, and that differ in grey; the sign repeats it.
 FILLS = {

@@ -11,7 +11,7 @@ import pytest
 import aggregate
 import machinery  # noqa: F401  (extends the path to the scripts)
 import plot
-import report_tables
+import write_tables
 from lib.tables import read_recorded_table
 from lsnn import training
 from lsnn.errors import DataError, ResultError
@@ -247,7 +247,7 @@ def test_altered_tables_are_neither_drawn_nor_reported(study_folder, monkeypatch
             for name in ("config.yaml", "summary.csv", "metadata.json")
             for part in ("--" + name.partition(".")[0], study_folder / name)
         ]
-        run(monkeypatch, report_tables, [*arguments, "--output", output])
+        run(monkeypatch, write_tables, [*arguments, "--output", output])
     assert not output.exists()
     tell("a number altered in trajectories.csv and summary.csv", "not drawn, not reported")
 

@@ -316,7 +316,7 @@ def jobs_of(text):
     return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", stats, re.M)}
 
 
-RULES = ("train", "hessian", "examples", "aggregate", "plot", "plot_examples", "report_tables")
+RULES = ("train", "hessian", "examples", "aggregate", "plot", "plot_examples", "write_tables")
 RULES += ("all",)
 
 

@@ -414,7 +414,7 @@ def test_the_programs_write_tables_pages_and_figures(written):
         "before\n<!-- claims -->\nold\n<!-- end of claims -->\nafter\n"
     )
     done = program(
-        written, "report_claims.py", "--decided", ".", "--output", ".", "--into", "README.md"
+        written, "write_claims.py", "--decided", ".", "--output", ".", "--into", "README.md"
     )
     assert done.returncode == 0, done.stderr
     readme = (written / "README.md").read_text()
@@ -446,7 +446,7 @@ def test_a_table_of_other_claims_is_refused(written):
     claims = yaml.safe_load((written / "claims.yaml").read_text())
     del claims["gap"]
     (written / "claims.yaml").write_text(yaml.safe_dump(claims))
-    done = program(written, "report_claims.py", "--decided", ".", "--output", ".")
+    done = program(written, "write_claims.py", "--decided", ".", "--output", ".")
     assert done.returncode == 1 and "decided for other claims (gap " in done.stderr
     with pytest.raises(ResultError, match="no such file"):
         read_decided(written / "nowhere", {})
@@ -456,7 +456,7 @@ def test_a_file_without_a_place_for_the_block_is_left_as_it_is(written):
     program(written, "decide_claims.py", "--studies", "made_up", "--output", ".")
     (written / "README.md").write_text("nothing\n")
     done = program(
-        written, "report_claims.py", "--decided", ".", "--output", ".", "--into", "README.md"
+        written, "write_claims.py", "--decided", ".", "--output", ".", "--into", "README.md"
     )
     assert done.returncode == 1
     assert "README.md: has no lines <!-- claims -->" in done.stderr

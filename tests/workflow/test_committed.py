@@ -13,9 +13,9 @@ import plot
 import plot_examples
 import plot_raster
 from conftest import REPOSITORY, ready_studies
+from lib.pages import digits
 from lsnn.storage.files import read_record, sha256_of_file
 from lsnn.study.config import parse_study, read_study
-from report_tables import digits
 
 COMMITTED = sorted(path.parent for path in REPOSITORY.glob("results/committed/*/config.yaml"))
 CLAIMS = REPOSITORY / "results/committed/claims"
@@ -91,7 +91,7 @@ def decided(folder):
     studies = ["--studies", *COMMITTED]
     for command in (
         ["decide_claims.py", *claims, *studies, "--output", folder],
-        ["report_claims.py", *claims, "--decided", folder, "--output", folder]
+        ["write_claims.py", *claims, "--decided", folder, "--output", folder]
         + ["--into", folder / "README.md"],
         ["plot_claims.py", *claims, "--decided", folder, *studies, "--output", folder / "figures"],
     ):

@@ -106,7 +106,7 @@ def test_what_is_said_at_the_end_is_there(checkout, demo):
     figure = demo / "figures/learning_curves.svg"
     content = figure.read_bytes()
     figure.unlink()
-    tables = checkout.snakemake("--cores", "1", "--until", "report_tables", *DEMO)
+    tables = checkout.snakemake("--cores", "1", "--until", "write_tables", *DEMO)
     assert "logs of the jobs, as they run: results/demo/logs\n" in tables.stdout
     assert "demo: tables in results/demo/" in tables.stdout
     all_of_it = checkout.snakemake("--cores", "1", *DEMO)

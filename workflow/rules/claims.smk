@@ -102,7 +102,7 @@ rule plot_claims:
         )
 
 
-rule report_claims:
+rule write_claims:
     input:
         claims=CLAIMS_FILE,
         table=f"{CLAIMS_FOLDER}/claims.csv",
@@ -116,14 +116,14 @@ rule report_claims:
         ),
         f"{CLAIMS_FOLDER}/claims.md",
     log:
-        f"{CLAIMS_FOLDER}/logs/report_claims.log",
+        f"{CLAIMS_FOLDER}/logs/write_claims.log",
     benchmark:
-        f"{CLAIMS_FOLDER}/benchmarks/report_claims.tsv"
+        f"{CLAIMS_FOLDER}/benchmarks/write_claims.tsv"
     localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        **program("report_claims.py"),
+        **program("write_claims.py"),
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:

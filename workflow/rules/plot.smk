@@ -53,7 +53,7 @@ rule plot:
         )
 
 
-rule report_tables:
+rule write_tables:
     input:
         config=f"{RESULTS}/config.yaml",
         summary=f"{RESULTS}/summary.csv",
@@ -71,14 +71,14 @@ rule report_tables:
         ],
         HEADLINE,
     log:
-        f"{RESULTS}/logs/report_tables.log",
+        f"{RESULTS}/logs/write_tables.log",
     benchmark:
-        f"{RESULTS}/benchmarks/report_tables.tsv"
+        f"{RESULTS}/benchmarks/write_tables.tsv"
     localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
-        **program("report_tables.py"),
+        **program("write_tables.py"),
         computed=computed,
         folder=subpath(output[0], parent=True),
     shell:

@@ -1,23 +1,20 @@
-"""What the committed studies found, as docs/findings.md.jinja tells it, from their tables."""
+"""Cells and tables of the committed results, for docs/findings.md.jinja."""
 
 import os
 
-import jinja2
 import pandas as pd
 
+from lib.pages import label_of, markdown_table, summary_text
 from lib.tables import read_table, read_trajectories
 from lsnn.study.columns import SUMMARY
 from lsnn.study.config import read_study
-from report_claims import as_markdown
-from report_tables import label_of, summary_text
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMITTED = os.path.join(REPOSITORY, "results", "committed")
-TEMPLATE = os.path.join(REPOSITORY, "docs", "findings.md.jinja")
 
 
-class Findings:
-    """Cells and tables of the committed results of a study."""
+class CommittedStudy:
+    """The committed results of a study."""
 
     def __init__(self, name):
         folder = os.path.join(COMMITTED, name)
@@ -49,10 +46,13 @@ class Findings:
         conditions = conditions or list(self.study.conditions)
         heads = ["", *(label_of(condition, self.study) for condition in conditions)]
         rows = [
-            [f"{label} (`{quantity}`)", *(self.cell(quantity, one) for one in conditions)]
+            [
+                f"{label} (`{quantity}`)",
+                *(self.cell(quantity, condition) for condition in conditions),
+            ]
             for quantity, label in quantities.items()
         ]
-        return as_markdown(pd.DataFrame(rows, columns=heads))
+        return markdown_table(pd.DataFrame(rows, columns=heads))
 
     def by_condition(self, quantities, conditions=None, head="condition"):
         """Return a Markdown table with one row per condition and one column per quantity.
@@ -63,18 +63,8 @@ class Findings:
         for condition in conditions or self.study.conditions:
             names = [f"{condition}{sign}{self.study.baseline}" for sign in (" / ", " - ")]
             cells = [
-                next(filter(None, (self.cell(quantity, one) for one in [condition, *names])), "")
+                next(filter(None, (self.cell(quantity, name) for name in [condition, *names])), "")
                 for quantity in quantities
             ]
             rows.append([self.study.conditions[condition].label, *cells])
-        return as_markdown(pd.DataFrame(rows, columns=[head, *quantities.values()]))
-
-
-def findings_page():
-    """Return docs/findings.md as text."""
-    with open(TEMPLATE, encoding="utf-8") as stream:
-        environment = jinja2.Environment(
-            undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
-        )
-        template = environment.from_string(stream.read())
-    return template.render(study=Findings)
+        return markdown_table(pd.DataFrame(rows, columns=[head, *quantities.values()]))

@@ -1,3 +1,4 @@
+import html
 import os
 import sys
 from html.parser import HTMLParser
@@ -7,7 +8,8 @@ import pytest
 
 import aggregate
 import made_up_study
-import report_tables
+import write_tables
+from lib.pages import digits, duration, html_page
 from lib.summary import comparisons_of, quantities_of, summarise
 from lsnn.errors import ResultError
 from lsnn.storage.files import read_record, write_record
@@ -52,7 +54,7 @@ def run_script(monkeypatch, script, **arguments):
 def write_pages(monkeypatch, folder, config="config.yaml"):
     run_script(
         monkeypatch,
-        report_tables,
+        write_tables,
         config=folder / config,
         summary=folder / "summary.csv",
         metadata=folder / "metadata.json",
@@ -60,7 +62,7 @@ def write_pages(monkeypatch, folder, config="config.yaml"):
     )
 
 
-def write_tables(monkeypatch, tmp_path, config=made_up_study.CONFIG):
+def aggregated(monkeypatch, tmp_path, config=made_up_study.CONFIG):
     made_up_study.write_study(tmp_path, config)
     run_script(
         monkeypatch,
@@ -73,7 +75,7 @@ def write_tables(monkeypatch, tmp_path, config=made_up_study.CONFIG):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    write_tables(monkeypatch, tmp_path)
+    aggregated(monkeypatch, tmp_path)
     return tmp_path
 
 
@@ -140,7 +142,7 @@ def test_the_headline_has_the_final_states_and_the_ratio(folder, monkeypatch):
 
 
 def test_the_headline_without_hessian_has_no_eigenvalue(monkeypatch, tmp_path):
-    write_tables(monkeypatch, tmp_path, {**made_up_study.CONFIG, "hessian": []})
+    aggregated(monkeypatch, tmp_path, {**made_up_study.CONFIG, "hessian": []})
     write_pages(monkeypatch, tmp_path)
     head = (tmp_path / "report/headline.csv").read_text(encoding="utf-8").splitlines()[0]
     assert head.startswith("condition,training cross entropy (nats),test accuracy,")
@@ -153,7 +155,7 @@ def number_of_rows(study):
 
 
 def test_a_second_entry_has_rows_ratios_and_environments_of_its_own(tmp_path, monkeypatch):
-    write_tables(monkeypatch, tmp_path, made_up_study.TWO_ENTRIES)
+    aggregated(monkeypatch, tmp_path, made_up_study.TWO_ENTRIES)
     rows = rows_of_pages(monkeypatch, tmp_path)
     found = {row[0]: row[1:] for row in rows["summary"]}
     assert found["Largest eigenvalue λ_max: final state"][0] == "44.2"
@@ -175,7 +177,7 @@ def test_a_second_entry_has_rows_ratios_and_environments_of_its_own(tmp_path, mo
 def test_conditions_go_by_their_labels(tmp_path, monkeypatch):
     slow = {"learning_rule": "bptt", "training": {"learning_rate": 0.001}}
     conditions = {"slow": slow, "fast": {"learning_rule": "bptt", "label": "at <full> speed"}}
-    write_tables(monkeypatch, tmp_path, {**made_up_study.CONFIG, "conditions": conditions})
+    aggregated(monkeypatch, tmp_path, {**made_up_study.CONFIG, "conditions": conditions})
     rows = rows_of_pages(monkeypatch, tmp_path)
     labels = ["BPTT, learning rate 0.001", "at <full> speed"]
     assert rows["summary"][0] == ["quantity", *labels]
@@ -193,34 +195,34 @@ def test_missing_seeds_and_unconverged_values_are_told():
     table.loc[table["seed"] == 2, "lambda_max"] = float("nan")
     table.loc[table["seed"] == 1, "lambda_max_converged"] = False
     study = made_up_study.read_study(os.path.join(made_up_study.REPOSITORY, "config.yaml"))
-    text = report_tables.summary_page(summarise(table, study), study._replace(seeds=(1, 2)))
+    text = write_tables.summary_page(summarise(table, study), study._replace(seeds=(1, 2)))
     assert Cells(text).rows[1][1:] == [
         "31.3 (1 of 2 seeds, 1 not converged)",
         "1000 (1 of 2 seeds, 1 not converged)",
     ]
     table["lambda_max"] = float("nan")
-    text = report_tables.summary_page(summarise(table, study), study._replace(seeds=(1, 2)))
+    text = write_tables.summary_page(summarise(table, study), study._replace(seeds=(1, 2)))
     assert Cells(text).rows[1][1] == "none (0 of 2 seeds)"
 
 
 def test_three_seeds_have_intervals(tmp_path, monkeypatch):
-    write_tables(monkeypatch, tmp_path, {**made_up_study.CONFIG, "seeds": [1, 2, 4]})
+    aggregated(monkeypatch, tmp_path, {**made_up_study.CONFIG, "seeds": [1, 2, 4]})
     row = rows_of_pages(monkeypatch, tmp_path)["summary"][1]
     # log2 of 1, 2 and 4 has the mean 1 and the interval 1 +- 4.303 / sqrt(3).
     ends = [1000 / 32 * 2 ** (1 + sign * 4.3027 / 3**0.5) for sign in (-1, 1)]
-    assert row[1] == "62.5 [{}, {}]".format(*map(report_tables.digits, ends))
+    assert row[1] == "62.5 [{}, {}]".format(*map(digits, ends))
 
 
 def test_diverged_runs_and_losses_that_nobody_has_in_common_are_told():
     study = made_up_study.STUDY
-    text = report_tables.summary_page(summarise(made_up_study.diverged(), study), study)
+    text = write_tables.summary_page(summarise(made_up_study.diverged(), study), study)
     rows = Cells(text).rows
     assert rows[1][1:] == ["62.5 (1 of 2 seeds, 1 diverged)", "2000"]
     first = rows.index(["quantity", "three-factor / BPTT"]) + 1
     assert rows[first][1] == "64.0 (1 of 2 seeds, 1 diverged)"
     table = made_up_study.trajectories()
     table.loc[table["condition"] == "bptt", "train_loss"] = [2.0, 0.1, 0.1, 0.1, 0.1, 0.1] * 2
-    text = report_tables.summary_page(summarise(table, study), study)
+    text = write_tables.summary_page(summarise(table, study), study)
     rows = Cells(text).rows[first + 2 : first + 4]
     assert [row[1] for row in rows] == 2 * ["none (0 of 2 seeds, no common loss)"]
 
@@ -237,7 +239,7 @@ def test_the_page_of_runs_tells_the_warnings(folder, monkeypatch):
 def test_one_condition_has_no_table_of_ratios():
     study = made_up_study.read_study(os.path.join(made_up_study.REPOSITORY, "config.yaml"))
     summary = summarise(made_up_study.trajectories(["three_factor"], seeds=[1]), study)
-    text = report_tables.summary_page(summary, study._replace(seeds=(1,)))
+    text = write_tables.summary_page(summary, study._replace(seeds=(1,)))
     assert "Ratio" not in text
     assert Cells(text).rows[1][1] == "1000"
 
@@ -261,25 +263,25 @@ def test_run_tells_costs_and_environments(rows):
 
 def test_unknown_time_per_product_is_left_empty():
     entry = dict.fromkeys(aggregate.TRAINING_COSTS + aggregate.COSTS["hessian"], 2.0)
-    row = report_tables.costs_of({**entry, "seconds_per_product": None}, "one")
+    row = write_tables.costs_of({**entry, "seconds_per_product": None}, "one")
     assert row["ms per product"] == ""
     assert row["products per checkpoint"] == "2.00"
 
 
 def test_dynamics_have_costs_and_environments_too(tmp_path, monkeypatch):
-    write_tables(monkeypatch, tmp_path, made_up_study.CHOSEN)
+    aggregated(monkeypatch, tmp_path, made_up_study.CHOSEN)
     rows = rows_of_pages(monkeypatch, tmp_path)
     assert rows["run"][0][-1] == "dynamics" and rows["run"][1][-1] == "10.0 s"
     stages = [row[0].partition(":")[0] for row in rows["run"]]
     assert {"hessian spectrum", "dynamics w_rec_validation"} <= set(stages)
     text = (tmp_path / "report/run.html").read_text(encoding="utf-8")
-    assert "40.0 s of the rules' dynamics" in text.replace("&#x27;", "'")
+    assert "40.0 s of the rules' dynamics" in html.unescape(text)
     trace = next(row for row in rows["summary"] if row[0].startswith("Trace"))
     assert trace[1].endswith("(1 of 2 seeds)")
 
 
 def test_pages_of_a_study_without_hessian_tell_of_none(tmp_path, monkeypatch):
-    write_tables(monkeypatch, tmp_path, made_up_study.WITHOUT_HESSIAN)
+    aggregated(monkeypatch, tmp_path, made_up_study.WITHOUT_HESSIAN)
     rows = rows_of_pages(monkeypatch, tmp_path)
     assert rows["summary"][0] == ["quantity", "BPTT", "three-factor"]
     assert rows["summary"][1][0] == "Training cross entropy (nats): final state"
@@ -309,8 +311,9 @@ def test_damaged_summary_is_refused(folder, monkeypatch):
 
 def test_names_are_escaped():
     table = pd.DataFrame({"a<b": ["<i>"]}, index=pd.Index(["&"], name="key"))
-    text = report_tables.as_html(table)
-    assert "<td>&lt;i&gt;</td>" in text
+    text = html_page("<b>", [("p", "it's & <"), ("table", table)])
+    assert "<h1>&lt;b&gt;</h1>" in text and "<td>&lt;i&gt;</td>" in text
+    assert "<p>it's & <</p>" in html.unescape(text)
     assert Cells(text).rows == [["key", "a<b"], ["&", "<i>"]]
 
 
@@ -321,9 +324,9 @@ def test_names_are_escaped():
     + [(float("nan"), "none")],
 )
 def test_numbers_have_three_digits_and_a_true_minus(value, text):
-    assert report_tables.digits(value).replace("\N{MINUS SIGN}", "~") == text
+    assert digits(value).replace("\N{MINUS SIGN}", "~") == text
 
 
 @pytest.mark.parametrize("seconds, text", [(5400, "1.50 h"), (90, "1.50 min"), (3.14159, "3.14 s")])
 def test_duration(seconds, text):
-    assert report_tables.duration(seconds) == text
+    assert duration(seconds) == text

@@ -6,41 +6,19 @@ row per claim and study, claims.md both tables, of all claims.
 """
 
 import argparse
-import html
 import os
 
 import numpy as np
 import pandas as pd
 
 from lib.claims import ALL, EQUAL, VERDICTS, number_of_tests, read_claims, read_decided
+from lib.pages import SIGNS, estimate_text, html_page, markdown_table, studies_of
 from lib.program import run
 from lsnn.errors import ResultError
 from lsnn.storage.files import atomic_write
-from report_tables import as_html, digits, page
 
-SIGNS = {
-    "supported": "\N{CHECK MARK}",
-    "contradicted": "\N{BALLOT X}",
-    "undecided": "?",
-    "not computed": "",
-}
 UNSEEN = " (from memory, not verified)"
 BEGIN, END = "<!-- claims -->", "<!-- end of claims -->"
-
-
-def estimate_text(row):
-    """Return the number of a row of claims.csv with its interval; empty if there is none."""
-    if np.isnan(row.value):
-        return ""
-    if np.isnan(row.ci_low):
-        return digits(row.value)
-    return f"{digits(row.value)} [{digits(row.ci_low)}, {digits(row.ci_high)}]"
-
-
-def studies_of(claims):
-    """Return the studies of the claims that are tested on several, a list."""
-    several = [claim.statistics for claim in claims.values() if len(claim.statistics) > 1]
-    return list(dict.fromkeys(study for studies in several for study in studies))
 
 
 def verdict_on(claim, table):
@@ -117,15 +95,6 @@ def cell_of(row):
     return ", ".join(parts)
 
 
-def as_markdown(table):
-    """Return a data frame as the lines of a Markdown table."""
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
-    return "\n".join(
-        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |"
-        for line in lines
-    )
-
-
 def verdicts_of(claims, table, of_them):
     """Return in Markdown how verdicts come about, and the short table of some of the claims."""
     legend = ", ".join(f"{SIGNS[one]} {one}" for one in VERDICTS if SIGNS[one])
@@ -138,7 +107,7 @@ def verdicts_of(claims, table, of_them):
         "can exclude the value it is compared with and still decide nothing. A claim on several "
         "studies is decided if all of them agree. A * marks one cited from memory, not verified."
     )
-    return f"{words}\n\n{as_markdown(short_table(of_them, table))}"
+    return f"{words}\n\n{markdown_table(short_table(of_them, table))}"
 
 
 def block_of(claims, table):
@@ -149,7 +118,7 @@ def block_of(claims, table):
 
 def markdown_page(claims, table):
     """Return claims.md: all verdicts, then every test in words."""
-    every_test = as_markdown(long_table(claims, table))
+    every_test = markdown_table(long_table(claims, table))
     return f"# Claims\n\n{verdicts_of(claims, table, claims)}\n\n## Every test\n\n{every_test}\n"
 
 
@@ -168,14 +137,14 @@ def with_block(text, block, path):
 
 def page_of(claims, table):
     """Return the page of the report."""
-    words = html.escape(
+    words = (
         "One row per claim and study, and for claims that are tested on several studies one for "
         "all. In brackets the plain 95 % interval; the verdict is by the p-value adjusted for all "
         "tests (Holm), or, of two things that should be equal, by the interval. A number on the "
-        "other side of where it would support a claim contradicts it."
+        "opposite side contradicts the claim."
     )
     rows = long_table(claims, table).set_index("claim")
-    return page("Claims", [f"<p>{words}</p>", as_html(rows)])
+    return html_page("Claims", [("p", words), ("table", rows)])
 
 
 def main():

@@ -1,0 +1,126 @@
+"""What pages and their tables are made of: in HTML for the report, in Markdown for the docs."""
+
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from lsnn.options import schema_of
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(os.path.dirname(os.path.abspath(__file__))),
+    undefined=jinja2.StrictUndefined,
+    autoescape=True,
+)
+
+SIGNS = {
+    "supported": "\N{CHECK MARK}",
+    "contradicted": "\N{BALLOT X}",
+    "undecided": "?",
+    "not computed": "",
+}
+
+
+def html_page(title: str, parts: list[tuple]) -> str:
+    """Return a page that needs no other file.
+
+    Args:
+        title: its title and first heading.
+        parts: what follows: ("p", text), ("h2", text) or ("table", data frame). The first column
+            of a table is its index.
+    """
+    parts = [(tag, content.reset_index() if tag == "table" else content) for tag, content in parts]
+    return _TEMPLATES.get_template("page.html.jinja").render(title=title, parts=parts)
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """Return a data frame, without its index, as the lines of a Markdown table."""
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    return "\n".join(
+        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |"
+        for line in lines
+    )
+
+
+def digits(value: float) -> str:
+    """Return a number with three significant digits and a true minus: -0.1296 -> "-0.130"."""
+    if np.isnan(value):
+        return "none"
+    text = f"{value:.2e}" if value else "0"
+    if 1e-4 <= abs(value) < 1e6:
+        text = format(Decimal(text), "f")
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """Return a number with its interval, if it has one."""
+    return digits(value) + ("" if np.isnan(low) else f" [{digits(low)}, {digits(high)}]")
+
+
+def estimate_text(row):
+    """Return the number of a row of claims.csv with its interval; empty if there is none."""
+    return "" if np.isnan(row.value) else with_interval(row.value, row.ci_low, row.ci_high)
+
+
+def studies_of(claims):
+    """Return the studies of the claims that are tested on several, a list."""
+    several = [claim.statistics for claim in claims.values() if len(claim.statistics) > 1]
+    return list(dict.fromkeys(study for studies in several for study in studies))
+
+
+def label_of(names, study):
+    """Return the label of a condition, or of two with a sign between them."""
+    signs = {"/": "/", "-": "\N{MINUS SIGN}"}
+    parts = [signs.get(part) or study.conditions[part].label for part in names.split(" ")]
+    return " ".join(parts)
+
+
+def summary_text(row, n_seeds):
+    """Return a row of the summary as one line."""
+    text = with_interval(row.mean, row.ci_low, row.ci_high)
+    notes = [f"{row.n} of {counted(n_seeds, 'seed')}"] if row.n < n_seeds else []
+    notes += [f"{row.n_diverged} diverged"] if row.n_diverged else []
+    notes += [f"{row.n_unconverged} not converged"] if row.n_unconverged else []
+    if pd.notna(row.n_levels):
+        n_levels = int(row.n_levels)
+        notes.append(counted(n_levels, "loss", "losses") if n_levels else "no common loss")
+    return text + (f" ({', '.join(notes)})" if notes else "")
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the largest unit that fits: 5400 -> "1.50 h"."""
+    for size, unit in [(3600, "h"), (60, "min")]:
+        if seconds >= size:
+            return f"{digits(seconds / size)} {unit}"
+    return f"{digits(seconds)} s"
+
+
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """Return a number with its noun: (1, "seed") -> "1 seed"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
+
+
+def options(schema: dict, value=None, path: str = "") -> Iterator[tuple]:
+    """Yield (path, option, value) for an option and for all that it holds, depth first.
+
+    Without a value, which has to fit the option, these are all that values can hold: the entries
+    of a list are called [], the keys that are the user's NAME.
+    """
+    yield path, schema, value
+    own = schema_of(schema, value)
+    known, others = own.get("properties", {}), own.get("additionalProperties") or {}
+    if isinstance(value, dict):
+        parts = [(f".{key}", known.get(key, others), part) for key, part in value.items()]
+    elif isinstance(value, list) and "properties" in schema_of(schema.get("items", {})):
+        parts = [(f".{place}", schema["items"], part) for place, part in enumerate(value)]
+    elif value is None:
+        parts = [(f".{key}", option, None) for key, option in known.items()]
+        parts += [("[]", schema["items"], None)] if "items" in schema else []
+        parts += [(".NAME", others, None)] if others else []
+    else:
+        parts = []
+    for name, option, part in parts:
+        yield from options(option, part, (path + name).lstrip("."))

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from docutils.core import publish_parts
 
-from conftest import REPOSITORY, plan, ready_studies
+from conftest import DEMO, REPOSITORY, plan, ready_studies
 from lib.claims import read_claims
 from lsnn.study.config import as_mapping, parse_study, read_study
 from lsnn.study.outputs import about_figure, about_study, figures_of, shown_columns
@@ -82,19 +82,19 @@ def test_the_ready_studies_are_possible_and_plan_a_training_a_run(tmp_path):
 
 def test_a_study_of_many_conditions_reaches_its_jobs_as_a_file(checkout):
     """As an argument it would be longer than Linux allows one to be: 128 KiB."""
-    conditions = {f"condition_{place}": {"learning_rule": "bptt"} for place in range(800)}
+    names = [f"a_condition_whose_name_is_not_the_shortest_{place}" for place in range(800)]
+    conditions = {name: {"learning_rule": "bptt", "label": name} for name in names}
     study = {"name": "many", "seeds": 1, "hessian": [], "conditions": conditions}
     path = checkout.folder / "studies/many.yaml"
     path.write_text(yaml.safe_dump(study))
-    target = "results/many/study.yaml"
-    done = checkout.snakemake("--cores", "1", target, "--configfile", path)
+    done = checkout.snakemake("--cores", "1", "results/many/study.yaml", "--configfile", path)
     assert done.returncode == 0, done.stdout
-    written = checkout.folder / target
+    written = checkout.folder / "results/many/study.yaml"
     assert written.stat().st_size > 128 * 1024
     assert read_study(written) == parse_study(study)
-    jobs = checkout.plan("--dry-run", "-p", "--until", "aggregate", "--configfile", path).stdout
-    assert f"--config {target} --runs results/many/runs" in jobs
-    assert max(map(len, re.findall("Shell command: (.*)", jobs))) < 4096
+    planned = checkout.plan("--dry-run", "--printshellcmds", *DEMO).stdout
+    [aggregate] = re.findall("Shell command: (.* scripts/aggregate.py .*)", planned)
+    assert " --config results/demo/study.yaml --runs results/demo/runs " in aggregate
 
 
 def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():

@@ -144,6 +144,9 @@ class Computed:
     def __init__(self, name):
         self.name = name
 
+    def __repr__(self):
+        return self.name
+
     @property
     def study(self):
         path = f"results/{self.name}/config.yaml"

@@ -368,7 +368,7 @@ def checkpoint_file(rule, study, jobs):
 def is_of_study(path, rule, study):
     """Return whether checkpoints are those of the study's first run, by whatever TensorFlow."""
     found = checkpoints.read(path)[1]["settings"]
-    of_no_account = {"tensorflow": None, "source": None}
+    of_no_account = {"tensorflow": None, "code_hash": None}
     return dict(found, **of_no_account) == dict(
         study.training_settings(rule, SEED), **of_no_account
     )

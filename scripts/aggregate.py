@@ -5,7 +5,7 @@ arrays that quantities keep, those of a run and entry as <list>/<entry>/<conditi
 stacked over the checkpoints at which they were computed.
 
 Runs of another configuration, and tables that were altered, are refused, never mixed in.
-metadata.json and the log name results that were computed by source other than the present one.
+metadata.json and the log name results that were computed by code other than the present.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def read_run(folder, study, condition, seed):
         "condition": condition,
         "seed": seed,
         "diverged_at": training["diverged_at"],
-        "other_sources": other_source("training", training, settings),
+        "other_code": other_code("training", training, settings),
         "training_environment": training["environment"],
         "training_wall_seconds": training["wall_seconds"],
         "ms_per_iteration": training["ms_per_iteration"],
@@ -107,8 +107,8 @@ def read_run(folder, study, condition, seed):
             table = without_values(table, columns)
             place = f"{kind}/{name}/{condition}/{seed}"
             arrays.update((f"{place}/{key}", array) for key, array in kept.items())
-            found = other_source(f"{kind} {name}", records[name], of_now)
-            metadata["other_sources"].update(found)
+            found = other_code(f"{kind} {name}", records[name], of_now)
+            metadata["other_code"].update(found)
         if records:
             costs = costs_of_entries(list(records.values()), max(n_checkpoints))
             metadata.update(zip(COSTS[kind], costs, strict=True))
@@ -150,10 +150,10 @@ def with_weights(table, path, study, training):
     return table
 
 
-def other_source(stage, record, settings):
-    """Return {stage: hash of its source} where that is not the present source, else nothing."""
-    found = record["settings"].get("source", "unknown")
-    return {} if found == settings["source"] else {stage: found}
+def other_code(stage, record, settings):
+    """Return {stage: hash of its code} where that is not the present code, else nothing."""
+    found = record["settings"].get("code_hash", "unknown")
+    return {} if found == settings["code_hash"] else {stage: found}
 
 
 def costs_of_entries(records, n_checkpoints):
@@ -195,7 +195,7 @@ def read_entry(path, kind, entry, settings, training):
 def read_result(path, keys, settings):
     """Return the record of a job at ``path``, which must have ``keys`` and these settings.
 
-    The source that it was computed by may differ.
+    The code that it was computed by may differ.
 
     Raises:
         ResultError: the record is missing or damaged, lacks a key, or has other settings.
@@ -207,7 +207,7 @@ def read_result(path, keys, settings):
             f"{path}: {', '.join(missing)} is missing; delete the file and run the job that writes "
             "it again"
         )
-    there = {**record["settings"], "source": settings["source"]}
+    there = {**record["settings"], "code_hash": settings["code_hash"]}
     different = differences(there, settings)
     if different:
         raise ResultError(
@@ -295,8 +295,8 @@ def warnings_of(runs):
         if at is not None:
             what = f"{one['condition']}: diverged, and left out of means"
             found.setdefault(what, []).append(f"seed {seed} (at iteration {at})")
-        for stage, source in one["other_sources"].items():
-            other = f"by another source ({source:.12}) than the present one"
+        for stage, code_hash in one["other_code"].items():
+            other = f"by other code ({code_hash:.12}) than the present"
             what = f"{one['condition']}: {stage} {other}"
             found.setdefault(what, []).append(f"seed {seed}")
     return [f"{what}: {', '.join(seeds)}" for what, seeds in found.items()]

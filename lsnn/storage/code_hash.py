@@ -1,17 +1,22 @@
-"""What computes a number: a hash of the source that it depends on.
+"""A hash of the code that a result depends on.
 
-It is a part of the settings of a job, so that results of different sources are never taken for the
-same. Comments, docstrings, formatting and the wording of errors and options do not count, nor do
-modules on which no number depends, nor members of a registry other than the job's own.
+It is one of a job's settings, so that results of different code are never taken for the same.
+Comments, docstrings and white space do not count, nor do modules on which no number depends, nor
+members of a registry other than the job's own.
 """
 
 import ast
 import functools
 import hashlib
+import io
+import itertools
 import os
+import re
 import sys
+import tokenize
+from typing import Any, Iterable, Mapping, Tuple
 
-from lsnn.curvature.quantities import REGISTRIES
+from lsnn.curvature.quantities import REGISTRIES, quantities_of
 from lsnn.errors import LsnnError
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
@@ -21,89 +26,89 @@ from lsnn.tasks import TASKS
 LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCRIPTS = os.path.join(os.path.dirname(LIBRARY), "scripts")
 
-# Parts of lsnn on which no number depends. Nor does any depend on a package's __init__.
+# Parts of lsnn on which no number depends. Nor does any depend on a package's __init__ there.
 NON_NUMERIC = ("errors", "options", "storage", "study")
 PROGRAMS = {"hessian": "curvature/hessian", "dynamics": "curvature/rule_update"}
-# Calls that declare what a value may be, or how it is presented; the values are in the settings.
-DECLARATIONS = ("Column", "Measure", "choice", "eigenvalue_columns", "integer", "list_of")
-DECLARATIONS += ("meanings", "named", "number", "section", "text")
-# Fields of syntax trees that not every Python has, and that mean nothing.
-NO_MEANING = ("ctx", "kind", "type_comment", "type_ignores")
 
 
-def source_of_job(settings):
-    """Return the hash of the source that the results of a job with these settings depend on."""
+def code_hash_of_job(settings: Mapping[str, Any]) -> str:
+    """Return the hash of the code that the results of a job with these settings depend on."""
     members = [TASKS[settings["task"]["name"]], NEURONS[settings["network"]["neurons"]["name"]]]
-    programs = ["network"]
+    programs, order = ["network"], []
     if "learning_rule" in settings:
         programs = ["training"]
         members += _rules(settings["learning_rule"])
     for kind, registry in REGISTRIES.items():
         if kind in settings:
             programs = [PROGRAMS[kind], "curvature/along_run"]
-            members += [registry[one["name"]] for one in settings[kind]["quantities"]]
+            order = list(quantities_of(kind, settings[kind]))  # one uses the products of another
+            members += [registry[name] for name in order]
     paths = [os.path.join(LIBRARY, program + ".py") for program in programs]
     paths += [os.path.abspath(sys.modules[member.__module__].__file__) for member in members]
-    return source_of(paths, NON_NUMERIC)
+    return code_hash(paths, NON_NUMERIC, order)
 
 
 def _rules(settings):
     """Return the class of a learning rule, and those of the rules that its options name."""
     nested = [value for value in settings.values() if isinstance(value, dict)]
-    return [LEARNING_RULES[settings["name"]]] + [one for part in nested for one in _rules(part)]
+    return [LEARNING_RULES[settings["name"]]] + [rule for part in nested for rule in _rules(part)]
 
 
-def require_source(settings):
-    """Refuse to compute with source other than what the settings of a job name.
+def require_code_hash(settings: Mapping[str, Any]) -> None:
+    """Refuse to compute with code other than what the settings of a job name.
 
     Raises:
-        LsnnError: the source has changed since the workflow was started.
+        LsnnError: the code has changed since the workflow was started.
     """
-    found = source_of_job(settings)
-    if settings["source"] != found:
+    found = code_hash_of_job(settings)
+    if settings["code_hash"] != found:
         raise LsnnError(
-            "the source has changed since this job was planned (its hash is {} and was {}); start "
-            "the workflow again".format(found[:12], settings["source"][:12])
+            f"the code has changed since this job was planned (its hash is {found[:12]} and was "
+            f"{settings['code_hash'][:12]}); start the workflow again"
         )
 
 
-def source_of(paths, without=()):
-    """Return the SHA-256 of the source in some files, the same on every Python.
+def code_hash(
+    paths: Iterable[str], without: Tuple[str, ...] = (), order: Iterable[str] = ()
+) -> str:
+    """Return the SHA-256 of the code in some files, the same on every Python.
 
-    What they import of lsnn, or of their own folder, counts too, except the modules in ``without``.
+    Args:
+        paths: the files. What they import of lsnn and of scripts/ counts, too.
+        without: parts of lsnn that do not count.
+        order: what else the results depend on.
     """
-    paths = set(paths)
-    new = list(paths)
+    contents, new = {}, list(paths)
     while new:
-        for path in _imported(new.pop(), without):
-            if path not in paths:
-                paths.add(path)
-                new.append(path)
-    parts = sorted((os.path.basename(path), _content(path)) for path in paths)
-    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
+        path = new.pop()
+        if path not in contents:
+            contents[path] = _content(path)
+            new += _imported(path, without)
+    parts = sorted((os.path.basename(path), content) for path, content in contents.items())
+    return hashlib.sha256(canonical_json([parts, list(order)]).encode()).hexdigest()
 
 
-@functools.lru_cache(maxsize=None)
-def _tree(path):
+def _read(path):
     with open(path, encoding="utf-8") as stream:
-        return ast.parse(stream.read(), path)
+        return stream.read()
 
 
 @functools.lru_cache(maxsize=None)
 def _imported(path, without):
     """Return the files of the modules that one imports."""
     names = set()
-    for node in ast.walk(_tree(path)):
+    for node in ast.walk(ast.parse(_read(path), path)):
         if isinstance(node, ast.Import):
-            names.update(one.name for one in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module)
-            names.update("{}.{}".format(node.module, one.name) for one in node.names)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
     files = []
     for name in names:
         package, *rest = name.split(".")
         if package != "lsnn":
-            files.append(os.path.join(SCRIPTS, package, *rest) + ".py")
+            module = os.path.join(SCRIPTS, package, *rest)
+            files += [module + ".py", os.path.join(module, "__init__.py")]
         elif rest and rest[0] not in without:
             files.append(os.path.join(LIBRARY, *rest) + ".py")
     return [file for file in files if os.path.exists(file)]
@@ -111,50 +116,24 @@ def _imported(path, without):
 
 @functools.lru_cache(maxsize=None)
 def _content(path):
-    """Return the SHA-256 of what a module computes."""
-    return hashlib.sha256(canonical_json(_plain(_tree(path))).encode()).hexdigest()
-
-
-def _plain(node):
-    """Return a node of a syntax tree as lists and strings, without what does not count."""
-    if isinstance(node, list):
-        return [_plain(part) for part in node if not _is_docstring(part)]
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    kind = type(node).__name__
-    if kind == "Raise" or (kind == "Call" and getattr(node.func, "id", "") in DECLARATIONS):
-        return kind
-    # Up to Python 3.8 subscripts have classes of their own, and so has "...".
-    if kind == "Index":
-        return _plain(node.value)
-    if kind == "ExtSlice":
-        return ["Tuple", ["elts", _plain(node.dims)]]
-    if kind == "Ellipsis":
-        return ["Constant", repr(...)]
-    if _is_constant(node):
-        return ["Constant", repr(_value(node))]
-    fields = [(name, value) for name, value in ast.iter_fields(node) if name not in NO_MEANING]
-    return [kind] + [
-        [name, _plain(value)] for name, value in sorted(fields) if value not in (None, [])
-    ]
-
-
-# Up to Python 3.7 there is a class for every type of constant.
-VALUES = {"Num": "n", "Str": "s", "Bytes": "s", "NameConstant": "value", "Constant": "value"}
-
-
-def _is_constant(node):
-    return type(node).__name__ in VALUES
-
-
-def _value(node):
-    return getattr(node, VALUES[type(node).__name__])
-
-
-def _is_docstring(node):
-    """Tell whether a statement is nothing but a string."""
-    return (
-        isinstance(node, ast.Expr)
-        and _is_constant(node.value)
-        and isinstance(_value(node.value), str)
-    )
+    """Return the code of a module: its logical lines, with single spaces between tokens."""
+    text, lines, line = _read(path), [], []
+    starts = [0] + list(itertools.accumulate(map(len, text.splitlines(True))))
+    f_strings = []  # where those begin that are open: since Python 3.12 they are several tokens
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        kind, piece = tokenize.tok_name[token.type], token.string
+        if kind == "FSTRING_START":
+            f_strings.append(starts[token.start[0] - 1] + token.start[1])
+        if kind == "FSTRING_END":
+            piece = text[f_strings.pop() : starts[token.end[0] - 1] + token.end[1]]
+        if f_strings or kind in ("COMMENT", "NL", "ENDMARKER"):
+            continue
+        if kind in ("INDENT", "DEDENT"):
+            lines.append(kind)
+        elif kind != "NEWLINE":
+            line.append(piece)
+        else:
+            is_docstring = len(line) == 1 and re.match("[rR]?[\"']", line[0])
+            lines += [] if is_docstring else [" ".join(line)]
+            line = []
+    return "\n".join(lines)

@@ -40,7 +40,7 @@ from lsnn.options import (
     section,
     text,
 )
-from lsnn.storage.code_hash import source_of_job
+from lsnn.storage.code_hash import code_hash_of_job
 from lsnn.storage.files import atomic_write
 from lsnn.study.checks import add_contradictions, as_lines, check, suggestion
 from lsnn.tasks import TASKS, hashes_of_own_files
@@ -250,7 +250,7 @@ class Study(NamedTuple):
         return 2.0 / training.learning_rate
 
     def training_settings(self, condition: str, seed: int) -> dict:
-        """Return all that the result of one training run depends on, its source too, JSON-able.
+        """Return all that the result of one training run depends on, its code too, JSON-able.
 
         Raises:
             ConfigError: the study has no such run.
@@ -266,7 +266,7 @@ class Study(NamedTuple):
             "checkpoint_every": given.checkpoint_every,
             "training": self.training_of(condition),
         }
-        return _with_source(dict(self.network_settings(), **of_run))
+        return _with_code_hash(dict(self.network_settings(), **of_run))
 
     def entries(self, kind: str) -> Dict[str, Dict[str, Any]]:
         """The entries of :attr:`hessian` or :attr:`dynamics`, whichever is named, by name."""
@@ -294,11 +294,11 @@ class Study(NamedTuple):
         if kind == "dynamics":
             settings["learning_rule"] = self._condition(condition).learning_rule
             settings["training"] = self.training_of(condition)
-        return _with_source(settings)
+        return _with_code_hash(settings)
 
     def examples_settings(self) -> dict:
         """Return all that examples of the task depend on, those of the first seed."""
-        return _with_source(dict(self.network_settings(), seed=self.seeds[0]))
+        return _with_code_hash(dict(self.network_settings(), seed=self.seeds[0]))
 
     def trial_settings(self, condition: str) -> dict:
         """Return all that a recorded trial depends on besides weights, and its label.
@@ -307,7 +307,7 @@ class Study(NamedTuple):
             ConfigError: the study has no such condition.
         """
         label = self._condition(condition).label
-        return _with_source(dict(self.network_settings(), condition=condition, label=label))
+        return _with_code_hash(dict(self.network_settings(), condition=condition, label=label))
 
     def _condition(self, name):
         if name not in self.conditions:
@@ -333,10 +333,10 @@ class Study(NamedTuple):
         return as_mapping(dict(settings, own_files=own) if own else settings)
 
 
-def _with_source(settings):
-    """Return the settings of a job, JSON-able, with the hash of the source that computes it."""
+def _with_code_hash(settings):
+    """Return the settings of a job, JSON-able, with the hash of the code that computes it."""
     settings = as_mapping(settings)
-    return dict(settings, source=source_of_job(settings))
+    return dict(settings, code_hash=code_hash_of_job(settings))
 
 
 def read_study(path: str) -> Study:

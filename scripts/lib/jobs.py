@@ -13,14 +13,14 @@ from typing import Callable, NamedTuple, Tuple
 from lsnn import backend
 from lsnn.errors import ConfigError
 from lsnn.storage import checkpoints, progress, records
-from lsnn.storage.code_hash import require_source
+from lsnn.storage.code_hash import require_code_hash
 from lsnn.storage.files import exclusive, write_record, write_table
 
 # TensorFlow 2 warns of deprecations while it is imported, before it can be told to be silent.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 # What every job is given.
-NEEDED = ("tensorflow", "task", "network", "loss", "source")
+NEEDED = ("tensorflow", "task", "network", "loss", "code_hash")
 
 # What chooses one of a study's jobs.
 SELECTORS = {
@@ -139,7 +139,7 @@ def require_code(settings):
         LsnnError: names what is found and what is wanted.
     """
     backend.require(settings["tensorflow"])
-    require_source(settings)
+    require_code_hash(settings)
 
 
 def complete(files, is_complete, compute):

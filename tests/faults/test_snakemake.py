@@ -390,19 +390,19 @@ def test_a_changed_rule_trains_its_runs_anew_and_no_others(checkout, tell):
     checkout.configure(conditions=TWO_RULES, seeds=2)
     text = checkout.finish(*ALL)
     assert jobs_of(text)["train"] == 3  # the old seed of the rule, and the new one of both
-    assert "another source" not in text
+    assert "other code" not in text
     now = checkout.identities()
     assert {path: now[path] for path in bptt} == bptt
     run = checkout.results / "runs/three_factor/seed_1"
     [aside] = run.glob("set-aside/*/training.json")
     settings = [read_record(path)["settings"] for path in (aside, run / "training.json")]
-    assert settings[0]["source"] != settings[1]["source"]
+    assert settings[0]["code_hash"] != settings[1]["code_hash"]
 
     # Kept on demand, and then told of.
     checkout.edit(rule, "return z", "return closed(z)")
     checkout.configure(conditions=TWO_RULES, seeds=3)
     text = " ".join(checkout.finish(*ALL, "--rerun-triggers", "mtime").split())
-    warning = "three_factor: training by another source"
+    warning = "three_factor: training by other code"
     assert warning in text
     metadata = read_record(checkout.results / "metadata.json")
     assert [line.startswith(warning) for line in metadata["warnings"]] == [True]

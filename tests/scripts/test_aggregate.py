@@ -468,16 +468,16 @@ def test_results_of_another_source_are_used_and_told_of(folder, run, capsys):
     ]:
         path = os.path.join(made_up_study.run_folder(folder, "bptt", seed), name)
         record = read_record(path)
-        settings = {**record["settings"], "source": "0123456789abcdef"}
+        settings = {**record["settings"], "code_hash": "0123456789abcdef"}
         write_record(path, {**record, "settings": settings})
     run()
     found = trajectories_of(folder, STUDY)
     pd.testing.assert_frame_equal(found, made_up_study.trajectories(), check_exact=True)
     metadata = read_record(folder / "metadata.json")
-    other = "by another source (0123456789ab) than the present one"
+    other = "by other code (0123456789ab) than the present"
     assert metadata["warnings"] == [
         f"bptt: training {other}: seed 1, seed 2",
         f"bptt: hessian w_rec_validation {other}: seed 2",
     ]
     assert capsys.readouterr().out.splitlines() == metadata["warnings"]
-    assert metadata["runs"][2]["other_sources"] == {}
+    assert metadata["runs"][2]["other_code"] == {}

@@ -420,7 +420,7 @@ def test_entries_of_the_hessian_have_their_defaults():
     assert list(study.entries("hessian")) == ["w_rec_test", "all_validation", "w_rec_validation"]
     for name, entry in study.entries("hessian").items():
         settings = study.entry_settings("hessian", name)
-        assert len(settings.pop("source")) == 64
+        assert len(settings.pop("code_hash")) == 64
         assert settings == dict(of_network, hessian=entry)
 
 
@@ -604,7 +604,7 @@ def test_a_condition_stops_where_the_study_does_unless_it_says_otherwise():
 def test_the_settings_of_a_run_are_those_of_its_condition():
     study = parse_study(SWEEP)
     settings = study.training_settings("slow", 3)
-    assert len(settings.pop("source")) == 64
+    assert len(settings.pop("code_hash")) == 64
     assert settings == {
         "condition": "slow",
         "seed": 3,

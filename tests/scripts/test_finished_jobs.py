@@ -31,7 +31,7 @@ ENTRY = "w_rec_validation"
         ({"iterations": 99}, False),
         ({"iterations": 200, "checkpoint_every": 40}, False),
         ({"iterations": 200, "seed": 2}, False),
-        ({"iterations": 200, "source": "0123456789abcdef"}, False),
+        ({"iterations": 200, "code_hash": "0123456789abcdef"}, False),
         ({"iterations": 200, "training": {}}, False),
         ({"iterations": 200, "more": None}, False),
     ],
@@ -209,13 +209,13 @@ RECORD = f"hessian/{ENTRY}.json"
     "program, name, change, goes_on",
     [
         ("train", "training.json", lambda path: alter_settings(path, iterations=60), True),
-        ("train", "training.json", lambda path: alter_settings(path, source="0" * 64), False),
+        ("train", "training.json", lambda path: alter_settings(path, code_hash="0" * 64), False),
         ("train", "learning_curve.csv", alter_bytes, False),
         ("train", "checkpoints.npz", os.unlink, False),
-        ("hessian", RECORD, lambda path: alter_settings(path, source="0" * 64), False),
+        ("hessian", RECORD, lambda path: alter_settings(path, code_hash="0" * 64), False),
         ("hessian", "checkpoints.npz", alter_bytes, False),
     ],
-    ids=["shorter", "source", "altered", "missing", "hessian source", "other checkpoints"],
+    ids=["shorter", "code", "altered", "missing", "hessian code", "other checkpoints"],
 )
 def test_other_results_are_computed_anew_and_stay_until_then(
     folder, program, name, change, goes_on

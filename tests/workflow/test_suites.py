@@ -200,6 +200,7 @@ def test_an_impossible_suite_is_refused_before_any_job(checkout, suite, tmp_path
 NETWORK = json.dumps(parse_study({}).network_settings())
 WHOLE = ["--settings", NETWORK, "--data", "data"]
 OF_RUN = ["--checkpoints", "checkpoints.npz"]
+HESSIAN, TRIAL, EXAMPLES = (["--kind", kind] for kind in ("hessian", "trial", "examples"))
 
 
 @pytest.mark.parametrize(
@@ -208,15 +209,21 @@ OF_RUN = ["--checkpoints", "checkpoints.npz"]
         ("train", ["--settings", "{"], "not a mapping in JSON"),
         ("train", ["--settings", "3"], "not a mapping in JSON"),
         ("train", ["--settings", "{}", "--data", "data"], "lacks tensorflow, task, network, loss"),
-        ("train", WHOLE, "--settings lacks source, condition, seed, learning_rule, iterations"),
+        ("train", WHOLE, "--settings lacks code_hash, condition, seed, learning_rule, iterations"),
         ("train", WHOLE[:2], "--settings needs --data"),
         ("train", ["--config", "config.yaml", "--seed", "1"], "needs --condition and --seed"),
         ("train", [], "one of the arguments --config --settings is required"),
-        ("hessian", [*WHOLE, *OF_RUN], "--settings lacks source, hessian"),
-        ("hessian", ["--config", "config.yaml", *OF_RUN], "--config needs --entry"),
-        ("trial", [*WHOLE, *OF_RUN], "--settings lacks source, condition, label"),
-        ("examples", WHOLE, "--settings lacks source, seed"),
-        ("examples", WHOLE[:2], "--settings needs --data\n"),
+        ("curvature", [*HESSIAN, *WHOLE, *OF_RUN], "--settings lacks code_hash, hessian"),
+        ("curvature", [*HESSIAN, "--config", "config.yaml", *OF_RUN], "--config needs --entry"),
+        (
+            "record",
+            ["--kind", "trial", *WHOLE, *OF_RUN],
+            "--settings lacks code_hash, condition, label",
+        ),
+        ("record", ["--kind", "trial", *WHOLE], "--kind trial needs --checkpoints"),
+        ("record", [*EXAMPLES, *WHOLE], "--settings lacks code_hash, seed"),
+        ("record", [*EXAMPLES, *WHOLE, *OF_RUN], "and --kind examples none"),
+        ("record", [*EXAMPLES, *WHOLE[:2]], "--settings needs --data\n"),
     ],
 )
 def test_what_a_program_lacks_is_told(checkout, tmp_path, program, arguments, message):
@@ -229,7 +236,7 @@ def test_what_a_program_lacks_is_told(checkout, tmp_path, program, arguments, me
 
 def test_a_job_needs_neither_yaml_nor_a_schema(checkout):
     program = "import sys; sys.modules['yaml'] = sys.modules['jsonschema'] = None\n"
-    program += "sys.path.insert(0, 'scripts')\nimport train, hessian, trial, examples"
+    program += "sys.path.insert(0, 'scripts')\nimport train, curvature, record"
     done = checkout.run(PYTHONS["1.12"], "-c", program)
     assert done.returncode == 0, done.stdout
 

@@ -47,7 +47,7 @@ try:
     from lsnn.storage.files import canonical_json, differences, read_record
     from lsnn.study.outputs import about_figure, about_study, figures_of, shown_columns
     from lsnn.curvature.quantities import REGISTRIES
-    from lsnn.storage.code_hash import source_of
+    from lsnn.storage.code_hash import code_hash
 except ImportError as error:
     raise WorkflowError(
         f"{error}: the Python of Snakemake ({sys.executable}) lacks what this workflow needs; "
@@ -101,7 +101,7 @@ SCRIPTS = BASE / "scripts"
 PYTHON = Path("python" if CONDA else sys.executable)
 
 
-def program(name, python=PYTHON, source=True):
+def program(name, python=PYTHON, by_code=True):
     """Return the params of a rule that runs a program of scripts/.
 
     Files are params of type Path, which Snakemake does not compare: that a checkout or a Python lies elsewhere
@@ -110,22 +110,22 @@ def program(name, python=PYTHON, source=True):
     Args:
         name: its file in scripts/.
         python: what runs it, or a function of wildcards that returns it.
-        source: whether the rule runs again if the program's source, lsnn included, changes.
+        by_code: whether the rule runs again if the program's code, lsnn included, changes.
     """
     params = {
         "job": BASE / "workflow/job.sh",
         "python": python,
         "program": SCRIPTS / name,
     }
-    if source:
-        params["source"] = source_of([str((SCRIPTS / name).absolute())])
+    if by_code:
+        params["code_hash"] = code_hash([str((SCRIPTS / name).absolute())])
     return params
 
 
 def model_program(name):
-    """Return the same for a program that needs TensorFlow, and data; its settings have the hash of the source."""
+    """Return the same for a program that needs TensorFlow, and data; its settings have the hash of the code."""
     data = {"data": lambda wildcards: study_of(wildcards).data}
-    return {**program(name, python_of, source=False), **data}
+    return {**program(name, python_of, by_code=False), **data}
 
 
 def command(arguments):

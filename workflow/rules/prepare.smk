@@ -9,7 +9,7 @@ rule data:
     conda:
         "../../envs/workflow.yaml"
     params:
-        **program("fetch_mnist.py", source=False),
+        **program("fetch_mnist.py", by_code=False),
         folder=subpath(output[0], parent=True),
     shell:
         command("--output {params.folder:q}")
@@ -26,7 +26,7 @@ rule environment:
     conda:
         "../../envs/workflow.yaml"
     params:
-        **program("build_environment.py", source=False),
+        **program("build_environment.py", by_code=False),
         folder=subpath(output[0], parent=True),
     shell:
         command("--tensorflow {wildcards.tensorflow} --output {params.folder}")

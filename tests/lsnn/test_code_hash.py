@@ -1,14 +1,17 @@
-"""The hash of the source: what changes it, and what does not."""
+"""The hash of the code: what changes it, and what does not."""
 
 import os
 import shutil
 import subprocess
 import sys
+from collections import OrderedDict
 
 import pytest
 
+from lsnn.curvature.quantities import QUANTITIES, REGISTRIES
+from lsnn.curvature.quantities.extremes import Extremes
 from lsnn.errors import LsnnError
-from lsnn.storage.code_hash import require_source
+from lsnn.storage.code_hash import _content, require_code_hash
 from lsnn.study.config import parse_study
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -22,11 +25,11 @@ for neurons, hessian in [("rate", [{}]), ("lif", []), ("alif", [])]:
         "conditions": {rule: {"iterations": 250} for rule in ("bptt", "three_factor")},
     })
     for rule in study.conditions:
-        print("train", neurons, rule, study.training_settings(rule, 1)["source"])
+        print("train", neurons, rule, study.training_settings(rule, 1)["code_hash"])
         settings = study.entry_settings("dynamics", "w_rec_validation", rule)
-        print("dynamics", neurons, rule, settings["source"])
+        print("dynamics", neurons, rule, settings["code_hash"])
     for entry in study.entries("hessian"):
-        print("hessian", neurons, entry, study.entry_settings("hessian", entry)["source"])
+        print("hessian", neurons, entry, study.entry_settings("hessian", entry)["code_hash"])
 """
 
 
@@ -77,18 +80,34 @@ def test_it_is_the_same_on_every_python_of_the_project():
         ("learning_rules/three_factor.py", "label =", "# A comment.\n    label ="),
         ("learning_rules/three_factor.py", "A three-factor rule: no", "A rule: no"),
         ("training.py", '"""Take one step', '"""Do one step'),
-        ("training.py", "def _rewire(self, learning_rate):", "def _rewire(self,\n learning_rate):"),
-        ("training.py", '"Step size of the optimiser."', '"The step size."'),
-        ("tasks/base.py", '"cross entropy", "nats"', '"cross-entropy", "nat"'),
-        ("quantities/extremes.py", '"largest eigenvalue λ_max"', '"sharpness"'),
-        ("mnist.py", "raise DataError(", "raise DataError(1, "),
-        ("files.py", "RECORD_VERSION = 1", "RECORD_VERSION = 2"),
-        ("config.py", "The study as typed", "A study as typed"),
+        ("training.py", "self.iteration += 1", "self.iteration  +=  1  # one more"),
+        ("storage/files.py", "RECORD_VERSION = 1", "RECORD_VERSION = 2"),
+        ("study/config.py", "The study as typed", "A study as typed"),
     ],
 )
 def test_words_do_not_count(copy, file, old, new):
     edit(copy, file, old, new)
     assert changed(copy) == []
+
+
+def test_of_a_module_its_tokens_count_alone(tmpdir):
+    """On every Python: what is one string to the older ones is several tokens since 3.12."""
+    path = tmpdir.join("module.py")
+    path.write(
+        '"""A docstring."""\nx = f"a{1!r:>{10}} {{}} {f\'b{2}\'}" f"c"  "d"\n\n'
+        "def f(a,\n      b):\n  # A comment.\n  r'One more.'\n\n  return (a\n    + b)\n"
+        'y = f"""l\n  {x}\n"""\n'
+    )
+    assert _content(str(path)).splitlines() == [
+        'x = f"a{1!r:>{10}} {{}} {f\'b{2}\'}" f"c" "d"',
+        "def f ( a , b ) :",
+        "INDENT",
+        "return ( a + b )",
+        "DEDENT",
+        'y = f"""l',
+        "  {x}",
+        '"""',
+    ]
 
 
 RULES = ("bptt", "three_factor")
@@ -122,9 +141,9 @@ ALL = DYNAMICS + HESSIAN + TRAINING
         ),
         ("tasks/sequential_mnist.py", "np.float32(255)", "np.float32(256)", ALL),
         ("randomness.py", '"<u4"', '">u4"', ALL),
-        ("quantities/extremes.py", "sum(vectors)", "sum(2 * vectors)", HESSIAN),
-        ("quantities/alignment.py", "length**2", "length**3", DYNAMICS),
-        ("quantities/stability.py", "2.0 / (eta", "3.0 / (eta", []),
+        ("curvature/quantities/extremes.py", "sum(vectors)", "sum(2 * vectors)", HESSIAN),
+        ("curvature/quantities/alignment.py", "length**2", "length**3", DYNAMICS),
+        ("curvature/quantities/stability.py", "2.0 / (eta", "3.0 / (eta", []),
         ("curvature/eigenvalues.py", "FLOOR = 1.0e-6", "FLOOR = 1.0e-7", DYNAMICS + HESSIAN),
         ("tasks/store_recall.py", "import numpy as np\n", "import numpy as np\n\nUNUSED = 1\n", []),
     ],
@@ -140,27 +159,41 @@ def test_a_number_changes_the_jobs_that_depend_on_it(copy, file, old, new, jobs)
         ("learning_rules", "BPTT", "LEARNING_RULES"),
         ("tasks", "SequentialMnist", "TASKS"),
         ("neurons", "RateNeurons", "NEURONS"),
-        ("quantities", "Extremes", "QUANTITIES"),
-        ("quantities", "Alignment", "DYNAMICS"),
+        ("curvature/quantities", "Extremes", "QUANTITIES"),
+        ("curvature/quantities", "Alignment", "DYNAMICS"),
     ],
 )
 def test_a_new_member_changes_no_hash_of_the_others(copy, package, member, registry):
     here = copy.join("lsnn", package)
     here.join("new_one.py").write(
         "from lsnn.{0} import {1}\n\n\nclass NewOne({1}):\n    '''A new one.'''\n".format(
-            package, member
+            package.replace("/", "."), member
         )
     )
     text = here.join("__init__.py").read_text("utf-8")
     text += "\nfrom lsnn.{} import new_one\n\n{}['new_one'] = new_one.NewOne\n".format(
-        package, registry
+        package.replace("/", "."), registry
     )
     here.join("__init__.py").write_text(text, "utf-8")
     assert changed(copy) == []
 
 
-def test_a_job_that_finds_another_source_than_it_was_planned_with_is_refused():
+def test_the_order_counts_in_which_quantities_are_computed(monkeypatch):
+    """One uses the products of another: its numbers are others where it comes first."""
+    study = parse_study({"hessian": [{"quantities": ["density", "extremes"]}]})
+
+    def hash_of_entry():
+        return study.entry_settings("hessian", "w_rec_validation")["code_hash"]
+
+    before = hash_of_entry()
+    monkeypatch.setattr(Extremes, "uses", ())
+    order = list(QUANTITIES.items())[::-1]
+    monkeypatch.setitem(REGISTRIES, "hessian", OrderedDict(order))
+    assert hash_of_entry() != before
+
+
+def test_a_job_that_finds_other_code_than_it_was_planned_with_is_refused():
     settings = parse_study({}).training_settings("bptt", 1)
-    require_source(settings)
+    require_code_hash(settings)
     with pytest.raises(LsnnError, match="has changed since this job was planned.* start the workf"):
-        require_source(dict(settings, source="0" * 64))
+        require_code_hash(dict(settings, code_hash="0" * 64))

@@ -38,14 +38,7 @@ demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in a minute o
 figures: .venv/workflow ## redraw the figures of the committed results from their tables, and decide the claims
 	@for config in results/committed/*/config.yaml; do \
 	    study=$${config%/config.yaml}; \
-	    .venv/bin/python scripts/plot.py --config $$study/config.yaml \
-	        --trajectories $$study/trajectories.csv --output $$study/figures || exit 1; \
-	    for trial in $$study/trials/*.npz; do \
-	        [ ! -e $$trial ] || .venv/bin/python scripts/plot_raster.py --trial $$trial \
-	            --output $$study/figures || exit 1; \
-	    done; \
-	    [ ! -e $$study/examples.npz ] || .venv/bin/python scripts/plot_examples.py \
-	        --examples $$study/examples.npz --output $$study/figures || exit 1; \
+	    .venv/bin/python scripts/plot.py --study $$study --output $$study/figures || exit 1; \
 	    echo "figures: $$study/figures"; \
 	done
 	.venv/bin/python scripts/decide_claims.py $(CLAIMS) --output results/committed/claims

@@ -1,7 +1,8 @@
 """What a study outputs, as its declarations say: the columns of its tables, and its figures."""
 
+import re
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from typing import NamedTuple, Optional, Tuple
 
 from lsnn.curvature.quantities import REGISTRIES, columns_of, prefix_of, quantities_of
 from lsnn.curvature.weights import RANKS, scale_free
@@ -17,10 +18,17 @@ class Figure(NamedTuple):
     """A figure of a study."""
 
     name: str  # of its files
-    kind: str  # of the function that draws it, and of its caption
-    column: Any = None  # :class:`lsnn.study.columns.Column` that it shows, if any
-    entry: Any = None  # (list, name) of the entry whose quantities it shows, if any
-    setting: Any = None  # :class:`lsnn.study.columns.Column` of what is swept, if it shows a sweep
+    kind: str  # scripts/lib/figures/registry.py has how a kind is drawn
+    column: Optional[Column] = None  # that it shows, or shows something against
+    entry: Optional[Tuple[str, str]] = None  # the list and the name of the entry that it shows
+    condition: Optional[str] = None  # that it shows, if it shows one
+    title: str = ""  # in the report; empty: its name in words
+
+    @property
+    def words(self):
+        """Its title; weights are one word: w_rec."""
+        words = self.name.replace("_", " ")
+        return self.title or re.sub(r"\b([wb]) (in|rec|out)\b", r"\1_\2", words)
 
 
 def of_learning_curve(study):
@@ -176,8 +184,11 @@ def setting_column(study, setting):
 
 
 def figures_of(study):
-    """Return the :class:`Figure` of everything that is drawn of trajectories.csv, a list."""
-    figures = [Figure("learning_curves", "learning_curves")]
+    """Return the :class:`Figure` of everything that is drawn of a study, a list."""
+    figures = [
+        Figure("examples", "examples", title="examples of the task"),
+        Figure("learning_curves", "learning_curves"),
+    ]
     for column in shown_columns(study):
         if column.figure:
             figures.append(Figure(column.figure, "along_training", column))
@@ -190,25 +201,11 @@ def figures_of(study):
     for kind in REGISTRIES:
         for name, entry in study.entries(kind).items():
             for quantity in quantities_of(kind, entry).values():
-                for one in getattr(quantity, "figures", ()):
-                    figures.append(Figure(prefix_of(entry) + one, one, entry=(kind, name)))
+                for figure in getattr(quantity, "figures", ()):
+                    figures.append(Figure(prefix_of(entry) + figure, figure, entry=(kind, name)))
     for setting in sweeps_of(study):
-        column = setting_column(study, setting)
-        figures.append(Figure(setting + "_sweep", "sweep", setting=column))
+        figures.append(Figure(setting + "_sweep", "sweep", setting_column(study, setting)))
+    for name, condition in study.conditions.items() if study.spiking else ():
+        title = "raster " + condition.label
+        figures.append(Figure("raster_" + name, "raster", condition=name, title=title))
     return figures
-
-
-def about_figure(figure, study):
-    """Return what the caption of a :class:`Figure` tells of, as JSON-able values."""
-    # 2 / learning rate, for the conditions that have it.
-    thresholds = {study.threshold_of(name) for name in study.conditions} - {None}
-    return {
-        "kind": figure.kind,
-        "column": figure.column and figure.column._asdict(),
-        "entry": figure.entry and study.entries(figure.entry[0])[figure.entry[1]],
-        "setting": figure.setting and figure.setting._asdict(),
-        "thresholds": sorted(thresholds),
-        "measures": [measure.label for measure in study.task_class.measures],
-        "splits": study.splits,
-        "study": as_mapping(study),
-    }

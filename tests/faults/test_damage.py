@@ -12,7 +12,8 @@ import aggregate
 import machinery  # noqa: F401  (extends the path to the scripts)
 import plot
 import write_tables
-from lib.tables import read_recorded_table
+from lib.figures.results import read_spectra
+from lib.tables import read_recorded_table, read_trajectories
 from lsnn import training
 from lsnn.errors import DataError, ResultError
 from lsnn.network import Network
@@ -222,8 +223,8 @@ def test_tables_of_a_study(study_folder, tell, name):
     def read():
         record = read_record(study_folder / "metadata.json")
         summary = read_recorded_table(study_folder / "summary.csv", SUMMARY, record)
-        trajectories = plot.read_trajectories(str(study_folder / "trajectories.csv"), study)
-        spectra = content(plot.read_spectra(str(study_folder)))
+        trajectories = read_trajectories(str(study_folder / "trajectories.csv"), study)
+        spectra = content(read_spectra(str(study_folder)))
         return summary.to_csv(), trajectories.to_csv(), spectra, record
 
     refused_or_the_same(study_folder / name, read, tell)
@@ -238,9 +239,7 @@ def test_altered_tables_are_neither_drawn_nor_reported(study_folder, monkeypatch
         table.to_csv(path, index=False)
     output = study_folder / "output"
     with pytest.raises(ResultError, match="trajectories.csv: altered since it was written"):
-        arguments = ["--trajectories", study_folder / "trajectories.csv"]
-        arguments += ["--config", study_folder / "config.yaml", "--output", output]
-        run(monkeypatch, plot, arguments)
+        run(monkeypatch, plot, ["--study", study_folder, "--output", output])
     with pytest.raises(ResultError, match="summary.csv: altered since it was written"):
         arguments = [
             part

@@ -316,7 +316,7 @@ def jobs_of(text):
     return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", stats, re.M)}
 
 
-RULES = ("train", "hessian", "examples", "aggregate", "plot", "plot_examples", "write_tables")
+RULES = ("train", "hessian", "examples", "aggregate", "plot", "write_tables")
 RULES += ("all",)
 
 
@@ -383,8 +383,8 @@ def test_a_changed_rule_trains_its_runs_anew_and_no_others(checkout, tell):
 
     checkout.edit(rule, "label =", "# A comment.\n    label =")
     assert jobs_of(checkout.finish(*ALL)) == {}
-    checkout.edit("scripts/lib/style.py", '"font.size": 8', '"font.size": 9')
-    assert jobs_of(checkout.finish(*ALL)) == {"plot": 7, "plot_examples": 1, "all": 1, "total": 9}
+    checkout.edit("scripts/lib/figures/style.py", '"font.size": 8', '"font.size": 9')
+    assert jobs_of(checkout.finish(*ALL)) == {"plot": 1, "all": 1, "total": 2}
 
     checkout.edit(rule, "return closed(z)", "return z")
     checkout.configure(conditions=TWO_RULES, seeds=2)

@@ -1,6 +1,5 @@
 import colorsys
 import itertools
-import os
 import sys
 import time
 
@@ -12,21 +11,23 @@ import pytest
 import made_up_study
 import plot
 from lib.estimates import mean_and_interval
-from lib.style import COLUMN, PAGE, label_logarithmic, use_style
+from lib.figures import density, panels, registry, stability, sweep
+from lib.figures.results import Results, read_spectra
+from lib.figures.style import COLUMN, PAGE, label_logarithmic, use_style
 from lib.summary import summarise
-from lib.tables import write_table
-from lsnn.errors import ResultError
+from lib.tables import read_trajectories, write_table
+from lsnn.errors import ConfigError, ResultError
 from lsnn.storage import checkpoints
 from lsnn.storage.files import sha256_of_file, write_record
 from lsnn.study.columns import Column
 from lsnn.study.config import parse_study
-from lsnn.study.outputs import compared_columns, figures_of, shown_columns
+from lsnn.study.outputs import Figure, compared_columns, figures_of, shown_columns
 
 STUDY = made_up_study.STUDY
-FIGURES = {figure.name: figure for figure in figures_of(STUDY)}
+FIGURES = {figure.name: figure for figure in figures_of(STUDY) if figure.kind != "examples"}
 COLUMNS = {column.name: column for column in shown_columns(STUDY)}
 LARGEST, SMALLEST = COLUMNS["lambda_max"], COLUMNS["lambda_min"]
-BPTT = plot.looks(STUDY)["bptt"].colour
+BPTT = panels.looks(STUDY)["bptt"].colour
 
 SWEEP = parse_study(made_up_study.SWEEP)
 RATES = {name: SWEEP.training_of(name).learning_rate for name in SWEEP.conditions}
@@ -46,22 +47,38 @@ def unconverged():
     return table
 
 
+# Each with the figures that show it.
+ALONG, AT_LOSS = "leading_eigenvalue", "leading_eigenvalue_against_loss"
+AGAINST, GAPS = "generalization_gap_against_leading_eigenvalue", "generalization_gap"
 VARIANTS = {
-    "full": made_up_study.trajectories,
-    "one condition": lambda: made_up_study.trajectories(["three_factor"]),
-    "one seed": lambda: made_up_study.trajectories(seeds=[7]),
-    "one run": lambda: made_up_study.trajectories(["bptt"], seeds=[7]),
-    "unconverged": unconverged,
-    "missing": lambda: with_cells("lambda_max", [np.nan] * 2),
-    "negative": lambda: with_cells("lambda_max", [-5.0, 0.0]),
-    "nothing to draw": lambda: with_cells("lambda_max", [-5.0] * 24),
-    "loss of zero": lambda: with_cells("train_loss", [0.0] * 6),
-    "stopped early": made_up_study.stopped_early,
-    "three seeds": lambda: made_up_study.trajectories(seeds=(1, 2, 4)),
-    "one diverged": made_up_study.diverged,
-    "all of one diverged": lambda: made_up_study.diverged(runs=[("bptt", 1), ("bptt", 2)]),
-    "all diverged": lambda: made_up_study.diverged(
-        runs=[(condition, seed) for condition in STUDY.conditions for seed in (1, 2)], fraction=0
+    "full": (made_up_study.trajectories, list(FIGURES)),
+    "one condition": (lambda: made_up_study.trajectories(["three_factor"]), [GAPS]),
+    "one seed": (lambda: made_up_study.trajectories(seeds=[7]), [ALONG]),
+    "one run": (lambda: made_up_study.trajectories(["bptt"], seeds=[7]), [GAPS]),
+    "unconverged": (unconverged, [AT_LOSS, AGAINST]),
+    "missing": (lambda: with_cells("lambda_max", [np.nan] * 2), [ALONG]),
+    "negative": (lambda: with_cells("lambda_max", [-5.0, 0.0]), [AGAINST]),
+    "nothing to draw": (
+        lambda: with_cells("lambda_max", [-5.0] * 24),
+        [ALONG, AT_LOSS, AGAINST],
+    ),
+    "loss of zero": (
+        lambda: with_cells("train_loss", [0.0] * 6),
+        ["learning_curves", AT_LOSS, GAPS],
+    ),
+    "stopped early": (made_up_study.stopped_early, ["rank_of_change"]),
+    "three seeds": (lambda: made_up_study.trajectories(seeds=(1, 2, 4)), [GAPS]),
+    "one diverged": (made_up_study.diverged, [GAPS, "smallest_eigenvalue"]),
+    "all of one diverged": (
+        lambda: made_up_study.diverged(runs=[("bptt", 1), ("bptt", 2)]),
+        [GAPS],
+    ),
+    "all diverged": (
+        lambda: made_up_study.diverged(
+            runs=[(condition, seed) for condition in STUDY.conditions for seed in (1, 2)],
+            fraction=0,
+        ),
+        [GAPS, AGAINST, "learning_curves"],
     ),
 }
 
@@ -74,10 +91,17 @@ HOPS_CONDITIONS = {
 HOPS = parse_study({**made_up_study.CONFIG, "conditions": HOPS_CONDITIONS})
 
 
+def draw(figure, table, study=STUDY, column=None, spectra=None):
+    """A figure of a study drawn: one that it has or, by its kind, one of a column."""
+    if isinstance(figure, str):
+        figure = Figure(figure, figure, column)
+    return registry.draw(Results(study, table, spectra or {}), figure)
+
+
 def plot_sweep(table, study):
     """The one sweep of a study."""
     [figure] = [figure for figure in figures_of(study) if figure.kind == "sweep"]
-    return plot.draw(figure, table, study)
+    return draw(figure, table, study)
 
 
 @pytest.fixture(autouse=True)
@@ -106,30 +130,35 @@ def line_of(axes, colour, width):
     ]
 
 
-def run(monkeypatch, trajectories, folder, config=None, *options):
-    config = str(config or os.path.join(made_up_study.REPOSITORY, "config.yaml"))
-    monkeypatch.setattr(
-        sys,
-        "argv",
-        ["plot.py", "--trajectories", str(trajectories), "--output", str(folder)]
-        + ["--config", config, *options],
-    )
+def write(folder, table, config=made_up_study.CONFIG):
+    """Write the results of a study, and return their folder."""
+    folder.mkdir(exist_ok=True)
+    made_up_study.write_config(folder / "config.yaml", config)
+    write_table(folder / "trajectories.csv", table, missing="nan")
+    return folder
+
+
+def run(monkeypatch, study, output, *options):
+    arguments = ["--study", str(study), "--output", str(output), *options]
+    monkeypatch.setattr(sys, "argv", ["plot.py", *arguments])
     plot.main()
 
 
-def names_of_figures(monkeypatch, trajectories, config=None):
-    """Return the names of the figures that are drawn of a table, without writing them."""
+def names_of_figures(monkeypatch, study):
+    """Return the names of the figures that are drawn of results, without writing them."""
     names = []
-    monkeypatch.setattr(plot, "save", lambda figure, folder, name: names.append(name))
-    run(monkeypatch, trajectories, "nowhere", config)
+    monkeypatch.setattr(plot, "save", lambda page, folder, name, caption: names.append(name))
+    run(monkeypatch, study, "nowhere")
     return set(names)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    "variant, name", [(variant, name) for variant, (_, names) in VARIANTS.items() for name in names]
+)
 @pytest.mark.filterwarnings("error")
-def test_every_figure_can_be_drawn(name, variant):
-    figure = plot.draw(FIGURES[name], VARIANTS[variant](), STUDY)
+def test_every_figure_can_be_drawn(variant, name):
+    make, _ = VARIANTS[variant]
+    figure = draw(FIGURES[name], make())
     figure.canvas.draw()
     width, _ = figure.get_size_inches()
     assert width in (COLUMN, PAGE)
@@ -138,15 +167,21 @@ def test_every_figure_can_be_drawn(name, variant):
         assert axes.get_ylabel()
 
 
-@pytest.mark.parametrize("variant", ["full", "nothing to draw", "unconverged"])
-@pytest.mark.parametrize("one", figures_of(SWEEP), ids=lambda one: one.name)
+OF_SWEEP = {figure.name: figure for figure in figures_of(SWEEP) if figure.kind != "examples"}
+
+
+@pytest.mark.parametrize(
+    "variant, name",
+    [("full", name) for name in OF_SWEEP]
+    + [(variant, "learning_rate_sweep") for variant in ("nothing to draw", "unconverged")],
+)
 @pytest.mark.filterwarnings("error")
-def test_every_figure_of_eight_conditions_can_be_drawn(one, variant):
+def test_every_figure_of_eight_conditions_can_be_drawn(variant, name):
     table = made_up_study.trajectories(study=SWEEP)
     if variant == "nothing to draw":
         table["lambda_max"] = -5.0
     table["lambda_max_converged"] &= variant != "unconverged"
-    figure = plot.draw(one, table, SWEEP)
+    figure = draw(OF_SWEEP[name], table, SWEEP)
     figure.canvas.draw()
     width, height = figure.get_size_inches() * figure.dpi
     assert width / figure.dpi in (COLUMN, PAGE)
@@ -156,12 +191,12 @@ def test_every_figure_of_eight_conditions_can_be_drawn(one, variant):
 
 
 def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
-    write_table(tmp_path / "trajectories.csv", unconverged(), missing="nan")
+    study = write(tmp_path / "study", unconverged())
     for folder in ("first", "second"):
-        run(monkeypatch, tmp_path / "trajectories.csv", tmp_path / folder)
+        run(monkeypatch, study, tmp_path / folder)
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert names == sorted(f"{name}.{s}" for name in FIGURES for s in ("svg", "pdf", "png"))
-    starts = {".svg": b"<?xml", ".pdf": b"%PDF", ".png": b"\x89PNG"}
+    assert names == sorted(f"{name}.{s}" for name in FIGURES for s in ("svg", "pdf", "png", "rst"))
+    starts = {".svg": b"<?xml", ".pdf": b"%PDF", ".png": b"\x89PNG", ".rst": b""}
     for name in names:
         content = (tmp_path / "first" / name).read_bytes()
         assert content.startswith(starts[name[-4:]])
@@ -169,7 +204,7 @@ def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
 
 
 def test_mean_runs_and_threshold_of_the_leading_eigenvalue():
-    figure = plot.plot_along_training(made_up_study.trajectories(), STUDY, LARGEST)
+    figure = draw("along_training", made_up_study.trajectories(), STUDY, LARGEST)
     axes = figure.axes[0]
     [(x, y)] = line_of(axes, BPTT, 1.6)
     assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
@@ -185,7 +220,7 @@ def test_mean_runs_and_threshold_of_the_leading_eigenvalue():
 
 
 def test_panels_have_letters_and_accuracies_the_level_of_a_guess():
-    figure = plot.plot_learning_curves(made_up_study.trajectories(), STUDY)
+    figure = draw("learning_curves", made_up_study.trajectories(), STUDY)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["a", "b", "c"]
     assert [written_in(axes) for axes in figure.axes] == [[], ["chance"], ["chance"]]
     for axes in figure.axes[1:]:
@@ -193,9 +228,9 @@ def test_panels_have_letters_and_accuracies_the_level_of_a_guess():
     own_images = parse_study(
         {**made_up_study.CONFIG, "task": {"name": "sequential_mnist", "images": "mine"}}
     )
-    figure = plot.plot_learning_curves(made_up_study.trajectories(), own_images)
+    figure = draw("learning_curves", made_up_study.trajectories(), own_images)
     assert [written_in(axes) for axes in figure.axes] == [[], [], []]
-    [alone] = plot.plot_along_training(made_up_study.trajectories(), STUDY, LARGEST).axes
+    [alone] = draw("along_training", made_up_study.trajectories(), STUDY, LARGEST).axes
     assert not alone.get_title(loc="left")
 
 
@@ -230,7 +265,7 @@ def drawn_bands(axes):
 def test_three_runs_have_a_band_which_is_the_interval_of_the_summary(column, is_positive):
     table = made_up_study.trajectories(["bptt"], seeds=(1, 2, 4))
     table.loc[table["seed"] == 4, "lambda_min"] *= 3
-    figure = plot.plot_along_training(table, STUDY, column)
+    figure = draw("along_training", table, STUDY, column)
     assert "95 % interval of mean" in texts(figure)
     [band] = drawn_bands(figure.axes[0])
     final = table.loc[table["fraction"] == 1, column.name]
@@ -246,7 +281,7 @@ def test_three_runs_have_a_band_which_is_the_interval_of_the_summary(column, is_
 @pytest.mark.parametrize("name", FIGURES)
 def test_diverged_runs_are_marked_and_left_out_of_means(name):
     """Of bptt seed 1 diverged, so that its mean is the run of seed 2."""
-    figure = plot.draw(FIGURES[name], made_up_study.diverged(), STUDY)
+    figure = draw(FIGURES[name], made_up_study.diverged(), STUDY)
     assert "diverged, left out of means: BPTT seed 1" in texts(figure)
     if FIGURES[name].kind == "gap_against":
         return
@@ -278,12 +313,12 @@ def test_drawing_does_not_resample(monkeypatch):
     table["fraction"] = (table["fraction"] + table.pop("part")) / 10
     table = table.sort_values(["condition", "seed", "fraction"]).reset_index(drop=True)
     started = time.monotonic()
-    plot.plot_along_training(table, STUDY, LARGEST)
+    draw("along_training", table, STUDY, LARGEST)
     assert time.monotonic() - started < 3
 
 
 def test_mean_against_loss_is_taken_at_equal_losses():
-    figure = plot.plot_against_loss(made_up_study.trajectories(), STUDY, LARGEST)
+    figure = draw("against_loss", made_up_study.trajectories(), STUDY, LARGEST)
     axes = figure.axes[0]
     [(x, y)] = line_of(axes, BPTT, 1.6)
     # 20 losses from 2 down by 5 halvings; the next checkpoint after the initial one is at 1.
@@ -293,37 +328,42 @@ def test_mean_against_loss_is_taken_at_equal_losses():
 
 
 def test_unconverged_values_are_crossed():
-    figure = plot.plot_along_training(unconverged(), STUDY, LARGEST)
+    figure = draw("along_training", unconverged(), STUDY, LARGEST)
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
     assert sum(len(line.get_xdata()) for line in crosses) == 3
     assert "not converged" in texts(figure)
-    figure = plot.plot_along_training(made_up_study.trajectories(), STUDY, LARGEST)
+    figure = draw("along_training", made_up_study.trajectories(), STUDY, LARGEST)
     assert "not converged" not in texts(figure)
 
 
 def test_values_that_cannot_be_drawn_are_counted():
     table = with_cells("lambda_max", [-5.0, 0.0, np.nan])
-    expected = "left out, of 24 values: 2 not positive, 1 missing"
-    for draw in (plot.plot_along_training, plot.plot_against_loss, plot.plot_gap_against):
-        assert expected in texts(draw(table, STUDY, LARGEST))
-    assert not plot.plot_along_training(table, STUDY, SMALLEST).get_supxlabel()
+    expected = "3 of 24 values not shown: 2 not positive, 1 missing"
+    for kind in ("along_training", "against_loss", "gap_against"):
+        assert expected in texts(draw(kind, table, STUDY, LARGEST))
+    assert not draw("along_training", table, STUDY, SMALLEST).get_supxlabel()
 
 
 def test_without_hessian_the_other_figures_are_drawn(tmp_path, monkeypatch):
-    config = tmp_path / "config.yaml"
-    made_up_study.write_config(config, made_up_study.WITHOUT_HESSIAN)
-    write_table(tmp_path / "without.csv", made_up_study.without_hessian(), missing="nan")
-    run(monkeypatch, tmp_path / "without.csv", tmp_path / "without", config)
+    table = made_up_study.without_hessian()
+    without = write(tmp_path / "study without", table, made_up_study.WITHOUT_HESSIAN)
+    run(monkeypatch, without, tmp_path / "without")
     expected = ["generalization_gap", "learning_curves", "rank_of_change"]
     names = sorted(path.name for path in (tmp_path / "without").iterdir())
-    assert names == [f"{name}.{suffix}" for name in expected for suffix in ("pdf", "png", "svg")]
-    write_table(tmp_path / "with.csv", made_up_study.trajectories(), missing="nan")
+    suffixes = ("pdf", "png", "rst", "svg")
+    assert names == [f"{name}.{suffix}" for name in expected for suffix in suffixes]
+    study = write(tmp_path / "study with", made_up_study.trajectories())
     for name in expected:
-        only = ("--figure", name)
-        run(monkeypatch, tmp_path / "with.csv", tmp_path / "with", config, *only)
+        run(monkeypatch, study, tmp_path / "with", "--figure", name)
     for name in names:
         drawn = [(tmp_path / folder / name).read_bytes() for folder in ("with", "without")]
         assert drawn[0] == drawn[1]
+
+
+def test_a_figure_that_a_study_has_not_is_refused(tmp_path, monkeypatch):
+    study = write(tmp_path, made_up_study.trajectories())
+    with pytest.raises(ConfigError, match="no such figure; it has: examples, learning_curves, "):
+        run(monkeypatch, study, tmp_path, "--figure", "mine")
 
 
 @pytest.mark.parametrize(
@@ -337,11 +377,12 @@ def test_without_hessian_the_other_figures_are_drawn(tmp_path, monkeypatch):
 def test_of_a_table_that_lacks_a_column_the_other_figures_are_drawn(
     tmp_path, monkeypatch, capsys, missing, without
 ):
-    path = tmp_path / "trajectories.csv"
-    write_table(path, made_up_study.trajectories().drop(columns=missing), missing="nan")
-    assert names_of_figures(monkeypatch, path) == set(FIGURES) - without
+    study = write(tmp_path, made_up_study.trajectories().drop(columns=missing))
+    assert names_of_figures(monkeypatch, study) == set(FIGURES) - without
     expected = [
-        f"no figure {name}: {path} lacks its columns" for name in FIGURES if name in without
+        f"no figure {name}: {study} lacks what it shows"
+        for name in ["examples", *FIGURES]
+        if name in {"examples", *without}
     ]
     assert capsys.readouterr().out.splitlines() == expected
 
@@ -352,9 +393,9 @@ def test_a_table_from_before_there_were_such_columns_is_drawn_as_any(tmp_path, n
     newer = [column for column in table if column.endswith("_norm_residual")]
     assert len(newer) == 3
     write_table(tmp_path / "table.csv", table.drop(columns=["diverged", *newer]), missing="nan")
-    older = plot.read_trajectories(tmp_path / "table.csv", STUDY)
+    older = read_trajectories(tmp_path / "table.csv", STUDY)
     assert not older["diverged"].any()
-    figures = [plot.draw(FIGURES[name], one, STUDY) for one in (older, table)]
+    figures = [draw(FIGURES[name], one, STUDY) for one in (older, table)]
     assert texts(figures[0]) == texts(figures[1])
     for axes, expected in zip(*(figure.axes for figure in figures), strict=True):
         lines = zip(axes.lines, expected.lines, strict=True)
@@ -362,10 +403,9 @@ def test_a_table_from_before_there_were_such_columns_is_drawn_as_any(tmp_path, n
 
 
 def test_a_second_entry_has_figures_of_its_own(tmp_path, monkeypatch):
-    study = made_up_study.write_config(tmp_path / "config.yaml", made_up_study.TWO_ENTRIES)
+    study = parse_study(made_up_study.TWO_ENTRIES)
     table = made_up_study.trajectories(study=study)
-    write_table(tmp_path / "table.csv", table, missing="nan")
-    names = names_of_figures(monkeypatch, tmp_path / "table.csv", tmp_path / "config.yaml")
+    names = names_of_figures(monkeypatch, write(tmp_path, table, made_up_study.TWO_ENTRIES))
     assert names - set(FIGURES) == {
         "all_train_leading_eigenvalue",
         "all_train_smallest_eigenvalue",
@@ -375,7 +415,7 @@ def test_a_second_entry_has_figures_of_its_own(tmp_path, monkeypatch):
     assert set(FIGURES) <= names
     figures = {figure.name: figure for figure in figures_of(study)}
     axes = {
-        name: plot.draw(figures[name], table, study).axes[0]
+        name: draw(figures[name], table, study).axes[0]
         for name in ("leading_eigenvalue", "all_train_leading_eigenvalue")
     }
     assert {name: one.get_ylabel() for name, one in axes.items()} == {
@@ -391,71 +431,71 @@ def test_the_sweep_has_a_panel_of_every_entry():
         {**made_up_study.TWO_ENTRIES, "conditions": made_up_study.SWEEP["conditions"]}
     )
     figure = plot_sweep(made_up_study.trajectories(study=study), study)
-    labels = [plot.axis_label(column) for column in compared_columns(study) if column.figure]
+    labels = [panels.axis_label(column) for column in compared_columns(study) if column.figure]
     assert len(labels) == 2
     assert [axes.get_ylabel() for axes in figure.axes][:2] == labels
     assert texts(figure).count("2 / learning rate") == 1
 
 
 def test_a_stopped_run_counts_in_means_with_its_last_value():
-    figure = plot.plot_along_training(made_up_study.stopped_early(fraction=0.4), STUDY, LARGEST)
+    figure = draw("along_training", made_up_study.stopped_early(fraction=0.4), STUDY, LARGEST)
     [(x, y)] = line_of(figure.axes[0], BPTT, 1.6)
     assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
     seed_1 = 1000 * 2.0 ** -np.array([0, 1, 2, 2, 2, 2])
     assert y == pytest.approx(np.sqrt(seed_1 * 2000 * 2.0 ** -np.arange(6)))
     runs = line_of(figure.axes[0], BPTT, 0.5)
     assert [len(x) for x, _ in runs] == [3, 6]  # the run itself ends where it stopped
-    assert "1 of 4 runs stopped early; means go on with their last values" in texts(figure)
+    assert "1 of 4 runs stopped early; their last value is carried forward" in texts(figure)
 
 
 def test_means_end_where_the_last_run_of_a_condition_stops():
     table = made_up_study.trajectories()
     for seed, fraction in [(1, 0.4), (2, 0.6)]:
         table = made_up_study.stopped_early(table, "bptt", seed, fraction)
-    extended = plot.extended_to_the_end(table)
+    extended = panels.extended_to_the_end(table)
     ends = extended.groupby(["condition", "seed"])["fraction"].max()
     assert list(ends["bptt"]) == [0.6, 0.6] and list(ends["three_factor"]) == [1, 1]
-    figure = plot.plot_learning_curves(table, STUDY)
-    assert "2 of 4 runs stopped early; means go on with their last values" in texts(figure)
+    figure = draw("learning_curves", table, STUDY)
+    assert "2 of 4 runs stopped early; their last value is carried forward" in texts(figure)
 
 
 def test_a_value_that_cannot_be_drawn_is_not_replaced_by_the_one_before():
     table = made_up_study.trajectories()
     last = (table["seed"] == 1) & (table["fraction"] == 1)
     table.loc[last, "lambda_max"] = -5.0
-    figure = plot.plot_along_training(table, STUDY, LARGEST)
+    figure = draw("along_training", table, STUDY, LARGEST)
     [(_, y)] = line_of(figure.axes[0], BPTT, 1.6)
     assert y[-1] == pytest.approx(2000 / 32)
-    assert texts(figure)[-1] == "left out, of 24 values: 2 not positive"
+    assert texts(figure)[-1] == "2 of 24 values not shown: 2 not positive"
 
 
 def test_both_notes_stand_below_a_figure():
     table = made_up_study.stopped_early()
     table.loc[0, "lambda_max"] = np.nan
-    figure = plot.plot_along_training(table, STUDY, LARGEST)
+    figure = draw("along_training", table, STUDY, LARGEST)
     assert texts(figure)[-1] == (
-        "left out, of 21 values: 1 missing "
-        "1 of 4 runs stopped early; means go on with their last values"
+        "1 of 21 values not shown: 1 missing "
+        "1 of 4 runs stopped early; their last value is carried forward"
     )
     first, *others = figure.get_supxlabel().split("\n")
-    assert first == "left out, of 21 values: 1 missing"
+    assert first == "1 of 21 values not shown: 1 missing"
     assert max(map(len, others)) <= 16 * COLUMN
 
 
 def test_nothing_is_extended_where_no_run_stopped():
     table = made_up_study.trajectories()
-    assert plot.extended_to_the_end(table).equals(table)
+    assert panels.extended_to_the_end(table).equals(table)
 
 
 def test_the_final_state_of_a_stopped_run_is_a_large_point():
-    figure = plot.plot_gap_against(made_up_study.stopped_early(), STUDY, LARGEST)
+    figure = draw("gap_against", made_up_study.stopped_early(), STUDY, LARGEST)
     lines = [line for line in figure.axes[0].lines if line.get_color() == BPTT]
     [final] = [line for line in lines if line.get_markersize() == 7]
     assert list(final.get_xdata()) == [1000 / 4, 2000 / 32]
 
 
 def test_one_seed_has_no_interval():
-    figure = plot.plot_along_training(made_up_study.trajectories(seeds=[7]), STUDY, LARGEST)
+    figure = draw("along_training", made_up_study.trajectories(seeds=[7]), STUDY, LARGEST)
     assert texts(figure)[:2] == ["BPTT (n = 1)", "three-factor (n = 1)"]
     assert "95 % interval of mean" not in texts(figure)
 
@@ -463,8 +503,8 @@ def test_one_seed_has_no_interval():
 def test_a_rule_has_its_look_whatever_other_rules_there_are():
     for name in STUDY.conditions:
         config = {**made_up_study.CONFIG, "conditions": {name: {}}}
-        assert plot.looks(parse_study(config)) == {name: plot.looks(STUDY)[name]}
-    for one, other in zip(*plot.looks(STUDY).values(), strict=True):
+        assert panels.looks(parse_study(config)) == {name: panels.looks(STUDY)[name]}
+    for one, other in zip(*panels.looks(STUDY).values(), strict=True):
         assert one != other
 
 
@@ -474,7 +514,7 @@ def hue_and_lightness(colour):
 
 
 def test_eight_conditions_are_told_apart_by_rule_and_by_setting():
-    looks = plot.looks(SWEEP)
+    looks = panels.looks(SWEEP)
     assert list(looks) == list(SWEEP.conditions)
     assert len({(tuple(look.colour), look.line, look.marker) for look in looks.values()}) == 8
     hues = {}
@@ -483,7 +523,7 @@ def test_eight_conditions_are_told_apart_by_rule_and_by_setting():
         # Colour apart, in black and white, they differ all the same.
         assert len({(look.line, look.marker) for look in of_rule}) == len(rates)
         found = [hue_and_lightness(look.colour) for look in of_rule]
-        hues[rule] = plot.looks(STUDY)[rule].colour
+        hues[rule] = panels.looks(STUDY)[rule].colour
         assert [hue for hue, _ in found] == pytest.approx(
             [hue_and_lightness(hues[rule])[0]] * len(rates), abs=0.02
         )
@@ -496,14 +536,14 @@ def horizontal(axes):
     return [
         (line.get_color(), line.get_ydata()[0])
         for line in axes.lines
-        if line.get_linewidth() == plot.THRESHOLD["linewidth"]
+        if line.get_linewidth() == panels.THRESHOLD["linewidth"]
     ]
 
 
-@pytest.mark.parametrize("draw", [plot.plot_along_training, plot.plot_against_loss])
-def test_every_condition_has_a_threshold_in_its_colour(draw):
-    figure = draw(made_up_study.trajectories(study=SWEEP), SWEEP, LARGEST)
-    looks = plot.looks(SWEEP)
+@pytest.mark.parametrize("kind", ["along_training", "against_loss"])
+def test_every_condition_has_a_threshold_in_its_colour(kind):
+    figure = draw(kind, made_up_study.trajectories(study=SWEEP), SWEEP, LARGEST)
+    looks = panels.looks(SWEEP)
     expected = [(looks[name].colour, 2 / rate) for name, rate in RATES.items()]
     assert horizontal(figure.axes[0]) == expected
     assert texts(figure)[0] == "BPTT, learning rate 0.001 (n = 2)"
@@ -513,11 +553,11 @@ def test_every_condition_has_a_threshold_in_its_colour(draw):
 def test_adam_has_no_threshold():
     conditions = {"bptt": {}, "adam": {"learning_rule": "bptt", "training": {"optimiser": "adam"}}}
     study = parse_study({**made_up_study.CONFIG, "conditions": conditions})
-    figure = plot.plot_along_training(made_up_study.trajectories(study=study), study, LARGEST)
-    assert horizontal(figure.axes[0]) == [(plot.looks(study)["bptt"].colour, 200)]
+    figure = draw("along_training", made_up_study.trajectories(study=study), study, LARGEST)
+    assert horizontal(figure.axes[0]) == [(panels.looks(study)["bptt"].colour, 200)]
     assert texts(figure)[:2] == ["BPTT (n = 2)", "BPTT, optimiser adam (n = 2)"]
     study = parse_study({**made_up_study.CONFIG, "training": {"optimiser": "adam"}})
-    figure = plot.plot_along_training(made_up_study.trajectories(study=study), study, LARGEST)
+    figure = draw("along_training", made_up_study.trajectories(study=study), study, LARGEST)
     assert horizontal(figure.axes[0]) == []
     assert not [text for text in texts(figure) if "2 / learning rate" in text]
 
@@ -536,10 +576,10 @@ def test_the_sweep_has_a_line_a_rule():
         rates = np.array(made_up_study.RATES[rule])
         values = [eigenvalue / rates, loss, accuracy]
         for axes, expected in zip(figure.axes, values, strict=True):
-            [(x, y)] = line_of(axes, plot.looks(STUDY)[rule].colour, 1.6)
+            [(x, y)] = line_of(axes, panels.looks(STUDY)[rule].colour, 1.6)
             assert list(x) == list(rates)
             assert y == pytest.approx(np.broadcast_to(expected, len(rates)))
-    [(x, y)] = line_of(figure.axes[0], plot.THRESHOLD["color"], 1)
+    [(x, y)] = line_of(figure.axes[0], panels.THRESHOLD["color"], 1)
     assert x == pytest.approx(made_up_study.RATES["bptt"])
     assert y == pytest.approx(2 / x)
 
@@ -552,10 +592,10 @@ def test_a_number_of_a_rule_can_be_swept_too():
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "4", "27"]
     assert len({one.get_xlim() for one in figure.axes}) == 1
     assert texts(figure) == ["truncated BPTT (n = 2)", "2 / learning rate"]
-    [(x, y)] = line_of(axes, plot.look_of_sweep(HOPS, {0: "hops_0"}, 0).colour, 1.6)
+    [(x, y)] = line_of(axes, sweep.look_of_sweep(HOPS, {0: "hops_0"}, 0).colour, 1.6)
     assert list(x) == [0, 1, 4, 27]
     assert y == pytest.approx(4 * [2000])
-    assert horizontal(axes) == [(plot.THRESHOLD["color"], 200)]
+    assert horizontal(axes) == [(panels.THRESHOLD["color"], 200)]
 
 
 @pytest.mark.parametrize(
@@ -563,7 +603,7 @@ def test_a_number_of_a_rule_can_be_swept_too():
 )
 def test_a_number_of_a_rule_is_swept_on_the_scale_that_shows_it(values, scale):
     _, axes = plt.subplots()
-    plot.scale_setting(axes, Column("mu", "number", "mu"), values)
+    sweep.scale_setting(axes, Column("mu", "number", "mu"), values)
     assert axes.get_xscale() == scale
 
 
@@ -572,9 +612,9 @@ def test_the_sweep_leaves_diverged_runs_out_and_tells_of_them():
     table = made_up_study.diverged(made_up_study.trajectories(study=SWEEP), runs)
     figure = plot_sweep(table, SWEEP)
     for axes in figure.axes:
-        [(rates, means)] = line_of(axes, plot.looks(STUDY)["bptt"].colour, 1.6)
+        [(rates, means)] = line_of(axes, panels.looks(STUDY)["bptt"].colour, 1.6)
         assert list(rates) == made_up_study.RATES["bptt"][:-1]
-    [(_, means)] = line_of(figure.axes[0], plot.looks(STUDY)["bptt"].colour, 1.6)
+    [(_, means)] = line_of(figure.axes[0], panels.looks(STUDY)["bptt"].colour, 1.6)
     assert means[-1] == pytest.approx(2000 / 32 * 0.01 / 0.02)  # of seed 2 alone
     note = (
         "diverged, left out of means: BPTT, learning rate 0.02 seed 1; "
@@ -594,7 +634,16 @@ def test_the_sweep_leaves_out_and_tells_what_the_other_figures_do():
     assert y[list(x).index(0.01)] == pytest.approx(2000 / 32)
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
     assert [len(line.get_xdata()) for line in crosses] == [1, 0]
-    assert texts(figure)[-2:] == ["not converged", "left out, of 16 values: 1 not positive"]
+    assert texts(figure)[-2:] == ["not converged", "1 of 16 values not shown: 1 not positive"]
+
+
+def test_the_threshold_is_in_the_legend_whichever_panel_has_it():
+    """Of a study's columns, the trace comes before the eigenvalues, and has no such line."""
+    entries = [{"quantities": ["extremes", "trace"]}]
+    study = parse_study({**made_up_study.SWEEP, "hessian": entries})
+    figure = plot_sweep(made_up_study.trajectories(study=study), study)
+    assert "trace" in figure.axes[0].get_ylabel()
+    assert texts(figure).count("2 / learning rate") == 1
 
 
 def test_the_sweep_shows_no_other_condition():
@@ -616,7 +665,7 @@ def test_the_sweep_of_another_optimiser_has_no_threshold():
     study = parse_study({**made_up_study.SWEEP, "training": {"optimiser": "adam"}})
     figure = plot_sweep(made_up_study.trajectories(study=study), study)
     assert texts(figure) == ["BPTT (n = 2)", "three-factor (n = 2)"]
-    assert line_of(figure.axes[0], plot.THRESHOLD["color"], 1) == []
+    assert line_of(figure.axes[0], panels.THRESHOLD["color"], 1) == []
 
 
 def test_the_sweep_is_drawn_of_studies_that_have_one(tmp_path, monkeypatch):
@@ -624,11 +673,9 @@ def test_the_sweep_is_drawn_of_studies_that_have_one(tmp_path, monkeypatch):
     one_each = {name: {"training": {"learning_rate": 0.1}} for name in ("bptt", "three_factor")}
     study = parse_study({**made_up_study.CONFIG, "conditions": one_each})
     assert "learning_rate_sweep" not in [figure.name for figure in figures_of(study)]
-    config = tmp_path / "config.yaml"
-    study = made_up_study.write_config(config, {**made_up_study.SWEEP, "hessian": []})
-    table = made_up_study.trajectories(study=study)
-    write_table(tmp_path / "table.csv", table, missing="nan")
-    names = names_of_figures(monkeypatch, tmp_path / "table.csv", config)
+    config = {**made_up_study.SWEEP, "hessian": []}
+    table = made_up_study.trajectories(study=parse_study(config))
+    names = names_of_figures(monkeypatch, write(tmp_path, table, config))
     others = {"learning_curves", "generalization_gap", "rank_of_change"}
     assert names == {*others, "learning_rate_sweep"}
 
@@ -646,31 +693,31 @@ def test_the_sweep_is_drawn_of_studies_that_have_one(tmp_path, monkeypatch):
 def test_file_that_is_not_a_table_of_trajectories_is_refused(
     tmp_path, monkeypatch, content, message
 ):
-    path = tmp_path / "trajectories.csv"
+    path = write(tmp_path, made_up_study.trajectories()) / "trajectories.csv"
+    path.unlink()
     if content is not None:
         path.write_text(content)
     with pytest.raises(ResultError, match=message) as error:
-        run(monkeypatch, path, tmp_path / "figures")
+        run(monkeypatch, tmp_path, tmp_path / "figures")
     assert str(path) in str(error.value)
     assert not (tmp_path / "figures").exists()
 
 
 def test_table_without_rows_or_cut_short_is_refused(tmp_path, monkeypatch):
-    path = tmp_path / "trajectories.csv"
-    write_table(path, made_up_study.trajectories()[:0], missing="nan")
+    write(tmp_path, made_up_study.trajectories()[:0])
     with pytest.raises(ResultError, match="no rows"):
-        run(monkeypatch, path, tmp_path)
-    write_table(path, made_up_study.trajectories(), missing="nan")
+        run(monkeypatch, tmp_path, tmp_path)
+    path = write(tmp_path, made_up_study.trajectories()) / "trajectories.csv"
     path.write_text(path.read_text()[:-30])
     with pytest.raises(ResultError, match="damaged: column"):
-        run(monkeypatch, path, tmp_path)
+        run(monkeypatch, tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize("which, other", [("x", "y"), ("y", "x")])
 def test_a_column_scales_the_axis_that_it_is_on_and_no_other(which, other):
     (column,) = [one for one in shown_columns(made_up_study.STUDY) if one.scale == "symlog"]
     figure, axes = plt.subplots()
-    plot.scale_axis(axes, which, column)
+    panels.scale_axis(axes, which, column)
     scales = {"x": axes.get_xscale(), "y": axes.get_yscale()}
     assert scales == {which: "symlog", other: "linear"}
     plt.close(figure)
@@ -678,7 +725,7 @@ def test_a_column_scales_the_axis_that_it_is_on_and_no_other(which, other):
 
 def test_gaps_are_drawn_along_training_at_equal_loss_and_at_the_end():
     table = made_up_study.trajectories(seeds=(1, 2, 4))
-    figure = plot.plot_gaps(table, STUDY)
+    figure = draw("gaps", table, STUDY)
     assert len(figure.axes) == 6
     accuracy, loss, *_ = figure.axes
     assert accuracy.get_title() == "training \N{MINUS SIGN} test accuracy"
@@ -691,7 +738,7 @@ def test_gaps_are_drawn_along_training_at_equal_loss_and_at_the_end():
     intervals = [line for line in at_end.lines if line.get_linewidth() == 1.6 and len(line._x) == 2]
     assert len(intervals) == 2
     # A run that diverged has no final state.
-    at_end = plot.plot_gaps(made_up_study.diverged(table), STUDY).axes[-2]
+    at_end = draw("gaps", made_up_study.diverged(table), STUDY).axes[-2]
     points = next(line for line in at_end.lines if line.get_color() == BPTT and line_marks(line))
     assert len(points.get_ydata()) == 2
 
@@ -703,7 +750,7 @@ def line_marks(line):
 def test_noisy_examples_have_panels_of_their_own():
     study = parse_study(made_up_study.NOISY)
     table = made_up_study.trajectories(study=study)
-    figure = plot.plot_gaps(table, study)
+    figure = draw("gaps", table, study)
     titles = [axes.get_title().replace("\n", " ") for axes in figure.axes[:4]]
     assert titles == [
         "training \N{MINUS SIGN} test accuracy",
@@ -712,9 +759,9 @@ def test_noisy_examples_have_panels_of_their_own():
         "noisy test \N{MINUS SIGN} training cross entropy",
     ]
     assert [axes.get_ylabel() for axes in figure.axes[:4]] == ["gap", "gap (nats)"] * 2
-    labels = [axes.get_ylabel() for axes in plot.plot_learning_curves(table, study).axes]
+    labels = [axes.get_ylabel() for axes in draw("learning_curves", table, study).axes]
     assert labels[2:] == ["test accuracy", "noisy test accuracy"]
-    assert len(plot.plot_gap_against(table, study, LARGEST).axes) == 4
+    assert len(draw("gap_against", table, study, LARGEST).axes) == 4
 
 
 CHOSEN = parse_study(made_up_study.CHOSEN)
@@ -728,21 +775,26 @@ def test_the_figures_of_entries_are_those_that_their_quantities_declare():
     assert "spectrum_trace" in [figure.name for figure in OF_CHOSEN]
 
 
-@pytest.mark.parametrize("variant", ["full", "one condition", "diverged", "unconverged"])
-@pytest.mark.parametrize("one", [*OF_ENTRIES, *OF_CHOSEN], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "variant, one",
+    [("full", one) for one in [*OF_ENTRIES, *{one.kind: one for one in OF_CHOSEN}.values()]]
+    + [(variant, one) for one in OF_ENTRIES for variant in ("one condition", "diverged")]
+    + [("unconverged", OF_ENTRIES[-1])],
+    ids=lambda value: getattr(value, "name", value),
+)
 @pytest.mark.filterwarnings("error")
-def test_figures_of_some_checkpoints_can_be_drawn(one, variant):
+def test_figures_of_some_checkpoints_can_be_drawn(variant, one):
     conditions = ["bptt"] if variant == "one condition" else None
     table = made_up_study.trajectories(conditions, study=CHOSEN)
     if variant == "diverged":
         table = made_up_study.diverged(table, runs=[("bptt", 2)])
     if variant == "unconverged":
         table["mu_abs_max_converged"] &= table["mu_abs_max"].isna()
-    figure = plot.draw(one, table, CHOSEN, made_up_study.spectra(CHOSEN))
+    figure = draw(one, table, CHOSEN, spectra=made_up_study.spectra(CHOSEN))
     figure.canvas.draw()
     width, _ = figure.get_size_inches()
     assert width in (COLUMN, PAGE)
-    assert not [text for text in texts(figure) if "left out, of" in text]
+    assert not [text for text in texts(figure) if "not shown" in text]
     assert ("not converged" in texts(figure)) == (
         variant == "unconverged" and one.name == "stability"
     )
@@ -751,12 +803,20 @@ def test_figures_of_some_checkpoints_can_be_drawn(one, variant):
 def test_without_spectra_or_columns_there_is_no_such_figure():
     table = made_up_study.trajectories()
     for one in OF_ENTRIES:
-        assert plot.draw(one, table, CHOSEN) is None
+        assert draw(one, table, CHOSEN) is None
+
+
+def test_where_all_runs_diverged_a_figure_of_spectra_says_so():
+    runs = [(condition, seed) for condition in CHOSEN.conditions for seed in (1, 2)]
+    table = made_up_study.diverged(made_up_study.trajectories(study=CHOSEN), runs)
+    for one in OF_ENTRIES[:2]:
+        figure = draw(one, table, CHOSEN, spectra=made_up_study.spectra(CHOSEN))
+        assert [text.get_text() for text in figure.texts] == ["all runs diverged"]
 
 
 def test_stability_has_a_panel_a_condition_with_all_that_is_compared():
     table = made_up_study.trajectories(study=CHOSEN)
-    figure = plot.draw(OF_ENTRIES[2], table, CHOSEN)
+    figure = draw(OF_ENTRIES[2], table, CHOSEN)
     assert [axes.get_title() for axes in figure.axes] == ["BPTT", "three-factor"]
     bptt = figure.axes[0]
     dashed = [line for line in bptt.lines if list(line.get_xdata()) == [0, 1]]
@@ -764,27 +824,28 @@ def test_stability_has_a_panel_a_condition_with_all_that_is_compared():
     thick = [line for line in bptt.lines if line.get_linewidth() == 1.6]
     drawn = [line.get_ydata() for line in thick]
     rows = table[(table["condition"] == "bptt") & table["mu_abs_max"].notna()]
-    for name, found in zip(plot.STABILITY, drawn, strict=True):
+    for name, found in zip(stability.SHOWN, drawn, strict=True):
         expected = np.exp(np.log(rows[name]).groupby(rows["fraction"]).mean())
         assert found == pytest.approx(expected.to_numpy())
 
 
 def test_a_density_is_the_mean_of_all_nodes_by_their_weights():
     table, spectra = made_up_study.trajectories(study=CHOSEN), made_up_study.spectra(CHOSEN)
-    places, densities = plot.densities_of(spectra, table, CHOSEN, ("hessian", "spectrum"))
+    results = Results(CHOSEN, table, spectra)
+    places, densities = density.densities_of(results, ("hessian", "spectrum"))
     assert list(densities) == list(CHOSEN.conditions)
-    density = densities["bptt"]
-    assert density.fractions == pytest.approx([0, 0.4, 1])
+    found = densities["bptt"]
+    assert found.fractions == pytest.approx([0, 0.4, 1])
     step = places[1] - places[0]
-    assert (density.values.sum(axis=1) * step) == pytest.approx(1, rel=1e-3)
+    assert (found.values.sum(axis=1) * step) == pytest.approx(1, rel=1e-3)
     # At the end nodes are three times those of the beginning: -6, 0 and 600 of seed 2.
-    near = np.abs(places[:, None] - plot.on_symlog([-6, 0, 600])) < 4 * plot.WIDTH
-    assert (density.values[2].dot(near) * step) == pytest.approx([0.25, 0.5, 0.25], rel=1e-2)
+    near = np.abs(places[:, None] - density.on_symlog([-6, 0, 600])) < 4 * density.WIDTH
+    assert (found.values[2].dot(near) * step) == pytest.approx([0.25, 0.5, 0.25], rel=1e-2)
 
 
 def test_a_symlog_axis_keeps_the_order_and_decades():
     sizes = np.array([-1e3, -1e2, -10, 0, 10, 1e2, 1e3])
-    places = plot.on_symlog(sizes)
+    places = density.on_symlog(sizes)
     assert places == pytest.approx(-places[::-1]) and places[3] == 0
     assert np.diff(places[4:]) == pytest.approx(1, abs=1e-3)
 
@@ -794,9 +855,9 @@ def test_altered_spectra_are_refused(tmp_path):
     checkpoints.write(str(path), made_up_study.spectra(CHOSEN), {})
     record = {"outputs": {"spectra.npz": sha256_of_file(path)}}
     write_record(tmp_path / "metadata.json", record)
-    assert set(plot.read_spectra(tmp_path)) == set(made_up_study.spectra(CHOSEN))
+    assert set(read_spectra(tmp_path)) == set(made_up_study.spectra(CHOSEN))
     checkpoints.write(str(path), {}, {})
     with pytest.raises(ResultError, match="spectra.npz: altered since it was written"):
-        plot.read_spectra(tmp_path)
+        read_spectra(tmp_path)
     path.unlink()
-    assert plot.read_spectra(tmp_path) == {}
+    assert read_spectra(tmp_path) == {}

@@ -4,7 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-import plot_examples
+import made_up_study
+import plot
+from lib.figures import recordings
+from lib.tables import write_table
 from lsnn.errors import ResultError
 from lsnn.storage import checkpoints
 
@@ -47,7 +50,7 @@ def texts_of(axes):
 @pytest.mark.parametrize("kind, rows", [("class", 1), ("regression", 2), ("recalls", 1)])
 def test_every_example_has_a_column(kind, rows):
     arrays, metadata = examples(kind)
-    figure = plot_examples.plot_examples(arrays, metadata)
+    figure = recordings.plot_examples(arrays, metadata)
     figure.canvas.draw()
     assert len(figure.axes) == 4 * rows
     assert {axes.get_xlim() for axes in figure.axes} == {(0, N_STEPS)}
@@ -58,37 +61,41 @@ def test_every_example_has_a_column(kind, rows):
 
 
 def test_the_class_that_is_wanted_stands_above_the_steps_that_are_asked_for():
-    figure = plot_examples.plot_examples(*examples("class"))
+    figure = recordings.plot_examples(*examples("class"))
     assert [texts_of(axes) for axes in figure.axes] == [["yes"], ["no"], ["no"], ["yes"]]
-    figure = plot_examples.plot_examples(*examples("recalls"))
+    figure = recordings.plot_examples(*examples("recalls"))
     assert [texts_of(axes) for axes in figure.axes] == [["0", "1"], ["1"], ["0"], ["1", "0"]]
     assert figure.axes[1].texts[0].xy[0] == 15  # the middle of its window
 
 
 def test_the_outputs_that_are_wanted_are_lines():
     arrays, metadata = examples("regression")
-    below = plot_examples.plot_examples(arrays, metadata).axes[4:]
+    below = recordings.plot_examples(arrays, metadata).axes[4:]
     for place, axes in enumerate(below):
         (line,) = axes.lines
         assert np.array_equal(line.get_xdata(), np.arange(N_STEPS) + 0.5)
         assert np.array_equal(line.get_ydata(), arrays["targets"][:, place])
 
 
-def draw(monkeypatch, path, folder):
-    arguments = ["plot_examples.py", "--examples", str(path), "--output", str(folder)]
-    monkeypatch.setattr(sys, "argv", arguments)
-    plot_examples.main()
+def draw(monkeypatch, study, folder, parts):
+    """Draw examples as a figure of a made-up study."""
+    study.mkdir(exist_ok=True)
+    made_up_study.write_config(study / "config.yaml", made_up_study.CONFIG)
+    write_table(study / "trajectories.csv", made_up_study.trajectories(), missing="")
+    checkpoints.write(str(study / "examples.npz"), *parts)
+    arguments = ["--study", str(study), "--output", str(folder), "--figure", "examples"]
+    monkeypatch.setattr(sys, "argv", ["plot.py", *arguments])
+    plot.main()
 
 
 def test_the_same_examples_give_the_same_figure(tmp_path, monkeypatch):
-    checkpoints.write(str(tmp_path / "examples.npz"), *examples("regression"))
     for folder in ("first", "second"):
-        draw(monkeypatch, tmp_path / "examples.npz", tmp_path / folder)
+        draw(monkeypatch, tmp_path / "study", tmp_path / folder, examples("regression"))
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert names == ["examples.pdf", "examples.png", "examples.svg"]
+    assert names == ["examples.pdf", "examples.png", "examples.rst", "examples.svg"]
     for name in names:
         contents = [(tmp_path / folder / name).read_bytes() for folder in ("first", "second")]
-        assert contents[0] == contents[1] and len(contents[0]) > 5000
+        assert contents[0] == contents[1] and len(contents[0]) > 300
 
 
 @pytest.mark.parametrize(
@@ -99,11 +106,9 @@ def test_the_same_examples_give_the_same_figure(tmp_path, monkeypatch):
     ],
 )
 def test_another_file_is_refused_by_name(tmp_path, monkeypatch, without, message):
-    path = tmp_path / "examples.npz"
     parts = examples("class")
     for part in parts:
         part.pop(without, None)
-    checkpoints.write(str(path), *parts)
-    with pytest.raises(ResultError, match=f"^{path}: {message}"):
-        draw(monkeypatch, path, tmp_path / "figures")
+    with pytest.raises(ResultError, match=f"^{tmp_path / 'examples.npz'}: {message}"):
+        draw(monkeypatch, tmp_path, tmp_path / "figures", parts)
     assert not (tmp_path / "figures").exists()

@@ -10,8 +10,6 @@ import pandas as pd
 import pytest
 
 import plot
-import plot_examples
-import plot_raster
 from conftest import REPOSITORY, ready_studies
 from lib.pages import digits
 from lsnn.storage.files import read_record, sha256_of_file
@@ -53,13 +51,7 @@ def kept_figures():
 @pytest.mark.parametrize("kept", kept_figures(), ids=lambda kept: kept.stem)
 def test_figures_that_are_kept_are_redrawn_to_the_same_bytes(kept, tmp_path):
     """With neither TensorFlow nor MNIST: this Python has none, and no data folder is given."""
-    folder = kept.parents[1]
-    if kept.stem.startswith("raster_"):
-        trial = folder / f"trials/{kept.stem.removeprefix('raster_')}.npz"
-        command = ["scripts/plot_raster.py", "--trial", trial]
-    else:
-        command = ["scripts/plot.py", "--config", folder / "config.yaml", "--figure", kept.stem]
-        command += ["--trajectories", folder / "trajectories.csv"]
+    command = ["scripts/plot.py", "--study", kept.parents[1], "--figure", kept.stem]
     subprocess.run([sys.executable, *command, "--output", tmp_path], cwd=REPOSITORY, check=True)
     assert (tmp_path / kept.name).read_bytes() == kept.read_bytes()
 
@@ -69,17 +61,9 @@ def test_figures_that_are_kept_are_redrawn_to_the_same_bytes(kept, tmp_path):
 def test_all_figures_can_be_made_of_the_committed_tables(folder, monkeypatch):
     """Made, and not written, which is most of the work."""
     made = []
-    for program, option, files in [
-        (plot, "--trajectories", [folder / "trajectories.csv"]),
-        (plot_raster, "--trial", sorted(folder.glob("trials/*.npz"))),
-        (plot_examples, "--examples", list(folder.glob("examples.npz"))),
-    ]:
-        monkeypatch.setattr(program, "save", lambda figure, folder, name: made.append(name))
-        for path in files:
-            command = ["this", option, str(path), "--output", "nowhere"]
-            command += ["--config", str(folder / "config.yaml")] if program is plot else []
-            monkeypatch.setattr(sys, "argv", command)
-            program.main()
+    monkeypatch.setattr(plot, "save", lambda page, folder, name, caption: made.append(name))
+    monkeypatch.setattr(sys, "argv", ["this", "--study", str(folder), "--output", "nowhere"])
+    plot.main()
     kept = {path.stem for path in kept_figures() if path.parents[1] == folder}
     assert {"learning_curves", "generalization_gap", *kept} <= set(made)
 

@@ -10,9 +10,8 @@ import yaml
 from docutils.core import publish_parts
 
 from conftest import DEMO, REPOSITORY, plan, ready_studies
-from lib.claims import read_claims
 from lsnn.study.config import as_mapping, parse_study, read_study
-from lsnn.study.outputs import about_figure, about_study, figures_of, shown_columns
+from lsnn.study.outputs import about_study, shown_columns
 
 SPIKING = {
     "task": {"name": "store_recall"},
@@ -37,7 +36,7 @@ def planned(tmp_path, study):
 def test_a_study_with_a_hessian(tmp_path):
     jobs = planned(tmp_path, {})
     assert (jobs["data"], jobs["train"], jobs["hessian"]) == (1, 10, 10)
-    assert not {"trial", "plot_raster"} & set(jobs)
+    assert "trial" not in jobs
 
 
 def test_an_entry_of_hessian_plans_a_job_a_run(tmp_path):
@@ -49,7 +48,7 @@ def test_an_entry_of_hessian_plans_a_job_a_run(tmp_path):
 def test_a_study_without_hessian_plans_no_hessian_jobs(tmp_path):
     jobs = planned(tmp_path, {"hessian": []})
     assert (jobs["data"], jobs["train"], jobs["aggregate"]) == (1, 10, 1)
-    assert not {"hessian", "trial", "plot_raster"} & set(jobs)
+    assert not {"hessian", "trial"} & set(jobs)
 
 
 def test_a_task_that_makes_its_own_data_plans_no_data_job(tmp_path):
@@ -59,7 +58,7 @@ def test_a_task_that_makes_its_own_data_plans_no_data_job(tmp_path):
 
 def test_a_study_of_spiking_units_plans_a_trial_a_condition(tmp_path):
     jobs = planned(tmp_path, SPIKING)
-    assert (jobs["train"], jobs["trial"], jobs["plot_raster"]) == (10, 2, 2)
+    assert (jobs["train"], jobs["trial"], jobs["plot"]) == (10, 2, 1)
     assert not {"data", "hessian"} & set(jobs)
 
 
@@ -108,21 +107,12 @@ def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():
 
 
 CAPTIONS = sorted(path.stem for path in (REPOSITORY / "workflow/report").glob("*.rst"))
-CAPTIONS.remove("figure")
-OF_HESSIAN = ["along_training", "against_loss", "gap_against"]
 
 
 def params_of_file(study):
-    """Return the params of the rules that captions belong to, but those of figures."""
-    condition = list(study.conditions)[-1]
-    computed = types.SimpleNamespace(values=as_mapping(study), columns=shown_columns(study))
+    """Return the params of the rules that captions belong to."""
     return {
-        "computed": computed,
-        "label": study.conditions[condition].label,
-        "seed": study.seeds[0],
-        "task": study.task["name"],
-        "is_classification": study.task_class.is_classification,
-        "claim": None,
+        "computed": types.SimpleNamespace(values=as_mapping(study), columns=shown_columns(study)),
     }
 
 
@@ -149,33 +139,19 @@ def rendered(file, params, studies, shown=(), changes=()):
 
 
 def caption(name, *configs):
-    """Return a caption of studies: of a file, or of all figures of a kind of the first one."""
+    """Return a caption of studies."""
     studies = [parse_study(config) for config in configs]
-    if name in CAPTIONS:
-        return rendered(name, params_of_file(studies[0]), studies)
-    figures = [figure for figure in figures_of(studies[0]) if figure.kind == name]
-    return "\n".join(
-        rendered("figure", {"about": about_figure(figure, studies[0])}, studies)
-        for figure in figures
-    )
+    return rendered(name, params_of_file(studies[0]), studies)
 
 
-def test_the_caption_of_a_claim_says_who_claims_it():
-    claims = read_claims(str(REPOSITORY / "claims.yaml"))
-    for claim in [*claims.values(), claims["gap_ordered"]._replace(claim="|x| is |y|")]:
-        text = rendered("claims_figure", {"claim": claim._asdict()}, [])
-        assert claim.claim.replace("|", "\\|") in text and claim.source in text
-        assert ("remembered, not verified" in text) == (claim.text == "remembered")
-
-
-@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", "gaps", *OF_HESSIAN])
+@pytest.mark.parametrize("name", CAPTIONS)
 def test_captions_hold_with_a_hessian(name):
     text = caption(name, {})
     assert len(text) > 80
     assert "stop" not in text
 
 
-@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", "gaps"])
+@pytest.mark.parametrize("name", CAPTIONS)
 @pytest.mark.parametrize(
     "study",
     [{"hessian": []}, SPIKING, {"network": {"neurons": "lif"}, "hessian": []}],
@@ -186,35 +162,6 @@ def test_captions_of_studies_without_hessian_tell_of_none(name, study):
     assert len(text) > 80
     for word in ("lambda", "Hessian", "igenvalue", "Lanczos", "products"):
         assert word not in text
-
-
-SWEEP = {
-    "conditions": {
-        "bptt": {},
-        "slow": {"learning_rule": "bptt", "training": {"learning_rate": 0.001}},
-    },
-    "baseline": "slow",
-}
-
-WITH_ENTRIES = {
-    **SWEEP,
-    "hessian": [{}, {"name": "spectrum", "checkpoints": 3, "quantities": ["density", "trace"]}],
-    "dynamics": [{"quantities": ["alignment", "curvature", "stability"]}],
-}
-
-
-def test_every_kind_of_figure_has_a_caption():
-    study = parse_study(WITH_ENTRIES)
-    kinds = {figure.kind for figure in figures_of(study)}
-    of_entries = {"density", "density_lines", "stability"}
-    assert kinds == {"learning_curves", "gaps", *OF_HESSIAN, *of_entries, "sweep"}
-    for kind in kinds:
-        assert len(caption(kind, WITH_ENTRIES)) > 80
-    without = caption("sweep", {**SWEEP, "hessian": []})
-    assert "final states against the learning rate" in without and "dashed" not in without
-    hops = [{"learning_rule": {"name": "truncated_bptt", "hops": hops}} for hops in (0, 2)]
-    of_hops = caption("sweep", {"conditions": dict(zip("ab", hops, strict=True))})
-    assert "final states against the hops" in of_hops and "dashed" in of_hops
 
 
 def test_the_report_of_a_suite_tells_of_every_study():
@@ -259,34 +206,24 @@ def test_the_glossary_tells_of_every_rule_once():
     assert "2 / learning rate" not in caption("workflow", {"training": {"optimiser": "adam"}})
 
 
-@pytest.mark.parametrize(
-    "stop, words",
-    [
-        ({"measure": "accuracy", "above": 0.95}, "whose validation accuracy is above 0.95"),
-        ({"measure": "loss", "below": 0.2}, "whose validation loss is below 0.2"),
-    ],
-)
-@pytest.mark.parametrize("name", ["learning_curves", "along_training"])
-def test_captions_tell_of_runs_that_stop_early(name, stop, words):
-    text = caption(name, {"training": {"stop": stop}})
-    assert words in text
-    assert "counts with its last value in means" in text
-
-
 def test_captions_tell_of_every_column_that_is_shown():
     study = {"hessian": [{}, {"block": "all", "split": "train"}]}
     text = caption("trajectories", study)
     names = ["lambda_max", "all_train_lambda_max", "test_accuracy", "generalization_gap_loss"]
     for name in names:
         assert f"``{name}``: " in text
-    text = caption("along_training", study).splitlines()
-    expected = ["λ_max.", "λ_min.", "λ_max, all, train.", "λ_min, all, train.", "change of w_rec."]
-    for line, words in zip(text, expected, strict=True):
-        assert words in line
-        assert ("dashed line" in line) == ("λ_max" in words)  # 2 / learning rate
 
 
-@pytest.mark.parametrize("name", [*CAPTIONS, "learning_curves", "gaps", *OF_HESSIAN])
+SWEEP = {
+    "conditions": {
+        "bptt": {},
+        "slow": {"learning_rule": "bptt", "training": {"learning_rate": 0.001}},
+    },
+    "baseline": "slow",
+}
+
+
+@pytest.mark.parametrize("name", CAPTIONS)
 def test_captions_hold_for_several_learning_rates(name):
     assert len(caption(name, SWEEP)) > 80
 
@@ -296,11 +233,3 @@ def test_captions_name_conditions_by_their_labels():
         "workflow", SWEEP
     )
     assert "to that of BPTT, learning rate 0.001." in caption("summary", SWEEP)
-    assert "that BPTT, learning rate 0.001 trained from seed 1" in caption("raster", SWEEP)
-
-
-@pytest.mark.parametrize("name", ["along_training", "against_loss"])
-def test_captions_tell_of_one_threshold_or_of_one_a_condition_or_of_none(name):
-    assert "2 / learning rate = 200." in caption(name, {})
-    assert "of the condition of its colour" in caption(name, SWEEP)
-    assert "2 / learning rate" not in caption(name, {"training": {"optimiser": "adam"}})

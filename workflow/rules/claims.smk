@@ -70,35 +70,36 @@ rule plot_claims:
         points=f"{CLAIMS_FOLDER}/points.csv",
         configs=expand("{folder}/config.yaml", folder=result_folders()),
     output:
-        report(
-            f"{CLAIMS_FOLDER}/figures/{{figure}}.svg",
-            caption="../report/claims_figure.rst",
-            category="Claims",
-            labels=lambda wildcards: {"claim": wildcards.figure.replace("_", " ")},
+        [
+            report(
+                f"{CLAIMS_FOLDER}/figures/{name}.svg",
+                caption=Path(f"{CLAIMS_FOLDER}/figures/{name}.rst").absolute(),
+                category="Claims",
+                labels={"claim": name.replace("_", " ")},
+            )
+            for name in CLAIMS_FIGURES
+        ],
+        expand(
+            f"{CLAIMS_FOLDER}/figures/{{name}}.{{suffix}}",
+            name=CLAIMS_FIGURES,
+            suffix=["pdf", "png", "rst"],
         ),
-        f"{CLAIMS_FOLDER}/figures/{{figure}}.pdf",
-        f"{CLAIMS_FOLDER}/figures/{{figure}}.png",
     log:
-        f"{CLAIMS_FOLDER}/logs/plot/{{figure}}.log",
+        f"{CLAIMS_FOLDER}/logs/plot.log",
     benchmark:
-        f"{CLAIMS_FOLDER}/benchmarks/plot/{{figure}}.tsv"
-    wildcard_constraints:
-        figure=one_of(CLAIMS_FIGURES),
+        f"{CLAIMS_FOLDER}/benchmarks/plot.tsv"
     localrule: True
     conda:
         "../../envs/workflow.yaml"
     params:
         **program("plot_claims.py"),
-        claim=lambda wildcards: (
-            CLAIMS[wildcards.figure]._asdict() if wildcards.figure in CLAIMS else None
-        ),
         studies=result_folders(),
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:
         command(
             "--claims {input.claims} --decided {params.decided}"
-            " --studies {params.studies} --figure {wildcards.figure} --output {params.folder}"
+            " --studies {params.studies} --output {params.folder}"
         )
 
 

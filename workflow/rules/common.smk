@@ -45,7 +45,7 @@ try:
     from lsnn.study.costs import estimate, memory_of
     from lsnn.errors import ConfigError, DataError
     from lsnn.storage.files import canonical_json, differences, read_record
-    from lsnn.study.outputs import about_figure, about_study, figures_of, shown_columns
+    from lsnn.study.outputs import about_study, figures_of, shown_columns
     from lsnn.curvature.quantities import REGISTRIES
     from lsnn.storage.code_hash import code_hash
 except ImportError as error:
@@ -283,16 +283,6 @@ def results_of_runs(study):
             pattern = f"{RUN}/{kind}/{name}.{suffix}"
             files += run_files(study, pattern, STUDIES[study].seeds_of(entry))
     return files
-
-
-def rasters_of(study):
-    """Return the names of the figures of trials; none where units do not spike."""
-    return [f"raster_{condition}" for condition in study.conditions if study.spiking]
-
-
-def readable(name):
-    """Return the name of a figure in words; those of weights are one word: w_rec."""
-    return re.sub(r"\b([wb]) (in|rec|out)\b", r"\1_\2", name.replace("_", " "))
 
 
 def outcome_of(study):

@@ -1,13 +1,10 @@
-# Figures from trajectories.csv alone, and tables for the report.
-FIGURES_OF = {
-    study: {figure.name: figure for figure in figures_of(STUDIES[study])}
-    for study in STUDIES
-}
+# Figures of a study and, beside them, their captions (rst), which the report takes; tables for the report.
+FIGURES_OF = {name: figures_of(study) for name, study in STUDIES.items()}
 FIGURES = [
-    f"results/{study}/figures/{name}.{suffix}"
+    f"results/{study}/figures/{figure.name}.{suffix}"
     for study, figures in FIGURES_OF.items()
-    for name in ["examples", *figures, *rasters_of(STUDIES[study])]
-    for suffix in ("svg", "pdf", "png")
+    for figure in figures
+    for suffix in ("svg", "pdf", "png", "rst")
 ]
 REPORT_TABLES = expand(
     f"{RESULTS}/report/{{name}}",
@@ -16,41 +13,48 @@ REPORT_TABLES = expand(
 )
 
 
-rule plot:
-    input:
-        trajectories=f"{RESULTS}/trajectories.csv",
-        spectra=f"{RESULTS}/spectra.npz",
-        config=f"{RESULTS}/config.yaml",
-    output:
-        report(
-            f"{RESULTS}/figures/{{figure}}.svg",
-            caption="../report/figure.rst",
-            category="Figures",
-            subcategory=SUBCATEGORY,
-            labels=lambda wildcards: {"figure": readable(wildcards.figure)},
-        ),
-        f"{RESULTS}/figures/{{figure}}.pdf",
-        f"{RESULTS}/figures/{{figure}}.png",
-    log:
-        f"{RESULTS}/logs/plot/{{figure}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/plot/{{figure}}.tsv"
-    wildcard_constraints:
-        figure=one_of(name for figures in FIGURES_OF.values() for name in figures),
-    localrule: True
-    conda:
-        "../../envs/workflow.yaml"
-    params:
-        **program("plot.py"),
-        about=lambda wildcards: about_figure(
-            FIGURES_OF[wildcards.study][wildcards.figure], study_of(wildcards)
-        ),
-        folder=subpath(output[0], parent=True),
-    shell:
-        command(
-            "--config {input.config} --figure {wildcards.figure}"
-            " --trajectories {input.trajectories} --output {params.folder}"
-        )
+# One job draws all figures of a study: it takes Python longer to start than to draw one.
+for study, figures in FIGURES_OF.items():
+    trials = [figure.condition for figure in figures if figure.kind == "raster"]
+
+    rule:
+        name:
+            "plot" if len(STUDIES) == 1 else f"plot_{study}"
+        input:
+            [path for path in TABLES if path.startswith(f"results/{study}/")],
+            [f"results/{study}/trials/{condition}.npz" for condition in trials],
+            examples=f"results/{study}/examples.npz",
+        output:
+            [
+                report(
+                    f"results/{study}/figures/{figure.name}.svg",
+                    caption=Path(
+                        f"results/{study}/figures/{figure.name}.rst"
+                    ).absolute(),
+                    category="Figures",
+                    subcategory=study if len(STUDIES) > 1 else None,
+                    labels={"figure": figure.words},
+                )
+                for figure in figures
+            ],
+            [
+                f"results/{study}/figures/{figure.name}.{suffix}"
+                for figure in figures
+                for suffix in ("pdf", "png", "rst")
+            ],
+        log:
+            f"results/{study}/logs/plot.log",
+        benchmark:
+            f"results/{study}/benchmarks/plot.tsv"
+        localrule: True
+        conda:
+            "../../envs/workflow.yaml"
+        params:
+            **program("plot.py"),
+            study=subpath(input.examples, parent=True),
+            folder=subpath(output[0], parent=True),
+        shell:
+            command("--study {params.study} --output {params.folder}")
 
 
 rule write_tables:

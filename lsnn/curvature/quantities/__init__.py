@@ -12,7 +12,7 @@ report follow from ``columns`` (:class:`lsnn.study.columns.Column`). It may also
   computed before it;
 - ``arrays``: names of what ``measure`` returns besides its columns, arrays of one shape at all
   points, with ``kept`` numbers together;
-- ``figures`` of its own, names of functions of scripts/plot.py;
+- ``figures`` of its own, kinds in scripts/lib/figures/registry.py;
 - ``products``: roughly how many matrix-vector products it takes, from which a dry run estimates the
   time.
 """

@@ -20,6 +20,7 @@ LARGEST = eigenvalue_columns(
     scale="log",
     summary=("final", "mean", "compared"),
     figure="leading_eigenvalue",
+    is_shifted_by_l2=True,
     threshold=True,
 )
 SMALLEST = eigenvalue_columns(
@@ -30,6 +31,7 @@ SMALLEST = eigenvalue_columns(
     scale="symlog",
     summary=("final",),
     figure="smallest_eigenvalue",
+    is_shifted_by_l2=True,
 )
 LARGER_IN_MAGNITUDE = eigenvalue_columns(
     "lambda_abs_max", "eigenvalue of largest magnitude λ_|max|", summary=("final", "mean")

@@ -1,31 +1,25 @@
-"""Draw what one trial of a spiking network recorded (scripts/record.py) as svg, pdf and png.
+"""What was recorded step by step: one trial of a spiking network, and examples of the task."""
 
-From top to bottom: inputs, spikes of the units, adaptive thresholds, and the output, against time.
-For a task with classes that is the softmax, asked for in shaded windows, with the wanted class
-above them.
-"""
+import os
 
-import argparse
-
-from lib.style import save, use_style  # before matplotlib
-
-# isort: split
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 from scipy.special import softmax
 
-from lib.program import run
-from lsnn.errors import ResultError
+from lib.figures.results import read_recorded
+from lib.figures.style import COLOURS
 from lsnn.neurons.base import DT
-from lsnn.storage import checkpoints
 
-ARRAYS = ("inputs", "spikes", "thresholds", "outputs")
-METADATA = ("condition", "label", "seed", "iteration", "example", "network", "n_windows")
-METADATA += ("window_steps", "is_classification", "target", "prediction")
+TRIAL_ARRAYS = ("inputs", "spikes", "thresholds", "outputs")
+TRIAL_METADATA = ("condition", "label", "seed", "iteration", "example", "network", "n_windows")
+TRIAL_METADATA += ("window_steps", "is_classification", "target", "prediction")
+EXAMPLES_ARRAYS = ("inputs", "targets")
+EXAMPLES_METADATA = ("task", "seed", "n_windows", "window_steps", "is_classification")
+EXAMPLES_METADATA += ("class_names",)
 
-REGULAR, ADAPTIVE = "0.25", sns.color_palette("colorblind")[3]
+REGULAR, ADAPTIVE = "0.25", COLOURS["red"]
 MOST_LINES = 20  # of thresholds; for more than that, mean and range are drawn
 MOST_ANALOG_LINES = 4  # of inputs; more than that are an image
 MOST_IN_COLUMN = 6  # of classes in the legend
@@ -33,24 +27,59 @@ BORDER = {"color": "0.85", "linewidth": 0.6, "zorder": 0}
 SHADE = {"color": "0.92", "linewidth": 0, "zorder": 0}
 
 
-def read_recorded(path, arrays, metadata, program):
-    """Return the arrays and the metadata that a program has written, of these names at least.
+def draw_raster(results, figure):
+    """Draw the trial of a condition; nothing where none was recorded."""
+    path = os.path.join(results.folder, "trials", f"{figure.condition}.npz")
+    if not os.path.exists(path):
+        return None
+    return plot_trial(*read_recorded(path, TRIAL_ARRAYS, TRIAL_METADATA))
 
-    Raises:
-        ResultError: the file is missing, damaged, altered, or not the program's.
-    """
-    found, about = checkpoints.read(path, names=arrays)
-    missing = [name for name in metadata if name not in about]
-    if missing:
-        raise ResultError(
-            f"{path}: {', '.join(missing)} is missing: not a file of scripts/{program}; run that "
-            "again"
-        )
-    return found, about
+
+def caption_raster(study, figure):
+    """Return the caption of a trial."""
+    output = "one line each, with the target dashed."
+    if study.task_class.is_classification:
+        output = """
+            as its softmax, one line per class. The output is read where it is shaded: it is
+            averaged there, and the class that is then largest is the network's answer. Above is the
+            target class, and in brackets the answer where it differs."""
+    return f"""
+        One trial, step by step (a step is 1 ms): test example 0, in the network that
+        {study.conditions[figure.condition].label} trained from seed {study.seeds[0]}, at the end of
+        its training. From the top: the inputs, as spikes where they are 0 or 1; the spikes of the
+        units, those with an adaptive threshold above the others; the adaptive thresholds, each of
+        them or, if there are many, their mean and range; and the output, {output}"""
+
+
+def draw_examples(results, figure):
+    """Draw the first training examples; nothing where there is no file of them."""
+    path = os.path.join(results.folder, "examples.npz")
+    if not os.path.exists(path):
+        return None
+    return plot_examples(*read_recorded(path, EXAMPLES_ARRAYS, EXAMPLES_METADATA))
+
+
+def caption_examples(study, figure):
+    """Return the caption of the first training examples."""
+    target = "Below is the target output."
+    if study.task_class.is_classification:
+        target = """
+            The target class is written above the steps at which the output is read; where these
+            are few, at the right end."""
+    return f"""
+        What the network sees and should do: the first training examples of the task
+        *{study.task["name"].replace("_", " ")}*, from the first seed, side by side. Inputs are
+        drawn as spikes where they are 0 or 1, else as lines or, if there are more than a few, as
+        one row per input, darker where larger (a step is 1 ms). {target}"""
 
 
 def plot_trial(arrays, metadata):
-    """Return the figure of a trial."""
+    """Return the figure of a trial.
+
+    From top to bottom: inputs, spikes of the units, adaptive thresholds, and the output, against
+    time. For a task with classes that is the softmax, asked for in shaded windows, with the wanted
+    class above them.
+    """
     n_adaptive = metadata["network"]["neurons"].get("n_adaptive", 0)
     heights = {"inputs": 2, "units": 3, "thresholds": 1.5, "output": 1.5}
     if n_adaptive == 0:
@@ -79,6 +108,36 @@ def plot_trial(arrays, metadata):
     axes["output"].set(xlabel="time (ms)", xlim=(0, DT * n_steps))
     figure.align_ylabels()
     figure.suptitle(title(metadata), fontsize=9)
+    return figure
+
+
+def plot_examples(arrays, metadata):
+    """Return the figure of examples, side by side.
+
+    Above is what the network is shown, below what is wanted of it: for a task with classes the
+    class, written above the steps that are asked for, else the outputs.
+    """
+    inputs = arrays["inputs"]
+    n_steps, n, _ = inputs.shape
+    n_rows = 1 if metadata["is_classification"] else 2
+    figure, panels = plt.subplots(
+        n_rows, n, figsize=(0.8 + 1.7 * n, 0.8 + 1.5 * n_rows), sharex=True, sharey="row",
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    for example, axes in enumerate(panels.T):
+        draw_inputs(axes[0], inputs[:, example])
+        target = arrays["targets"][..., example]
+        if metadata["is_classification"]:
+            wanted = [text_of(number, metadata["class_names"]) for number in np.ravel(target)]
+            draw_windows(axes, metadata, n_steps, wanted)
+        else:
+            draw_wanted(axes[1], target, metadata, n_steps)
+        for panel in axes:
+            panel.label_outer()
+        axes[-1].set(xlabel="time (ms)", xlim=(0, DT * n_steps))
+    name = metadata["task"]["name"].replace("_", " ")
+    title = f"{name}, seed {metadata['seed']}: the first training examples"
+    figure.suptitle(title, fontsize=9)
     return figure
 
 
@@ -226,18 +285,16 @@ def add_legend(axes):
     )  # fmt: skip
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trial", required=True, metavar="FILE", help="what record.py has written")
-    parser.add_argument("--output", required=True, metavar="FOLDER", help="folder of the figure")
-    arguments = parser.parse_args()
-
-    arrays, metadata = read_recorded(arguments.trial, ARRAYS, METADATA, "record.py")
-    use_style()
-    figure = plot_trial(arrays, metadata)
-    save(figure, arguments.output, f"raster_{metadata['condition']}")
-    plt.close(figure)
+def text_of(number, names):
+    """Return what a class is called; nothing where none is wanted."""
+    if number < 0:
+        return ""
+    return names[number] if names else str(number)
 
 
-if __name__ == "__main__":
-    run(main)
+def draw_wanted(axes, target, metadata, n_steps):
+    """Draw what is wanted of each window (n_windows, n_out), one line per output."""
+    starts, width = window_starts(metadata, n_steps)
+    wanted = target.reshape(len(starts), -1)
+    axes.plot(starts + width / 2, wanted, linewidth=1.2)
+    axes.set_ylabel("wanted output")

@@ -1,19 +1,16 @@
-"""How figures look, and how they are written: alike everywhere, whatever a user's settings are.
-
-Imported before matplotlib, which would take its backend from the user's environment.
-"""
+"""How figures look, and how they are written: alike everywhere, whatever a user's settings are."""
 
 import io
 import os
-
-os.environ["MPLBACKEND"] = "agg"
+import re
+import textwrap
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
 
-from lsnn.errors import ResultError
 from lsnn.storage.files import atomic_write
 
 # Widths in inches: one column of a journal, 89 mm, and two, 183 mm.
@@ -33,6 +30,8 @@ STYLE = {
     "svg.fonttype": "path",  # the same look where the font is missing
     "svg.hashsalt": "lsnn",  # the same file for the same data
 }
+_NAMES = ("blue", "orange", "green", "red")
+COLOURS = dict(zip(_NAMES, sns.color_palette("colorblind"), strict=False))
 # Without a date, the same data give the same file.
 DPI = 300  # of png
 METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
@@ -87,21 +86,22 @@ class LogLabels(LogFormatterMathtext):
         return super().__call__(value, position)
 
 
-def save(figure, folder, name):
-    """Write a figure as svg, pdf and png. It is laid out once, for all of them.
-
-    Raises:
-        ResultError: the name cannot be that of a file in the folder.
-    """
-    if name != os.path.basename(name):
-        raise ResultError(
-            f"{name}: not a name of a figure; what it is drawn from was not written by this project"
-        )
+def save(figure, folder, name, caption):
+    """Write a figure as svg, pdf and png, laid out once, and its caption as rst; close it."""
     figure.set_dpi(DPI)
     figure.draw_without_rendering()
     figure.set_layout_engine(None)  # it has done its work, for all formats
     for suffix, metadata in METADATA.items():
         buffer = io.BytesIO()
         figure.savefig(buffer, format=suffix, dpi=DPI, metadata=metadata)
-        with atomic_write(os.path.join(folder, f"{name}.{suffix}")) as stream:
-            stream.write(buffer.getvalue())
+        _write(folder, f"{name}.{suffix}", buffer.getvalue())
+    # Snakemake takes a caption for a template, in which braces could begin an expression.
+    text = re.sub(r"\{(?=[{%#])", "{ ", " ".join(caption.split()))
+    text = textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+    _write(folder, f"{name}.rst", f"{text}\n".encode())
+    plt.close(figure)
+
+
+def _write(folder, name, content):
+    with atomic_write(os.path.join(folder, name)) as stream:
+        stream.write(content)

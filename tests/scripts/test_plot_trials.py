@@ -4,10 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+import made_up_study
 import made_up_trial
-import plot_raster
+import plot
+from lib.figures import recordings
+from lib.tables import write_table
 from lsnn.errors import ResultError
-from lsnn.storage import checkpoints
 from made_up_trial import N_ADAPTIVE, N_REGULAR
 
 VARIANTS = {
@@ -30,7 +32,7 @@ def close_figures():
 
 def panels(**options):
     """The panels of the figure of a made-up trial, by their y labels."""
-    figure = plot_raster.plot_trial(*made_up_trial.trial(**options))
+    figure = recordings.plot_trial(*made_up_trial.trial(**options))
     return {axes.get_ylabel(): axes for axes in figure.axes}
 
 
@@ -47,17 +49,35 @@ def expected_spikes(spikes, first=0):
     return np.array(sorted(zip(steps + 0.5, rows + first, strict=True)))
 
 
-def draw(monkeypatch, trial, folder):
-    monkeypatch.setattr(
-        sys, "argv", ["plot_raster.py", "--trial", str(trial), "--output", str(folder)]
-    )
-    plot_raster.main()
+SPIKING = {
+    **made_up_study.CONFIG,
+    "network": {"neurons": {"name": "alif", "n_adaptive": N_ADAPTIVE}},
+    "conditions": {"slow": {"learning_rule": "three_factor"}},
+    "hessian": [],
+}
+
+
+def write(folder, **options):
+    """Write the results of a study of spiking units, with a trial; return the trial's path."""
+    study = made_up_study.write_config(folder / "config.yaml", SPIKING)
+    table = made_up_study.trajectories(study=study)
+    write_table(folder / "trajectories.csv", table, missing="")
+    (folder / "trials").mkdir()
+    path = folder / "trials/slow.npz"
+    made_up_trial.write_trial(path, **options)
+    return path
+
+
+def draw(monkeypatch, study, folder):
+    arguments = ["--study", str(study), "--output", str(folder), "--figure", "raster_slow"]
+    monkeypatch.setattr(sys, "argv", ["plot.py", *arguments])
+    plot.main()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.filterwarnings("error")
 def test_every_kind_of_trial_can_be_drawn(variant):
-    figure = plot_raster.plot_trial(*made_up_trial.trial(**VARIANTS[variant]))
+    figure = recordings.plot_trial(*made_up_trial.trial(**VARIANTS[variant]))
     figure.canvas.draw()
     assert figure.get_size_inches()[0] == 7
     limits = {axes.get_xlim() for axes in figure.axes}
@@ -69,8 +89,8 @@ def test_spikes_of_regular_and_adaptive_units_are_told_apart():
     arrays, _ = made_up_trial.trial()
     units = panels()["unit"]
     regular, adaptive = np.split(arrays["spikes"], [N_REGULAR], axis=1)
-    assert spikes_of(units, plot_raster.REGULAR) == pytest.approx(expected_spikes(regular))
-    assert spikes_of(units, plot_raster.ADAPTIVE) == pytest.approx(
+    assert spikes_of(units, recordings.REGULAR) == pytest.approx(expected_spikes(regular))
+    assert spikes_of(units, recordings.ADAPTIVE) == pytest.approx(
         expected_spikes(adaptive, first=N_REGULAR)
     )
     texts = [text.get_text() for text in units.get_legend().get_texts()]
@@ -79,7 +99,7 @@ def test_spikes_of_regular_and_adaptive_units_are_told_apart():
 
 def test_inputs_are_spikes_lines_or_an_image():
     arrays, _ = made_up_trial.trial()
-    found = spikes_of(panels()["input"], plot_raster.REGULAR)
+    found = spikes_of(panels()["input"], recordings.REGULAR)
     assert found == pytest.approx(expected_spikes(arrays["inputs"]))
     lines = [line for line in panels(analog_inputs=2)["input"].lines if "input" in line.get_label()]
     assert [len(line.get_xdata()) for line in lines] == [220, 220]
@@ -138,20 +158,20 @@ def test_outputs_of_a_regression_are_drawn_with_what_is_wanted_dashed():
 
 
 def test_title_tells_the_label_of_the_condition():
-    figure = plot_raster.plot_trial(*made_up_trial.trial())
+    figure = recordings.plot_trial(*made_up_trial.trial())
     titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
     assert "three-factor, slowly, seed 2, iteration 120: test example 0" in titles
 
 
 def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
-    made_up_trial.write_trial(tmp_path / "trial.npz")
+    write(tmp_path)
     for folder in ("first", "second"):
-        draw(monkeypatch, tmp_path / "trial.npz", tmp_path / folder)
+        draw(monkeypatch, tmp_path, tmp_path / folder)
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert names == [f"raster_slow.{suffix}" for suffix in ("pdf", "png", "svg")]
+    assert names == [f"raster_slow.{suffix}" for suffix in ("pdf", "png", "rst", "svg")]
     for name in names:
         contents = [(tmp_path / folder / name).read_bytes() for folder in ("first", "second")]
-        assert contents[0] == contents[1] and len(contents[0]) > 5000
+        assert contents[0] == contents[1] and len(contents[0]) > 500
 
 
 @pytest.mark.parametrize(
@@ -163,31 +183,25 @@ def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
     ],
 )
 def test_another_file_is_refused_by_name(tmp_path, monkeypatch, without, message):
-    path = tmp_path / "trial.npz"
-    made_up_trial.write_trial(path, without=without)
+    path = write(tmp_path, without=without)
     with pytest.raises(ResultError, match=f"^{path}: {message}"):
-        draw(monkeypatch, path, tmp_path / "figures")
+        draw(monkeypatch, tmp_path, tmp_path / "figures")
     assert not (tmp_path / "figures").exists()
 
 
-def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, monkeypatch):
-    arrays, metadata = made_up_trial.trial()
-    path = tmp_path / "trial.npz"
-    checkpoints.write(str(path), arrays, {**metadata, "condition": "/../../mine"})
-    with pytest.raises(ResultError, match="raster_/../../mine: not a name of a figure"):
-        draw(monkeypatch, path, tmp_path / "figures")
-    assert [one.name for one in tmp_path.iterdir()] == ["trial.npz"]
-
-
-@pytest.mark.parametrize("damage", ["cut off", "altered", "no file"])
+@pytest.mark.parametrize("damage", ["cut off", "altered"])
 def test_damaged_trial_is_refused_by_name(tmp_path, monkeypatch, damage):
-    path = tmp_path / "trial.npz"
-    made_up_trial.write_trial(path)
+    path = write(tmp_path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content[: len(content) // 2] if damage == "cut off" else content)
-    if damage == "no file":
-        path.unlink()
     with pytest.raises(ResultError, match=f"^{path}: "):
-        draw(monkeypatch, path, tmp_path / "figures")
+        draw(monkeypatch, tmp_path, tmp_path / "figures")
+    assert not (tmp_path / "figures").exists()
+
+
+def test_without_a_trial_there_is_no_figure_of_it(tmp_path, monkeypatch, capsys):
+    write(tmp_path).unlink()
+    draw(monkeypatch, tmp_path, tmp_path / "figures")
+    assert capsys.readouterr().out == f"no figure raster_slow: {tmp_path} lacks what it shows\n"
     assert not (tmp_path / "figures").exists()

@@ -1,0 +1,387 @@
+"""What figures share: looks of conditions, panels and axes, runs and means, legends and notes."""
+
+import re
+import textwrap
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.scale import SymmetricalLogScale
+
+from lib.estimates import LEAST_SEEDS, mean_and_interval
+from lib.figures.style import COLUMN, PAGE, label_logarithmic, letter_panels
+from lsnn.learning_rules import LEARNING_RULES
+from lsnn.study.columns import FRACTION, Column
+from lsnn.study.config import Study
+from lsnn.study.outputs import chance_of
+
+LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
+MARKERS = ["o", "s", "^", "D", "v", "P"]
+
+LONGEST_LABEL = 28  # characters in a line of an axis label
+THRESHOLD = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
+CHANCE = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}
+ZERO = {"color": "0.4", "linewidth": 0.8}
+CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
+RING = {"marker": "o", "markersize": 6, "markerfacecolor": "none", "linestyle": "none"}
+
+# In captions.
+RUNS_AND_MEANS = (
+    "Thin lines are runs, thick lines their mean over seeds (on a logarithmic axis, the geometric "
+    "mean), bands its 95 % t interval; with fewer than 3 runs there is no band. A ring marks the "
+    "end of a run that diverged, which is left out of means; axes fit the other runs."
+)
+
+
+class Look(NamedTuple):
+    """How a condition is drawn: its colour tells the rule, the rest its setting."""
+
+    colour: Any
+    line: Any
+    marker: str
+
+    def handle(self, label: str, **changes: Any) -> Line2D:
+        """Return what stands for it in a legend."""
+        look = {"color": self.colour, "linestyle": self.line, "marker": self.marker}
+        return Line2D([], [], label=label, **{**look, **changes})
+
+
+def look_of_number(colour: Any, number: int) -> Look:
+    """Return the look with the dash and the marker of a number."""
+    return Look(colour, LINES[number % len(LINES)], MARKERS[number % len(MARKERS)])
+
+
+def hue_of_rule(rule: str) -> Any:
+    """Return the colour of a learning rule, the same in every study."""
+    known = list(LEARNING_RULES)
+    return sns.color_palette("colorblind", len(known))[known.index(rule)]
+
+
+def looks(study: Study) -> dict[str, Look]:
+    """Return the look of every condition by name; those of a rule go from dark to light."""
+    rules = [condition.learning_rule["name"] for condition in study.conditions.values()]
+    found = {}
+    for place, (name, rule) in enumerate(zip(study.conditions, rules, strict=True)):
+        n_of_rule, before, colour = rules.count(rule), rules[:place].count(rule), hue_of_rule(rule)
+        if n_of_rule > 1:
+            dark, light = 0.55 * np.array(colour), 0.45 + 0.55 * np.array(colour)
+            colour = sns.blend_palette([tuple(dark), colour, tuple(light)], n_of_rule)[before]
+        found[name] = look_of_number(colour, list(LEARNING_RULES).index(rule) + before)
+    return found
+
+
+def rows_and_looks(rows, study):
+    """Yield the rows of every condition that has any, and its :class:`Look`."""
+    for name, look in looks(study).items():
+        of_condition = rows[rows["condition"] == name]
+        if len(of_condition):
+            yield of_condition, look
+
+
+# Pages.
+
+
+def draw_page(rows, study, columns, draw, column=None, along_training=False, points=False):
+    """Return a figure with a panel per column, its legend above and its notes below.
+
+    Args:
+        rows: the trajectories that are shown.
+        columns: those of the panels.
+        draw: a function of axes, rows, study and the column of a panel.
+        column, along_training, points: as for :func:`complete`.
+    """
+    figure, panels = page_of_panels(len(columns))
+    for axes, of_panel in zip(panels, columns, strict=True):
+        draw(axes, rows, study, of_panel)
+    complete(figure, rows, study, column, along_training, points)
+    return figure
+
+
+def complete(figure, rows, study, column=None, along_training=False, points=False):
+    """Add the legend above a figure and the notes below it.
+
+    Args:
+        column: the one that the figure is about, if it is one, whose missing values are counted.
+        along_training: whether means are over the fractions of training.
+        points: whether there are points alone, and no lines.
+    """
+    add_legend(figure, rows, study, column, points)
+    add_notes(
+        figure,
+        left_out(rows, column) if column else "",
+        stopped_early(rows) if along_training else "",
+        diverged(rows, study),
+    )
+
+
+def page_of_panels(number: int, **shared: Any) -> tuple[Figure, list]:
+    """Return a figure with that many panels, up to three in a row, and their axes as a list."""
+    in_row = 2 if number == 4 else min(number, 3)
+    rows = -(-number // in_row)
+    size = (COLUMN if in_row == 1 else PAGE, 0.6 + 2.3 * rows)
+    figure, panels = plt.subplots(
+        rows, in_row, figsize=size, layout="constrained", squeeze=False, **shared
+    )
+    for axes in panels.flat[number:]:
+        axes.remove()
+    panels = list(panels.flat[:number])
+    letter_panels(panels)
+    return figure, panels
+
+
+def panels_by_condition(names, study):
+    """Return a figure with a panel per condition, all on one scale, and the axes by name."""
+    figure, panels = page_of_panels(len(names), sharex=True, sharey=True)
+    by_name = dict(zip(names, panels, strict=True))
+    for name, axes in by_name.items():
+        axes.set_title(textwrap.fill(study.conditions[name].label, 30))
+    return figure, by_name
+
+
+def page_of_words(words: str) -> Figure:
+    """Return a figure that only says why there is nothing in it."""
+    figure = plt.figure(figsize=(4, 1))
+    figure.text(0.5, 0.5, words, ha="center")
+    return figure
+
+
+# Axes.
+
+
+def axis_label(column: Column) -> str:
+    """Return the label of a column with its unit, its symbols as matplotlib sets them."""
+    lines = textwrap.fill(column.axis, LONGEST_LABEL)
+    return re.sub(r"λ_(max|min)", r"$\\lambda_{\\\1}$", lines)
+
+
+def scale_axis(axes, which, column):
+    """Give an axis, "x" or "y", the label, the scale and the limits of a column."""
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
+    axis.set_label_text(axis_label(column))
+    if column.scale == "symlog":
+        axes.set(**{f"{which}scale": SymmetricalLogScale(axis, linthresh=1)})
+    elif column.scale == "log":
+        axes.set(**{f"{which}scale": "log"})
+        label_logarithmic(axis)
+    if column.limits[1] is not None:
+        axes.set(**{f"{which}lim": column.limits})
+
+
+def draw_threshold(axes, study):
+    """Draw the lines above which plain gradient descent on a quadratic diverges."""
+    found, is_one = thresholds(study)
+    for name, value in list(found.items())[: 1 if is_one else None]:
+        colour = THRESHOLD["color"] if is_one else looks(study)[name].colour
+        axes.axhline(value, zorder=1, **{**THRESHOLD, "color": colour})
+
+
+def thresholds(study):
+    """Return 2 / learning rate by condition, and whether it is one number for all."""
+    values = {name: study.threshold_of(name) for name in study.conditions}
+    found = {name: value for name, value in values.items() if value}
+    return found, len(found) == len(values) and len(set(found.values())) == 1
+
+
+def draw_chance(axes, study, column):
+    """Draw the accuracy of a guess, if the column is an accuracy and the task gives it."""
+    chance = chance_of(study, column)
+    if chance is not None:
+        axes.axhline(chance, **CHANCE)
+        look = {"color": CHANCE["color"], "fontsize": 6, "ha": "right", "va": "bottom"}
+        axes.text(1, chance, "chance", transform=axes.get_yaxis_transform(), **look)
+
+
+# Rows.
+
+
+def finished(trajectories):
+    """Return the rows of the runs that did not diverge."""
+    return trajectories[~trajectories["diverged"]]
+
+
+def shown(rows, column):
+    """Return the rows that the axis of a column can show.
+
+    A run that diverged ends where it leaves the range of the others, which it would hide.
+    """
+    values = rows[column.name]
+    rows = rows[values > 0 if column.scale == "log" else values.notna()]
+    others = finished(rows)[column.name]
+    return rows.assign(**{column.name: rows[column.name].clip(others.min(), others.max())})
+
+
+def extended_to_the_end(trajectories):
+    """Return the rows with the last one of every stopped run repeated at later fractions.
+
+    Those are the fractions at which another run of its condition has a checkpoint.
+    """
+    pieces = []
+    for _, of_condition in trajectories.groupby("condition", sort=False):
+        fractions = of_condition["fraction"].unique()
+        for _, run in of_condition.groupby("seed", sort=False):
+            later = np.sort(fractions[fractions > run["fraction"].max()])
+            pieces += [run, *(run.tail(1).assign(fraction=fraction) for fraction in later)]
+    return pd.concat(pieces) if pieces else trajectories
+
+
+def unconverged(rows, column):
+    """Return the rows with an eigenvalue of a column that did not converge; none for others."""
+    converged = f"{column.name}_converged"
+    return rows[~rows[converged]].dropna(subset=[column.name]) if converged in rows else rows[:0]
+
+
+# Runs and means.
+
+
+def draw_curves(axes, trajectories, study, column):
+    """Draw runs and means of a column along training, with its axes and 2 / learning rate."""
+    if column.scale == "symlog":
+        axes.axhline(0, **ZERO)
+    draw_runs(axes, shown(trajectories, column), study, "fraction", column)
+    rows = shown(extended_to_the_end(finished(trajectories)), column)
+    draw_means(axes, rows, study, "fraction", column)
+    draw_chance(axes, study, column)
+    scale_axis(axes, "y", column)
+    axes.set_xlabel(FRACTION.label)
+    if column.threshold:
+        draw_threshold(axes, study)
+
+
+def draw_runs(axes, rows, study, x, column):
+    """Draw a thin line per run, crosses at unconverged eigenvalues, rings where runs diverged."""
+    for of_condition, look in rows_and_looks(rows, study):
+        draw_lines(axes, of_condition, look, x, column, alpha=0.4)
+        ends = of_condition[of_condition["diverged"]].groupby("seed").tail(1)
+        axes.plot(ends[x], ends[column.name], color=look.colour, **RING)
+
+
+def draw_lines(axes, rows, look, x, column, alpha):
+    """Draw a thin line per run of a condition, and crosses at unconverged eigenvalues."""
+    sns.lineplot(
+        rows, x=x, y=column.name, units="seed", estimator=None, sort=False, ax=axes,
+        color=look.colour, linestyle=look.line, linewidth=0.5, alpha=alpha,
+    )  # fmt: skip
+    draw_crosses(axes, unconverged(rows, column), look, x, column.name)
+
+
+def draw_means(axes, rows, study, x, column):
+    """Draw the mean of a column over seeds of each condition, and its interval, at every ``x``."""
+    for of_condition, look in rows_and_looks(rows.dropna(subset=[column.name]), study):
+        draw_mean(axes, of_condition, look, x, column)
+
+
+def draw_mean(axes, rows, look, x, column):
+    """Draw the mean of a column over rows at every ``x``, and its interval where there is one."""
+    at_x = rows.groupby(x)[column.name]
+    places = np.array(list(at_x.groups))
+    is_positive = column.scale == "log"
+    means = [mean_and_interval(values.to_numpy(), is_positive) for _, values in at_x]
+    mean, low, high = np.array(means).T
+    axes.fill_between(places, low, high, color=look.colour, alpha=0.25, linewidth=0)
+    axes.plot(
+        places, mean, color=look.colour, linestyle=look.line, linewidth=1.6,
+        marker=look.marker, markersize=4, markevery=0.12 if len(places) > 10 else 1,
+    )  # fmt: skip
+
+
+def draw_crosses(axes, rows, look, x, y):
+    """Draw a cross at every row."""
+    axes.plot(rows[x], rows[y], "x", color=look.colour, markersize=4, markeredgewidth=0.8)
+
+
+# Legends.
+
+
+def add_legend(figure, rows, study, column=None, points=False):
+    """Add a legend above the axes: the conditions, and whatever else is shown."""
+    line = {"linestyle": "none"} if points else {"linewidth": 1.6}
+    entries = []
+    for of_condition, look in rows_and_looks(rows, study):
+        label = study.conditions[of_condition["condition"].iloc[0]].label
+        n_seeds = finished(of_condition)["seed"].nunique()
+        entries.append(look.handle(f"{label} (n = {n_seeds})", markersize=4, **line))
+    if points:
+        large = {"marker": "o", "markersize": 7, "color": "0.7", "mec": "black", "mew": 0.8}
+        entries.append(Line2D([], [], linestyle="none", label="final state", **large))
+    else:
+        if rows.groupby("condition")["seed"].nunique().max() > 1:
+            entries.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
+        if finished(rows).groupby("condition")["seed"].nunique().max() >= LEAST_SEEDS:
+            band = {"color": "0.4", "alpha": 0.25, "linewidth": 0}
+            entries.append(Patch(label="95 % interval of mean", **band))
+        if rows["diverged"].any():
+            entries.append(Line2D([], [], color="0.4", label="diverged", **RING))
+    found, is_one = thresholds(study)
+    if column and column.threshold and found and not points:
+        value = next(iter(found.values()))
+        entries.append(threshold_handle(f" = {value:.4g}" if is_one else " of each colour"))
+    place_legend(figure, entries + cross_handles(rows, [column] if column else []))
+
+
+def threshold_handle(which: str = "") -> Line2D:
+    """Return what stands for 2 / learning rate in a legend."""
+    return Line2D([], [], label=f"2 / learning rate{which}", **THRESHOLD)
+
+
+def cross_handles(rows, columns) -> list[Line2D]:
+    """Return what stands for crosses in a legend, if an eigenvalue did not converge."""
+    is_any = any(len(unconverged(rows, column)) for column in columns)
+    return [Line2D([], [], label="not converged", **CROSS)] if is_any else []
+
+
+def place_legend(figure, entries):
+    """Place a legend above the axes, in up to three columns; a tall one makes the figure taller."""
+    for columns in (3, 2, 1):
+        legend = figure.legend(handles=entries, loc="outside upper center", ncols=columns)
+        if legend.get_window_extent().width <= figure.bbox.width or columns == 1:
+            break
+        legend.remove()
+    rows = -(-len(entries) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.17 * max(rows - 2, 0))
+
+
+# Notes.
+
+
+def add_notes(figure, *notes):
+    """Write the notes that are not empty below the axes, in lines as wide as the figure."""
+    width = int(16 * figure.get_figwidth())  # characters
+    lines = [line for note in notes for line in textwrap.wrap(note, width)]
+    if lines:
+        figure.supxlabel("\n".join(lines), fontsize=7)
+
+
+def left_out(rows, column) -> str:
+    """Return in words how many values of a column could not be drawn; empty if all could."""
+    values = rows[column.name]
+    counts = {
+        "not positive": int((values <= 0).sum()) if column.scale == "log" else 0,
+        "missing": int(values.isna().sum()),
+    }
+    parts = [f"{number} {what}" for what, number in counts.items() if number]
+    n_left_out = sum(counts.values())
+    return f"{n_left_out} of {len(rows)} values not shown: {', '.join(parts)}" if parts else ""
+
+
+def stopped_early(rows) -> str:
+    """Return in words how many runs ended before their last iteration; empty if none did."""
+    ends = finished(rows).groupby(["condition", "seed"])["fraction"].max()
+    n_stopped = int((ends < 1).sum())
+    if n_stopped == 0:
+        return ""
+    return f"{n_stopped} of {len(ends)} runs stopped early; their last value is carried forward"
+
+
+def diverged(rows, study) -> str:
+    """Return in words which runs diverged; empty if none did."""
+    runs = rows[rows["diverged"]].groupby("condition", sort=False)["seed"].unique()
+    parts = [
+        f"{study.conditions[name].label} seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+        for name, seeds in runs.items()
+    ]
+    return f"diverged, left out of means: {'; '.join(parts)}" if parts else ""

@@ -1,0 +1,63 @@
+"""What the figures of a study are drawn from."""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lib.tables import read_trajectories, require_recorded
+from lsnn.errors import ResultError
+from lsnn.storage import checkpoints
+from lsnn.storage.files import read_record
+from lsnn.study.config import Study, read_study
+
+
+class Results(NamedTuple):
+    """The results of a study."""
+
+    study: Study
+    trajectories: pd.DataFrame
+    spectra: dict[str, Any] = {}  # arrays of spectra.npz
+    folder: str = ""  # where examples.npz and trials/ are
+
+
+def read_results(folder: str) -> Results:
+    """Return the results in the folder of a study.
+
+    Raises:
+        ResultError: one is missing, damaged, or not the one that metadata.json describes.
+    """
+    study = read_study(os.path.join(folder, "config.yaml"))
+    trajectories = read_trajectories(os.path.join(folder, "trajectories.csv"), study)
+    trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
+    return Results(study, trajectories, read_spectra(folder), folder)
+
+
+def read_spectra(folder: str) -> dict[str, Any]:
+    """Return the arrays of a study's spectra.npz by name; none where it is missing.
+
+    Raises:
+        ResultError: it is damaged, or not the one that the metadata.json beside it describes.
+    """
+    path, metadata = os.path.join(folder, "spectra.npz"), os.path.join(folder, "metadata.json")
+    if not os.path.exists(path):
+        return {}
+    require_recorded(path, read_record(metadata))
+    return checkpoints.read(path, ())[0]
+
+
+def read_recorded(path, arrays, metadata):
+    """Return the arrays and the metadata of a recording, of these names at least.
+
+    Raises:
+        ResultError: the file is missing, damaged, altered, or not one of scripts/record.py.
+    """
+    found, about = checkpoints.read(path, names=arrays)
+    missing = [name for name in metadata if name not in about]
+    if missing:
+        raise ResultError(
+            f"{path}: {', '.join(missing)} is missing: not a file of scripts/record.py; run that "
+            "again"
+        )
+    return found, about

@@ -7,7 +7,7 @@ and, through ``compat.v1``, on TensorFlow 2.
 import os
 import sys
 import warnings
-from typing import Any
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -55,7 +55,7 @@ tf = _TensorFlow()
 Tensor = Any  # a tf.Tensor, whose class only TensorFlow knows
 
 
-def require(version):
+def require(version: str) -> None:
     """Refuse to compute with a TensorFlow other than the one that the configuration names.
 
     Args:
@@ -73,22 +73,22 @@ def require(version):
         )
 
 
-def standard_normal(shape, seed):
-    """Return normal numbers that depend on nothing but ``seed``, int32 (2)."""
+def standard_normal(shape: Tensor, seed: Any) -> Tensor:
+    """Return normal numbers of a shape that depend on nothing but ``seed``, int32 (2,)."""
     # TensorFlow 1.12 has the operation, without a public name.
     from tensorflow.python.ops import gen_stateless_random_ops
 
     return gen_stateless_random_ops.stateless_random_normal(shape, seed)
 
 
-def flatten(structure):
+def flatten(structure: Any) -> List[Tensor]:
     """Return the leaves of nested tuples as a list."""
     from tensorflow.python.util import nest
 
     return nest.flatten(structure)
 
 
-def pack(structure, leaves):
+def pack(structure: Any, leaves: Sequence[Tensor]) -> Any:
     """Return leaves in the structure of nested tuples, the inverse of :func:`flatten`."""
     from tensorflow.python.util import nest
 
@@ -104,13 +104,13 @@ def _options(threads):
     return options
 
 
-def new_session(graph, threads=1):
+def new_session(graph: Any, threads: int = 1) -> Any:
     """Return a session on ``graph``; it and numpy compute with at most ``threads`` threads."""
     threadpool_limits(threads)
     return tf.Session(graph=graph, config=_options(threads))
 
 
-def describe(threads=1):
+def describe(threads: int = 1) -> Dict[str, str]:
     """Return versions and device as text by name, for the metadata of a result."""
     from tensorflow.python.client import device_lib
 

@@ -1,8 +1,10 @@
 """One time step of a recurrent network: input and recurrent synapses, and the neurons."""
 
-from typing import Any, NamedTuple
+from typing import Any, Mapping, NamedTuple, Optional, Tuple
 
-from lsnn.backend import flatten, pack, tf
+import numpy as np
+
+from lsnn.backend import Tensor, flatten, pack, tf
 from lsnn.connectivity import by_delay, without_autapses
 from lsnn.learning_rules.base import LearningRule
 
@@ -11,11 +13,11 @@ class CellState(NamedTuple):
     """State of a cell after a step."""
 
     neurons: Any  # state of the neurons; its ``z`` (batch, units) is their output
-    underway: Any  # currents that arrive after 1, 2, .. further steps, each (batch, units)
-    relayed: Any  # zeros in their place, through which a learning rule relays an error
+    underway: Tuple[Tensor, ...]  # what arrives after 1, 2, .. further steps, each (batch, units)
+    relayed: Tuple[Tensor, ...]  # zeros in their place, through which a rule relays an error
 
 
-class Cell(object):
+class Cell:
     """Recurrently connected neurons, from step to step.
 
     With G the learning rule's view of the recurrent input, which is the identity in value:
@@ -39,7 +41,14 @@ class Cell(object):
         learning_rule: decides which paths the gradient may take; the exact gradient if None.
     """
 
-    def __init__(self, neurons, weights, delays=None, n_delays=1, learning_rule=None):
+    def __init__(
+        self,
+        neurons: Any,
+        weights: Mapping[str, Tensor],
+        delays: Optional[Mapping[str, np.ndarray]] = None,
+        n_delays: int = 1,
+        learning_rule: Optional[LearningRule] = None,
+    ):
         self.neurons = neurons
         self.n_delays = n_delays
         self._rule = learning_rule or LearningRule()
@@ -56,31 +65,38 @@ class Cell(object):
         self._n_relayed = n_delays - 1 + neurons.latency if self._rule.relays else 0
 
     @property
-    def output_size(self):
+    def output_size(self) -> int:
         """Number of units."""
         return self.neurons.n_units
 
     @property
-    def state_size(self):
+    def state_size(self) -> CellState:
         """Size of every part of the state, in its structure."""
         n_units = self.neurons.n_units
         sizes = [n_units] * len(self.neurons.state_type._fields)
         underway, relayed = (n_units,) * (self.n_delays - 1), (n_units,) * self._n_relayed
         return CellState(self.neurons.state_type(*sizes), underway, relayed)
 
-    def zero_state(self, batch_size, dtype=None):
+    def zero_state(self, batch_size: Tensor, dtype: Any = None) -> CellState:
         """Return the state before the first step, one copy."""
         shape = tf.stack([batch_size, self.neurons.n_units])
         underway = tuple(tf.zeros(shape) for _ in range(self.n_delays - 1))
         relayed = tuple(tf.zeros(shape) for _ in range(self._n_relayed))
         return CellState(self.neurons.zero_state(batch_size), underway, relayed)
 
-    def __call__(self, inputs, state, scope=None, noise=None, step=None):
+    def __call__(
+        self,
+        inputs: Tensor,
+        state: CellState,
+        scope: Any = None,
+        noise: Optional[Tensor] = None,
+        step: Any = None,
+    ) -> Tuple[Tensor, CellState]:
         """Return the output (batch, units) as the readout sees it, and the state after a step.
 
         Args:
             inputs: x_t (batch, n_in); numbers of any type.
-            state: :class:`CellState` after the step before.
+            state: after the step before.
             scope: ignored, like the dtype of :meth:`zero_state`; TensorFlow passes both.
             noise: current that is added (batch, units), if any.
             step: number of the step, for learning rules that ask for it.
@@ -88,8 +104,8 @@ class Cell(object):
         distance = self.neurons.distance(state.neurons)
         z = self._rule.recurrent_input(state.neurons.z, distance, step)
         recurrent = self._rule.recurrent_product(z, self._w_rec, self._w_back)
-        of_inputs = tf.matmul(tf.cast(inputs, tf.float32), self._w_in)
-        currents = self._copied(of_inputs) + recurrent
+        feedforward = tf.matmul(tf.cast(inputs, tf.float32), self._w_in)
+        currents = self._copied(feedforward) + recurrent
         currents, underway = _arriving(self._by_delay(currents), state.underway)
         if noise is not None:
             currents = currents + self._copied(noise)
@@ -102,11 +118,11 @@ class Cell(object):
             output = output + self.neurons.gain(state.neurons, neurons) * arrived
         return output, CellState(neurons, underway, relayed)
 
-    def copied(self, state):
+    def copied(self, state: CellState) -> CellState:
         """Return a state in as many copies as the learning rule has."""
         return pack(state, [self._copied(part) for part in flatten(state)])
 
-    def first_copy(self, state):
+    def first_copy(self, state: CellState) -> CellState:
         """Return the first copy of a state."""
         return pack(state, [self._first(part) for part in flatten(state)])
 

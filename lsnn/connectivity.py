@@ -1,13 +1,16 @@
 """Which units are connected, and with what weights at the start."""
 
 from collections import OrderedDict
+from typing import Mapping
 
 import numpy as np
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 
 
-def initial_weights(n_in, n_units, n_out, variance, generator):
+def initial_weights(
+    n_in: int, n_units: int, n_out: int, variance: float, generator: np.random.RandomState
+) -> "OrderedDict[str, np.ndarray]":
     """Return the weights before training: w_in, w_rec, w_out, b_out as float32 arrays by name.
 
     w_in (n_in, n_units) and w_rec (n_units, n_units), both [pre, post], are normal with the given
@@ -22,18 +25,20 @@ def initial_weights(n_in, n_units, n_out, variance, generator):
     return OrderedDict((name, value.astype(np.float32)) for name, value in weights.items())
 
 
-def without_autapses(w_rec):
-    """Return w_rec with a zero diagonal: no unit is its own input."""
+def without_autapses(w_rec: Tensor) -> Tensor:
+    """Return w_rec (units, units) with a zero diagonal: no unit is its own input."""
     n_units = w_rec.shape.as_list()[0]
     return w_rec * (1.0 - np.eye(n_units, dtype=np.float32))
 
 
-def half_squared_norm(weights):
+def half_squared_norm(weights: Mapping[str, Tensor]) -> Tensor:
     """Return 1/2 (|w_in|^2 + |w_rec|^2 + |w_out|^2); the bias is not regularised."""
     return sum(tf.nn.l2_loss(weights[name]) for name in ("w_in", "w_rec", "w_out"))
 
 
-def synaptic_delays(n_in, n_units, n_delays, generator):
+def synaptic_delays(
+    n_in: int, n_units: int, n_delays: int, generator: np.random.RandomState
+) -> "OrderedDict[str, np.ndarray]":
     """Return the delays of the synapses of w_in and w_rec, in steps, as integer arrays by name.
 
     They are drawn uniformly from 0 .. n_delays - 1. A spike of delay 0 acts in the step that
@@ -45,7 +50,7 @@ def synaptic_delays(n_in, n_units, n_delays, generator):
     return delays
 
 
-def by_delay(weights, delays, n_delays):
+def by_delay(weights: Tensor, delays: np.ndarray, n_delays: int) -> Tensor:
     """Return weights (n_pre, n_post) side by side for each delay: (n_pre, n_delays n_post)."""
     masks = [(delays == delay).astype(np.float32) for delay in range(n_delays)]
     return tf.concat([weights * mask for mask in masks], axis=1)

@@ -1,13 +1,12 @@
 """A recurrent network over time: inputs -> logits and loss."""
 
-import os
 from collections import OrderedDict, namedtuple
-from typing import Any, NamedTuple
+from typing import Any, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from lsnn.backend import new_session, standard_normal, tf
-from lsnn.cell import Cell
+from lsnn.backend import Tensor, new_session, standard_normal, tf
+from lsnn.cell import Cell, CellState
 from lsnn.connectivity import half_squared_norm, initial_weights, synaptic_delays
 from lsnn.errors import DataError
 from lsnn.learning_rules.base import LearningRule
@@ -18,6 +17,7 @@ from lsnn.randomness import generator
 from lsnn.rewiring import REWIRING
 from lsnn.scan import scan
 from lsnn.tasks import hashes_of_own_files, new_task
+from lsnn.tasks.base import Task
 
 FREE_SIGNS = "none"  # network.excitatory without Dale's law
 
@@ -89,29 +89,29 @@ PER_MS = 1e-3  # from Hz
 class State(NamedTuple):
     """State of a network after a step."""
 
-    cell: Any  # :class:`lsnn.cell.CellState`
-    trace: Any  # of the readout (batch, units)
+    cell: CellState
+    trace: Tensor  # of the readout (batch, units)
 
 
 class Response(NamedTuple):
     """What a network answers to a batch of inputs."""
 
-    logits: Any  # (n_windows, batch, n_out): readout averaged over each window of the task
-    mean_activity: Any  # scalar: output z averaged over batch, units and steps
-    rates: Any  # (units): output z averaged over batch and steps
-    initial_state: Any  # :class:`State` before the first step: zeros, unless others are fed
-    final_state: Any  # :class:`State` after the last step
+    logits: Tensor  # (n_windows, batch, n_out): readout averaged over each window of the task
+    mean_activity: Tensor  # scalar: output z averaged over batch, units and steps
+    rates: Tensor  # (units,): output z averaged over batch and steps
+    initial_state: State  # before the first step: zeros, unless others are fed
+    final_state: State  # after the last step
 
 
 class Recording(NamedTuple):
     """What goes on in a network step by step."""
 
-    spikes: Any  # output z of the units (steps, batch, units)
-    thresholds: Any  # (steps, batch, units)
-    outputs: Any  # y of the readout (steps, batch, n_out)
+    spikes: Tensor  # output z of the units (steps, batch, units)
+    thresholds: Tensor  # (steps, batch, units)
+    outputs: Tensor  # y of the readout (steps, batch, n_out)
 
 
-class Network(object):
+class Network:
     """A cell of recurrently connected neurons, and a leaky linear readout.
 
     With z_t the output of the cell (:class:`lsnn.cell.Cell`):
@@ -120,16 +120,16 @@ class Network(object):
         y_t = s_t w_out + b_out
 
     Args:
-        settings: :class:`NetworkSettings`.
-        loss: :class:`LossSettings`.
-        task: what is learned, :class:`lsnn.tasks.base.Task`.
+        settings: of units and synapses.
+        loss: settings of its terms.
+        task: what is learned.
         seed: of the run; initial weights and synaptic delays are drawn from it.
 
     Attributes:
         delays: of the synapses in steps, arrays by name; None where there are none.
     """
 
-    def __init__(self, settings, loss, task, seed=0):
+    def __init__(self, settings: NetworkSettings, loss: LossSettings, task: Task, seed: int = 0):
         self.settings = settings
         self.neurons = new_neurons(settings.neurons, settings.n_units)
         self.kappa = decay(settings.tau_out)
@@ -142,34 +142,34 @@ class Network(object):
             self.delays = synaptic_delays(*sizes, generator=generator(seed, "delays"))
 
     @property
-    def shapes(self):
+    def shapes(self) -> "OrderedDict[str, Tuple[int, ...]]":
         """Shapes of the parameters by name."""
         n_in, n_units, n_out = self.task.n_in, self.neurons.n_units, self.task.n_out
         shapes = [(n_in, n_units), (n_units, n_units), (n_units, n_out), (n_out,)]
         return OrderedDict(zip(PARAMETERS, shapes))
 
     @property
-    def dales_law(self):
+    def dales_law(self) -> bool:
         """Whether the weights of a unit all have one sign."""
         return self.settings.excitatory != FREE_SIGNS
 
     @property
-    def is_memoryless(self):
+    def is_memoryless(self) -> bool:
         """Whether a unit's output depends on the last input current alone, without delay."""
         return not self.neurons.has_memory and self.settings.n_delays == 1
 
     @property
-    def loss_is_of_last_step(self):
+    def loss_is_of_last_step(self) -> bool:
         """Whether the loss depends on the units' last output alone."""
         n_read = self.task.n_windows * self.task.window_steps
         return n_read == 1 and self.kappa == 0.0 and self.terms.rate_cost == 0.0
 
     @property
-    def trained(self):
+    def trained(self) -> List[str]:
         """Names of the parameters that are trained: all but the bias where a task has none."""
         return [name for name in PARAMETERS if name != "b_out" or self.task.readout_bias]
 
-    def initial_weights(self):
+    def initial_weights(self) -> "OrderedDict[str, np.ndarray]":
         """Return the weights before training as float32 arrays by name."""
         return initial_weights(
             self.task.n_in,
@@ -179,14 +179,21 @@ class Network(object):
             generator=generator(self.seed, "weights"),
         )
 
-    def variables(self):
+    def variables(self) -> "OrderedDict[str, Tensor]":
         """Return new variables for the weights by name, without values yet."""
         return OrderedDict(
             (name, tf.get_variable(name, shape, tf.float32, tf.zeros_initializer()))
             for name, shape in self.shapes.items()
         )
 
-    def respond(self, weights, inputs, learning_rule=None, noise_seed=0, unrolled=False):
+    def respond(
+        self,
+        weights: Mapping[str, Tensor],
+        inputs: Tensor,
+        learning_rule: Optional[LearningRule] = None,
+        noise_seed: Any = 0,
+        unrolled: bool = False,
+    ) -> Response:
         """Return the :class:`Response` to ``inputs`` (steps, batch, n_in).
 
         Args:
@@ -222,7 +229,7 @@ class Network(object):
             final_state=state._replace(cell=cell.first_copy(state.cell)),
         )
 
-    def record(self, weights, inputs):
+    def record(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Recording:
         """Return the :class:`Recording` of the network's answer to inputs (steps, batch, n_in)."""
 
         def step(t, state, x):
@@ -237,12 +244,12 @@ class Network(object):
         n_steps = self.task.n_steps
         return Recording(*scan(step, state, inputs, n_steps, True, n_steps, n_tensors=3)[1])
 
-    def loss(self, weights, response, targets):
+    def loss(self, weights: Mapping[str, Tensor], response: Response, targets: Tensor) -> Tensor:
         """Return the loss that is descended: the task's, the L2 and the firing-rate term."""
         loss = self.task.loss(response.logits, targets) + self.l2_loss(weights)
         return self._with_rate_term(loss, response)
 
-    def data_loss(self, response, targets):
+    def data_loss(self, response: Response, targets: Tensor) -> Tensor:
         """Return the loss without its L2 term: what depends on the examples."""
         return self._with_rate_term(self.task.loss(response.logits, targets), response)
 
@@ -252,7 +259,7 @@ class Network(object):
             loss += self.terms.rate_cost * tf.reduce_sum(tf.square(excess))
         return loss
 
-    def l2_loss(self, weights):
+    def l2_loss(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Return the L2 term of the loss, a scalar."""
         return self.terms.l2 * half_squared_norm(weights)
 
@@ -280,11 +287,11 @@ def _zero_state(cell, batch_size):
     return State(cell.zero_state(batch_size), trace)
 
 
-def recorded(network, weights, inputs):
+def recorded(network: Network, weights: Mapping[str, np.ndarray], inputs: np.ndarray) -> Recording:
     """Return the :class:`Recording` of a network's answer as arrays.
 
     Args:
-        network: :class:`Network`.
+        network: with units that have a threshold.
         weights: arrays by name.
         inputs: array (steps, batch, n_in).
     """
@@ -295,7 +302,7 @@ def recorded(network, weights, inputs):
         return session.run(recording)
 
 
-def network_of(settings, data, seed):
+def network_of(settings: Mapping[str, Any], data: str, seed: int) -> Network:
     """Return the :class:`Network` of a run, with its task.
 
     Args:
@@ -307,10 +314,12 @@ def network_of(settings, data, seed):
         DataError: data are missing or damaged, or the user's own files among them are not those
             that the settings name.
     """
-    if hashes_of_own_files(settings["task"], data) != settings.get("own_files", {}):
+    found, planned = hashes_of_own_files(settings["task"], data), settings.get("own_files", {})
+    changed = sorted(name for name in {**planned, **found} if found.get(name) != planned.get(name))
+    if changed:
         raise DataError(
-            "the files of task.images in {} have changed since this job was planned; start the "
-            "workflow again".format(os.path.join(data, settings["task"]["images"]))
+            f"task {settings['task']['name']}: {', '.join(changed)}: changed since this job was "
+            "planned; start the workflow again"
         )
     return Network(
         NetworkSettings(**settings["network"]),

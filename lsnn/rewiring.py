@@ -13,6 +13,7 @@ All matrices are [pre, post]: a row holds the outgoing weights of one input or u
 """
 
 from collections import OrderedDict
+from typing import Mapping, Optional
 
 import numpy as np
 
@@ -47,7 +48,7 @@ REWIRING = OrderedDict(
 WOKEN = np.float32(1e-12)
 
 
-class DalesLaw(object):
+class DalesLaw:
     """Weights of constant sign, all of which exist.
 
     After a step of the optimiser a weight of the wrong sign is set to 0, from where its gradient
@@ -64,16 +65,23 @@ class DalesLaw(object):
         start: weights before training, float32 arrays by name.
     """
 
-    def __init__(self, weights, seed, excitatory):
+    def __init__(self, weights: Mapping[str, np.ndarray], seed: int, excitatory: float):
         self.signs = signs_by_dale(weights, excitatory, generator(seed, "signs"))
         self.start = OrderedDict((n, self.signs[n] * np.abs(weights[n])) for n in REWIRED)
 
-    def step(self, name, before, after, learning_rate, iteration):
+    def step(
+        self,
+        name: str,
+        before: np.ndarray,
+        after: np.ndarray,
+        learning_rate: float,
+        iteration: int,
+    ) -> np.ndarray:
         """Return a weight for the next iteration, float32 [pre, post]; as :class:`Rewiring`."""
         return np.where(self.signs[name] * after < 0.0, np.float32(0.0), after)
 
 
-class Rewiring(object):
+class Rewiring:
     """The signs of the weights of a run, the connections at its start, and how they change.
 
     It has no state: what it does depends on its arguments, so that a run can go on from any
@@ -94,7 +102,15 @@ class Rewiring(object):
         start: weights before training, float32 arrays by name; 0 where dormant.
     """
 
-    def __init__(self, weights, seed, excitatory, connectivity, l1, temperature):
+    def __init__(
+        self,
+        weights: Mapping[str, np.ndarray],
+        seed: int,
+        excitatory: Optional[float],
+        connectivity: float,
+        l1: float,
+        temperature: float,
+    ):
         self._seed = seed
         self._l1 = l1
         self._temperature = temperature
@@ -106,7 +122,14 @@ class Rewiring(object):
         theta = _start(weights, connectivity, generator(seed, "connections"))
         self.start = OrderedDict((name, self._weight(name, theta[name])) for name in REWIRED)
 
-    def step(self, name, before, after, learning_rate, iteration):
+    def step(
+        self,
+        name: str,
+        before: np.ndarray,
+        after: np.ndarray,
+        learning_rate: float,
+        iteration: int,
+    ) -> np.ndarray:
         """Return a weight for the next iteration, float32 [pre, post].
 
         Args:
@@ -135,12 +158,14 @@ class Rewiring(object):
         return self.signs[name] * theta + np.float32(0.0)  # 0 rather than -0
 
 
-def signs_by_dale(weights, excitatory, random):
+def signs_by_dale(
+    weights: Mapping[str, np.ndarray], excitatory: float, random: np.random.RandomState
+) -> "OrderedDict[str, np.ndarray]":
     """Return the sign of every weight by name, float32: 1 or -1, the same along each row."""
     n_in, n_units = weights["w_in"].shape
-    of_inputs = _presynaptic_signs(n_in, excitatory, random)
-    of_units = _presynaptic_signs(n_units, excitatory, random)
-    rows = {"w_in": of_inputs, "w_rec": of_units, "w_out": of_units}
+    inputs = _presynaptic_signs(n_in, excitatory, random)
+    units = _presynaptic_signs(n_units, excitatory, random)
+    rows = {"w_in": inputs, "w_rec": units, "w_out": units}
     return OrderedDict(
         (name, (rows[name][:, np.newaxis] * np.ones(weights[name].shape)).astype(np.float32))
         for name in REWIRED

@@ -1,9 +1,19 @@
 """A step function applied along a sequence, step by step in the graph or in a loop."""
 
-from lsnn.backend import tf
+from typing import Any, Callable, Tuple
+
+from lsnn.backend import Tensor, tf
 
 
-def scan(step, state, inputs, n_steps, in_loop, keep, n_tensors=1):
+def scan(
+    step: Callable[[Any, Any, Tensor], Tuple[Any, Tuple[Tensor, ...]]],
+    state: Any,
+    inputs: Tensor,
+    n_steps: int,
+    in_loop: bool,
+    keep: int,
+    n_tensors: int = 1,
+) -> Tuple[Any, Tuple[Tensor, ...]]:
     """Apply ``step`` from the first to the last input.
 
     Args:

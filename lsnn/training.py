@@ -188,7 +188,7 @@ class Trainer:
             def response_by(rule):
                 return network.respond(self.weights, self.inputs, rule, self.noise_seed)
 
-            response = response_by(learning_rule.of_loss)
+            response = response_by(learning_rule.loss_rule)
             self.initial_state, self.final_state = response.initial_state, response.final_state
             self.task_loss = self.task.loss(response.logits, self.targets)
             self.l2_loss = network.l2_loss(self.weights)

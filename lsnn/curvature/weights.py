@@ -1,6 +1,7 @@
 """What weights alone tell along training; this needs nothing but numpy."""
 
 from collections import OrderedDict
+from typing import Mapping, Sequence
 
 import numpy as np
 
@@ -26,7 +27,7 @@ RANKS = OrderedDict(
 )
 
 
-def dynamic(arrays, name):
+def dynamic(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     """Return a parameter at all checkpoints, with 0 where the dynamics ignore it.
 
     That is the diagonal of w_rec: no unit is its own input.
@@ -35,10 +36,13 @@ def dynamic(arrays, name):
     return values * (1.0 - np.eye(values.shape[-1])) if name == "w_rec" else values
 
 
-def effective_rank(matrix):
+def effective_rank(matrix: np.ndarray) -> float:
     """Return exp(-sum p log p), p the singular values over their sum; 0 for a matrix of zeros.
 
     Roy and Vetterli (2007), definition 1. It is 1 for a matrix of rank 1, n for an orthogonal one.
+
+    >>> round(effective_rank(np.ones((3, 4))), 6), round(effective_rank(np.eye(3)), 6)
+    (1.0, 3.0)
     """
     sizes = np.linalg.svd(matrix, compute_uv=False)
     if not np.any(sizes > 0.0):
@@ -47,16 +51,16 @@ def effective_rank(matrix):
     return float(np.exp(-np.sum(parts * np.log(parts))))
 
 
-def ranks_of_change(arrays):
+def ranks_of_change(arrays: Mapping[str, np.ndarray]) -> "OrderedDict[str, np.ndarray]":
     """Return the columns :data:`RANKS` of the arrays of a checkpoint file, by name, as arrays."""
     found = OrderedDict()
     for name, column in RANKS.items():
         values = dynamic(arrays, name)
-        found[column.name] = np.array([effective_rank(one - values[0]) for one in values])
+        found[column.name] = np.array([effective_rank(value - values[0]) for value in values])
     return found
 
 
-def squared_norms(arrays, parameters):
+def squared_norms(arrays: Mapping[str, np.ndarray], parameters: Sequence[str]) -> np.ndarray:
     """Return |w|^2 over some parameters at all checkpoints, an array."""
     return sum(
         (dynamic(arrays, name) ** 2).reshape(len(arrays[name]), -1).sum(axis=1)
@@ -64,7 +68,7 @@ def squared_norms(arrays, parameters):
     )
 
 
-def scale_free(column):
+def scale_free(column: Column) -> Column:
     """Return the column of lambda_max |w|^2, given that of lambda_max."""
     return column._replace(
         name=column.name + "_scale_free",

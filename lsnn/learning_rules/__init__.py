@@ -4,6 +4,9 @@ To add one, write a module here with a subclass of
 :class:`lsnn.learning_rules.base.LearningRule`, and enter it in :data:`LEARNING_RULES`.
 """
 
+from typing import Any, Mapping
+
+from lsnn.learning_rules.base import LearningRule
 from lsnn.learning_rules.bptt import BPTT
 from lsnn.learning_rules.mdgl import MDGL
 from lsnn.learning_rules.modprop import ModProp
@@ -25,6 +28,6 @@ PAIRED.update(LEARNING_RULES)  # any two of these
 LEARNING_RULES["step_length"] = StepLength
 
 
-def new_rule(settings):
+def new_rule(settings: Mapping[str, Any]) -> LearningRule:
     """Return the learning rule that a ``name`` and options describe."""
     return build(LEARNING_RULES, settings)

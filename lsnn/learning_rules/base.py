@@ -1,6 +1,10 @@
 """What a learning rule may change: the gradient's way through a step of the network."""
 
-from lsnn.backend import tf
+from typing import Any, Callable, Dict, Mapping, Optional
+
+import numpy as np
+
+from lsnn.backend import Tensor, tf
 from lsnn.errors import ConfigError
 from lsnn.learning_rules.own_derivatives import with_derivatives
 from lsnn.options import choice, number
@@ -33,7 +37,7 @@ WEIGHTS = {
 }
 
 
-class LearningRule(object):
+class LearningRule:
     """The exact gradient; a base for rules that cut, replace or combine some of its paths.
 
     A rule is made of a few choices, each a method here: what the recurrent input passes
@@ -64,17 +68,17 @@ class LearningRule(object):
     relays = False
     weights, feedback, feedback_scale = CELL, SYMMETRIC, 1.0
 
-    def __init__(self, weights=CELL, feedback=SYMMETRIC, feedback_scale=1.0):
+    def __init__(self, weights: str = CELL, feedback: str = SYMMETRIC, feedback_scale: float = 1.0):
         self.weights = weights
         self.feedback = feedback
         self.feedback_scale = feedback_scale
 
     @property
-    def label(self):
+    def label(self) -> str:
         """What the rule is called in figures and tables, its options included."""
         raise NotImplementedError
 
-    def with_choices(self, label):
+    def with_choices(self, label: str) -> str:
         """Return a label, and the choices of weights and feedback that are not the usual ones."""
         parts = [label]
         if self.weights == TYPE:
@@ -82,10 +86,10 @@ class LearningRule(object):
         if self.feedback == RANDOM:
             parts.append("random feedback")
         if self.feedback_scale != 1.0:
-            parts.append("feedback x {:g}".format(self.feedback_scale))
+            parts.append(f"feedback x {self.feedback_scale:g}")
         return ", ".join(parts)
 
-    def undefined(self, spiking, dales_law):
+    def undefined(self, spiking: bool, dales_law: bool) -> Dict[str, str]:
         """Return why the rule is not defined for a network, by option ("name": at all).
 
         Args:
@@ -102,17 +106,22 @@ class LearningRule(object):
             reasons["feedback_scale"] = "1, or feedback: random, which it is the size of"
         return reasons
 
-    def for_network(self, network):
+    def for_network(self, network: Any) -> "LearningRule":
         """Return the rule as it is for a :class:`lsnn.network.Network`.
 
         Raises:
             ConfigError: it is not defined for it.
         """
         for option, what in self.undefined(network.neurons.spiking, network.dales_law).items():
-            raise ConfigError("learning rule {}: {}: must be {}".format(self.label, option, what))
+            raise ConfigError(f"learning rule {self.label}: {option}: must be {what}")
         return self
 
-    def draw(self, weights, signs, generator):
+    def draw(
+        self,
+        weights: Mapping[str, np.ndarray],
+        signs: Optional[np.ndarray],
+        generator: np.random.RandomState,
+    ) -> Dict[str, np.ndarray]:
         """Return what the rule draws for a run, arrays by name.
 
         Args:
@@ -129,11 +138,11 @@ class LearningRule(object):
             constants["signs"] = signs.astype("float32")
         return constants
 
-    def take(self, constants):
+    def take(self, constants: Mapping[str, np.ndarray]) -> None:
         """Take what has been drawn, :attr:`constants`."""
         self.constants = constants
 
-    def recurrent_input(self, z, distance, step):
+    def recurrent_input(self, z: Tensor, distance: Tensor, step: Any) -> Tensor:
         """Return the units' output as it enters the recurrent product.
 
         Args:
@@ -144,21 +153,26 @@ class LearningRule(object):
         """
         return z
 
-    def backward_weights(self, w_rec):
-        """Return what carries an error back from unit to unit in place of w_rec [pre, post].
+    def backward_weights(self, w_rec: Tensor) -> Tensor:
+        """Return what carries an error back from unit to unit in place of w_rec.
 
-        That is a tensor made of ``w_rec``, the present weights without their diagonal. No gradient
-        of w_rec comes from it.
+        Args:
+            w_rec: the present weights (units, units) [pre, post], without their diagonal.
+
+        Returns:
+            A tensor (units, units) made of them. No gradient of w_rec comes from it.
         """
         if self.weights == TYPE:
             return type_means(w_rec, self.constants["signs"])
         return w_rec
 
-    def recurrent_product(self, z, w_rec, w_back):
-        """Return the recurrent input z w_rec; side by side for each delay where there are delays.
+    def recurrent_product(self, z: Tensor, w_rec: Tensor, w_back: Tensor) -> Tensor:
+        """Return the recurrent input z w_rec (batch, units).
+
+        Where there are delays, it is (batch, n_delays units), side by side for each delay.
 
         Args:
-            z: what :meth:`recurrent_input` has returned.
+            z: what :meth:`recurrent_input` has returned (batch, units).
             w_rec, w_back: recurrent weights, and what :meth:`backward_weights` has made of them.
         """
         if w_back is w_rec:
@@ -169,7 +183,7 @@ class LearningRule(object):
 
         return with_derivatives(own, tf.matmul, z, w_rec)
 
-    def readout(self, trace, w_out):
+    def readout(self, trace: Tensor, w_out: Tensor) -> Tensor:
         """Return the readout without its bias, trace (batch, units) times w_out (units, n_out)."""
         if self.feedback == SYMMETRIC:
             return tf.matmul(trace, w_out)
@@ -181,35 +195,36 @@ class LearningRule(object):
         return with_derivatives(own, tf.matmul, trace, w_out)
 
     @property
-    def of_loss(self):
+    def loss_rule(self) -> "LearningRule":
         """The rule in whose graph the loss is computed; one, if :meth:`gradients` asks two."""
         return self
 
-    def gradients(self, gradients_of):
+    def gradients(self, gradients_of: Callable[..., Dict[str, Tensor]]) -> Dict[str, Tensor]:
         """Return the gradients that the optimiser is given, tensors by name of the parameter.
 
         Args:
             gradients_of: function of a learning rule that returns its gradients, tensors by name
-                of the parameters that have one: of the whole loss, with ``terms="l2"`` of the L2
-                term alone, and with ``terms="data"`` of what depends on the examples.
+                of the parameters that have one, each of its parameter's shape: of the whole loss,
+                with ``terms="l2"`` of the L2 term alone, and with ``terms="data"`` of what depends
+                on the examples.
         """
         return gradients_of(self)
 
 
-def type_means(w_rec, signs, existing=True):
+def type_means(w_rec: Tensor, signs: np.ndarray, existing: bool = True) -> Tensor:
     """Return w_rec with the mean of its block, from type to type, in place of every weight.
 
     Args:
         w_rec: (units, units), [pre, post]; a synapse of weight 0 does not exist.
-        signs: array (units): the type of every unit, 1 or -1.
+        signs: array (units,): the type of every unit, 1 or -1.
         existing: whether the mean is over the synapses that exist, and replaces them alone; else it
             is over all pairs of units, and replaces all.
     """
-    of_type = (signs[:, None] == [1.0, -1.0]).astype("float32")
+    membership = (signs[:, None] == [1.0, -1.0]).astype("float32")
 
     def sums(matrix):
-        return tf.matmul(of_type, tf.matmul(matrix, of_type), transpose_a=True)
+        return tf.matmul(membership, tf.matmul(matrix, membership), transpose_a=True)
 
     exist = tf.cast(tf.not_equal(w_rec, 0.0), tf.float32) if existing else tf.ones_like(w_rec)
     means = sums(w_rec) / tf.maximum(sums(exist), 1.0)
-    return exist * tf.matmul(of_type, tf.matmul(means, of_type, transpose_b=True))
+    return exist * tf.matmul(membership, tf.matmul(means, membership, transpose_b=True))

@@ -23,12 +23,12 @@ class ModProp(LearningRule):
     )
 
     def __init__(self, mu=0.25, **choices):
-        super(ModProp, self).__init__(**choices)
+        super().__init__(**choices)
         self.mu = mu
 
     @property
     def label(self):
-        return self.with_choices("ModProp, mu {:g}".format(self.mu))
+        return self.with_choices(f"ModProp, mu {self.mu:g}")
 
     def undefined(self, spiking, dales_law):
         if spiking:
@@ -36,7 +36,7 @@ class ModProp(LearningRule):
                 "name": "another rule for spiking units: mu stands for the derivative of the "
                 "output of rate units"
             }
-        return super(ModProp, self).undefined(spiking, dales_law)
+        return super().undefined(spiking, dales_law)
 
     def recurrent_input(self, z, distance, step):
         def own(d):

@@ -14,9 +14,9 @@ class RFLO(ThreeFactor):
     options = {"feedback_scale": FEEDBACK_SCALE}
 
     def __init__(self, feedback_scale=1.0):
-        super(RFLO, self).__init__(feedback=RANDOM, feedback_scale=feedback_scale)
+        super().__init__(feedback=RANDOM, feedback_scale=feedback_scale)
 
     @property
     def label(self):
         scale = self.feedback_scale
-        return "RFLO" if scale == 1.0 else "RFLO, feedback x {:g}".format(scale)
+        return "RFLO" if scale == 1.0 else f"RFLO, feedback x {scale:g}"

@@ -45,7 +45,7 @@ class StepLength(LearningRule):
     }
 
     def __init__(self, direction, step, scale):
-        super(StepLength, self).__init__()
+        super().__init__()
         self.direction = build(PAIRED, direction)
         self.step = build(PAIRED, step)
         self.scale = scale
@@ -53,11 +53,11 @@ class StepLength(LearningRule):
     @property
     def label(self):
         if self.scale not in (RHO, LENGTH):
-            return "{} x {:g}".format(self.direction.label, self.scale)
-        return "{}, {} of {}".format(self.direction.label, self.scale, self.step.label)
+            return f"{self.direction.label} x {self.scale:g}"
+        return f"{self.direction.label}, {self.scale} of {self.step.label}"
 
     @property
-    def of_loss(self):
+    def loss_rule(self):
         return self.direction
 
     @property
@@ -66,7 +66,7 @@ class StepLength(LearningRule):
 
     def undefined(self, spiking, dales_law):
         return {
-            "{}.{}".format(role, option): what
+            f"{role}.{option}": what
             for role, rule in self._pair.items()
             for option, what in rule.undefined(spiking, dales_law).items()
         }
@@ -74,13 +74,13 @@ class StepLength(LearningRule):
     def draw(self, weights, signs, generator):
         # Each draws what it would draw alone.
         return {
-            "{}/{}".format(role, name): value
+            f"{role}/{name}": value
             for role, rule in self._pair.items()
             for name, value in rule.draw(weights, signs, copy.deepcopy(generator)).items()
         }
 
     def take(self, constants):
-        super(StepLength, self).take(constants)
+        super().take(constants)
         for role, rule in self._pair.items():
             rule.take(
                 {
@@ -108,6 +108,6 @@ class StepLength(LearningRule):
         )
 
 
-def _dot(one, other):
+def _dot(gradient, other):
     """Return the scalar product of two gradients over w_in and w_rec together."""
-    return tf.add_n([tf.reduce_sum(one[name] * other[name]) for name in SCALED])
+    return tf.add_n([tf.reduce_sum(gradient[name] * other[name]) for name in SCALED])

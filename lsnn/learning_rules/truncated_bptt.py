@@ -24,16 +24,16 @@ class TruncatedBPTT(LearningRule):
     )
 
     def __init__(self, hops=1, **choices):
-        super(TruncatedBPTT, self).__init__(**choices)
+        super().__init__(**choices)
         self.hops = hops
 
     @property
     def label(self):
         unit = "hop" if self.hops == 1 else "hops"
-        return self.with_choices("BPTT, {} {}".format(self.hops, unit))
+        return self.with_choices(f"BPTT, {self.hops} {unit}")
 
     def for_network(self, network):
-        super(TruncatedBPTT, self).for_network(network)
+        super().for_network(network)
         n_steps = network.task.n_steps
         choices = {"feedback": self.feedback, "feedback_scale": self.feedback_scale}
         if self.hops == 0:
@@ -55,7 +55,7 @@ class _Window(LearningRule):
     """The recurrent input is closed before a step, and open from there on."""
 
     def __init__(self, first, **choices):
-        super(_Window, self).__init__(**choices)
+        super().__init__(**choices)
         self.first = first
 
     def recurrent_input(self, z, distance, step):
@@ -75,7 +75,7 @@ class _Copies(LearningRule):
     """
 
     def __init__(self, copies, **choices):
-        super(_Copies, self).__init__(**choices)
+        super().__init__(**choices)
         self.copies = copies
 
     def recurrent_product(self, z, w_rec, w_back):

@@ -5,6 +5,8 @@ To add a neuron model, write a module here with a class that has the attributes 
 (:mod:`lsnn.options`) are the keyword arguments that it is made with, after the number of units.
 """
 
+from typing import Any, Mapping
+
 from lsnn.neurons.alif import ALIF
 from lsnn.neurons.lif import LIF
 from lsnn.neurons.rate import RateNeurons
@@ -13,6 +15,6 @@ from lsnn.options import build
 NEURONS = {"rate": RateNeurons, "lif": LIF, "alif": ALIF}
 
 
-def new_neurons(settings, n_units):
+def new_neurons(settings: Mapping[str, Any], n_units: int) -> Any:
     """Return a population of ``n_units`` neurons that a ``name`` and options describe."""
     return build(NEURONS, settings, n_units)

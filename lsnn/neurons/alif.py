@@ -1,7 +1,8 @@
 """Spiking units with an adaptive threshold."""
 
+from lsnn.backend import Tensor
 from lsnn.neurons.base import ADAPTATION, adaptation_strengths, decay, low_pass
-from lsnn.neurons.lif import LIF
+from lsnn.neurons.lif import LIF, SpikingState
 
 
 class ALIF(LIF):
@@ -15,14 +16,16 @@ class ALIF(LIF):
 
     options = dict(LIF.options, **ADAPTATION)
 
-    def __init__(self, n_units, n_adaptive, tau_adaptation, beta, **settings):
-        super(ALIF, self).__init__(n_units, **settings)
+    def __init__(
+        self, n_units: int, n_adaptive: int, tau_adaptation: float, beta: float, **settings: float
+    ):
+        super().__init__(n_units, **settings)
         self.rho = decay(tau_adaptation)
         self.beta = adaptation_strengths(n_units, n_adaptive, beta)
 
-    def adaptation(self, state):
+    def adaptation(self, state: SpikingState) -> Tensor:
         return low_pass(self.rho, state.a, state.z)
 
-    def threshold_at(self, a):
+    def threshold_at(self, a: Tensor) -> Tensor:
         """Return the threshold A (batch, units) at an adaptation."""
         return self.threshold + self.beta * a

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.options import integer, number
 
 DT = 1.0  # ms
@@ -21,7 +21,7 @@ ADAPTATION = {
 }
 
 
-def decay(tau):
+def decay(tau: float) -> float:
     """Return exp(-dt / tau), what a trace of time constant ``tau`` (ms) keeps from step to step.
 
     A value below the smallest normal float32 is 0, as TensorFlow's arithmetic has it.
@@ -30,7 +30,7 @@ def decay(tau):
     return float(kept) if kept >= np.finfo(np.float32).tiny else 0.0
 
 
-def low_pass(kept, before, now):
+def low_pass(kept: float, before: Tensor, now: Tensor) -> Tensor:
     """Return kept before + (1 - kept) now.
 
     The gradient is written out, because TensorFlow's own, for a number times a tensor, keeps the
@@ -47,8 +47,8 @@ def low_pass(kept, before, now):
     return filtered(before, now)
 
 
-def adaptation_strengths(n_units, n_adaptive, beta):
-    """Return the strength of adaptation of every unit (units): beta of the last ones, else 0."""
+def adaptation_strengths(n_units: int, n_adaptive: int, beta: float) -> np.ndarray:
+    """Return the strength of adaptation of every unit (units,): beta of the last ones, else 0."""
     strengths = np.zeros(n_units, np.float32)
     strengths[n_units - n_adaptive :] = beta
     return strengths

@@ -1,8 +1,8 @@
 """Spiking leaky integrate-and-fire units."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.neurons.base import TAU_M, THRESHOLD, decay, low_pass
 from lsnn.options import integer, number
 
@@ -10,13 +10,13 @@ from lsnn.options import integer, number
 class SpikingState(NamedTuple):
     """State of spiking units after a step; each (batch, units)."""
 
-    v: Any  # membrane
-    a: Any  # adaptation
-    z: Any  # output: 1 where the unit spikes, else 0
-    refractory: Any  # int32: steps for which the unit cannot spike
+    v: Tensor  # membrane
+    a: Tensor  # adaptation
+    z: Tensor  # output: 1 where the unit spikes, else 0
+    refractory: Tensor  # int32: steps for which the unit cannot spike
 
 
-class LIF(object):
+class LIF:
     """Spiking leaky integrate-and-fire units with a soft reset (Bellec et al. 2018).
 
     With input current I_t, all states starting at zero, and dt = 1 ms left out:
@@ -44,7 +44,15 @@ class LIF(object):
     state_type = SpikingState
     weight_variance = 1.0
 
-    def __init__(self, n_units, tau_m, threshold, refractory_steps, dampening, input_noise):
+    def __init__(
+        self,
+        n_units: int,
+        tau_m: float,
+        threshold: float,
+        refractory_steps: int,
+        dampening: float,
+        input_noise: float,
+    ):
         self.n_units = n_units
         self.threshold = threshold
         self.alpha = decay(tau_m)
@@ -52,13 +60,13 @@ class LIF(object):
         self.dampening = dampening
         self.input_noise = input_noise
 
-    def zero_state(self, batch_size):
+    def zero_state(self, batch_size: Tensor) -> SpikingState:
         """Return the state before the first step: a tensor for each part, so that it can be fed."""
         shape = tf.stack([batch_size, self.n_units])
         v, a, z = (tf.zeros(shape) for _ in range(3))
         return SpikingState(v=v, a=a, z=z, refractory=tf.zeros(shape, tf.int32))
 
-    def step(self, state, current):
+    def step(self, state: SpikingState, current: Tensor) -> SpikingState:
         """Return the state one step later, under the input current (batch, units)."""
         a, threshold, u, free = self._at_threshold(state)
         refractory = state.refractory
@@ -71,7 +79,7 @@ class LIF(object):
         v = low_pass(self.alpha, state.v, current) - state.z * threshold
         return SpikingState(v=v, a=a, z=z, refractory=refractory)
 
-    def gain(self, before, after):
+    def gain(self, before: SpikingState, after: SpikingState) -> Tensor:
         """Return the derivative of a spike with respect to the previous step's current."""
         _, threshold, u, free = self._at_threshold(before)
         return (1.0 - self.alpha) * pseudo_derivative(u, self.dampening, free) / threshold
@@ -83,21 +91,21 @@ class LIF(object):
         free = tf.equal(state.refractory, 0) if self.refractory_steps else None
         return a, threshold, (state.v - threshold) / threshold, free
 
-    def adaptation(self, state):
+    def adaptation(self, state: SpikingState) -> Tensor:
         """Return the adaptation one step after a state."""
         return state.a
 
-    def threshold_at(self, a):
+    def threshold_at(self, a: Tensor) -> Any:
         """Return the threshold A, one for all."""
         return self.threshold
 
-    def distance(self, state):
+    def distance(self, state: SpikingState) -> Tensor:
         """Return (v - A) / A (batch, units), with the threshold of the state itself."""
         threshold = self.threshold_at(state.a)
         return (state.v - threshold) / threshold
 
 
-def spike(u, dampening, free=None):
+def spike(u: Tensor, dampening: float, free: Optional[Tensor] = None) -> Tensor:
     """Return 1 where u > 0, else 0, with the pseudo-derivative dampening max(0, 1 - |u|).
 
     Where ``free`` is given and false, both are 0.
@@ -112,7 +120,7 @@ def spike(u, dampening, free=None):
     return step_function(u)
 
 
-def pseudo_derivative(u, dampening, free=None):
+def pseudo_derivative(u: Tensor, dampening: float, free: Optional[Tensor] = None) -> Tensor:
     """Return dampening max(0, 1 - |u|); where ``free`` is given and false, 0."""
     slope = dampening * tf.maximum(0.0, 1.0 - tf.abs(u))
     return slope if free is None else slope * tf.cast(free, tf.float32)

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.neurons.base import (
     ADAPTATION,
     DT,
@@ -18,12 +18,12 @@ from lsnn.options import number
 class RateState(NamedTuple):
     """State of rate units after a step; each (batch, units)."""
 
-    v: Any  # membrane
-    a: Any  # adaptation
-    z: Any  # output
+    v: Tensor  # membrane
+    a: Tensor  # adaptation
+    z: Tensor  # output
 
 
-class RateNeurons(object):
+class RateNeurons:
     """Rectified-linear units with leak, threshold and adaptation (rate counterpart of LSNN).
 
     With input current I_t, all states starting at zero, and beta = 0 on non-adaptive units:
@@ -47,7 +47,15 @@ class RateNeurons(object):
     input_noise = 0.0  # standard deviation of the noise in the input current
     latency = 0  # steps from a current to the first output that it can change
 
-    def __init__(self, n_units, tau_m, threshold, n_adaptive, tau_adaptation, beta):
+    def __init__(
+        self,
+        n_units: int,
+        tau_m: float,
+        threshold: float,
+        n_adaptive: int,
+        tau_adaptation: float,
+        beta: float,
+    ):
         self.n_units = n_units
         self.threshold = threshold
         self.alpha = decay(tau_m)
@@ -55,16 +63,16 @@ class RateNeurons(object):
         self.beta = adaptation_strengths(n_units, n_adaptive, beta)
 
     @property
-    def has_memory(self):
+    def has_memory(self) -> bool:
         """Whether an output depends on more than the current of its step."""
         return self.alpha > 0.0 or self.threshold > 0.0 or bool(self.beta.any())
 
-    def zero_state(self, batch_size):
+    def zero_state(self, batch_size: Tensor) -> RateState:
         """Return the state before the first step: a tensor for each part, so that it can be fed."""
         shape = tf.stack([batch_size, self.n_units])
         return RateState(*(tf.zeros(shape) for _ in RateState._fields))
 
-    def step(self, state, current):
+    def step(self, state: RateState, current: Tensor) -> RateState:
         """Return the state one step later, under the input current (batch, units)."""
         a, v = state.a, current
         if self.beta.any():
@@ -77,7 +85,7 @@ class RateNeurons(object):
             return RateState(v=v, a=a, z=rectified(v - threshold) / DT)
         return RateState(v=v, a=a, z=rectified(v) / DT)
 
-    def gain(self, before, after):
+    def gain(self, before: RateState, after: RateState) -> Tensor:
         """Return the derivative of an output with respect to the first current that can change it.
 
         Args:
@@ -85,18 +93,18 @@ class RateNeurons(object):
         """
         return (1.0 - self.alpha) * tf.cast(after.z > 0.0, tf.float32) / DT
 
-    def threshold_at(self, a):
+    def threshold_at(self, a: Tensor) -> Any:
         """Return the threshold A (batch, units), or one for all, at an adaptation."""
         return self.threshold + self.beta * a if self.beta.any() else self.threshold
 
-    def distance(self, state):
+    def distance(self, state: RateState) -> Tensor:
         """Return v - A (batch, units), of which the output z is the positive part."""
         if self.beta.any() or self.threshold > 0.0:
             return state.v - self.threshold_at(state.a)
         return state.v
 
 
-def rectified(v):
+def rectified(v: Tensor) -> Tensor:
     """Return max(0, v).
 
     The gradient is written out, because TensorFlow 1.12's own takes four times as long as a

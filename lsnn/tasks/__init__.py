@@ -8,10 +8,12 @@ there; nothing else knows of tasks.
 
 import functools
 import os
+from typing import Any, Dict, Mapping
 
 from lsnn.errors import DataError
 from lsnn.options import build, options_of
 from lsnn.storage.files import sha256_of_file
+from lsnn.tasks.base import Task
 from lsnn.tasks.delayed_match import DelayedMatch
 from lsnn.tasks.evidence_accumulation import EvidenceAccumulation
 from lsnn.tasks.pattern_generation import PatternGeneration
@@ -29,7 +31,7 @@ TASKS = {
 }
 
 
-def new_task(settings, data, seed):
+def new_task(settings: Mapping[str, Any], data: str, seed: int) -> Task:
     """Return the task of a run.
 
     Args:
@@ -40,7 +42,7 @@ def new_task(settings, data, seed):
     return build(TASKS, settings, data, seed)
 
 
-def hashes_of_own_files(settings, data):
+def hashes_of_own_files(settings: Mapping[str, Any], data: str) -> Dict[str, str]:
     """Return the SHA-256 of the user's own files that a task reads, by name; usually there are
     none.
 
@@ -57,7 +59,7 @@ def hashes_of_own_files(settings, data):
             for path in paths
         }
     except OSError as error:
-        raise DataError("cannot be read: {}".format(error)) from None
+        raise DataError(f"cannot be read: {error}") from None
 
 
 @functools.lru_cache(maxsize=None)

@@ -1,10 +1,10 @@
 """What tasks have in common: splits, batches, and what is measured of a network's answers."""
 
-from typing import Any, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.randomness import generator
 
 SPLITS = ("train", "validation", "test")
@@ -30,7 +30,7 @@ SQUARED_ERROR = Measure("loss", "mean squared error")
 ACCURACY = Measure("accuracy", "accuracy", larger_is_worse=False, limits=(0.0, 1.0))
 
 
-class Task(object):
+class Task:
     """Inputs, targets, and what is measured of the answers; a base without data.
 
     To the network a task is ``n_steps``, ``n_in`` and ``n_out``, and the windows of its output: the
@@ -56,16 +56,16 @@ class Task(object):
     evaluation_batch = 1000  # examples that are evaluated at a time
     sizes = {}  # examples of each split
 
-    def __init__(self, data, seed):
+    def __init__(self, data: str, seed: int):
         self.seed = seed
 
     @property
-    def evaluation_sizes(self):
+    def evaluation_sizes(self) -> Dict[str, int]:
         """Examples of each split, the first ones, that the learning curve is measured on."""
         return self.sizes
 
     @classmethod
-    def splits(cls, **options):
+    def splits(cls, **options: Any) -> Tuple[str, ...]:
         """Return the names of the splits that a network is evaluated on, those of ``sizes``.
 
         A task with an option ``noisy_test`` has a split of that name where the option is not 0.
@@ -73,7 +73,7 @@ class Task(object):
         return SPLITS + ((NOISY_TEST,) if options.get(NOISY_TEST) else ())
 
     @classmethod
-    def outline(cls, **options):
+    def outline(cls, **options: Any) -> Dict[str, Any]:
         """Return what options determine before data are read, by name, each if it is known.
 
         That is n_steps, n_in, n_out, sizes and evaluation_sizes: what is asked of examples is
@@ -82,12 +82,12 @@ class Task(object):
         return {}
 
     @classmethod
-    def impossible(cls, **options):
+    def impossible(cls, **options: Any) -> Dict[str, str]:
         """Return the options that contradict each other, by name, with what they have to be."""
         return {}
 
     @classmethod
-    def own_files(cls, data, **options):
+    def own_files(cls, data: str, **options: Any) -> List[str]:
         """Return the paths of the user's own files that it reads, in place of ``data_files``.
 
         Nothing vouches for their content but the SHA-256 that a job is given with its settings.
@@ -97,15 +97,15 @@ class Task(object):
         """
         return []
 
-    def placeholders(self):
+    def placeholders(self) -> Tuple[Tensor, Tensor]:
         """Return placeholders for the inputs (n_steps, batch, n_in) and targets of a batch."""
         raise NotImplementedError
 
-    def examples(self, split, indices):
+    def examples(self, split: str, indices: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs (n_steps, n, n_in) and targets of examples of a split."""
         raise NotImplementedError
 
-    def batch(self, iteration, size):
+    def batch(self, iteration: int, size: int) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs and targets of the training batch of an iteration.
 
         It depends on nothing but the arguments and the seed.
@@ -118,7 +118,7 @@ class FiniteTask(Task):
 
     _epoch = (None, None)  # the epoch whose order is known, and that order
 
-    def batch(self, iteration, size):
+    def batch(self, iteration: int, size: int) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs and targets of the training batch of an iteration.
 
         It depends on nothing but the arguments and the seed.
@@ -154,12 +154,12 @@ class DrawnTask(FiniteTask):
     n_validation = n_test = 500
 
     @classmethod
-    def sizes_of(cls, n_train, noisy_test):
+    def sizes_of(cls, n_train: int, noisy_test: float) -> Dict[str, int]:
         """Return the examples of each split."""
         sizes = {"train": n_train, "validation": cls.n_validation, "test": cls.n_test}
         return dict(sizes, **({NOISY_TEST: cls.n_test} if noisy_test else {}))
 
-    def draw_all(self, name, noise, noisy_test):
+    def draw_all(self, name: str, noise: float, noisy_test: float) -> None:
         """Draw the examples of every split by :meth:`draw`, from generators of this name."""
         self._examples = {}
         for split, size in self.sizes.items():
@@ -167,7 +167,9 @@ class DrawnTask(FiniteTask):
             random = generator(self.seed, name, "test" if is_noisy else split)
             self._examples[split] = self.draw(random, size, noisy_test if is_noisy else noise)
 
-    def draw(self, random, size, noise):
+    def draw(
+        self, random: np.random.RandomState, size: int, noise: float
+    ) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs (n_steps, size, n_in) and targets (..., size).
 
         Args:
@@ -177,28 +179,33 @@ class DrawnTask(FiniteTask):
         """
         raise NotImplementedError
 
-    def examples(self, split, indices):
+    def examples(self, split: str, indices: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs (n_steps, n, n_in) float32 and targets (..., n) of examples of a split."""
         inputs, targets = self._examples[split]
         return inputs[:, indices], targets[..., indices]
 
 
-class Classification(object):
+class Classification:
     """What tasks have in common whose examples have one class, told in the only window."""
 
     measures = (CROSS_ENTROPY, ACCURACY)
     is_classification = True
 
-    def loss(self, logits, targets):
-        """Return the softmax cross entropy (nats) of the one window, averaged over the batch."""
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the softmax cross entropy (nats), averaged over the batch.
+
+        Args:
+            logits: (1, batch, n_out), of the one window.
+            targets: int32 (batch,).
+        """
         return tf.reduce_mean(cross_entropy(logits[0], targets, axis=1))
 
-    def accuracy(self, logits, targets):
+    def accuracy(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the fraction of the batch whose largest logit is the target's."""
         return tf.reduce_mean(is_right(logits[0], targets, axis=1))
 
 
-def cross_entropy(logits, targets, axis):
+def cross_entropy(logits: Tensor, targets: Tensor, axis: int) -> Tensor:
     """Return the softmax cross entropies (nats) of logits whose classes lie along an axis.
 
     Written out, because TensorFlow's fused losses have no second derivative, or a wrong one, on
@@ -209,7 +216,7 @@ def cross_entropy(logits, targets, axis):
     return tf.reduce_logsumexp(logits, axis=axis) - wanted
 
 
-def is_right(logits, targets, axis):
+def is_right(logits: Tensor, targets: Tensor, axis: int) -> Tensor:
     """Return 1 where the largest logit is the target's, else 0, as float32."""
     answers = tf.argmax(logits, axis=axis, output_type=tf.int32)
     return tf.cast(tf.equal(answers, targets), tf.float32)

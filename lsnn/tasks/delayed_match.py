@@ -56,7 +56,7 @@ class DelayedMatch(Classification, DrawnTask):
     n_test = 2000
 
     def __init__(self, data, seed, n_train, n_patterns, delay, noise, noisy_test):
-        super(DelayedMatch, self).__init__(data, seed)
+        super().__init__(data, seed)
         self.n_steps = SAMPLE_STEPS + delay + TEST_STEPS
         self.sizes = self.sizes_of(n_train, noisy_test)
         self.patterns = generator(0, "delayed_match", "patterns").randn(n_patterns, self.n_in)

@@ -77,7 +77,7 @@ class EvidenceAccumulation(Classification, FiniteTask):
     n_evaluated = 128  # examples of each held-out split: its sequences in turn, with new spikes
 
     def __init__(self, data, seed, n_cues, cue_steps, cue_interval, delay, recall_steps, n_train):
-        super(EvidenceAccumulation, self).__init__(data, seed)
+        super().__init__(data, seed)
         outline = self.outline(n_cues, cue_steps, cue_interval, delay, recall_steps, n_train)
         self.n_steps, self.sizes = outline["n_steps"], outline["sizes"]
         self._cue_steps, self._recall_steps = cue_steps, recall_steps
@@ -106,10 +106,9 @@ class EvidenceAccumulation(Classification, FiniteTask):
     def impossible(cls, n_cues, cue_steps, cue_interval, n_train, **others):
         found, most = {}, 2**n_cues - 4
         if cue_steps > cue_interval:
-            found["cue_steps"] = "at most task.cue_interval = {}".format(cue_interval)
+            found["cue_steps"] = f"at most task.cue_interval = {cue_interval}"
         if n_train > most:
-            what = "at most {}: of the {} sequences 4 are to be held out"
-            found["n_train"] = what.format(most, 2**n_cues)
+            found["n_train"] = f"at most {most}: 4 of the {2**n_cues} sequences are held out"
         return found
 
     def placeholders(self):
@@ -124,8 +123,8 @@ class EvidenceAccumulation(Classification, FiniteTask):
         """
         sequences = self._sequences_of(split, indices)
         spikes = [
-            self._draw_spikes(generator(self.seed, "evidence_accumulation", split, index), one)
-            for index, one in zip(indices, sequences[:, np.newaxis])
+            self._draw_spikes(generator(self.seed, "evidence_accumulation", split, index), sequence)
+            for index, sequence in zip(indices, sequences[:, np.newaxis])
         ]
         return np.concatenate(spikes, axis=1), sides(sequences)
 

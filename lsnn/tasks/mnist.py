@@ -2,6 +2,8 @@
 
 import os
 
+import numpy as np
+
 from lsnn.errors import DataError
 from lsnn.storage.files import sha256_of_file
 from lsnn.tasks import idx
@@ -27,31 +29,29 @@ FILES = {
 }
 
 
-def verify(path):
+def verify(path: str) -> None:
     """Check that ``path`` is, to the bit, the MNIST file of its name.
 
     Raises:
         DataError: there is no such file, MNIST has no file of this name, or it was altered.
     """
     name = os.path.basename(path)
-    way_out = "scripts/fetch_mnist.py --output {} fetches it".format(os.path.dirname(path) or ".")
+    way_out = f"scripts/fetch_mnist.py --output {os.path.dirname(path) or '.'} fetches it"
     if name not in FILES:
-        raise DataError("{}: MNIST has no such file, only {}".format(path, ", ".join(FILES)))
+        raise DataError(f"{path}: MNIST has no such file, only {', '.join(FILES)}")
     if not os.path.isfile(path):
-        raise DataError("{}: no such file; {}".format(path, way_out))
+        raise DataError(f"{path}: no such file; {way_out}")
     size, expected = FILES[name]
     actual = sha256_of_file(path)
     if actual != expected:
         raise DataError(
-            "{}: not the MNIST file of that name ({} bytes with SHA-256 {} instead of {} bytes "
-            "with SHA-256 {}); if it is yours, move it (images of your own are an option of the "
-            "task); if not, delete it, and {}".format(
-                path, os.path.getsize(path), actual, size, expected, way_out
-            )
+            f"{path}: not the MNIST file of that name ({os.path.getsize(path)} bytes with SHA-256 "
+            f"{actual} instead of {size} bytes with SHA-256 {expected}); if it is yours, move it "
+            f"(images of your own are an option of the task); if not, delete it, and {way_out}"
         )
 
 
-def read(path):
+def read(path: str) -> np.ndarray:
     """Return the array of an MNIST file: images uint8 (n, 28, 28), or labels uint8 (n).
 
     Raises:

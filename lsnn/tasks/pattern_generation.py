@@ -56,7 +56,7 @@ class PatternGeneration(DrawnTask):
     n_validation = n_test = 512
 
     def __init__(self, data, seed, n_train, n_steps, n_inputs, noise, noisy_test):
-        super(PatternGeneration, self).__init__(data, seed)
+        super().__init__(data, seed)
         self.n_steps = self.n_windows = n_steps
         self.n_in = n_inputs
         self.sizes = self.sizes_of(n_train, noisy_test)

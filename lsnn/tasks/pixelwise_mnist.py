@@ -75,7 +75,7 @@ class PixelwiseMnist(SequentialMnist):
     most_evaluated = {"train": 500, "validation": 1000, "test": 1000}
 
     def __init__(self, data, seed, encoding, n_inputs, repeat, downsample, test_noise):
-        super(PixelwiseMnist, self).__init__(data, seed)
+        super().__init__(data, seed)
         self.encoding = encoding
         self.repeat = repeat
         self.downsample = downsample
@@ -89,7 +89,7 @@ class PixelwiseMnist(SequentialMnist):
     @classmethod
     def outline(cls, encoding, n_inputs, repeat, downsample, test_noise=0.0):
         return dict(
-            super(PixelwiseMnist, cls).outline(),
+            super().outline(),
             n_steps=(28 // downsample) ** 2 * repeat + cls.cue_steps,
             n_in=n_inputs if encoding == "threshold" else 2,
         )

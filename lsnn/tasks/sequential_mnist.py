@@ -59,7 +59,7 @@ class SequentialMnist(Classification, FiniteTask):
     evaluation_sizes = None  # the instance's
 
     def __init__(self, data, seed, images=None, n_train=None, noisy_test=None):
-        super(SequentialMnist, self).__init__(data, seed)
+        super().__init__(data, seed)
         if images is None:
             files = [os.path.join(data, name) for name in self.data_files]
             arrays = [mnist.read(path) for path in files]
@@ -70,13 +70,13 @@ class SequentialMnist(Classification, FiniteTask):
             _, self.n_steps, self.n_in = arrays[0].shape
             self.n_out = int(arrays[1].max()) + 1
         train, labels, test, test_labels = arrays
-        train, test = (np.ascontiguousarray(one.transpose(1, 0, 2)) for one in (train, test))
+        train, test = (np.ascontiguousarray(images.transpose(1, 0, 2)) for images in (train, test))
         n_validation = len(labels) // VALIDATION
         n_left = len(labels) - n_validation
         if n_train is not None and n_train > n_left:
             raise DataError(
-                "{}: has {} training images after those for validation, fewer than task.n_train = "
-                "{}".format(files[0], n_left, n_train)
+                f"{files[0]}: has {n_left} training images after those for validation, fewer than "
+                f"task.n_train = {n_train}"
             )
         used = slice(n_validation, n_validation + n_train if n_train else None)
         self._noise = noisy_test
@@ -107,7 +107,7 @@ class SequentialMnist(Classification, FiniteTask):
     @classmethod
     def impossible(cls, images=None, n_train=None, **others):
         if images is None and n_train is not None and n_train > SIZES["train"]:
-            return {"n_train": "at most the {train} of MNIST".format(**SIZES)}
+            return {"n_train": f"at most the {SIZES['train']} of MNIST"}
         return {}
 
     @classmethod
@@ -117,19 +117,17 @@ class SequentialMnist(Classification, FiniteTask):
         folder, of_mnist = os.path.join(data, images), os.path.join(data, "mnist")
         if os.path.realpath(folder) == os.path.realpath(of_mnist):
             raise DataError(
-                "task.images: {}: is the folder of MNIST, which is filled with the files of MNIST; "
-                "put your own into another one".format(folder)
+                f"task.images: {folder}: is the folder of MNIST, which is filled with the files of "
+                "MNIST; put your own into another one"
             )
         found = []
         for name in mnist.FILES:
             paths = [os.path.join(folder, name + suffix) for suffix in ("", ".gz")]
             there = [path for path in paths if os.path.isfile(path)]
             if len(there) != 1:
-                has = "both {0} and {0}.gz" if there else "neither {0} nor {0}.gz"
+                has = f"both {name} and" if there else f"neither {name} nor"
                 raise DataError(
-                    "task.images: {}: has {}; one of them is needed".format(
-                        folder, has.format(name)
-                    )
+                    f"task.images: {folder}: has {has} {name}.gz; one of them is needed"
                 )
             found += there
         return found
@@ -164,27 +162,22 @@ def _check(files, arrays):
     for path, array, n_dimensions in zip(files, arrays, (3, 1, 3, 1)):
         if array.ndim != n_dimensions or array.size == 0:
             what = "images (n, rows, columns)" if n_dimensions == 3 else "labels (n)"
-            raise DataError("{}: has shape {}; {} are needed".format(path, array.shape, what))
-    for path, images, of_images in ((files[1], train, labels), (files[3], test, test_labels)):
-        if len(images) != len(of_images):
-            raise DataError(
-                "{}: has {} labels of {} images".format(path, len(of_images), len(images))
-            )
+            raise DataError(f"{path}: has shape {array.shape}; {what} are needed")
+    for path, images, image_labels in ((files[1], train, labels), (files[3], test, test_labels)):
+        if len(images) != len(image_labels):
+            raise DataError(f"{path}: has {len(image_labels)} labels of {len(images)} images")
     if train.shape[1:] != test.shape[1:]:
         raise DataError(
-            "{}: images are {} x {}, those for training {} x {}".format(
-                files[2], *(test.shape[1:] + train.shape[1:])
-            )
+            f"{files[2]}: images are {test.shape[1]} x {test.shape[2]}, those for training "
+            f"{train.shape[1]} x {train.shape[2]}"
         )
     if test_labels.max() > labels.max():
         raise DataError(
-            "{}: label {} is not among those for training, which are at most {}".format(
-                files[3], test_labels.max(), labels.max()
-            )
+            f"{files[3]}: label {test_labels.max()} is not among those for training, which are at "
+            f"most {labels.max()}"
         )
     if len(labels) < VALIDATION:
         raise DataError(
-            "{}: has {} images; at least {} are needed, one of {} being kept for validation".format(
-                files[0], len(labels), VALIDATION, VALIDATION
-            )
+            f"{files[0]}: has {len(labels)} images; at least {VALIDATION} are needed, one of "
+            f"{VALIDATION} being kept for validation"
         )

@@ -90,7 +90,7 @@ class StoreRecall(Task):
     def __init__(
         self, data, seed, n_symbols, symbol_steps, group_size, input_rate, cue_probability
     ):
-        super(StoreRecall, self).__init__(data, seed)
+        super().__init__(data, seed)
         self.group_size = group_size
         self.input_rate = input_rate
         self.n_windows = n_symbols

@@ -1,16 +1,62 @@
 """Gradients under every learning rule, in numpy and float64, without autodiff.
 
-Two oracles that share nothing but the forward pass: errors that go back in time (:func:`backward`),
-and derivatives of the state by the weights that are carried forward in time (:func:`forward`).
+Two oracles share the forward pass and nothing else. To follow them:
+
+1. :class:`Run` computes the forward pass and keeps everything that happens: outputs z, membranes v,
+   traces s, thresholds A, and the slope dz/du of every unit at every step.
+2. :func:`errors_at_outputs` gives dE/dy of every step.
+
+Then either errors go back in time, :func:`backward`:
+
+3. The readout returns them to the units: the learning signals dE/dz through the readout alone.
+4. The rule says what else reaches a unit: through its recurrent synapses, from later steps.
+5. Within a unit, an error passes through output, membrane, reset and adaptation to its current.
+6. A gradient is the sum over steps of what a synapse carried times the error of the current.
+
+Or derivatives of the state by every weight are carried forward in time, :func:`forward`:
+
+3. The current of a step changes with a weight by what its synapse carries: by the input or output
+   of the presynaptic unit.
+4. The current of a step also changes by what other units did before: one more recurrent synapse.
+5. The change of the current changes membrane, threshold, output and trace: step 1, differentiated.
+6. A gradient is the sum over steps of dE/dy times the change of the readout.
+
+A comparison with an oracle shows something only if its negative controls hold:
+:func:`assert_model_is_live` and :func:`assert_gradients_differ`.
 """
+
+import itertools
 
 import numpy as np
 
 from lsnn.neurons.base import decay
 
 
-class Run(object):
-    """The forward pass of a network: everything that happens, step by step.
+def assert_model_is_live(run):
+    """Negative control: units are above and below threshold, and not only a few of them.
+
+    Of a network that is silent, or linear, all rules would give the same.
+    """
+    active = np.array(run.z[1:]) > 0
+    assert 0.01 < active.mean() < 0.99, "units are on for {:.3f} of the time".format(active.mean())
+    assert active.any(axis=(0, 1)).mean() > 0.3, "most units are never on"
+    assert any(slope.any() for slope in run.slope), "no output depends on its membrane"
+
+
+def assert_gradients_differ(gradients, least=1e-4):
+    """Negative control: no two are the same, so that none could stand for another.
+
+    Args:
+        gradients: arrays by the name of what gave them.
+        least: relative difference of any two.
+    """
+    for first, second in itertools.combinations(gradients, 2):
+        difference = np.linalg.norm(gradients[first] - gradients[second])
+        assert difference > least * np.linalg.norm(gradients[second]), (first, second)
+
+
+class Run:
+    """Step 1: the forward pass of a network, everything that happens in it.
 
     Args:
         network: :class:`lsnn.network.Network`, with or without spikes, adaptation and delays.
@@ -84,7 +130,7 @@ class Run(object):
         return (1 - self.alpha) * self.slope[t]
 
     def learning_signals(self, errors, feedback):
-        """Return dE/dz of every step through the readout alone."""
+        """Step 3 backward: return dE/dz of every step through the readout alone."""
         through_trace, found = 0.0, []
         for error in errors[::-1]:
             through_trace = self.kappa * through_trace + error.dot(feedback.T)
@@ -105,9 +151,11 @@ def backward(run, errors, rule="bptt", w_back=None, feedback=None, of_rates=0.0,
     """
     w_rec = run.w["w_rec"]
     w_back = w_rec if w_back is None else w_back
+    # Step 3: learning signals; q is the error of the output of every step.
     signals = run.learning_signals(errors, run.w["w_out"] if feedback is None else feedback)
     n_steps = len(signals)
     q = [signal + of_rates for signal in signals]
+    # Step 4: what else reaches a unit.
     if rule == "mdgl":
         for t in range(n_steps):
             for d in range(run.n_delays):
@@ -125,6 +173,7 @@ def backward(run, errors, rule="bptt", w_back=None, feedback=None, of_rates=0.0,
                 found = found + errors_of_current[later].dot((w_back * run.of_delay[d]).T)
         return found
 
+    # Step 5: to the currents, through each unit's own dynamics.
     if rule == "hops":
         found = []
         for _ in range(options["k"] + 1):
@@ -139,6 +188,7 @@ def backward(run, errors, rule="bptt", w_back=None, feedback=None, of_rates=0.0,
             "modprop": lambda errors, t: (0.0, options.get("mu", 0.0) * sent_back(errors, t)),
         }.get(rule, lambda errors, t: (0.0, 0.0))
         errors_of_current = _own_dynamics(run, q, passed)
+    # Step 6: what a synapse carried, times the error of the current.
     gradients = {"w_in": np.zeros_like(run.w["w_in"]), "w_rec": np.zeros_like(w_rec)}
     for t in range(n_steps):
         for d in range(min(run.n_delays, t + 1)):
@@ -151,7 +201,9 @@ def backward(run, errors, rule="bptt", w_back=None, feedback=None, of_rates=0.0,
 
 
 def _own_dynamics(run, q, passed):
-    """Return the errors of the input currents of all steps, through each unit's own dynamics.
+    """Step 5 backward: return the errors of the input currents of all steps.
+
+    They pass through each unit's own output, membrane, reset and adaptation.
 
     Args:
         q: error of the output of every step.
@@ -202,16 +254,19 @@ def forward(run, errors, hops, of_rates=0.0):
     signal = np.zeros(shape[1:3])
     for t in range(n_steps):
         history.append(list(e_z))
+        # Step 3: what the synapse itself carries.
         own = np.zeros(shape)
         for d in range(min(run.n_delays, t + 1)):
             source = np.concatenate([run.x[t - d], run.z[t - d]], axis=1)
             own += (source[:, :, None] * masks[d])[:, :, :, None] * np.eye(n)
         unit = (slice(None), None, None)  # aligns (batch, units) with the traces
         for m in range(n_levels):
+            # Step 4: what other units did before.
             e_current = own.copy()
             for d in range(min(run.n_delays, t + 1) if m else 0):
                 here = run.w["w_rec"] * run.masks["w_rec"][d]
                 e_current += np.einsum("bijl,lk->bijk", history[t - d][m - 1], here)
+            # Step 5: the unit's dynamics, differentiated.
             e_a[m] = run.rho * e_a[m] + (1 - run.rho) * e_z[m]
             e_threshold = run.beta * e_a[m]
             threshold, z = run.A[t][unit], run.z[t][unit]
@@ -224,6 +279,7 @@ def forward(run, errors, hops, of_rates=0.0):
                 e_u = e_v[m] - e_threshold
             e_z[m] = run.slope[t][unit] * e_u
             e_s[m] = run.kappa * e_s[m] + (1 - run.kappa) * e_z[m]
+        # Step 6: dE/dy times the change of the readout.
         learning_signal = errors[t].dot(run.w["w_out"].T)
         signal += np.einsum("bk,bijk->ij", learning_signal, e_s[-1])
         signal += np.einsum("bk,bijk->ij", np.zeros((n_examples, n)) + of_rates, e_z[-1])
@@ -246,7 +302,10 @@ def type_means(w_rec, signs, existing):
 
 
 def errors_at_outputs(network, outputs, targets):
-    """Return the task's loss and dE/dy of every step: cross entropy of outputs in a window."""
+    """Step 2: return the task's loss and dE/dy (steps, batch, n_out) of every step.
+
+    The loss is the cross entropy of the outputs' mean over a window of last steps.
+    """
     n_steps, n_examples, n_out = outputs.shape
     width = network.task.window_steps
     logits = outputs[n_steps - width :].mean(axis=0)

@@ -11,6 +11,7 @@ WITH_EXAMPLES = [
     "curvature.quantities.alignment",
     "curvature.quantities.density",
     "curvature.quantities.trace",
+    "curvature.weights",
 ]
 
 

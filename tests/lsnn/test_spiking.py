@@ -10,7 +10,7 @@ from lsnn.neurons.base import decay
 from lsnn.neurons.lif import spike
 from lsnn.study.config import network_settings
 from lsnn.training import Trainer
-from rule_oracle import Run
+from rule_oracle import Run, assert_model_is_live
 from small import (
     SPIKING_NETWORKS,
     LongerTask,
@@ -34,7 +34,9 @@ def test_what_is_recorded_is_what_the_oracle_computes(name):
     with tf.Graph().as_default() as graph:
         tensors = {key: tf.constant(value) for key, value in weights.items()}
         logits = new_session(graph).run(network.respond(tensors, tf.constant(inputs)).logits)
-    spikes = np.array(Run(network, weights, inputs).z[1:])
+    run = Run(network, weights, inputs)
+    assert_model_is_live(run)
+    spikes = np.array(run.z[1:])
     assert 0.02 < spikes.mean() < 0.5
     assert np.array_equal(recording.spikes, spikes)
     assert recording.thresholds.shape == spikes.shape

@@ -2,6 +2,11 @@ import numpy as np
 import pytest
 
 from lsnn.backend import new_session, tf
+from lsnn.errors import DataError
+from lsnn.network import network_of
+from lsnn.options import text
+from lsnn.study.config import parse_study
+from lsnn.tasks import TASKS
 from small import SmallTask
 
 
@@ -61,3 +66,38 @@ def test_loss_and_accuracy():
     by_hand = [np.log(1 + 2 * np.exp(-2.0) + np.exp(-3.0)), 170.0]
     assert found[0] == pytest.approx(np.mean(by_hand), rel=1e-6)
     assert found[1] == 0.5
+
+
+class OwnFiles(SmallTask):
+    """A task that reads two files of the user's, named by options that only it has."""
+
+    options = {"first": text("A file."), "second": text("Another.")}
+
+    def __init__(self, data, seed, first, second):
+        super().__init__(seed)
+
+    @classmethod
+    def outline(cls, **options):
+        return {}
+
+    @classmethod
+    def own_files(cls, data, first, second):
+        return [data + "/" + first, data + "/" + second]
+
+
+def test_own_files_of_any_task_that_have_changed_are_named(tmpdir, monkeypatch):
+    monkeypatch.setitem(TASKS, "own_files", OwnFiles)
+    for name in ("sounds.npy", "words.npy"):
+        tmpdir.join(name).write("as planned")
+    task = {"name": "own_files", "first": "sounds.npy", "second": "words.npy"}
+    values = {"task": task, "data": str(tmpdir), "training": {"batch_size": 4}, "hessian": []}
+    settings = parse_study(values).network_settings()
+    assert sorted(settings["own_files"]) == ["sounds.npy", "words.npy"]
+    assert network_of(settings, str(tmpdir), 1).task.seed == 1
+    tmpdir.join("words.npy").write("changed since")
+    message = "^task own_files: words.npy: changed since this job was planned; start the workflow"
+    with pytest.raises(DataError, match=message):
+        network_of(settings, str(tmpdir), 1)
+    tmpdir.join("words.npy").remove()
+    with pytest.raises(DataError, match="cannot be read: .*words.npy"):
+        network_of(settings, str(tmpdir), 1)

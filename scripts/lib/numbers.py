@@ -96,11 +96,12 @@ def number_of(run: pd.DataFrame, column: Column, at: str, common: np.ndarray | N
         values, used = values_at_levels(run, column, common)
         return Number(float(np.mean(values)), n_unconverged(run, column.name, used))
     if at == "final":
-        rows = run.tail(1)
+        used = [len(run) - 1]
     else:
-        rows = run[run["is_evenly_spaced"] & run["fraction"].round(9).isin(common)]
-    values = on_scale(rows[column.name], column)
-    return Number(float(np.mean(values)), n_unconverged(rows, column.name))
+        is_common = run["is_evenly_spaced"] & run["fraction"].round(9).isin(common)
+        used = np.flatnonzero(is_common)
+    values = on_scale(run[column.name].to_numpy()[used], column)
+    return Number(float(np.mean(values)), n_unconverged(run, column.name, used))
 
 
 class Runs(NamedTuple):
@@ -136,10 +137,10 @@ def asked_for(rows: pd.DataFrame, column: Column) -> pd.DataFrame:
     return rows[rows[column.where].notna()] if column.where in rows else rows
 
 
-def n_unconverged(rows: pd.DataFrame, name: str, used=slice(None)) -> int:
+def n_unconverged(run: pd.DataFrame, name: str, used) -> int:
     """Return how many values of a column, of the rows at the positions used, did not converge."""
     converged = f"{name}_converged"
-    return int((~rows[converged].to_numpy()[used]).sum()) if converged in rows else 0
+    return int((~run[converged].to_numpy()[used]).sum()) if converged in run else 0
 
 
 def on_scale(values, column: Column) -> np.ndarray:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import made_up_study
+from controls import CONDITIONS, made_up
 from decide_claims import decide, verdict_of
 from lib.claims import ALL, parse_claims, read_decided
 from lib.estimates import holm, mean_estimate
@@ -19,26 +20,24 @@ from lib.statistics import Source
 from lib.summary import summarise
 from lib.tables import write_table
 from lsnn.errors import ConfigError, ResultError
+from lsnn.storage.files import canonical_json
 from lsnn.study.config import as_mapping, parse_study
 from made_up_study import CONFIG, REPOSITORY
 
-BPTT, THREE_FACTOR = (CONFIG["conditions"][name] for name in ("bptt", "three_factor"))
-CONDITIONS = {"bptt": BPTT, "mdgl": THREE_FACTOR, "three_factor": THREE_FACTOR}
 GAP = "generalization_gap_accuracy"
-
-
-def made_up(n_seeds=20, **config):
-    """Return a study with so many seeds."""
-    return parse_study({**CONFIG, "conditions": CONDITIONS, "seeds": n_seeds, **config})
+TABLES = {}  # of trajectories, which take a while to make
 
 
 def source(study=None, **columns):
-    """Return the :class:`claims.Source` of a study whose runs have, all along, some numbers.
+    """Return the :class:`lib.statistics.Source` of a study whose runs have, all along, some numbers.
 
     ``columns`` has, by column and condition, a number of every seed, or one for all.
     """
     study = study or made_up()
-    table = made_up_study.trajectories(seeds=study.seeds, study=study)
+    key = canonical_json(as_mapping(study))
+    if key not in TABLES:
+        TABLES[key] = made_up_study.trajectories(seeds=study.seeds, study=study)
+    table = TABLES[key].copy()
     for column, by_condition in columns.items():
         for condition, numbers in by_condition.items():
             by_seed = dict(
@@ -192,6 +191,23 @@ def test_an_expression_is_a_column():
         row_of(claim(contrast("test_accuracy -*")), study)
 
 
+@pytest.mark.parametrize("name", ["full-batch", "2.0-batch"])
+def test_a_column_of_an_entry_can_be_named_whatever_the_entrys_name(name):
+    runs = source(made_up(3, hessian=[{"name": name, "split": "train"}]))
+    column = f"{name}_lambda_max"
+    row = row_of(claim(contrast(column, scale="log")), runs)
+    assert (row["n"], row["neutral"]) == (3, 1.0)
+    for same in (f"`{column}`", "lambda_max", f"2 * `{column}`", "lambda_max / 2"):
+        found = row_of(claim(contrast(same, scale="log")), runs)
+        assert found["value"] == pytest.approx(row["value"])
+    assert row_of(claim(contrast("`full-batch_x`")), runs)["why"] == "no column full-batch_x"
+
+
+def test_what_is_no_number_is_refused():
+    with pytest.raises(ConfigError, match="learning_rule: is not a number"):
+        row_of(claim(contrast("learning_rule")), source(made_up(3)))
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_too_few_seeds_decide_nothing(n):
     row = row_of(claim(contrast("lambda_max")), source(made_up(n)))
@@ -215,6 +231,22 @@ def test_a_condition_of_which_more_than_a_third_diverged_decides_nothing(n_diver
         assert row["why"] == "3 of 6 runs of three_factor diverged"
     share = {"name": "divergence", "condition": "three_factor"}
     assert row_of(claim(share), runs)["value"] == pytest.approx(n_diverged / 6)
+
+
+def test_diverged_runs_count_where_the_statistic_was_computed_alone():
+    """As the alignment of some seeds: that others diverged takes nothing from it."""
+    study = made_up(9, hessian=[{}, {"name": "few", "quantities": ["trace"], "seeds": 5}])
+    runs = source(study, few_trace={"bptt": noise(1, 9), "mdgl": noise(2, 9) + 9})
+    table = runs.trajectories
+    table.loc[table["seed"] > 5, "few_trace"] = np.nan
+    gone = [("mdgl", seed) for seed in (5, 6, 7, 8, 9)]
+    runs = Source(study, made_up_study.diverged(table, gone))
+    row = row_of(claim(contrast("few_trace", "mdgl", scale="linear")), runs)
+    assert (row["n"], row["n_diverged"], row["n_missing"]) == (4, 1, 0)
+    assert row["verdict"] == "supported"
+    row = row_of(claim(contrast(GAP, "mdgl")), runs)
+    assert (row["n"], row["n_diverged"]) == (4, 5)
+    assert row["why"] == "5 of 9 runs of mdgl diverged"
 
 
 def test_divergence_is_decided_by_the_exact_test_of_a_third():
@@ -389,6 +421,7 @@ def written(tmp_path):
     claims = {
         "sharper": claim(contrast("lambda_max"), studies=["made_up", "missing"]),
         "gap": claim(contrast()),
+        "flat": claim(contrast("lambda_max"), "equal"),
     }
     (tmp_path / "claims.yaml").write_text(yaml.safe_dump(claims))
     return tmp_path
@@ -408,8 +441,8 @@ def test_the_programs_write_tables_pages_and_figures(written):
     assert done.returncode == 0, done.stderr
     claims = parse_claims(yaml.safe_load((written / "claims.yaml").read_text()))
     table, points = read_decided(written, claims)
-    assert table["claim"].tolist() == ["gap", "sharper", "sharper", "sharper"]
-    assert len(points) == 2 * 2 * 5
+    assert table["claim"].tolist() == ["flat", "gap", "sharper", "sharper", "sharper"]
+    assert len(points) == 3 * 2 * 5
     (written / "README.md").write_text(
         "before\n<!-- claims -->\nold\n<!-- end of claims -->\nafter\n"
     )
@@ -420,6 +453,8 @@ def test_the_programs_write_tables_pages_and_figures(written):
     readme = (written / "README.md").read_text()
     assert readme.startswith("before\n<!-- claims -->\n") and readme.endswith("claims -->\nafter\n")
     assert "| What is said. |" in readme and "old" not in readme
+    assert "adjusted for all 3 tests (Holm)" in readme  # that two are equal has no p-value
+    assert table["p_adjusted"].min() == pytest.approx(3 * table["p"].min())
     assert "not computed" in (written / "claims.md").read_text()
     assert "the study has not run" in (written / "claims.html").read_text()
     done = program(written, "plot_claims.py", "--decided", ".", *studies, "--output", "figures")
@@ -433,7 +468,10 @@ def test_one_claim_can_be_asked_for_alone(written):
     assert pd.read_csv(written / "alone/claims.csv")["claim"].tolist() == ["gap"]
     done = program(written, "decide_claims.py", "--only", "gaps", *arguments)
     assert done.returncode == 1
-    assert "--only gaps: no such claim; there are: gap, sharper (did you mean gap?)" in done.stderr
+    assert (
+        "--only gaps: no such claim; there are: flat, gap, sharper (did you mean gap?)"
+        in done.stderr
+    )
 
 
 def test_a_folder_that_is_not_there_is_no_study_that_has_not_run(written):

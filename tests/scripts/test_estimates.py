@@ -50,7 +50,7 @@ def test_there_is_no_interval_of_fewer_than_three_values(is_positive):
     assert np.isnan(mean_and_interval([], is_positive)).all()
 
 
-DRAWS = 5000
+DRAWS = 2000
 
 
 @pytest.mark.parametrize("n", [3, 5, 10])

@@ -1,0 +1,119 @@
+"""Every statistic on its controls: chance, a real effect, and numbers that are degenerate."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from controls import CONDITIONS, CONTROLS, DEGENERATE, SEEDS, X, Y, drawn, found, source_of
+from decide_claims import decide
+from lib.claims import parse_claims
+from lib.estimates import CHANCE
+from lib.statistics import STATISTICS
+from lsnn.errors import ConfigError
+
+EVERY = pytest.mark.parametrize("name", STATISTICS)
+
+
+def row_of(name, source, supported_if="above", **options):
+    """Return the row of claims.csv of a statistic."""
+    claim = {
+        "claim": "What is said.",
+        "source": "Nobody",
+        "statistic": {**CONTROLS[name].options, **options},
+        "supported_if": supported_if,
+        "studies": {source.study.name: {}},
+    }
+    table, _ = decide(parse_claims({"it": claim}), {source.study.name: source})
+    return table.iloc[0]
+
+
+@EVERY
+def test_intervals_cover_and_chance_rarely_decides(name):
+    """The null control is decided in about 5 % (an order: less), the live one nearly always."""
+    control, random = CONTROLS[name], np.random.default_rng(1)
+    for effect, draws, least, most in [(0.0, 100, 0.0, 0.11), (control.effect, 50, 0.9, 1.0)]:
+        estimates = [found(name, drawn(name, effect, random, 12)).estimate for _ in range(draws)]
+        assert least <= np.mean([estimate.p < CHANCE for estimate in estimates]) <= most
+        if name != "order" or effect:  # the weaker of two steps that are none is below both
+            truth = control.truth(effect)
+            covered = np.mean([estimate.low <= truth <= estimate.high for estimate in estimates])
+            assert 0.88 <= covered
+
+
+@EVERY
+def test_a_live_control_is_decided_on_its_side(name):
+    source = drawn(name, CONTROLS[name].effect, np.random.default_rng(2))
+    assert row_of(name, source, "above")["verdict"] == "supported"
+    assert row_of(name, source, "below")["verdict"] == "contradicted"
+
+
+@pytest.mark.parametrize("degenerate", DEGENERATE)
+@EVERY
+def test_degenerate_numbers_decide_nothing_that_is_not_there(name, degenerate):
+    """There is no effect in any of them, and none may be found; nothing warns, nothing fails."""
+    source = source_of(DEGENERATE[degenerate](np.random.default_rng(9)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        row = row_of(name, source)
+    n_seeds = len(source.study.seeds)
+    if name == "divergence":  # that none of 20 runs diverged is a finding; of 2 it is not
+        verdict = "undecided" if degenerate == "two seeds" else "contradicted"
+        assert (row["verdict"], row["value"], row["n"]) == (verdict, 0.0, n_seeds)
+        return
+    if name == "level" and degenerate == "all negative":  # below 0 they are
+        assert row["verdict"] == "contradicted"
+    else:
+        assert row["verdict"] == "undecided"
+    n_units = 3 * n_seeds if name == "correlation" else n_seeds
+    n_missing = int(degenerate == "one missing")
+    assert (row["n"], row["n_missing"]) == (n_units - n_missing, n_missing)
+    if degenerate == "two seeds":
+        assert np.isnan(row["ci_low"])
+
+
+@pytest.mark.parametrize("name", [name for name, c in CONTROLS.items() if c.takes_scale])
+def test_numbers_without_a_logarithm_are_counted_as_missing(name):
+    against = {"against": 1.0} if name == "level" else {}
+    negative = DEGENERATE["all negative"](np.random.default_rng(3))
+    row = row_of(name, source_of(negative), scale="log", **against)
+    assert (row["verdict"], row["n"], row["n_missing"]) == ("undecided", 0, SEEDS)
+    assert row["why"] == "3 seeds are needed" and np.isnan(row["value"])
+    for condition in CONDITIONS:
+        negative[Y][condition][3:] *= -1
+    row = row_of(name, source_of(negative), scale="log", **against)
+    assert (row["n"], row["n_missing"]) == (SEEDS - 3, 3)
+
+
+@pytest.mark.parametrize(
+    "step, verdict", [(-1.0, "contradicted"), (0.0, "undecided"), (1.0, "supported")]
+)
+def test_a_neighbour_that_differs_by_the_same_in_all_seeds_counts_in_an_order(step, verdict):
+    random = np.random.default_rng(4)
+    columns = DEGENERATE["one missing"](random)
+    columns[Y] = {"bptt": np.zeros(SEEDS), "mdgl": 1 + random.standard_normal(SEEDS) / 10}
+    columns[Y]["three_factor"] = columns[Y]["mdgl"] + step
+    assert row_of("order", source_of(columns))["verdict"] == verdict
+
+
+def test_a_correlation_leaves_out_runs_that_lack_the_third_column():
+    columns = {name: dict.fromkeys(CONDITIONS) for name in (Y, X, "lambda_max")}
+    random = np.random.default_rng(5)
+    for condition in CONDITIONS:
+        given, x, noise = random.standard_normal((3, SEEDS))
+        columns["lambda_max"][condition], columns[X][condition] = given, x
+        columns[Y][condition] = x + noise / 3
+    whole = found("correlation", source_of(columns), given="lambda_max")
+    columns["lambda_max"]["mdgl"][7] = np.nan
+    without = found("correlation", source_of(columns), given="lambda_max")
+    assert (without.estimate.n, without.n_missing) == (3 * SEEDS - 1, 1)
+    assert without.estimate.value == pytest.approx(whole.estimate.value, abs=0.02)
+    assert without.estimate.low > 0.5
+
+
+@pytest.mark.parametrize("name", ["level", "divergence", "correlation", "contrast"])
+def test_only_a_ratio_can_be_claimed_to_be_equal(name):
+    options = {"against": -1.0} if name == "level" else {}
+    source = drawn(name, 0.0, np.random.default_rng(6))
+    with pytest.raises(ConfigError, match="it: supported_if: equal needs a ratio.*scale: log"):
+        row_of(name, source, "equal", **options)

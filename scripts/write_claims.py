@@ -52,7 +52,7 @@ def long_table(claims, table):
                 "number": estimate_text(row),
                 "n": row.n or "",
                 "diverged": row.n_diverged if row.n else "",
-                "missing": row.n_missing if row.n else "",
+                "missing": row.n_missing if row.n or row.n_missing else "",
                 "verdict": row.verdict,
                 "why": row.why,
             }
@@ -102,10 +102,10 @@ def verdicts_of(claims, table, of_them):
         f"{legend}. Each cell gives the deciding number (a ratio if it is compared with 1, a "
         "difference or a correlation if with 0), its 95 % interval, the number n of seeds, pairs "
         "or runs behind it, and how many were left out because they diverged or lack the number. "
-        "Verdicts rest on "
-        f"p-values adjusted for all {number_of_tests(claims)} tests (Holm), so an interval "
-        "can exclude the value it is compared with and still decide nothing. A claim on several "
-        "studies is decided if all of them agree. A * marks one cited from memory, not verified."
+        f"Verdicts rest on p-values adjusted for all {number_of_tests(claims)} tests (Holm), so an "
+        "interval can exclude the value it is compared with and still decide nothing. A claim on "
+        "several studies is decided if all of them agree. A * marks one cited from memory, not "
+        "verified."
     )
     return f"{words}\n\n{markdown_table(short_table(of_them, table))}"
 

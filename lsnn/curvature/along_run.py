@@ -44,7 +44,7 @@ class Probes:
     def __init__(self, operator: LinearOperator, seed: int):
         self._operator = operator
         self._seed = seed
-        self._forms = {}
+        self._forms: Dict[int, float] = {}
         self.first: Optional[Krylov] = None
 
     def vector(self, number: int) -> np.ndarray:
@@ -87,9 +87,9 @@ def chosen(
     """
     if count is None:
         return list(range(len(iterations)))
-    schedule = np.array(schedule)
     wanted = np.linspace(schedule[0], schedule[-1], count)
-    at = {int(schedule[np.argmin(np.abs(schedule - iteration))]) for iteration in wanted}
+    nearest = [np.argmin(np.abs(np.array(schedule) - iteration)) for iteration in wanted]
+    at = {schedule[place] for place in nearest}
     last = len(iterations) - 1
     return [i for i, iteration in enumerate(iterations) if iteration in at or i == last]
 

@@ -73,7 +73,9 @@ class Dynamics:
         self._rule, self._network, self._training = learning_rule, network, training
         self._examples, self._threads = examples, threads
         self.parameters = parameters
-        self._weights, self._operators, self._gradients = None, {}, None
+        self._weights: Mapping[str, np.ndarray] = {}
+        self._operators: Dict[str, GradientJacobian] = {}
+        self._gradients: List[Dict[str, np.ndarray]] = []  # at the weights, once computed
         with tf.Graph().as_default() as graph:
             self._placeholders = network.task.placeholders()
             inputs, targets = self._placeholders
@@ -116,7 +118,7 @@ class Dynamics:
 
     def move_to(self, weights: Mapping[str, np.ndarray]) -> None:
         """Use these weights, arrays by name, from now on."""
-        self._weights, self._gradients = weights, None
+        self._weights, self._gradients = weights, []
         for name in PARAMETERS:
             self._variables[name].load(weights[name], self._session)
         for operator in self._operators.values():
@@ -127,7 +129,7 @@ class Dynamics:
 
         Each is arrays by name of the parameter, of its shape, float64.
         """
-        if self._gradients is None:
+        if not self._gradients:
             feed = dict(zip(self._placeholders, self._examples))
             fetches = [self._exact, self._approximate]
             self._gradients = [_double(found) for found in self._session.run(fetches, feed)]

@@ -38,7 +38,7 @@ def assert_model_is_live(run):
     Of a network that is silent, or linear, all rules would give the same.
     """
     active = np.array(run.z[1:]) > 0
-    assert 0.01 < active.mean() < 0.99, "units are on for {:.3f} of the time".format(active.mean())
+    assert 0.01 < active.mean() < 0.99, f"units are on for {active.mean():.3f} of the time"
     assert active.any(axis=(0, 1)).mean() > 0.3, "most units are never on"
     assert any(slope.any() for slope in run.slope), "no output depends on its membrane"
 

@@ -140,7 +140,7 @@ class Noisy(Symmetric):
     """Products that are rounded to float32, as those of a Hessian are."""
 
     def _matvec(self, vector):
-        return super(Noisy, self)._matvec(np.float32(vector)).astype(np.float32)
+        return super()._matvec(np.float32(vector)).astype(np.float32)
 
 
 def test_the_basis_stays_orthogonal_and_no_eigenvalue_comes_twice():

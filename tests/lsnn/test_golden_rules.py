@@ -41,14 +41,12 @@ RULES = {
     "modprop_type_mu0.25": {"name": "modprop", "weights": "type"},
     "modprop_cell_mu1": {"name": "modprop", "mu": 1.0},
 }
-RULES.update(
-    ("hops{}".format(k), {"name": "truncated_bptt", "hops": k}) for k in (0, 1, 2, 3, 5, 10)
-)
+RULES.update((f"hops{k}", {"name": "truncated_bptt", "hops": k}) for k in (0, 1, 2, 3, 5, 10))
 # Not rules of this project.
 LEFT_OUT = ("window", "chunks", "nonlocal", "online")
 
 
-class Task(object):
+class Task:
     """The inputs of the golden network, and the losses that its gradients are of."""
 
     n_steps, n_in, n_out, readout_bias = 10, 8, 3, True

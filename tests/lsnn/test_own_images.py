@@ -23,9 +23,7 @@ TEST_IMAGES, TEST_LABELS = RANDOM.randint(0, 256, (10, 7, 5)), np.arange(10) % 3
 def idx(array):
     """Return an array as a file in the idx format."""
     array = np.asarray(array, np.uint8)
-    head = struct.pack(">4B", 0, 0, 8, array.ndim) + struct.pack(
-        ">{}I".format(array.ndim), *array.shape
-    )
+    head = struct.pack(">4B", 0, 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
     return head + array.tobytes()
 
 
@@ -126,7 +124,7 @@ def test_more_examples_than_there_are_are_refused_when_they_are_known(tmpdir):
 def test_files_that_do_not_belong_together_are_refused_by_name(tmpdir, file, content, message):
     own(tmpdir, **{file: content})
     name = file.replace("_", "-")
-    with pytest.raises(DataError, match="own/{}-idx.*: {}".format(name, message)):
+    with pytest.raises(DataError, match=f"own/{name}-idx.*: {message}"):
         task_in(tmpdir)
 
 
@@ -150,10 +148,10 @@ def test_a_folder_that_does_not_serve_is_refused_by_name(tmpdir, change):
     name = "t10k-images-idx3-ubyte"
     if change == "missing":
         tmpdir.join("own", name).remove()
-        message = "has neither {0} nor {0}.gz; one of them is needed".format(name)
+        message = f"has neither {name} nor {name}.gz; one of them is needed"
     elif change == "twice":
         tmpdir.join("own", name + ".gz").write_binary(b"")
-        message = "has both {0} and {0}.gz; one of them is needed".format(name)
+        message = f"has both {name} and {name}.gz; one of them is needed"
     else:
         message = "is the folder of MNIST, .*; put your own into another one"
         os.rename(str(tmpdir.join("own")), str(tmpdir.join("mnist")))

@@ -58,7 +58,7 @@ def test_losses_activity_and_gradients(published, network, examples, scale, rule
     measures = [trainer.task_loss, trainer.l2_loss, trainer.mean_activity, trainer.gradients]
     feed = {trainer.inputs: examples[0], trainer.targets: examples[1]}
     loss, l2_loss, activity, gradients = trainer.session.run(measures, feed)
-    prefix = "paper/{}/{}/".format(scale, rule)
+    prefix = f"paper/{scale}/{rule}/"
     assert relative_error([loss, l2_loss], published[prefix + "loss"]) < 1e-5
     assert relative_error(activity, published[prefix + "zmean"].mean()) < 1e-5
     for name, gradient in gradients.items():
@@ -71,14 +71,14 @@ def test_logits(published, network, examples, scale):
         weights = {name: tf.constant(w) for name, w in published_weights(scale).items()}
         logits = network.respond(weights, tf.constant(examples[0])).logits
     found = new_session(graph).run(logits)
-    assert relative_error(found, published["paper/{}/bptt/logits".format(scale)]) < 1e-5
+    assert relative_error(found, published[f"paper/{scale}/bptt/logits"]) < 1e-5
 
 
 @pytest.mark.parametrize("scale", [1, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_hessian(published, network, examples, scale):
     hessian = Hessian(network, *examples)
     hessian.move_to(published_weights(scale))
-    prefix = "paper/{}/bptt/".format(scale)
+    prefix = f"paper/{scale}/bptt/"
     product = hessian.product(np.random.RandomState(11).randn(128 * 128))
     assert relative_error(product, published[prefix + "hvp"]) < 1e-5
     random = np.random.RandomState(0)

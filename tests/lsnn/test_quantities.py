@@ -61,7 +61,7 @@ def test_columns_of_another_entry_tell_block_and_split(values):
         assert bool(column.label) == bool(plain.label)
         assert bool(column.figure) == bool(plain.figure)
         if plain.label:
-            ending = ", {}, {}".format(one["block"], one["split"])
+            ending = ", {block}, {split}".format(**one)
             assert column.label == plain.label + ending
         if plain.figure:
             assert column.figure == prefix + plain.figure

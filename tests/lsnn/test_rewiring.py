@@ -22,7 +22,7 @@ def full(seed=1, excitatory=0.75):
     return DalesLaw(dense(seed), seed, excitatory)
 
 
-class Sgd(object):
+class Sgd:
     """Gradient descent."""
 
     def __init__(self, rate):

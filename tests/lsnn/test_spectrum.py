@@ -69,9 +69,9 @@ def test_the_largest_and_smallest_eigenvalues_of_a_hessian(hessian, matrix):
     row = measured(hessian, name="extremes", k=4, tolerance=1e-4)
     spectrum = np.linalg.eigvalsh(matrix)
     for place in range(4):
-        suffix = "" if place == 0 else "_{}".format(place + 1)
+        suffix = "" if place == 0 else f"_{place + 1}"
         for name, expected in (("max", spectrum[-1 - place]), ("min", spectrum[place])):
-            column = "lambda_{}{}".format(name, suffix)
+            column = f"lambda_{name}{suffix}"
             assert row[column] == pytest.approx(expected, rel=1e-3, abs=1e-5 * spectrum[-1])
             assert row[column + "_converged"] is True
             assert row[column + "_residual"] <= 1e-4 or row[column + "_norm_residual"] <= 1e-6

@@ -53,14 +53,14 @@ class Alignment:
     rho = <g_hat, g> / <g, g>: of w_in and w_rec together, and of each alone.
     """
 
-    options = {}
+    options: Dict[str, Any] = {}
     columns = tuple(_columns())
     products = 3
 
     def measure(self, point: Point) -> Tuple[Dict[str, Any], Memory]:
         """Return the columns at a point by name, and what is remembered for the next one."""
         exact, approximate = point.operator.gradients()
-        row = {}
+        row: Dict[str, float] = {}
         for suffix, parameters in PARTS.items():
             numbers = alignment(flat(exact, parameters), flat(approximate, parameters))
             row.update((name + suffix, value) for name, value in numbers.items())

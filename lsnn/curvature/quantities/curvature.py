@@ -23,7 +23,7 @@ class Curvature:
     its step at this iteration, on its batch.
     """
 
-    options = {}
+    options: Dict[str, Any] = {}
     columns = tuple(
         Column(
             "curvature_along_" + name,

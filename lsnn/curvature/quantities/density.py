@@ -79,7 +79,7 @@ class Density:
     def measure(self, point: Point) -> Tuple[Dict[str, Any], Memory]:
         """Return the columns at a point by name, and what is remembered for the next one."""
         nodes, weights = density_of(point.probes, *self._shape)
-        row = dict(zip(self.arrays, (nodes, weights)))
+        row: Dict[str, Any] = dict(zip(self.arrays, (nodes, weights)))
         row.update(numbers_of(nodes, weights, point.operator.shape[0]))
         return row, {}
 

@@ -51,7 +51,7 @@ TOLERANCE = number(
 class Extremes:
     """The largest and the smallest eigenvalues, signed, and that of largest magnitude."""
 
-    uses = ("density",)  # whose first Krylov space is gone on with
+    uses = ("density",)  # its first Krylov space is extended, if there is one
 
     options = {
         "ends": choice(

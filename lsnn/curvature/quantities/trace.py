@@ -18,7 +18,7 @@ class Trace:
     the density is computed too, the products with its vectors are used.
     """
 
-    uses = ("density",)
+    uses = ("density",)  # products with its probes
     options = {
         "relative_error": number(
             "Wanted standard error, relative to the trace; vectors are added until it is reached.",

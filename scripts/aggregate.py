@@ -29,7 +29,12 @@ from lsnn.storage import checkpoints
 from lsnn.storage.files import differences, read_record, sha256_of_file, write_record
 from lsnn.study.columns import RUN_KEYS
 from lsnn.study.config import as_mapping, read_study, write_study
-from lsnn.study.outputs import of_gaps, of_learning_curve, of_scale_free, trajectories_columns
+from lsnn.study.outputs import (
+    gap_columns,
+    learning_curve_columns,
+    scale_free_columns,
+    trajectories_columns,
+)
 
 TRAINING_KEYS = (
     "settings",
@@ -75,7 +80,7 @@ def read_run(folder, study, condition, seed):
     """
     settings = study.training_settings(condition, seed)
     training = read_result(os.path.join(folder, "training.json"), TRAINING_KEYS, settings)
-    columns = of_learning_curve(study)
+    columns = learning_curve_columns(study)
     path = os.path.join(folder, "learning_curve.csv")
     table = checked(read_recorded_table(path, columns, training), path, condition, seed)
     metadata = {
@@ -96,31 +101,33 @@ def read_run(folder, study, condition, seed):
                 table = without_values(table, columns)
                 continue
             path = os.path.join(folder, kind, name + ".csv")
-            of_now = study.entry_settings(kind, name, condition)
-            of_entry, kept, records[name] = read_entry(path, kind, entry, of_now, training)
+            wanted = study.entry_settings(kind, name, condition)
+            rows, kept, records[name] = read_entry(path, kind, entry, wanted, training)
             names = zip(columns_of_table(kind, entry), columns, strict=True)
-            of_entry = checked(of_entry, path, condition, seed).rename(
+            rows = checked(rows, path, condition, seed).rename(
                 columns={plain.name: column.name for plain, column in names}
             )
-            n_checkpoints.append(len(of_entry))
-            table = side_by_side(table, of_entry, folder, path, "checkpoints" in entry)
+            n_checkpoints.append(len(rows))
+            table = side_by_side(table, rows, folder, path, "checkpoints" in entry)
             table = without_values(table, columns)
             place = f"{kind}/{name}/{condition}/{seed}"
             arrays.update((f"{place}/{key}", array) for key, array in kept.items())
-            found = other_code(f"{kind} {name}", records[name], of_now)
+            found = other_code(f"{kind} {name}", records[name], wanted)
             metadata["other_code"].update(found)
         if records:
             costs = costs_of_entries(list(records.values()), max(n_checkpoints))
             metadata.update(zip(COSTS[kind], costs, strict=True))
-            metadata[PRODUCTS[kind]] = sum(one["products"] for one in records.values())
-            metadata[f"{kind}_environments"] = {n: r["environment"] for n, r in records.items()}
+            metadata[PRODUCTS[kind]] = sum(record["products"] for record in records.values())
+            metadata[f"{kind}_environments"] = {
+                name: record["environment"] for name, record in records.items()
+            }
     table = with_weights(table, os.path.join(folder, "checkpoints.npz"), study, training)
     table["learning_rule"] = settings["learning_rule"]["name"]
     table["learning_rate"] = settings["training"]["learning_rate"]
     table["diverged"] = training["diverged_at"] is not None
     table = table.sort_values("iteration")
-    is_worse = {one.name: one.larger_is_worse for one in study.task_class.measures}
-    for (measure, split), column in of_gaps(study).items():
+    is_worse = {m.name: m.larger_is_worse for m in study.task_class.measures}
+    for (measure, split), column in gap_columns(study).items():
         train, unseen = table[f"train_{measure}"], table[f"{split}_{measure}"]
         table[column.name] = unseen - train if is_worse[measure] else train - unseen
     names = [column.name for column in trajectories_columns(study)]
@@ -141,9 +148,9 @@ def with_weights(table, path, study, training):
     """Return a table with the columns that are made of weights, of a checkpoint file."""
     arrays, _ = checkpoints.read(path)
     require_recorded(path, training)
-    of_weights = pd.DataFrame({"iteration": arrays["iteration"], **ranks_of_change(arrays)})
-    table = table.merge(of_weights, on="iteration", validate="one_to_one")
-    for column, (eigenvalue, entry) in of_scale_free(study).items():
+    changes = pd.DataFrame({"iteration": arrays["iteration"], **ranks_of_change(arrays)})
+    table = table.merge(changes, on="iteration", validate="one_to_one")
+    for column, (eigenvalue, entry) in scale_free_columns(study).items():
         names = list(PARAMETERS) if entry["block"] == ALL else [entry["block"]]
         norms = pd.Series(squared_norms(arrays, names), arrays["iteration"])
         table[column.name] = table[eigenvalue.name] * table["iteration"].map(norms)
@@ -259,7 +266,7 @@ def side_by_side(learning_curve, table, folder, path, is_chosen=False):
 
 def describe(study, runs):
     """Return the content of metadata.json but for the hashes of the tables."""
-    entries = pd.DataFrame([one.metadata for one in runs])
+    entries = pd.DataFrame([run.metadata for run in runs])
     kinds = [kind for kind in REGISTRIES if study.entries(kind)]
     costs = [*TRAINING_COSTS, *(name for kind in kinds for name in COSTS[kind])]
     entries = entries.astype(dict.fromkeys(costs, float))
@@ -274,8 +281,8 @@ def describe(study, runs):
         totals[PRODUCTS[kind]] = int(entries[PRODUCTS[kind]].sum())
     return {
         "study": as_mapping(study),
-        "runs": [one.metadata for one in runs],
-        "warnings": warnings_of([one.metadata for one in runs]),
+        "runs": [run.metadata for run in runs],
+        "warnings": warnings_of([run.metadata for run in runs]),
         "medians": medians.to_dict("index"),
         "totals": totals,
         "aggregation_environment": {
@@ -290,14 +297,14 @@ def describe(study, runs):
 def warnings_of(runs):
     """Return the warnings about runs, entries of metadata.json, as a list of lines."""
     found = {}
-    for one in runs:
-        seed, at = one["seed"], one["diverged_at"]
+    for metadata in runs:
+        seed, at = metadata["seed"], metadata["diverged_at"]
         if at is not None:
-            what = f"{one['condition']}: diverged, and left out of means"
+            what = f"{metadata['condition']}: diverged, and left out of means"
             found.setdefault(what, []).append(f"seed {seed} (at iteration {at})")
-        for stage, code_hash in one["other_code"].items():
+        for stage, code_hash in metadata["other_code"].items():
             other = f"by other code ({code_hash:.12}) than the present"
-            what = f"{one['condition']}: {stage} {other}"
+            what = f"{metadata['condition']}: {stage} {other}"
             found.setdefault(what, []).append(f"seed {seed}")
     return [f"{what}: {', '.join(seeds)}" for what, seeds in found.items()]
 
@@ -319,7 +326,7 @@ def main():
         for condition in study.conditions
         for seed in sorted(study.seeds)
     ]
-    trajectories = pd.concat([one.table for one in runs], ignore_index=True)
+    trajectories = pd.concat([run.table for run in runs], ignore_index=True)
 
     write_study(os.path.join(arguments.output, "config.yaml"), study)
     trajectories_file = os.path.join(arguments.output, "trajectories.csv")
@@ -327,7 +334,7 @@ def main():
     spectra_file = os.path.join(arguments.output, "spectra.npz")
     write_table(trajectories_file, trajectories)
     write_table(summary_file, summarise(trajectories, study))
-    spectra = {name: array for one in runs for name, array in one.arrays.items()}
+    spectra = {name: array for run in runs for name, array in run.arrays.items()}
     checkpoints.write(spectra_file, spectra, {})
     files = [trajectories_file, summary_file, spectra_file]
     outputs = {os.path.basename(path): sha256_of_file(path) for path in files}

@@ -20,7 +20,7 @@ from lsnn import backend
 from lsnn.network import network_of
 from lsnn.storage import checkpoints, records
 from lsnn.storage.files import reading
-from lsnn.study.columns import of_learning_curve
+from lsnn.study.columns import learning_curve_columns
 from lsnn.training import train
 
 JOB = jobs.Job(
@@ -83,7 +83,7 @@ def train_and_write(settings, arguments, files, earlier):
 
     if not earlier:
         records.set_aside(files.record, files.results, log)
-    columns = of_learning_curve(network.task.measures, network.task.sizes)
+    columns = learning_curve_columns(network.task.measures, network.task.sizes)
     run_keys = {"condition": condition, "seed": seed}
     jobs.write_results(
         files,

@@ -78,7 +78,7 @@ def columns_tables() -> dict[str, str]:
         [column for entry in study.entries(kind).values() for column in columns_of(kind, entry)]
         for kind in ("hessian", "dynamics")
     )
-    weights = outputs.of_weights(study)
+    weights = outputs.weight_columns(study)
     elsewhere = [*hessian, *dynamics, *weights]
     tables = {
         "Of every study": [c for c in outputs.trajectories_columns(study) if c not in elsewhere],

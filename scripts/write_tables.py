@@ -19,7 +19,7 @@ from lsnn.errors import ResultError
 from lsnn.storage.files import atomic_write, read_record
 from lsnn.study.columns import SUMMARY
 from lsnn.study.config import SCHEMA, as_mapping, read_study
-from lsnn.study.outputs import compared_columns, headline_columns, of_gaps
+from lsnn.study.outputs import compared_columns, gap_columns, headline_columns
 
 
 def summary_page(summary, study):
@@ -69,7 +69,7 @@ def headline(summary, study):
         for row in summary.itertuples()
     }
     labels = {name: condition.label for name, condition in study.conditions.items()}
-    gaps, compared = of_gaps(study).values(), compared_columns(study)
+    gaps, compared = gap_columns(study).values(), compared_columns(study)
     table = pd.DataFrame(index=pd.Index(labels.values(), name="condition"))
     for column in headline_columns(study):
         title = f"gap, {column.axis}" if column in gaps else column.axis

@@ -60,7 +60,7 @@ DIVERGED = Column(
     "diverged", "flag", meaning="Whether the run's loss was no longer finite after its last row."
 )
 # What trajectories.csv says of the condition of a row.
-OF_CONDITION = (
+CONDITION_COLUMNS = (
     _CONDITION,
     Column("learning_rule", "text", meaning="Name of its learning rule, without options."),
     Column(
@@ -145,7 +145,7 @@ def eigenvalue_columns(name, label, **shown):
     )
 
 
-def of_measure(measure, split):
+def measure_column(measure, split):
     """Return the column of a task's measure on a split."""
     return Column(
         f"{split}_{measure.name}",
@@ -158,7 +158,7 @@ def of_measure(measure, split):
     )
 
 
-def of_gap(measure, split="test"):
+def gap_column(measure, split="test"):
     """Return the column of a measure's difference between training examples and those of a split.
 
     It is positive where the measure is worse on the latter.
@@ -174,12 +174,12 @@ def of_gap(measure, split="test"):
     )
 
 
-def of_learning_curve(measures, splits):
+def learning_curve_columns(measures, splits):
     """Return the columns of learning_curve.csv, of the measures of a task and its splits."""
     return (
         RUN_KEYS
         + (FRACTION,)
-        + tuple(of_measure(one, split) for split in splits for one in measures)
+        + tuple(measure_column(measure, split) for split in splits for measure in measures)
         + (
             Column("l2_loss", "number", "L2 term of the loss"),
             Column(
@@ -192,9 +192,11 @@ def of_learning_curve(measures, splits):
     )
 
 
-def of_gaps(measures, splits):
+def gap_columns(measures, splits):
     """Return the columns of the generalization gaps by measure and split of unseen examples."""
     unseen = [split for split in splits if split in ("test", NOISY_TEST)]
     return OrderedDict(
-        ((measure.name, split), of_gap(measure, split)) for split in unseen for measure in measures
+        ((measure.name, split), gap_column(measure, split))
+        for split in unseen
+        for measure in measures
     )

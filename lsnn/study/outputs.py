@@ -9,7 +9,14 @@ from lsnn.curvature.weights import RANKS, scale_free
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.storage.files import canonical_json
 from lsnn.study import columns
-from lsnn.study.columns import DIVERGED, FRACTION, OF_CONDITION, RUN_KEYS, Column, of_measure
+from lsnn.study.columns import (
+    CONDITION_COLUMNS,
+    DIVERGED,
+    FRACTION,
+    RUN_KEYS,
+    Column,
+    measure_column,
+)
 from lsnn.study.config import as_mapping
 from lsnn.tasks.base import ACCURACY
 
@@ -31,17 +38,17 @@ class Figure(NamedTuple):
         return self.title or re.sub(r"\b([wb]) (in|rec|out)\b", r"\1_\2", words)
 
 
-def of_learning_curve(study):
+def learning_curve_columns(study):
     """Return the columns of learning_curve.csv."""
-    return columns.of_learning_curve(study.task_class.measures, study.splits)
+    return columns.learning_curve_columns(study.task_class.measures, study.splits)
 
 
-def of_gaps(study):
+def gap_columns(study):
     """Return the columns of the generalization gaps, by measure and split."""
-    return columns.of_gaps(study.task_class.measures, study.splits)
+    return columns.gap_columns(study.task_class.measures, study.splits)
 
 
-def of_entries(study):
+def entry_columns(study):
     """Return the columns of all entries of ``hessian`` and ``dynamics``."""
     return [
         column
@@ -51,12 +58,12 @@ def of_entries(study):
     ]
 
 
-def of_weights(study):
+def weight_columns(study):
     """Return the columns that depend on weights: of their change, and scale-free ones."""
-    return [*RANKS.values(), *of_scale_free(study)]
+    return [*RANKS.values(), *scale_free_columns(study)]
 
 
-def of_scale_free(study):
+def scale_free_columns(study):
     """Return the columns of scale-free largest eigenvalues.
 
     Returns:
@@ -72,24 +79,22 @@ def of_scale_free(study):
 
 def trajectories_columns(study):
     """Return the columns of trajectories.csv."""
-    of_condition = list(OF_CONDITION) + [c for c in RUN_KEYS if c not in OF_CONDITION]
-    of_condition += [FRACTION, DIVERGED]
-    learning_curve = [c for c in of_learning_curve(study) if c not in of_condition]
-    gaps = list(of_gaps(study).values())
-    return of_condition + learning_curve + of_entries(study) + of_weights(study) + gaps
+    found = [*CONDITION_COLUMNS, *RUN_KEYS, FRACTION, DIVERGED, *learning_curve_columns(study)]
+    found += entry_columns(study) + weight_columns(study) + list(gap_columns(study).values())
+    return list(OrderedDict.fromkeys(found))
 
 
 def shown_columns(study):
     """Return the columns that summary and figures show, in their order there."""
     measures = study.task_class.measures
-    shown = [column for column in of_entries(study) if column.label]
-    shown += [of_measure(measure, split) for measure in measures for split in study.splits]
-    return shown + of_weights(study) + list(of_gaps(study).values())
+    shown = [column for column in entry_columns(study) if column.label]
+    shown += [measure_column(measure, split) for measure in measures for split in study.splits]
+    return shown + weight_columns(study) + list(gap_columns(study).values())
 
 
 def compared_columns(study):
     """Return the columns of entries and weights compared between conditions, as gaps are."""
-    columns = of_entries(study) + of_weights(study)
+    columns = entry_columns(study) + weight_columns(study)
     return [column for column in columns if "compared" in column.summary]
 
 
@@ -99,10 +104,10 @@ def headline_columns(study):
     They are the largest eigenvalue of the first entry of ``hessian`` that has one, the training
     loss, and the last measure of the task on test examples, with its gap.
     """
-    eigenvalues = [column for column, _ in of_scale_free(study).values()]
+    eigenvalues = [column for column, _ in scale_free_columns(study).values()]
     loss, measure = study.task_class.measures[0], study.task_class.measures[-1]
-    on_examples = [of_measure(loss, "train"), of_measure(measure, "test")]
-    return eigenvalues[:1] + on_examples + [of_gaps(study)[measure.name, "test"]]
+    on_examples = [measure_column(loss, "train"), measure_column(measure, "test")]
+    return eigenvalues[:1] + on_examples + [gap_columns(study)[measure.name, "test"]]
 
 
 def about_study(study):
@@ -126,7 +131,7 @@ def chance_of(study, column):
 
     That is 1 / number of classes, which are equally frequent, or nearly so, in all tasks here.
     """
-    is_accuracy = any(column == of_measure(ACCURACY, split) for split in study.splits)
+    is_accuracy = any(column == measure_column(ACCURACY, split) for split in study.splits)
     n_out = study.outline.get("n_out")
     return 1 / n_out if is_accuracy and n_out else None
 
@@ -149,8 +154,8 @@ def sweeps_of(study):
         swept += [(setting, rule) for setting in _numbers_of(rule)]
         for setting, where in swept:
             others = [
-                {k: v for k, v in one.items() if one is not where or k != setting}
-                for one in (rule, training)
+                {k: v for k, v in options.items() if options is not where or k != setting}
+                for options in (rule, training)
             ]
             by_value = groups.setdefault((setting, canonical_json(others)), {})
             by_value.setdefault(where[setting], name)
@@ -173,7 +178,7 @@ def _numbers_of(rule):
 
 def setting_column(study, setting):
     """Return the column of what is swept: the learning rate, or an option of a rule."""
-    for column in OF_CONDITION:
+    for column in CONDITION_COLUMNS:
         if column.name == setting:
             return column
     for condition in study.conditions.values():

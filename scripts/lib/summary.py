@@ -40,7 +40,7 @@ from lib.numbers import (
 )
 from lsnn.study.columns import SUMMARY, Column
 from lsnn.study.config import Study
-from lsnn.study.outputs import compared_columns, of_gaps, shown_columns
+from lsnn.study.outputs import compared_columns, gap_columns, shown_columns
 
 
 class Quantity(NamedTuple):
@@ -84,7 +84,7 @@ def comparisons_of(study: Study) -> list[Comparison]:
         title = f"{capitalised(how_compared(column))} between conditions: {column.label}"
         sign = "/" if column.scale == "log" else "-"
         comparisons.append(Comparison(title, compared(column), sign))
-    gaps = of_gaps(study).values()
+    gaps = gap_columns(study).values()
     differences = [
         quantity._replace(label=f"{capitalised(column.axis)}: {quantity.label}")
         for column in gaps

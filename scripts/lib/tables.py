@@ -7,7 +7,7 @@ import pandas as pd
 from lsnn.errors import ResultError
 from lsnn.storage.files import atomic_write, read_record, reading, sha256_of_file
 from lsnn.study.columns import DIVERGED
-from lsnn.study.outputs import of_entries, of_gaps, of_weights, trajectories_columns
+from lsnn.study.outputs import entry_columns, gap_columns, trajectories_columns, weight_columns
 
 # A cell without a value: empty, or "nan" in tables of older versions.
 MISSING = ["", "nan"]
@@ -82,7 +82,12 @@ def read_trajectories(path, study):
     Raises:
         ResultError: it is damaged, or not the one that the metadata.json beside it describes.
     """
-    optional = [*of_entries(study), *of_weights(study), *of_gaps(study).values(), DIVERGED]
+    optional = [
+        *entry_columns(study),
+        *weight_columns(study),
+        *gap_columns(study).values(),
+        DIVERGED,
+    ]
     metadata = os.path.join(os.path.dirname(path), "metadata.json")
     if os.path.exists(metadata):
         record = read_record(metadata)

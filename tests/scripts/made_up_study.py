@@ -11,7 +11,12 @@ from lsnn.storage import checkpoints
 from lsnn.storage.files import sha256_of_file, write_record, write_table
 from lsnn.study.columns import RUN_KEYS
 from lsnn.study.config import parse_study, read_study
-from lsnn.study.outputs import of_gaps, of_learning_curve, of_scale_free, trajectories_columns
+from lsnn.study.outputs import (
+    gap_columns,
+    learning_curve_columns,
+    scale_free_columns,
+    trajectories_columns,
+)
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = {
@@ -158,7 +163,7 @@ def trajectories(conditions=None, seeds=(1, 2), study=STUDY):
             piece["diverged"] = False
             pieces.append(piece)
     table = pd.concat(pieces, ignore_index=True)
-    for (measure, split), column in of_gaps(study).items():
+    for (measure, split), column in gap_columns(study).items():
         sign = 1 if measure == "loss" else -1
         table[column.name] = sign * (table[f"{split}_{measure}"] - table[f"train_{measure}"])
     return table[names_of(trajectories_columns(study))]
@@ -184,7 +189,7 @@ def add_weights(table, study):
     size = 1.0 + (5 * table["fraction"]).round()
     for name, rank in {"w_in": 1.0, "w_rec": 2.0, "w_out": 1.0}.items():
         table[f"{name}_change_rank"] = np.where(size > 1, rank, 0.0)
-    for scale_free, (column, entry) in of_scale_free(study).items():
+    for scale_free, (column, entry) in scale_free_columns(study).items():
         in_block = {"w_rec": 2, "all": 4}[entry["block"]]
         table[scale_free.name] = table[column.name] * in_block * size**2
 
@@ -261,7 +266,7 @@ def write_run(folder, study, condition, seed, rows=None, of_hessian=None, diverg
     rows = rows or learning_curve(condition, seed, study)
     curve_file = os.path.join(folder, "learning_curve.csv")
     checkpoints_file = os.path.join(folder, "checkpoints.npz")
-    write_rows(curve_file, of_learning_curve(study), rows)
+    write_rows(curve_file, learning_curve_columns(study), rows)
     in_order = sorted(rows, key=lambda row: row["iteration"])
     checkpoints.write(checkpoints_file, weights_of(in_order), {})
     of_checkpoints = sha256_of_file(checkpoints_file)

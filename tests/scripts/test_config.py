@@ -183,7 +183,7 @@ WRONG_TOGETHER = [
     (task("delayed_match", delay=-1), "task.delay", "a whole number >= 0"),
     (task("delayed_match", noisy_test=NAN), "task.noisy_test", "a number "),
     (task("evidence_accumulation", n_cues=6), "task.n_cues", "one of 3, 5, 7"),
-    (task("evidence_accumulation", n_train=126), "task.n_train", "at most 124: of the 128 "),
+    (task("evidence_accumulation", n_train=126), "task.n_train", "at most 124: 4 of the 128"),
     (task("evidence_accumulation", n_train=63), "task.n_train", "a multiple of 2"),
     (task("evidence_accumulation", cue_steps=151), "task.cue_steps", "task.cue_interval = 150"),
     (task("store_recall", n_symbols=2), "task.n_symbols", "a whole number >= 3"),

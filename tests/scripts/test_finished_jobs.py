@@ -16,7 +16,7 @@ from lsnn.curvature.quantities import columns_of_table
 from lsnn.storage import checkpoints, records
 from lsnn.storage.files import read_record, sha256_of_file, write_record, write_table
 from lsnn.study.columns import RUN_KEYS
-from lsnn.study.outputs import of_learning_curve
+from lsnn.study.outputs import learning_curve_columns
 
 STUDY = made_up_study.STUDY
 SETTINGS = STUDY.training_settings("bptt", 1)
@@ -47,7 +47,7 @@ def test_a_learning_curve_that_is_read_is_written_again_to_the_bit(tmp_path):
     numbers = [0.1 + 0.2, 1e-300, float("nan"), float("inf"), float(np.float32(2.1)), 1 / 3]
     for row, number in zip(rows, numbers, strict=True):
         row["train_loss"] = number
-    names = made_up_study.names_of(of_learning_curve(STUDY))
+    names = made_up_study.names_of(learning_curve_columns(STUDY))
     path, again = tmp_path / "one.csv", tmp_path / "again.csv"
     write_table(path, names, rows)
     found = train.read_rows(path)
@@ -67,7 +67,7 @@ def finished(tmp_path_factory):
     weights = {name: np.zeros((1, 1)) for name in ("w_in", "w_rec", "w_out", "b_out")}
     run = folder / "run"
     checkpoints.write(run / "checkpoints.npz", {"iteration": [0], **weights}, {})
-    columns = of_learning_curve(STUDY)
+    columns = learning_curve_columns(STUDY)
     rows = made_up_study.learning_curve("bptt", 1)
     made_up_study.write_rows(run / "learning_curve.csv", columns, rows)
     outputs = ["checkpoints.npz", "learning_curve.csv"]

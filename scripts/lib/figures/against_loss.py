@@ -12,8 +12,8 @@ from lib.figures.along_training import about_threshold
 from lib.figures.panels import RUNS_AND_MEANS
 from lib.figures.style import COLUMN, PAGE, letter_panels
 from lib.numbers import asked_for, common_levels, from_scale, values_at_levels
-from lsnn.study.columns import of_measure
-from lsnn.study.outputs import of_gaps
+from lsnn.study.columns import measure_column
+from lsnn.study.outputs import gap_columns
 from lsnn.tasks.base import NOISY_TEST
 
 
@@ -107,7 +107,7 @@ def about_gaps(study):
 
 def gaps_of(results):
     """Return the columns of the gaps that a table has, by split, the last measure's first."""
-    gaps = of_gaps(results.study)
+    gaps = gap_columns(results.study)
     keys = sorted(reversed(gaps), key=lambda key: results.study.splits.index(key[1]))
     return [gaps[key] for key in keys if gaps[key].name in results.trajectories]
 
@@ -117,7 +117,7 @@ def draw_falling_loss(axes, rows, study, column):
 
     Means are at losses that all runs of a condition pass through.
     """
-    loss = of_measure(study.task_class.measures[0], "train")
+    loss = measure_column(study.task_class.measures[0], "train")
     panels.draw_runs(axes, panels.shown(panels.shown(rows, loss), column), study, loss.name, column)
     panels.draw_means(axes, values_at_losses(rows, column), study, loss.name, column)
     panels.scale_axis(axes, "x", loss)

@@ -3,7 +3,7 @@
 from lib.figures import panels
 from lib.figures.panels import RUNS_AND_MEANS
 from lib.numbers import asked_for
-from lsnn.study.columns import of_measure
+from lsnn.study.columns import measure_column
 from lsnn.tasks.base import NOISY_TEST
 
 
@@ -11,7 +11,7 @@ def draw_learning_curves(results, figure):
     """Draw the training loss, and the last measure of the task on unseen examples."""
     loss, last = first_and_last_measure(results.study)
     train, *others = results.study.splits
-    columns = [of_measure(loss, train), *(of_measure(last, split) for split in others)]
+    columns = [measure_column(loss, train), *(measure_column(last, split) for split in others)]
     return panels.draw_page(
         results.trajectories, results.study, columns, panels.draw_curves, along_training=True
     )

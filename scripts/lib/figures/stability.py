@@ -6,7 +6,7 @@ from lib.figures.style import COLOURS, label_logarithmic
 from lib.numbers import asked_for
 from lsnn.curvature.quantities import prefix_of
 from lsnn.study.columns import FRACTION
-from lsnn.study.outputs import of_entries
+from lsnn.study.outputs import entry_columns
 
 # The label and the look of the columns that are compared.
 SHOWN = {
@@ -24,7 +24,7 @@ SHOWN = {
 
 def draw_stability(results, figure):
     """Draw what decides whether a rule's update is stable, one panel per condition."""
-    study, columns = results.study, {column.name: column for column in of_entries(results.study)}
+    study, columns = results.study, {column.name: column for column in entry_columns(results.study)}
     kind, entry = figure.entry
     prefix = prefix_of(study.entries(kind)[entry])
     columns = [columns[prefix + name] for name in SHOWN]

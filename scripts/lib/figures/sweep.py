@@ -9,7 +9,7 @@ from lib.figures.style import label_logarithmic
 from lib.numbers import asked_for
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.options import default_of
-from lsnn.study.columns import of_measure
+from lsnn.study.columns import measure_column
 from lsnn.study.config import default_label
 from lsnn.study.outputs import compared_columns, sweeps_of
 
@@ -20,7 +20,7 @@ def draw_sweep(results, figure):
     sweeps = sweeps[setting.name]
     loss, last = first_and_last_measure(study)
     columns = [column for column in compared_columns(study) if column.figure]
-    columns += [of_measure(loss, "train"), of_measure(last, "test")]
+    columns += [measure_column(loss, "train"), measure_column(last, "test")]
     columns = [column for column in columns if column.name in results.trajectories]
     swept = [name for sweep in sweeps for name in sweep.values()]
     rows = results.trajectories[results.trajectories["condition"].isin(swept)]

@@ -16,7 +16,6 @@ contradicted where every row is. points.csv has the numbers of the runs that a c
 
 import argparse
 import os
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,15 +23,9 @@ import pandas as pd
 from lib.claims import ALL, EQUAL, VERDICTS, Claim, number_of_tests, read_claims, study_folders
 from lib.estimates import CHANCE, Estimate, holm
 from lib.program import run
-from lib.statistics import (
-    STATISTICS,
-    Found,
-    NotComputed,
-    Source,
-    Statistic,
-    Undecided,
-    read_source,
-)
+from lib.statistics import STATISTICS
+from lib.statistics.base import Found, Statistic
+from lib.statistics.source import NotComputed, Source, Undecided, read_source
 from lib.tables import write_table
 from lsnn.errors import ConfigError
 from lsnn.options import build
@@ -40,52 +33,53 @@ from lsnn.study.checks import suggestion
 from lsnn.study.columns import CLAIMS, POINTS
 
 MOST_DIVERGED = 1 / 3
+COUNTS = dict.fromkeys([column.name for column in CLAIMS if column.kind == "integer"], 0)
 
 
-class Test(NamedTuple):
-    """A claim on a study."""
+def row_of(claim: Claim, study: str, source: Source | None) -> tuple[dict, Found | None]:
+    """Return the row of claims.csv of a claim on a study, and what it rests on, if there is any.
 
-    claim: Claim
-    study: str
-    statistic: str  # in words
-    found: Found | None = None  # None if it is not computed
-    verdict: str = "not computed"  # where the number decides nothing; else empty
-    why: str = ""
-
-    @property
-    def p(self) -> float:
-        """The p-value that decides; nan if none does."""
-        decides = not self.verdict and self.claim.supported_if != "equal"
-        return self.found.estimate.p if decides else np.nan
-
-
-def test_of(claim: Claim, study: str, source: Source | None) -> Test:
-    """Return the :class:`Test` of a claim on a study, of which there is a source, or None."""
+    The row has no verdict where that is for the p-value, or the interval, to say.
+    """
     statistic = build(STATISTICS, claim.statistics[study])
-    test = Test(claim, study, statistic.describe(source and source.study))
+    words = statistic.describe(source and source.study)
+    row = {"claim": claim.name, "study": study, "statistic": words, **COUNTS}
     if source is None:
-        return test._replace(why="the study has not run")
+        return {**row, "verdict": "not computed", "why": "the study has not run"}, None
     try:
         found = statistic.compute(source)
     except NotComputed as error:
-        return test._replace(why=str(error))
+        return {**row, "verdict": "not computed", "why": str(error)}, None
     except Undecided as error:
-        return test._replace(verdict="undecided", why=str(error))
-    if claim.supported_if == "equal" and not found.is_ratio:
+        return {**row, "verdict": "undecided", "why": str(error)}, None
+    is_equal = claim.supported_if == "equal"
+    if is_equal and not found.is_ratio:
         raise ConfigError(
             f"{claim.name}: supported_if: equal needs a ratio; give the statistic scale: log, or "
             "take one that is a ratio"
         )
     why = refusal(found, statistic)
-    return test._replace(found=found, verdict="undecided" if why else "", why=why)
+    row.update(
+        value=found.estimate.value,
+        ci_low=found.estimate.low,
+        ci_high=found.estimate.high,
+        neutral=found.neutral,
+        p=np.nan if is_equal else found.estimate.p,
+        n=found.estimate.n,
+        n_diverged=found.n_diverged,
+        n_missing=found.n_missing,
+        n_unconverged=found.n_unconverged,
+        verdict="undecided" if why else "",
+        why=why,
+    )
+    return row, found
 
 
 def refusal(found: Found, statistic: Statistic) -> str:
     """Return why a statistic decides nothing, whatever its number is; empty if it can."""
-    if found.diverged is not None:
-        for condition, n, n_diverged in found.diverged.itertuples():
-            if n_diverged > MOST_DIVERGED * n:
-                return f"{n_diverged} of {n} runs of {condition} diverged"
+    for condition, (n, n_diverged) in (found.diverged or {}).items():
+        if n_diverged > MOST_DIVERGED * n:
+            return f"{n_diverged} of {n} runs of {condition} diverged"
     if found.estimate.n < statistic.least_n:
         return f"{statistic.least_n} seeds are needed"
     return "" if np.isfinite(found.estimate.low) else "no interval"
@@ -113,54 +107,29 @@ def verdict_of(estimate: Estimate, neutral: float, p: float, supported_if: str) 
     return ("supported" if side == supported_if else "contradicted"), f"p = {p:.2g}, adjusted"
 
 
-def row_of(test: Test, p_adjusted: float) -> dict:
-    """Return the row of claims.csv of a :class:`Test`."""
-    found, verdict, why = test.found, test.verdict, test.why
-    supported_if = test.claim.supported_if
-    if not verdict:
-        verdict, why = verdict_of(found.estimate, found.neutral, p_adjusted, supported_if)
-    estimate = found.estimate if found else Estimate(np.nan)
-    return {
-        "claim": test.claim.name,
-        "study": test.study,
-        "statistic": test.statistic,
-        "value": estimate.value,
-        "ci_low": estimate.low,
-        "ci_high": estimate.high,
-        "neutral": found.neutral if found else np.nan,
-        "p": np.nan if supported_if == "equal" else estimate.p,
-        "p_adjusted": p_adjusted,
-        "n": estimate.n,
-        "n_diverged": found.n_diverged if found else 0,
-        "n_missing": found.n_missing if found else 0,
-        "n_unconverged": found.n_unconverged if found else 0,
-        "verdict": verdict,
-        "why": why,
-    }
-
-
 def decide(
     claims: dict[str, Claim], sources: dict[str, Source]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return claims.csv and points.csv as tables; the sources are by the name of the study."""
     tests = [
-        test_of(claim, study, sources.get(study))
+        row_of(claim, study, sources.get(study))
         for claim in claims.values()
         for study in claim.statistics
     ]
-    adjusted = holm([test.p for test in tests], number_of_tests(claims))
-    rows = [row_of(test, p) for test, p in zip(tests, adjusted, strict=True)]
-    table = pd.DataFrame(
-        [row for name in claims for row in with_verdict_on_all(rows, name)],
-        columns=[column.name for column in CLAIMS],
-    )
-    points = [
-        test.found.points.assign(claim=test.claim.name, study=test.study)
-        for test in tests
-        if test.found
-    ]
-    names = [column.name for column in POINTS]
-    return table, pd.concat(points)[names] if points else pd.DataFrame(columns=names)
+    p_values = [np.nan if row["verdict"] else row["p"] for row, _ in tests]
+    rows, points = [], [pd.DataFrame(columns=[column.name for column in POINTS])]
+    for (row, found), p in zip(tests, holm(p_values, number_of_tests(claims)), strict=True):
+        row["p_adjusted"] = p
+        if not row["verdict"]:
+            supported_if = claims[row["claim"]].supported_if
+            verdict = verdict_of(found.estimate, found.neutral, p, supported_if)
+            row["verdict"], row["why"] = verdict
+        rows.append(row)
+        if found:
+            points.append(found.points.assign(claim=row["claim"], study=row["study"]))
+    rows = [row for name in claims for row in with_verdict_on_all(rows, name)]
+    table = pd.DataFrame(rows, columns=[column.name for column in CLAIMS])
+    return table, pd.concat(points[1:] or points)[list(points[0])]
 
 
 def with_verdict_on_all(rows: list[dict], claim: str) -> list[dict]:
@@ -170,14 +139,10 @@ def with_verdict_on_all(rows: list[dict], claim: str) -> list[dict]:
         return rows
     verdicts = [row["verdict"] for row in rows]
     counts = {name: verdicts.count(name) for name in VERDICTS if name in verdicts}
-    whole = {
-        "claim": claim,
-        "study": ALL,
-        "statistic": f"{len(rows)} studies",
-        "verdict": verdicts[0] if len(counts) == 1 else "undecided",
-        "why": ", ".join(f"{count} {name}" for name, count in counts.items()),
-    }
-    return [*rows, {**dict.fromkeys([c.name for c in CLAIMS if c.kind == "integer"], 0), **whole}]
+    verdict = verdicts[0] if len(counts) == 1 else "undecided"
+    why = ", ".join(f"{count} {name}" for name, count in counts.items())
+    whole = {"claim": claim, "study": ALL, "statistic": f"{len(rows)} studies"}
+    return [*rows, {**whole, **COUNTS, "verdict": verdict, "why": why}]
 
 
 def main():

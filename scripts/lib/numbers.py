@@ -62,8 +62,8 @@ class Number(NamedTuple):
     n_unconverged: int = 0
 
 
-def common_to(runs: Iterable[pd.DataFrame], at: str) -> np.ndarray | None:
-    """Return what some runs share: fractions of training, log losses; None for the final state.
+def common_to(runs: Iterable[pd.DataFrame], at: str) -> np.ndarray:
+    """Return what some runs share: log losses, or fractions of training.
 
     Args:
         runs: rows of each run, with ``is_evenly_spaced`` (:func:`with_spacing`).
@@ -72,13 +72,11 @@ def common_to(runs: Iterable[pd.DataFrame], at: str) -> np.ndarray | None:
     if at in AT_EQUAL_LOSS:
         levels = common_levels(list(runs))
         return levels[-1:] if at == "at_lowest_common_loss" else levels
-    if at == "final":
-        return None
     fractions = [set(run["fraction"][run["is_evenly_spaced"]].round(9)) for run in runs]
     return np.array(sorted(set.intersection(*fractions))) if fractions else np.empty(0)
 
 
-def number_of(run: pd.DataFrame, column: Column, at: str, common: np.ndarray | None) -> Number:
+def number_of(run: pd.DataFrame, column: Column, at: str, common: np.ndarray) -> Number:
     """Return the :class:`Number` that a run amounts to.
 
     Args:
@@ -90,39 +88,28 @@ def number_of(run: pd.DataFrame, column: Column, at: str, common: np.ndarray | N
             conditions for equal losses; the run alone where nothing is compared. Claims: all runs
             of all the conditions in the claim.
     """
-    if at in AT_EQUAL_LOSS:
-        if not len(common):
-            return Number(np.nan)
-        values, used = values_at_levels(run, column, common)
-        return Number(float(np.mean(values)), n_unconverged(run, column.name, used))
-    if at == "final":
-        used = [len(run) - 1]
-    else:
+    if at not in AT_EQUAL_LOSS:
         is_common = run["is_evenly_spaced"] & run["fraction"].round(9).isin(common)
-        used = np.flatnonzero(is_common)
-    values = on_scale(run[column.name].to_numpy()[used], column)
-    return Number(float(np.mean(values)), n_unconverged(run, column.name, used))
+        used = [len(run) - 1] if at == "final" else np.flatnonzero(is_common)
+        values = on_scale(run[column.name].to_numpy()[used], column)
+    elif len(common):
+        values, used = values_at_levels(run, column, common)
+    else:
+        return Number(np.nan)
+    converged = f"{column.name}_converged"
+    n_unconverged = (~run[converged].to_numpy()[used]).sum() if converged in run else 0
+    return Number(float(np.mean(values)), int(n_unconverged))
 
 
-class Runs(NamedTuple):
-    """The runs in a table, and the rows of those that did not diverge."""
-
-    seeds: dict[str, set[int]]  # of all runs, by condition
-    finished: dict[str, dict[int, pd.DataFrame]]  # rows by condition and seed
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame) -> "Runs":
-        """Return the runs in the rows of a table."""
-        seeds, finished = {}, {}
-        for condition, of_condition in rows.groupby("condition", sort=False):
-            seeds[condition] = set(of_condition["seed"])
-            of_finished = of_condition[~of_condition["diverged"]]
-            finished[condition] = dict(iter(of_finished.groupby("seed")))
-        return cls(seeds, finished)
-
-    def all_of(self, *conditions: str) -> list[pd.DataFrame]:
-        """Return the rows of every finished run of some conditions."""
-        return [rows for name in conditions for rows in self.finished[name].values()]
+def runs_in(rows: pd.DataFrame) -> dict[str, dict[int, pd.DataFrame | None]]:
+    """Return the rows of each run in a table, by condition and seed; None if it diverged."""
+    return {
+        condition: {
+            seed: None if run["diverged"].any() else run
+            for seed, run in of_condition.groupby("seed")
+        }
+        for condition, of_condition in rows.groupby("condition", sort=False)
+    }
 
 
 def with_spacing(trajectories: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -135,12 +122,6 @@ def with_spacing(trajectories: pd.DataFrame, study: Study) -> pd.DataFrame:
 def asked_for(rows: pd.DataFrame, column: Column) -> pd.DataFrame:
     """Return the rows of a table at which a column was asked for."""
     return rows[rows[column.where].notna()] if column.where in rows else rows
-
-
-def n_unconverged(run: pd.DataFrame, name: str, used) -> int:
-    """Return how many values of a column, of the rows at the positions used, did not converge."""
-    converged = f"{name}_converged"
-    return int((~run[converged].to_numpy()[used]).sum()) if converged in run else 0
 
 
 def on_scale(values, column: Column) -> np.ndarray:

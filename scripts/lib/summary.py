@@ -26,16 +26,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib.estimates import Estimate, mean_estimate, sign_test, spread_estimate
+from lib.estimates import mean_estimate, sign_test, spread_estimate
 from lib.numbers import (
     AT,
     AT_EQUAL_LOSS,
-    Number,
-    Runs,
     asked_for,
     common_to,
     from_scale,
     number_of,
+    runs_in,
     with_spacing,
 )
 from lsnn.study.columns import SUMMARY, Column
@@ -129,94 +128,69 @@ def summarise(trajectories: pd.DataFrame, study: Study) -> pd.DataFrame:
     ``trajectories`` has the rows of a run in the order of its iterations.
     """
     trajectories = with_spacing(trajectories, study)
-    by_where = cache(lambda column: Runs.of(asked_for(trajectories, column)))
 
-    def runs_with(quantity):
-        return by_where(Column("", "", where=quantity.column.where))  # split once for many columns
+    @cache  # many columns have values in the same rows
+    def runs_where(where):
+        return runs_in(asked_for(trajectories, Column("", "", where=where)))
 
     rows = []
     for quantity in quantities_of(study):
-        runs = runs_with(quantity)
-        for condition in runs.seeds:
-            rows.append(row_of_condition(quantity, runs, condition))
+        runs = runs_where(quantity.column.where)
+        rows += [row_of(quantity, condition, [of]) for condition, of in runs.items()]
     baseline = study.baseline
     for comparison in comparisons_of(study):
         for quantity in comparison.quantities:
-            runs = runs_with(quantity)
-            row_of = row_of_spread if quantity.is_spread else row_of_contrast
-            for condition in runs.seeds:
-                if condition != baseline and baseline in runs.seeds:
+            runs = runs_where(quantity.column.where)
+            for condition, of_condition in runs.items():
+                if condition != baseline and baseline in runs:
                     names = f"{condition} {comparison.sign} {baseline}"
-                    rows.append({**row_of(quantity, runs, condition, baseline), "condition": names})
+                    rows.append(row_of(quantity, names, [of_condition, runs[baseline]]))
     summary = pd.DataFrame(rows, columns=[column.name for column in SUMMARY])
     return summary.astype({"n_levels": "Int64"})
 
 
-def row_of_condition(quantity: Quantity, runs: Runs, condition: str) -> dict:
-    """Return the row of a quantity of a condition."""
-    # Over training a run's own number is its plain mean, whatever its scale.
-    column, at = quantity.column._replace(scale="linear"), quantity.at
-    finished = runs.finished[condition]
-    numbers = [number_of(rows, column, at, common_to([rows], at)) for rows in finished.values()]
-    n_diverged = len(runs.seeds[condition]) - len(finished)
-    row = row_of_numbers(numbers, quantity.column.scale == "log")
-    return {"quantity": quantity.name, "condition": condition, **row, "n_diverged": n_diverged}
+def row_of(quantity: Quantity, names: str, runs: list[dict]) -> dict:
+    """Return a row of the summary.
 
-
-def row_of_contrast(quantity: Quantity, runs: Runs, condition: str, baseline: str) -> dict:
-    """Return the row of a quantity of the pairs of runs of a condition and the baseline."""
-    column, at = quantity.column, quantity.at
-    pairs, n_diverged = pairs_of(runs, condition, baseline)
-    is_at_loss = at in AT_EQUAL_LOSS
-    common = common_to(runs.all_of(condition, baseline), at) if is_at_loss else None
-    numbers = []
-    for pair in pairs:
-        of_pair = common if is_at_loss else common_to(pair, at)
-        run, other = (number_of(rows, column, at, of_pair) for rows in pair)
-        value = from_scale(run.value - other.value, column)
-        numbers.append(Number(value, run.n_unconverged + other.n_unconverged))
-    is_ratio = column.scale == "log"
-    values = [number.value for number in numbers]
+    Args:
+        names: of a condition, or of it and the baseline.
+        runs: their runs by seed, None where one diverged.
+    """
+    at, is_pair, is_spread = quantity.at, len(runs) == 2, quantity.is_spread
+    is_ratio = quantity.column.scale == "log"
+    # A run's own mean over training is the plain one, whatever the scale.
+    is_contrast = is_pair and not is_spread
+    column = quantity.column if is_contrast else quantity.column._replace(scale="linear")
+    groups = [[of[seed] for of in runs] for seed in runs[0] if all(seed in of for of in runs)]
+    finished = [group for group in groups if all(run is not None for run in group)]
+    every = [run for of in runs for run in of.values() if run is not None]
+    levels = common_to(every, at) if at in AT_EQUAL_LOSS else None
+    values, n_unconverged, row = [], [], {}
+    for group in finished:
+        common = common_to(group, at) if levels is None else levels
+        numbers = [number_of(run, column, at, common) for run in group]
+        values.append([number.value for number in numbers])
+        n_unconverged.append(sum(number.n_unconverged for number in numbers))
+    values = np.array(values).reshape(len(finished), len(runs))
+    if is_spread:
+        estimate = spread_estimate(*values.T)
+    else:
+        if is_contrast:
+            values = from_scale(values[:, :1] - values[:, 1:], column)
+            row["sign_p"] = sign_test(values, neutral=1 if is_ratio else 0)
+        values = values[:, 0]
+        kept = np.isfinite(values) & ((values > 0) | (not is_ratio))
+        estimate = mean_estimate(values[kept], is_ratio)
+        row["n_unconverged"] = int(np.array(n_unconverged)[kept].sum())
     return {
         "quantity": quantity.name,
-        **row_of_numbers(numbers, is_ratio),
-        "n_diverged": n_diverged,
-        "n_levels": len(common) if is_at_loss else None,
-        "sign_p": sign_test(values, neutral=1 if is_ratio else 0),
-    }
-
-
-def row_of_spread(quantity: Quantity, runs: Runs, condition: str, baseline: str) -> dict:
-    """Return the row of a ratio of standard deviations over seeds."""
-    pairs, n_diverged = pairs_of(runs, condition, baseline)
-    column = quantity.column._replace(scale="linear")
-    numbers = np.array(
-        [[number_of(rows, column, quantity.at, None).value for rows in pair] for pair in pairs]
-    )
-    estimate = spread_estimate(*numbers.reshape(-1, 2).T)
-    return {"quantity": quantity.name, **row_of(estimate, 0), "n_diverged": n_diverged}
-
-
-def pairs_of(runs: Runs, condition: str, baseline: str) -> tuple[list[tuple], int]:
-    """Return the pairs of finished runs of one seed, and how many pairs have one that diverged."""
-    finished, of_baseline = runs.finished[condition], runs.finished[baseline]
-    pairs = [(rows, of_baseline[seed]) for seed, rows in finished.items() if seed in of_baseline]
-    return pairs, len(runs.seeds[condition] & runs.seeds[baseline]) - len(pairs)
-
-
-def row_of_numbers(numbers: list[Number], is_positive: bool) -> dict:
-    """Return what a row of the summary says of the numbers of all seeds."""
-    numbers = [n for n in numbers if np.isfinite(n.value) and (n.value > 0 or not is_positive)]
-    estimate = mean_estimate([number.value for number in numbers], is_positive)
-    return row_of(estimate, sum(number.n_unconverged for number in numbers))
-
-
-def row_of(estimate: Estimate, n_unconverged: int) -> dict:
-    """Return an estimate as cells of the summary."""
-    return {
+        "condition": names,
         "mean": estimate.value,
         "ci_low": estimate.low,
         "ci_high": estimate.high,
         "n": estimate.n if np.isfinite(estimate.value) else 0,
-        "n_unconverged": n_unconverged,
+        "n_diverged": len(groups) - len(finished),
+        "n_unconverged": 0,
+        "n_levels": None if levels is None else len(levels),
+        **row,
     }

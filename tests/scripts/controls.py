@@ -15,7 +15,8 @@ import numpy as np
 
 import made_up_study
 from lib.numbers import with_spacing
-from lib.statistics import STATISTICS, Source
+from lib.statistics import STATISTICS
+from lib.statistics.source import Source
 from lsnn.options import build
 from lsnn.study.config import parse_study
 from made_up_study import CONFIG

@@ -16,7 +16,7 @@ from decide_claims import decide, verdict_of
 from lib.claims import ALL, parse_claims, read_decided
 from lib.estimates import holm, mean_estimate
 from lib.numbers import with_spacing
-from lib.statistics import Source
+from lib.statistics.source import Source
 from lib.summary import summarise
 from lib.tables import write_table
 from lsnn.errors import ConfigError, ResultError

@@ -15,7 +15,7 @@ from lib.claims import ALL, VERDICTS
 from lib.figures import panels
 from lib.figures.style import label_logarithmic
 from lib.pages import SIGNS, estimate_text, studies_of
-from lib.statistics import NotComputed, column_named
+from lib.statistics.source import NotComputed, column_named
 
 # Colours that the colour-blind can tell apart, and that differ in grey; the sign repeats it.
 FILLS = {

@@ -1,13 +1,12 @@
 """What all statistics share: their options, the numbers of runs, and what they give."""
 
-from collections import OrderedDict
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lib.estimates import LEAST_SEEDS, Estimate
-from lib.numbers import AT, AT_EQUAL_LOSS, Number, Runs, common_to, from_scale, number_of
+from lib.numbers import AT, AT_EQUAL_LOSS, Number, common_to, from_scale, number_of, runs_in
 from lib.statistics.source import NotComputed, Source, Undecided, column_of
 from lsnn.options import choice, list_of, text
 from lsnn.study.checks import suggestion
@@ -52,7 +51,7 @@ class Found(NamedTuple):
     n_diverged: int = 0  # seeds, or runs, that it leaves out because they diverged
     n_missing: int = 0  # likewise, because they have no number
     n_unconverged: int = 0
-    diverged: pd.DataFrame | None = None  # of each condition: n, n_diverged
+    diverged: dict[str, list[int]] | None = None  # by condition: runs, those that diverged
 
 
 class Statistic:
@@ -61,7 +60,7 @@ class Statistic:
     A subclass is one number of a study that decides a claim. Its docstring begins with what it is.
     """
 
-    options: ClassVar[OrderedDict] = OrderedDict()
+    options: ClassVar[dict[str, dict]] = {}
     required: ClassVar[tuple] = ()  # options without which it is nothing
     least_n = LEAST_SEEDS  # fewer decide nothing
 
@@ -81,25 +80,13 @@ class Statistic:
         """Return in words what it is of; with the labels of a study, if there is one."""
         raise NotImplementedError
 
-    def conditions_in(self, source: Source) -> list[str]:
-        """Return the conditions that it is of: all if none are given."""
-        return self.conditions or list(source.study.conditions)
-
 
 def label_of(condition: str | None, study: Study | None) -> str:
     """Return the label of a condition; of None, that of the baseline."""
     if condition is None and study is None:
         return "the baseline"
-    condition = condition or study.baseline
-    known = study.conditions if study else {}
+    condition, known = condition or study.baseline, study.conditions if study else {}
     return known[condition].label if condition in known else condition.replace("_", " ")
-
-
-def labels_of(conditions: list[str] | None, study: Study | None, sign: str = ", ") -> str:
-    """Return the labels of some conditions; None are all."""
-    if conditions is None:
-        return "all conditions"
-    return sign.join(label_of(condition, study) for condition in conditions)
 
 
 class Values(NamedTuple):
@@ -132,35 +119,24 @@ class Values(NamedTuple):
         is_ratio = self.column.scale == "log"
         neutral = (1.0 if is_ratio else 0.0) if against is None else against
         estimate = estimate.rescaled(lambda x: neutral * np.exp(x) if is_ratio else neutral + x)
-        runs = self.runs
-        numbers = runs.drop(columns=["diverged", "n_unconverged"])
-        state = pd.DataFrame(
-            {
-                "diverged": runs["diverged"],
-                "missing": numbers.isna().any(axis=1) & ~runs["diverged"],
-                "n_unconverged": runs["n_unconverged"],
-            }
-        )
+        state = self.runs.assign(missing=self.runs.isna().any(axis=1) & ~self.runs["diverged"])
         if is_paired:
-            everywhere = runs.groupby("seed")["y"].transform("size") == runs.index.unique(0).size
-            state = state[everywhere]
-        by_condition = state.groupby("condition", sort=False)["diverged"].agg(["size", "sum"])
+            n_conditions = state.groupby("seed")["diverged"].transform("size")
+            state = state[n_conditions == state.index.unique("condition").size]
+        by_condition = state.groupby("condition", sort=False)["diverged"]
         if is_paired:
-            state = state.groupby("seed").agg(
-                {"diverged": "any", "missing": "any", "n_unconverged": "sum"}
-            )
-        used = state[~state["diverged"] & ~state["missing"]]
-        points = runs.assign(y=from_scale(runs["y"], self.column)).dropna(subset="y").reset_index()
-        points = points.assign(x=points["x"] if "x" in points else np.nan)
+            state = state.groupby("seed")[["diverged", "missing", "n_unconverged"]].sum()
+        is_diverged, is_missing = state["diverged"] > 0, state["missing"] > 0
+        points = self.runs.assign(y=from_scale(self.runs["y"], self.column)).reset_index()
         return Found(
             estimate,
             neutral,
             is_ratio,
-            points[["condition", "seed", "x", "y"]],
-            int(state["diverged"].sum()),
-            int((state["missing"] & ~state["diverged"]).sum()),
-            int(used["n_unconverged"].sum()),
-            by_condition.set_axis(["n", "n_diverged"], axis=1),
+            points.reindex(columns=["condition", "seed", "x", "y"]).dropna(subset="y"),
+            int(is_diverged.sum()),
+            int((is_missing & ~is_diverged).sum()),
+            int(state["n_unconverged"][~is_diverged & ~is_missing].sum()),
+            by_condition.agg(["size", "sum"]).T.to_dict("list"),
         )
 
 
@@ -177,19 +153,19 @@ def values_of(
     """
     rows, column = column_of(source, expression, scale)
     require_runs(source, conditions)
-    runs = Runs.of(rows)
-    if not all(condition in runs.seeds for condition in conditions):
+    runs = runs_in(rows)
+    if not all(condition in runs for condition in conditions):
         raise NotComputed(f"no values of {expression}")
-    finished = runs.all_of(*conditions)
+    finished = [run for name in conditions for run in runs[name].values() if run is not None]
     common = common_to(finished, at)
     if at in AT_EQUAL_LOSS and finished and not len(common):
         raise Undecided("no training loss that every run brackets by two checkpoints")
-    cells = []
-    for condition in conditions:
-        for seed in sorted(runs.seeds[condition]):
-            run = runs.finished[condition].get(seed)
-            number = Number(np.nan) if run is None else number_of(run, column, at, common)
-            cells.append([condition, seed, *number, run is None])
+    cells = [
+        [name, seed, *(Number(np.nan) if run is None else number_of(run, column, at, common))]
+        + [run is None]
+        for name in conditions
+        for seed, run in sorted(runs[name].items())
+    ]
     names = ["condition", "seed", "y", "n_unconverged", "diverged"]
     table = pd.DataFrame(cells, columns=names).set_index(["condition", "seed"])
     return Values(table.replace([np.inf, -np.inf], np.nan), column)
@@ -197,11 +173,11 @@ def values_of(
 
 def require_runs(source: Source, conditions: list[str]):
     """Refuse conditions of which a run is missing."""
-    known = source.study.conditions
+    known, table = source.study.conditions, source.trajectories
     for condition in conditions:
         if condition not in known:
             raise NotComputed(f"no condition {condition}{suggestion(condition, known)}")
-        rows = source.trajectories[source.trajectories["condition"] == condition]
-        missing = sorted(set(source.study.seeds) - set(rows["seed"]))
+        there = set(table["seed"][table["condition"] == condition])
+        missing = sorted(set(source.study.seeds) - there)
         if missing:
             raise NotComputed(f"no run of {condition}, seed {', '.join(map(str, missing))}")

@@ -1,45 +1,36 @@
 """Two columns over runs."""
 
-from collections import OrderedDict
-
 from lib.estimates import correlation_estimate
 from lib.numbers import AT
-from lib.statistics.base import (
-    COLUMN,
-    STATES,
-    Statistic,
-    at_option,
-    conditions_option,
-    values_of,
-)
+from lib.statistics import base
 from lsnn.options import choice, text
 
 
-class Correlation(Statistic):
+class Correlation(base.Statistic):
     """The rank correlation of two columns over runs, of all conditions or within them."""
 
     required = ("column", "over")
-    options = OrderedDict(
-        column=COLUMN,
-        over=text("The other column, or an expression.", minLength=1),
-        conditions=conditions_option("Conditions; all if left out.", least=1),
-        within=choice(
+    options = {
+        "column": base.COLUMN,
+        "over": text("The other column, or an expression.", minLength=1),
+        "conditions": base.conditions_option("Conditions; all if left out.", least=1),
+        "within": choice(
             "none - runs of all conditions are ranked together; condition - within their "
             "condition, so that differences between conditions do not count.",
             ["none", "condition"],
             "none",
         ),
-        given=text("A third column, whose contribution to both is removed.", minLength=1),
-        at=at_option(STATES),
-    )
+        "given": text("A third column, whose contribution to both is removed.", minLength=1),
+        "at": base.at_option(base.STATES),
+    }
     least_n = 0  # its n counts runs; without 3 seeds there is no interval
 
     def compute(self, source):
-        conditions = self.conditions_in(source)
-        values = values_of(source, conditions, self.column, self.at, "linear")
+        conditions = self.conditions or list(source.study.conditions)
+        values = base.values_of(source, conditions, self.column, self.at, "linear")
         for name, expression in {"x": self.over, "given": self.given}.items():
             if expression is not None:
-                other = values_of(source, conditions, expression, self.at, "linear")
+                other = base.values_of(source, conditions, expression, self.at, "linear")
                 values = values.beside(name, other)
         runs = values.runs.dropna().reset_index()
         groups = runs["condition"] if self.within == "condition" else None

@@ -1,31 +1,29 @@
 """How many runs diverge."""
 
-from collections import OrderedDict
-
 import pandas as pd
 
 from lib.estimates import share_estimate
-from lib.statistics.base import CONDITION, Found, Statistic, label_of, require_runs
+from lib.statistics import base
 from lsnn.options import number
 
 
-class Divergence(Statistic):
+class Divergence(base.Statistic):
     """The share of a condition's runs that diverged."""
 
     required = ("condition",)
-    options = OrderedDict(
-        condition=CONDITION,
-        against=number("The share that it is compared with.", 1.0 / 3.0, "1", least=0, most=1),
-    )
+    options = {
+        "condition": base.CONDITION,
+        "against": number("The share that it is compared with.", 1 / 3, "1", least=0, most=1),
+    }
     least_n = 1
 
     def compute(self, source):
-        require_runs(source, [self.condition])
+        base.require_runs(source, [self.condition])
         rows = source.trajectories[source.trajectories["condition"] == self.condition]
         diverged = rows.groupby("seed")["diverged"].any().astype(float)
         n_diverged = int(diverged.sum())
         points = pd.DataFrame({"seed": diverged.index, "y": diverged.to_numpy()})
-        return Found(
+        return base.Found(
             share_estimate(n_diverged, len(diverged), self.against),
             self.against,
             is_ratio=False,
@@ -34,5 +32,5 @@ class Divergence(Statistic):
         )
 
     def describe(self, study):
-        label = label_of(self.condition, study)
+        label = base.label_of(self.condition, study)
         return f"share of diverged runs, {label}, against {self.against:.2g}"

@@ -1,41 +1,32 @@
 """Conditions in rising order."""
 
-from collections import OrderedDict
 from collections.abc import Iterable
 
 import numpy as np
 
 from lib.estimates import Estimate, mean_estimate
 from lib.numbers import AT
-from lib.statistics.base import (
-    COLUMN,
-    SCALE,
-    Statistic,
-    at_option,
-    conditions_option,
-    labels_of,
-    values_of,
-)
+from lib.statistics import base
 
 
-class Order(Statistic):
+class Order(base.Statistic):
     """Conditions in rising order: the weakest of the differences or ratios of neighbours."""
 
     required = ("column", "conditions")
-    options = OrderedDict(
-        column=COLUMN,
-        conditions=conditions_option("Conditions, in the order in which the column rises."),
-        at=at_option(),
-        scale=SCALE,
-    )
+    options = {
+        "column": base.COLUMN,
+        "conditions": base.conditions_option("Conditions, in the order in which the column rises."),
+        "at": base.at_option(),
+        "scale": base.SCALE,
+    }
 
     def compute(self, source):
-        values = values_of(source, self.conditions, self.column, self.at, self.scale)
+        values = base.values_of(source, self.conditions, self.column, self.at, self.scale)
         steps = values.table().diff(axis=1).iloc[:, 1:]
         return values.found(weakest_estimate(steps[condition].dropna() for condition in steps))
 
     def describe(self, study):
-        order = labels_of(self.conditions, study, sign=" < ")
+        order = " < ".join(base.label_of(condition, study) for condition in self.conditions)
         return f"{self.column}, {order}, {AT[self.at].words}"
 
 

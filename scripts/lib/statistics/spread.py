@@ -1,21 +1,24 @@
 """How much two conditions vary over seeds."""
 
-from collections import OrderedDict
-
 from lib.estimates import spread_estimate
-from lib.statistics.base import BASELINE, COLUMN, CONDITION, Statistic, label_of, values_of
+from lib.statistics import base
+from lib.statistics.base import label_of
 
 
-class Spread(Statistic):
+class Spread(base.Statistic):
     """The ratio of the standard deviations over seeds of two conditions, at the final states."""
 
     required = ("column", "condition")
-    options = OrderedDict(column=COLUMN, condition=CONDITION, baseline=BASELINE)
+    options = {
+        "column": base.COLUMN,
+        "condition": base.CONDITION,
+        "baseline": base.BASELINE,
+    }
     least_n = 20
 
     def compute(self, source):
         baseline = self.baseline or source.study.baseline
-        values = values_of(source, [self.condition, baseline], self.column, "final", "linear")
+        values = base.values_of(source, [self.condition, baseline], self.column, "final", "linear")
         pairs = values.table().dropna()
         estimate = spread_estimate(pairs[self.condition], pairs[baseline])
         return values.found(estimate)._replace(estimate=estimate, neutral=1.0, is_ratio=True)

@@ -16,6 +16,7 @@ from lsnn.options import choice, impossible, integer, number, section, text
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.storage.progress import Progress, under, without_prefix
+from lsnn.tasks.base import mean_by_example
 
 OPTIMISERS = {
     "sgd": lambda learning_rate: tf.train.GradientDescentOptimizer(learning_rate),
@@ -80,15 +81,18 @@ OF_RULE = "rule/"  # constants of the learning rule
 MEMORY = "memory/"  # what the next step depends on besides weights and iteration
 MEASURES = "measures/"  # a row of the learning curve
 
+STANDARD_ERROR = "_se"  # what the name of a measure's standard error ends in
+
 
 def learning_curve_of(task):
     """Return the names of what is recorded at a checkpoint.
 
-    The task's measures are means over the evaluation set of each split. The loss among them is
-    without the L2 term, which is given by itself; activity is that on the validation split.
+    The task's measures are means over the evaluation set of each split, with their standard errors
+    over its examples. The loss among them is without the L2 term, which is given by itself;
+    activity is that on the validation split.
     """
-    names = ["{}_{}".format(split, one.name) for split in task.sizes for one in task.measures]
-    return names + ["l2_loss", "mean_activity"]
+    names = [f"{split}_{measure.name}" for split in task.sizes for measure in task.measures]
+    return names + [name + STANDARD_ERROR for name in names] + ["l2_loss", "mean_activity"]
 
 
 def constants_of(arrays):
@@ -194,9 +198,11 @@ class Trainer:
             self.l2_loss = network.l2_loss(self.weights)
             self.loss = network.loss(self.weights, response, self.targets)
             self.mean_activity = response.mean_activity
+            measures = {
+                measure.name: getattr(self.task, measure.name) for measure in self.task.measures
+            }
             self._measures = OrderedDict(
-                (measure.name, getattr(self.task, measure.name)(response.logits, self.targets))
-                for measure in self.task.measures
+                (name, measure(response.logits, self.targets)) for name, measure in measures.items()
             )
             parameters = [self.weights[name] for name in network.trained]
 
@@ -210,6 +216,10 @@ class Trainer:
                 self.descend = optimiser.apply_gradients(zip(gradients, parameters))
             self._optimiser_variables = optimiser.variables()
             initialise = tf.variables_initializer(self._optimiser_variables)
+            self._measures_by_example = OrderedDict(
+                (name, measure(response.logits, self.targets, average=mean_by_example))
+                for name, measure in measures.items()
+            )
         self.session = new_session(graph, threads)
         self.session.run(initialise)
         self._carried = None  # state in which the last batch ended
@@ -287,17 +297,29 @@ class Trainer:
         return measures
 
     def _evaluate_split(self, split):
-        """Return the task's measures and the mean activity over the evaluation set of a split."""
+        """Return the task's measures and the mean activity over the evaluation set of a split.
+
+        With the measures are their standard errors over the examples; of one example they are nan.
+        """
         fetches = dict(self._measures, mean_activity=self.mean_activity)
         size, step = self.task.evaluation_sizes[split], self.task.evaluation_batch
         totals = dict.fromkeys(fetches, 0.0)
+        by_example = {name: [] for name in self._measures}
         for start in range(0, size, step):
             indices = np.arange(start, min(start + step, size))
             inputs, targets = self.task.examples(split, indices)
-            found = self.session.run(fetches, {self.inputs: inputs, self.targets: targets})
+            feed = {self.inputs: inputs, self.targets: targets}
+            found, values = self.session.run([fetches, self._measures_by_example], feed)
             for name, value in found.items():
                 totals[name] += len(indices) * float(value)
-        return {name: total / size for name, total in totals.items()}
+            for name, value in values.items():
+                by_example[name].append(value.astype(np.float64))
+        results = {name: total / size for name, total in totals.items()}
+        for name, batches in by_example.items():
+            values = np.concatenate(batches)
+            error = np.std(values, ddof=1) / np.sqrt(size) if size > 1 else np.nan
+            results[name + STANDARD_ERROR] = float(error)
+        return results
 
 
 def learning_rate_at(training: "TrainingSettings", iteration: int) -> float:
@@ -417,7 +439,8 @@ def loop(trainer, progress, settings, log):
         if iteration in at:
             if not (progress.size and progress.last["iteration"] == iteration):
                 measures = trainer.evaluate()
-                if not np.isfinite(sum(measures.values())):
+                means = [v for n, v in measures.items() if not n.endswith(STANDARD_ERROR)]
+                if not np.isfinite(sum(means)):
                     diverged_at = iteration
                     break
                 weights = trainer.current_weights()

@@ -33,6 +33,7 @@ from lsnn.study.outputs import (
     gap_columns,
     learning_curve_columns,
     scale_free_columns,
+    standard_error_columns,
     trajectories_columns,
 )
 
@@ -82,7 +83,9 @@ def read_run(folder, study, condition, seed):
     training = read_result(os.path.join(folder, "training.json"), TRAINING_KEYS, settings)
     columns = learning_curve_columns(study)
     path = os.path.join(folder, "learning_curve.csv")
-    table = checked(read_recorded_table(path, columns, training), path, condition, seed)
+    optional = standard_error_columns(study)
+    table = read_recorded_table(path, columns, training, optional)
+    table = without_values(checked(table, path, condition, seed), optional)
     metadata = {
         "condition": condition,
         "seed": seed,

@@ -158,6 +158,16 @@ def measure_column(measure, split):
     )
 
 
+def standard_error_column(measure, split):
+    """Return the column of the standard error of a measure on a split, over its examples."""
+    return Column(
+        f"{split}_{measure.name}_se",
+        "estimate",
+        meaning=f"Standard error of {split}_{measure.name}, over the examples of the split.",
+        unit=measure.unit,
+    )
+
+
 def gap_column(measure, split="test"):
     """Return the column of a measure's difference between training examples and those of a split.
 
@@ -179,7 +189,12 @@ def learning_curve_columns(measures, splits):
     return (
         RUN_KEYS
         + (FRACTION,)
-        + tuple(measure_column(measure, split) for split in splits for measure in measures)
+        + tuple(
+            column(measure, split)
+            for split in splits
+            for measure in measures
+            for column in (measure_column, standard_error_column)
+        )
         + (
             Column("l2_loss", "number", "L2 term of the loss"),
             Column(

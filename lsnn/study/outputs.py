@@ -77,6 +77,12 @@ def scale_free_columns(study):
     )
 
 
+def standard_error_columns(study):
+    """Return the columns of learning_curve.csv that those of older versions lack."""
+    splits, measures = study.splits, study.task_class.measures
+    return [columns.standard_error_column(m, split) for split in splits for m in measures]
+
+
 def trajectories_columns(study):
     """Return the columns of trajectories.csv."""
     found = [*CONDITION_COLUMNS, *RUN_KEYS, FRACTION, DIVERGED, *learning_curve_columns(study)]

@@ -1,6 +1,6 @@
 """What tasks have in common: splits, batches, and what is measured of a network's answers."""
 
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -25,6 +25,28 @@ class Measure(NamedTuple):
     limits: Tuple[Any, Any] = (0.0, None)  # without an upper limit an axis is logarithmic
 
 
+def mean(terms: Tensor, weights: Optional[Tensor] = None) -> Tensor:
+    """Return the mean of the terms (..., batch) of a measure, a scalar tensor.
+
+    Args:
+        terms: tensor.
+        weights: of the terms, 1 or 0; all 1 by default.
+    """
+    if weights is None:
+        return tf.reduce_mean(terms)
+    return tf.reduce_sum(terms * weights) / tf.reduce_sum(weights)
+
+
+def mean_by_example(terms: Tensor, weights: Optional[Tensor] = None) -> Tensor:
+    """Return the same for every example, a tensor (batch,)."""
+    axes = list(range(len(terms.shape.as_list()) - 1))
+    if weights is None:
+        return tf.reduce_mean(terms, axes)
+    return tf.reduce_sum(terms * weights, axes) / tf.reduce_sum(weights, axes)
+
+
+Average = Callable[..., Tensor]  # :func:`mean` or :func:`mean_by_example`
+
 CROSS_ENTROPY = Measure("loss", "cross entropy", "nats")
 SQUARED_ERROR = Measure("loss", "mean squared error")
 ACCURACY = Measure("accuracy", "accuracy", larger_is_worse=False, limits=(0.0, 1.0))
@@ -36,8 +58,9 @@ class Task:
     To the network a task is ``n_steps``, ``n_in`` and ``n_out``, and the windows of its output: the
     readout is averaged over each of the last ``n_windows`` windows of ``window_steps`` steps, which
     follow one another up to the last step. For every measure there is a method of its name that
-    takes outputs (n_windows, batch, n_out) and targets, and returns a scalar tensor; the first one
-    is called ``loss``, and training descends it.
+    takes outputs (n_windows, batch, n_out), targets, and ``average``, :func:`mean` or
+    :func:`mean_by_example`, and returns what this makes of its terms (..., batch); the first one is
+    called ``loss``, and training descends its mean.
 
     Args:
         data: folder of the data sets.
@@ -191,18 +214,18 @@ class Classification:
     measures = (CROSS_ENTROPY, ACCURACY)
     is_classification = True
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor, average: Average = mean) -> Tensor:
         """Return the softmax cross entropy (nats), averaged over the batch.
 
         Args:
             logits: (1, batch, n_out), of the one window.
             targets: int32 (batch,).
         """
-        return tf.reduce_mean(cross_entropy(logits[0], targets, axis=1))
+        return average(cross_entropy(logits[0], targets, axis=1))
 
-    def accuracy(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def accuracy(self, logits: Tensor, targets: Tensor, average: Average = mean) -> Tensor:
         """Return the fraction of the batch whose largest logit is the target's."""
-        return tf.reduce_mean(is_right(logits[0], targets, axis=1))
+        return average(is_right(logits[0], targets, axis=1))
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, axis: int) -> Tensor:

@@ -5,7 +5,7 @@ import numpy as np
 from lsnn.backend import tf
 from lsnn.options import integer, number
 from lsnn.randomness import generator
-from lsnn.tasks.base import NOISY_TEST, SQUARED_ERROR, DrawnTask
+from lsnn.tasks.base import NOISY_TEST, SQUARED_ERROR, DrawnTask, mean
 
 CYCLES = (1, 2, 3, 5)  # of the sinusoids, in a trial
 PATTERN_SD = 0.5  # of the base pattern
@@ -81,9 +81,9 @@ class PatternGeneration(DrawnTask):
         inputs = self._pattern + noise * random.randn(self.n_steps, size, self.n_in)
         return inputs.astype(np.float32), np.repeat(self.target[:, np.newaxis], size, axis=1)
 
-    def loss(self, outputs, targets):
+    def loss(self, outputs, targets, average=mean):
         """Return the squared error, averaged over steps and batch."""
-        return tf.reduce_mean(tf.square(outputs[:, :, 0] - targets))
+        return average(tf.square(outputs[:, :, 0] - targets))
 
 
 def sum_of_sinusoids(random, n_steps):

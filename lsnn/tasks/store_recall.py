@@ -8,7 +8,7 @@ import numpy as np
 from lsnn.backend import tf
 from lsnn.options import integer, number
 from lsnn.randomness import generator
-from lsnn.tasks.base import ACCURACY, CROSS_ENTROPY, Task, cross_entropy, is_right
+from lsnn.tasks.base import ACCURACY, CROSS_ENTROPY, Task, cross_entropy, is_right, mean
 
 STEP = 0.001  # seconds
 NO_RECALL = -1  # target of a symbol that asks for nothing
@@ -169,22 +169,21 @@ class StoreRecall(Task):
             spikes[symbol][:, sequences, groups] = random.random_sample(shape) < probability
         return spikes.reshape(self.n_steps, size, self.n_in)
 
-    def loss(self, logits, targets):
+    def loss(self, logits, targets, average=mean):
         """Return the softmax cross entropy (nats), averaged over all recalls of the batch.
 
         The logits are (n_symbols, batch, 2).
         """
         asked = self._asked(targets)
-        cross_entropies = cross_entropy(logits, targets, axis=2)
-        return tf.reduce_sum(cross_entropies * asked) / tf.reduce_sum(asked)
+        return average(cross_entropy(logits, targets, axis=2), asked)
 
-    def accuracy(self, logits, targets):
+    def accuracy(self, logits, targets, average=mean):
         """Return the fraction of the batch's recalls whose larger logit is the stored bit's.
 
         The recall error of the paper is 1 - accuracy.
         """
         asked = self._asked(targets)
-        return tf.reduce_sum(is_right(logits, targets, axis=2) * asked) / tf.reduce_sum(asked)
+        return average(is_right(logits, targets, axis=2), asked)
 
     @staticmethod
     def _asked(targets):

@@ -7,7 +7,13 @@ import pandas as pd
 from lsnn.errors import ResultError
 from lsnn.storage.files import atomic_write, read_record, reading, sha256_of_file
 from lsnn.study.columns import DIVERGED
-from lsnn.study.outputs import entry_columns, gap_columns, trajectories_columns, weight_columns
+from lsnn.study.outputs import (
+    entry_columns,
+    gap_columns,
+    standard_error_columns,
+    trajectories_columns,
+    weight_columns,
+)
 
 # A cell without a value: empty, or "nan" in tables of older versions.
 MISSING = ["", "nan"]
@@ -86,6 +92,7 @@ def read_trajectories(path, study):
         *entry_columns(study),
         *weight_columns(study),
         *gap_columns(study).values(),
+        *standard_error_columns(study),
         DIVERGED,
     ]
     metadata = os.path.join(os.path.dirname(path), "metadata.json")

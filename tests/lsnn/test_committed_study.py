@@ -50,7 +50,7 @@ def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
     ]
     assert found_rows == expected
     for row in rows:
-        for name in learning_curve_of(mnist):
+        for name in set(learning_curve_of(mnist)) & set(row):  # older, it has no standard errors
             assert found[name] == pytest.approx(float(row[name]), rel=1e-4), name
         for name in EIGENVALUES:
             assert found[name] == pytest.approx(float(row[name]), rel=1e-3), name

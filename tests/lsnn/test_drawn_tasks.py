@@ -7,6 +7,7 @@ from lsnn.backend import new_session, tf
 from lsnn.curvature.hessian import hessian_of
 from lsnn.network import Network
 from lsnn.tasks import TASKS, new_task
+from lsnn.tasks.base import mean_by_example
 from small import NETWORKS, change_of_gradient, loss_settings, relative_error
 
 DRAWN = ["pattern_generation", "delayed_match"]
@@ -137,8 +138,11 @@ def test_the_loss_of_a_pattern_is_the_mean_over_steps_and_trials():
     outputs = np.random.RandomState(1).randn(12, 3, 1).astype(np.float32)
     with tf.Graph().as_default() as graph:
         loss = task.loss(tf.constant(outputs), tf.constant(targets))
-    expected = np.mean((outputs[:, :, 0] - targets) ** 2)
-    assert new_session(graph).run(loss) == pytest.approx(expected)
+        of_trials = task.loss(tf.constant(outputs), tf.constant(targets), average=mean_by_example)
+    squares = (outputs[:, :, 0] - targets) ** 2
+    loss, of_trials = new_session(graph).run([loss, of_trials])
+    assert loss == pytest.approx(np.mean(squares))
+    assert of_trials == pytest.approx(np.mean(squares, axis=0))
 
 
 # Delayed match to sample.

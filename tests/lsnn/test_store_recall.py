@@ -8,6 +8,7 @@ from scipy.stats import chisquare
 
 from lsnn.backend import new_session, tf
 from lsnn.tasks import new_task
+from lsnn.tasks.base import mean_by_example
 
 PUBLISHED = {
     "name": "store_recall",
@@ -228,10 +229,19 @@ def test_loss_and_accuracy_by_hand():
         loss = task.loss(logits, tf.constant(TARGETS))
         accuracy = task.accuracy(logits, tf.constant(TARGETS))
         gradient = tf.gradients(loss, logits)[0]
-    loss, accuracy, gradient = new_session(graph).run([loss, accuracy, gradient])
+        by_example = [
+            measure(logits, tf.constant(TARGETS), average=mean_by_example)
+            for measure in (task.loss, task.accuracy)
+        ]
+    loss, accuracy, gradient, by_example = new_session(graph).run(
+        [loss, accuracy, gradient, by_example]
+    )
     # Right with a margin of 2; wrong by 1.5; wrong by 200.
     assert loss == pytest.approx((np.log1p(np.exp(-2.0)) + np.log1p(np.exp(1.5)) + 200.0) / 3.0)
     assert accuracy == pytest.approx(1.0 / 3.0)
+    first = (np.log1p(np.exp(-2.0)) + np.log1p(np.exp(1.5))) / 2.0
+    assert by_example[0] == pytest.approx(np.array([first, 200.0]))
+    assert by_example[1].tolist() == [0.5, 0.0]
     # Only recalls are learned from: softmax minus target, over the number of recalls.
     wanted = np.zeros_like(LOGITS)
     for symbol, sequence in [(1, 0), (2, 0), (2, 1)]:

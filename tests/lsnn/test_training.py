@@ -10,7 +10,7 @@ from lsnn.network import PARAMETERS, Network
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.storage import checkpoints
 from lsnn.study.config import network_settings, parse_study
-from lsnn.tasks.base import FiniteTask, Measure
+from lsnn.tasks.base import FiniteTask, Measure, mean
 from lsnn.training import (
     Trainer,
     checkpoint_iterations,
@@ -536,6 +536,20 @@ def test_training_ends_at_the_first_checkpoint_beyond_the_bound(
         assert progress.iterations == AT[: AT.index(last) + 1]
 
 
+def test_a_standard_error_of_one_example_is_missing_and_no_divergence(tmpdir):
+    class OneTest(SmallTask):
+        evaluation_sizes = dict(SmallTask.sizes, test=1)
+
+    network = Network(network_settings(n_units=9), loss_settings(), OneTest(), seed=1)
+    result = train(network, settings(), os.path.join(str(tmpdir), "progress"), lambda line: None)
+    assert result.diverged_at is None and result.iterations == AT
+    for row in result.rows:
+        assert np.isnan([row["test_loss_se"], row["test_accuracy_se"]]).all()
+        assert row["train_loss_se"] > 0.0
+        p, n = row["train_accuracy"], 40
+        assert row["train_accuracy_se"] == pytest.approx(np.sqrt(p * (1.0 - p) / (n - 1)), rel=1e-5)
+
+
 class Regression(FiniteTask):
     """Numbers for answers: the mean of the inputs of 6 steps, and their largest."""
 
@@ -556,11 +570,11 @@ class Regression(FiniteTask):
         targets = np.stack([inputs.mean(axis=(0, 2)), inputs.max(axis=(0, 2))], axis=1)
         return inputs[:, indices], targets[indices]
 
-    def loss(self, outputs, targets):
-        return tf.reduce_mean(tf.square(outputs[0] - targets))
+    def loss(self, outputs, targets, average=mean):
+        return average(tf.transpose(tf.square(outputs[0] - targets)))
 
-    def deviation(self, outputs, targets):
-        return tf.reduce_mean(tf.abs(outputs[0] - targets))
+    def deviation(self, outputs, targets, average=mean):
+        return average(tf.transpose(tf.abs(outputs[0] - targets)))
 
 
 def test_a_task_with_measures_of_its_own_is_trained(tmpdir):
@@ -571,7 +585,8 @@ def test_a_task_with_measures_of_its_own_is_trained(tmpdir):
     of_run = settings(learning_rate=0.1)
     progress = train(network, of_run, folder, lines.append)
     names = ["{}_{}".format(s, m) for s in task.sizes for m in ("loss", "deviation")]
-    assert learning_curve_of(task) == names + ["l2_loss", "mean_activity"]
+    errors = [name + "_se" for name in names]
+    assert learning_curve_of(task) == names + errors + ["l2_loss", "mean_activity"]
     rows = progress.rows
     assert sorted(rows[0]) == sorted(learning_curve_of(task) + ["iteration"])
     assert rows[-1]["train_loss"] < 0.5 * rows[0]["train_loss"]
@@ -586,6 +601,12 @@ def test_a_task_with_measures_of_its_own_is_trained(tmpdir):
             errors = outputs[0] - examples[split][1]
             assert rows[i][split + "_loss"] == pytest.approx(np.mean(errors**2), rel=1e-5)
             assert rows[i][split + "_deviation"] == pytest.approx(np.abs(errors).mean(), rel=1e-5)
+            for name, by_example in [
+                ("loss", np.mean(errors.astype(np.float64) ** 2, axis=1)),
+                ("deviation", np.mean(np.abs(errors.astype(np.float64)), axis=1)),
+            ]:
+                expected = by_example.std(ddof=1) / np.sqrt(len(by_example))
+                assert rows[i]["{}_{}_se".format(split, name)] == pytest.approx(expected, rel=1e-4)
     bound = (rows[0]["validation_deviation"] + rows[1]["validation_deviation"]) / 2
     of_run["training"]["stop"] = {"measure": "deviation", "below": bound}
     folder = os.path.join(str(tmpdir), "stopped")

@@ -15,6 +15,7 @@ from lsnn.study.outputs import (
     gap_columns,
     learning_curve_columns,
     scale_free_columns,
+    standard_error_columns,
     trajectories_columns,
 )
 
@@ -69,6 +70,7 @@ def learning_curve(condition, seed, study=STUDY):
     speed = 1.0 if is_bptt(study, condition) else 0.5
     iterations = study.conditions[condition].iterations
     noisy = "noisy_test" in study.splits
+    errors = {column.name: 0.02 for column in standard_error_columns(study)}
     return [
         {
             "condition": condition,
@@ -82,6 +84,7 @@ def learning_curve(condition, seed, study=STUDY):
             "test_loss": 2.0 * 2 ** -(speed * k) + 0.01 * k,
             "test_accuracy": 0.1 + 0.15 * k,
             **({"noisy_test_loss": 3.0, "noisy_test_accuracy": 0.1 + 0.1 * k} if noisy else {}),
+            **errors,
             "l2_loss": 1 / 3,
             "mean_activity": 0.25,
         }

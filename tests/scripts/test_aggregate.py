@@ -16,7 +16,7 @@ from lsnn.storage import checkpoints
 from lsnn.storage.files import read_record, sha256_of_file, write_record
 from lsnn.study.columns import SUMMARY
 from lsnn.study.config import parse_study, read_study
-from lsnn.study.outputs import trajectories_columns
+from lsnn.study.outputs import standard_error_columns, trajectories_columns
 
 STUDY = made_up_study.STUDY
 CURVE = "learning_curve.csv"
@@ -460,7 +460,23 @@ def test_a_run_that_diverged_is_marked_and_told_of(folder, run, capsys):
     assert capsys.readouterr().out == warning + "\n"
 
 
-def test_results_of_another_source_are_used_and_told_of(folder, run, capsys):
+def test_a_run_of_an_older_version_has_no_standard_errors(folder, run, run_folder):
+    path, record = (os.path.join(run_folder, n) for n in ("learning_curve.csv", "training.json"))
+    table = pd.read_csv(path, keep_default_na=False)
+    names = [column.name for column in standard_error_columns(STUDY)]
+    assert names and set(names) < set(table)
+    table.drop(columns=names).to_csv(path, index=False)
+    content = read_record(record)
+    outputs = {**content["outputs"], "learning_curve.csv": sha256_of_file(path)}
+    write_record(record, {**content, "outputs": outputs})
+    run()
+    expected = made_up_study.trajectories()
+    is_older = (expected["condition"] == "bptt") & (expected["seed"] == 1)
+    expected.loc[is_older, names] = np.nan
+    pd.testing.assert_frame_equal(trajectories_of(folder), expected, check_exact=True)
+
+
+def test_results_of_other_code_are_used_and_told_of(folder, run, capsys):
     for seed, name in [
         (1, "training.json"),
         (2, "training.json"),

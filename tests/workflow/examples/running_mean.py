@@ -5,7 +5,7 @@ import numpy as np
 from lsnn.backend import tf
 from lsnn.options import integer
 from lsnn.randomness import generator
-from lsnn.tasks.base import FiniteTask, Measure
+from lsnn.tasks.base import FiniteTask, Measure, mean
 
 
 class RunningMean(FiniteTask):
@@ -32,5 +32,5 @@ class RunningMean(FiniteTask):
         inputs = self._inputs[split][:, indices]
         return inputs, inputs.mean(axis=(0, 2))
 
-    def loss(self, outputs, targets):
-        return tf.reduce_mean(tf.square(outputs[0, :, 0] - targets))
+    def loss(self, outputs, targets, average=mean):
+        return average(tf.square(outputs[0, :, 0] - targets))

@@ -88,7 +88,7 @@ def chosen(
     if count is None:
         return list(range(len(iterations)))
     wanted = np.linspace(schedule[0], schedule[-1], count)
-    nearest = [np.argmin(np.abs(np.array(schedule) - iteration)) for iteration in wanted]
+    nearest = [int(np.argmin(np.abs(np.array(schedule) - iteration))) for iteration in wanted]
     at = {schedule[place] for place in nearest}
     last = len(iterations) - 1
     return [i for i, iteration in enumerate(iterations) if iteration in at or i == last]

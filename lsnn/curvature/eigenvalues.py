@@ -93,7 +93,8 @@ class Krylov:
             start = self._apart(start)
         self._basis = np.empty((0, len(start)))
         self._images = np.empty((0, len(start)), np.float32)  # H times the basis
-        self._diagonal, self._off_diagonal = [], []
+        self._diagonal: List[float] = []
+        self._off_diagonal: List[float] = []
         self._next = start / np.linalg.norm(start)
 
     @property

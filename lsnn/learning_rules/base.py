@@ -62,8 +62,8 @@ class LearningRule:
             ``relayed`` of :class:`lsnn.learning_rules.mdgl.MDGL`.
     """
 
-    options = {}
-    constants = {}
+    options: Dict[str, Any] = {}
+    constants: Mapping[str, np.ndarray] = {}
     copies = 1
     relays = False
     weights, feedback, feedback_scale = CELL, SYMMETRIC, 1.0

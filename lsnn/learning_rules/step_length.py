@@ -2,6 +2,7 @@
 
 import copy
 from collections import OrderedDict
+from typing import Any, Dict
 
 from lsnn.backend import tf
 from lsnn.learning_rules.base import LearningRule
@@ -11,7 +12,7 @@ RHO, LENGTH = "rho", "length"
 SCALED = ("w_in", "w_rec")
 
 # The rules that can be paired, by name: all that have a gradient of their own.
-PAIRED = OrderedDict()
+PAIRED: Dict[str, Any] = OrderedDict()
 
 
 class StepLength(LearningRule):

@@ -3,17 +3,15 @@
 import numpy as np
 import pytest
 
-from lsnn.curvature.along_run import Point, Probes, measure_along
+from lsnn.curvature.along_run import Point, Probes
 from lsnn.curvature.hessian import hessian_of
 from lsnn.curvature.quantities import (
     QUANTITIES,
     columns_of,
     columns_of_table,
     name_of,
-    quantities_of,
 )
 from lsnn.options import build
-from lsnn.storage.progress import Progress
 from lsnn.study.config import parse_study
 from small import small_network
 
@@ -153,30 +151,3 @@ def test_a_run_goes_on_behind_a_checkpoint_at_which_nothing_is_finite(hessian):
     assert np.array_equal(memory["start"], before["start"])
     hessian.move_to(weights)
     assert extremes.measure(at(hessian, memory))[0]["lambda_max_converged"]
-
-
-def test_a_run_is_followed_to_the_same_bits_however_often_it_is_stopped(tmpdir):
-    network, weights = small_network()
-    arrays = {name: np.stack([w * s for s in (1.0, 1.1, 1.2)]) for name, w in weights.items()}
-    arrays["iteration"] = np.array([0, 5, 10])
-
-    def records_of(path, *stops):
-        for n_checkpoints in stops + (3,):
-            found = hessian_of(network, "w_rec", "validation", 20)
-            part = {name: array[:n_checkpoints] for name, array in arrays.items()}
-            progress = Progress(str(path), {}, pytest.fail)
-            measure_along(
-                found,
-                quantities_of("hessian", entry()),
-                part,
-                range(n_checkpoints),
-                3,
-                progress,
-                lambda row: None,
-            )
-        return [
-            {name: array.tobytes() for name, array in record.items()} for record in progress.records
-        ]
-
-    whole = records_of(tmpdir.join("whole"))
-    assert records_of(tmpdir.join("stopped"), 1, 2) == whole

@@ -35,7 +35,7 @@ class SecondSample:
             space = Krylov(point.operator, mixed_with_random(start, random))
             found = extreme_eigenvalues(space, self._tolerance)
         if found[0].vector is not None:
-            start = sum(eigenvalue.vector for eigenvalue in found)
+            start = found[0].vector + found[1].vector
         row = {}
         for name, eigenvalue in zip(("lambda_max", "lambda_min"), found):
             row.update(eigenvalue.columns(name + "_second_sample"))

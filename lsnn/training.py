@@ -3,7 +3,7 @@
 import functools
 import time
 from collections import OrderedDict, namedtuple
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from lsnn.options import choice, impossible, integer, number, section, text
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.storage.progress import Progress, under, without_prefix
-from lsnn.tasks.base import mean_by_example
+from lsnn.tasks.base import Task, mean_by_example
 
 OPTIMISERS = {
     "sgd": lambda learning_rate: tf.train.GradientDescentOptimizer(learning_rate),
@@ -84,7 +84,7 @@ MEASURES = "measures/"  # a row of the learning curve
 STANDARD_ERROR = "_se"  # what the name of a measure's standard error ends in
 
 
-def learning_curve_of(task):
+def learning_curve_of(task: Task) -> List[str]:
     """Return the names of what is recorded at a checkpoint.
 
     The task's measures are means over the evaluation set of each split, with their standard errors
@@ -95,7 +95,7 @@ def learning_curve_of(task):
     return names + [name + STANDARD_ERROR for name in names] + ["l2_loss", "mean_activity"]
 
 
-def constants_of(arrays):
+def constants_of(arrays: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
     """Return what a learning rule has drawn, by name, among the arrays of a checkpoint file."""
     return without_prefix(OF_RULE, arrays)
 
@@ -285,7 +285,7 @@ class Trainer:
             parts = [memory[f"state_{i}"] for i in range(n_parts)]
             self._carried = pack(self.initial_state, parts)
 
-    def evaluate(self):
+    def evaluate(self) -> Dict[str, float]:
         """Return what :func:`learning_curve_of` names at the current weights, by name."""
         measures = {"l2_loss": float(self.session.run(self.l2_loss))}
         for split in self.task.sizes:
@@ -327,8 +327,8 @@ def learning_rate_at(training: "TrainingSettings", iteration: int) -> float:
     return training.learning_rate * training.decay_factor ** (iteration // training.decay_every)
 
 
-def checkpoint_iterations(iterations, checkpoint_every):
-    """Return the iterations at which a checkpoint is taken, a list.
+def checkpoint_iterations(iterations: int, checkpoint_every: int) -> List[int]:
+    """Return the iterations at which a checkpoint is taken.
 
     At first, where the loss falls fast, they are close together, each half again as far as the one
     before (0, 1, 2, 3, 5, 8, 12, ...); from the first multiple of ``checkpoint_every`` on they are
@@ -338,10 +338,17 @@ def checkpoint_iterations(iterations, checkpoint_every):
     while early[-1] < checkpoint_every:
         early.append(-(-3 * early[-1] // 2))
     evenly = range(checkpoint_every, iterations + 1, checkpoint_every)
-    return [one for one in early if one < checkpoint_every] + list(evenly)
+    return [iteration for iteration in early if iteration < checkpoint_every] + list(evenly)
 
 
-def train(network, settings, folder, log=print, threads=1, earlier=None):
+def train(
+    network: Network,
+    settings: Mapping[str, Any],
+    folder: str,
+    log: Callable[[str], None] = print,
+    threads: int = 1,
+    earlier: Optional[Tuple[Mapping[str, np.ndarray], Sequence[Mapping[str, Any]]]] = None,
+) -> TrainingResult:
     """Train one network by one learning rule, resuming from the progress in ``folder``, if any.
 
     A checkpoint is taken before the training step of its iteration
@@ -350,7 +357,7 @@ def train(network, settings, folder, log=print, threads=1, earlier=None):
     the loss is no longer a finite number: the run has diverged.
 
     Args:
-        network: :class:`lsnn.network.Network` of the run's seed.
+        network: of the run's seed.
         settings: what :meth:`lsnn.study.config.Study.training_settings` returns.
         folder: where the progress of the run is kept; the caller deletes it when done.
         log: called with a line of text per checkpoint.
@@ -415,7 +422,7 @@ def resume(folder, settings, columns, earlier, log):
             ]
         )
     if progress.size:
-        log("going on from iteration {} kept in {}".format(progress.last["iteration"], folder))
+        log(f"going on from iteration {progress.last['iteration']} kept in {folder}")
     return progress
 
 
@@ -476,11 +483,10 @@ def _row_of(record):
     return dict(row, iteration=int(record["iteration"]))
 
 
-def start_of_run(network):
-    """Return the weights before training, arrays by name, and what keeps their signs, if any.
-
-    That is a :class:`lsnn.rewiring.Rewiring`, :class:`lsnn.rewiring.DalesLaw`, or None.
-    """
+def start_of_run(
+    network: Network,
+) -> Tuple[Dict[str, np.ndarray], Optional[Union[Rewiring, DalesLaw]]]:
+    """Return the weights before training, arrays by name, and what keeps their signs, if any."""
     weights, seed = network.initial_weights(), network.seed
     excitatory, rewiring = network.settings.excitatory, network.settings.rewiring
     excitatory = None if excitatory == FREE_SIGNS else excitatory
@@ -508,30 +514,29 @@ def _tell_of_divergence(diverged_at, progress, settings, log):
     Raises:
         DivergenceError: it has no checkpoint.
     """
-    line = "{}, seed {}: DIVERGED: the loss at iteration {} is not a finite number".format(
-        settings["condition"], settings["seed"], diverged_at
+    line = (
+        f"{settings['condition']}, seed {settings['seed']}: DIVERGED: the loss at iteration "
+        f"{diverged_at} is not a finite number"
     )
     if not progress.size:
         raise DivergenceError(
             line + ", that is, at the initial weights; change network or loss in the configuration"
         )
     log(
-        "{}. The run ends with its checkpoint at iteration {}; a lower training.learning_rate than "
-        "{} may help".format(
-            line, progress.last["iteration"], settings["training"]["learning_rate"]
-        )
+        f"{line}. The run ends with its checkpoint at iteration {progress.last['iteration']}; a "
+        f"lower training.learning_rate than {settings['training']['learning_rate']} may help"
     )
 
 
 def _line(iteration, n_iterations, task, measures, first, seconds, elapsed):
     """Return the line of the log for a checkpoint."""
-    line = "iteration {}/{}".format(iteration, n_iterations)
-    for one in task.measures:
-        values = ["{} {:.4f}".format(s, measures[s + "_" + one.name]) for s in task.sizes]
-        line += "  {}: {}".format(one.name, ", ".join(values))
-    line += "  L2 {l2_loss:.4f}".format(**measures)
+    line = f"iteration {iteration}/{n_iterations}"
+    for measure in task.measures:
+        values = [f"{split} {measures[split + '_' + measure.name]:.4f}" for split in task.sizes]
+        line += f"  {measure.name}: {', '.join(values)}"
+    line += f"  L2 {measures['l2_loss']:.4f}"
     done = iteration - first
     if done:
         left = elapsed / done * (n_iterations - iteration)
-        line += "  {:.1f} ms per iteration, {:.0f} s left".format(1000.0 * seconds / done, left)
+        line += f"  {1000.0 * seconds / done:.1f} ms per iteration, {left:.0f} s left"
     return line

@@ -1,6 +1,6 @@
 """What tasks have in common: splits, batches, and what is measured of a network's answers."""
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -68,16 +68,19 @@ class Task:
             the same examples, whatever their learning rule.
     """
 
-    options = {}  # :mod:`lsnn.options`: the further keyword arguments
-    measures = ()  # of type :class:`Measure`
+    n_steps: int
+    n_in: int
+    n_out: int
+    options: Dict[str, Any] = {}  # :mod:`lsnn.options`: the further keyword arguments
+    measures: Tuple[Measure, ...] = ()
     is_classification = False  # outputs are logits, of which the largest is the answer
-    class_names = ()  # of a classification, where they say more than their numbers
+    class_names: Tuple[str, ...] = ()  # where they say more than the numbers of the classes
     n_windows = window_steps = 1
     readout_bias = True
     carries_state = False  # whether a batch starts from the state in which the one before ended
-    data_files = ()  # names of the files below the data folder that it reads
+    data_files: Tuple[str, ...] = ()  # names of the files below the data folder that it reads
     evaluation_batch = 1000  # examples that are evaluated at a time
-    sizes = {}  # examples of each split
+    sizes: Dict[str, int] = {}  # examples of each split
 
     def __init__(self, data: str, seed: int):
         self.seed = seed
@@ -124,7 +127,7 @@ class Task:
         """Return placeholders for the inputs (n_steps, batch, n_in) and targets of a batch."""
         raise NotImplementedError
 
-    def examples(self, split: str, indices: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+    def examples(self, split: str, indices: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs (n_steps, n, n_in) and targets of examples of a split."""
         raise NotImplementedError
 
@@ -202,7 +205,7 @@ class DrawnTask(FiniteTask):
         """
         raise NotImplementedError
 
-    def examples(self, split: str, indices: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+    def examples(self, split: str, indices: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs (n_steps, n, n_in) float32 and targets (..., n) of examples of a split."""
         inputs, targets = self._examples[split]
         return inputs[:, indices], targets[..., indices]

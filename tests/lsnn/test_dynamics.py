@@ -174,21 +174,29 @@ def test_leading_eigenvalues_are_those_of_the_dense_matrix(matrix):
     spectrum = np.linalg.eigvals(matrix)
     assert abs(by_modulus.value) == pytest.approx(np.abs(spectrum).max(), rel=1e-5)
     assert by_real_part.value.real == pytest.approx(spectrum.real.max(), rel=1e-4, abs=1e-8)
-    for one in (by_modulus, by_real_part):
-        assert one.converged and one.value.imag >= 0.0
-        assert np.linalg.norm(one.vector) == pytest.approx(1.0)
-        residual = matrix.dot(one.vector) - one.value * one.vector
-        assert np.linalg.norm(residual) <= 1e-6 * max(abs(one.value), abs(by_modulus.value), 1e-9)
+    for mu in (by_modulus, by_real_part):
+        assert mu.converged and mu.value.imag >= 0.0
+        assert np.linalg.norm(mu.vector) == pytest.approx(1.0)
+        residual = matrix.dot(mu.vector) - mu.value * mu.vector
+        assert np.linalg.norm(residual) <= 1e-6 * max(abs(mu.value), abs(by_modulus.value), 1e-9)
+
+
+def test_a_nilpotent_matrix_has_not_converged_before_its_space_is_whole(monkeypatch):
+    """All Ritz values are 0 from the first product on; only the residual tells."""
+    monkeypatch.setattr("lsnn.curvature.eigenvalues.MOST_ARNOLDI_PRODUCTS", 3)
+    shift = np.diag(np.ones(9), -1)
+    for mu in leading_eigenvalues(Known(shift), 1e-3, np.eye(10)[0]):
+        assert mu.value == 0.0 and mu.residual == np.inf and not mu.converged
 
 
 def test_an_eigenvalue_that_is_not_reached_has_not_converged(monkeypatch):
     monkeypatch.setattr("lsnn.curvature.eigenvalues.MOST_ARNOLDI_PRODUCTS", 5)
     operator = Known(random_matrix(60))
-    for one in leading_eigenvalues(operator, 1e-3, np.ones(60)):
-        assert not one.converged and one.residual > 1e-3 and np.isfinite(one.value)
+    for mu in leading_eigenvalues(operator, 1e-3, np.ones(60)):
+        assert not mu.converged and mu.residual > 1e-3 and np.isfinite(mu.value)
     assert operator.products == 5
-    for one in leading_eigenvalues(Known(np.full((3, 3), np.nan)), 1e-3, np.ones(3)):
-        assert not one.converged and np.isnan(one.value)
+    for mu in leading_eigenvalues(Known(np.full((3, 3), np.nan)), 1e-3, np.ones(3)):
+        assert not mu.converged and np.isnan(mu.value.real) and np.isnan(mu.value.imag)
 
 
 @pytest.mark.parametrize("name", ["three_factor", "rflo", "mdgl"])

@@ -63,8 +63,9 @@ SPECTRA = {
 def test_both_ends_of_a_spectrum(name, rotated):
     values = np.sort(SPECTRA[name])
     norm = np.abs(values).max()
-    for eigenvalue, expected in zip(found_of(Symmetric(values, rotated)), values[[-1, 0]]):
-        assert eigenvalue.converged is True
+    operator = Symmetric(values, rotated)
+    for eigenvalue, expected in zip(found_of(operator), values[[-1, 0]]):
+        assert eigenvalue.converged is True and eigenvalue.products == operator.products
         assert abs(eigenvalue.value - expected) <= max(TOLERANCE * abs(expected), FLOOR * norm)
 
 

@@ -78,4 +78,5 @@ def scale_free(column: Column) -> Column:
         "will by rescaling the layers of a ReLU network (Dinh et al. 2017).",
         figure="",
         threshold=False,
+        is_shifted_by_l2=False,
     )

@@ -372,6 +372,7 @@ def test_a_figure_that_a_study_has_not_is_refused(tmp_path, monkeypatch):
         (["lambda_min"], {"smallest_eigenvalue"}),
         (["lambda_max"], {name for name in FIGURES if "leading_eigenvalue" in name}),
         (["generalization_gap_loss", "lambda_max_residual"], set()),
+        (["generalization_gap_loss", "generalization_gap_accuracy"], {GAPS, AGAINST}),
     ],
 )
 def test_of_a_table_that_lacks_a_column_the_other_figures_are_drawn(

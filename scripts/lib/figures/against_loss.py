@@ -82,7 +82,9 @@ def draw_gap_against(results, figure):
         axes.set_ylabel(panels.axis_label(gap))
 
     rows, gaps = asked_for(results.trajectories, figure.column), gaps_of(results)
-    return gaps and panels.draw_page(rows, results.study, gaps, draw, figure.column, points=True)
+    if not gaps:
+        return None
+    return panels.draw_page(rows, results.study, gaps, draw, figure.column, points=True)
 
 
 def caption_gap_against(study, figure):

@@ -1,7 +1,5 @@
 """What was recorded step by step: one trial of a spiking network, and examples of the task."""
 
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -12,12 +10,18 @@ from lib.figures.results import read_recorded
 from lib.figures.style import COLOURS
 from lsnn.neurons.base import DT
 
-TRIAL_ARRAYS = ("inputs", "spikes", "thresholds", "outputs")
-TRIAL_METADATA = ("condition", "label", "seed", "iteration", "example", "network", "n_windows")
-TRIAL_METADATA += ("window_steps", "is_classification", "target", "prediction")
-EXAMPLES_ARRAYS = ("inputs", "targets")
-EXAMPLES_METADATA = ("task", "seed", "n_windows", "window_steps", "is_classification")
-EXAMPLES_METADATA += ("class_names",)
+# What is drawn of a file: arrays, and names in its metadata.
+TRIAL = (
+    ("inputs", "spikes", "thresholds", "outputs"),
+    (
+        *("condition", "label", "seed", "iteration", "example", "network", "n_windows"),
+        *("window_steps", "is_classification", "target", "prediction"),
+    ),
+)
+EXAMPLES = (
+    ("inputs", "targets"),
+    (*("task", "seed", "n_windows", "window_steps", "is_classification", "class_names"),),
+)
 
 REGULAR, ADAPTIVE = "0.25", COLOURS["red"]
 MOST_LINES = 20  # of thresholds; for more than that, mean and range are drawn
@@ -29,10 +33,8 @@ SHADE = {"color": "0.92", "linewidth": 0, "zorder": 0}
 
 def draw_raster(results, figure):
     """Draw the trial of a condition; nothing where none was recorded."""
-    path = os.path.join(results.folder, "trials", f"{figure.condition}.npz")
-    if not os.path.exists(path):
-        return None
-    return plot_trial(*read_recorded(path, TRIAL_ARRAYS, TRIAL_METADATA))
+    found = read_recorded(results, f"trials/{figure.condition}.npz", *TRIAL)
+    return found and plot_trial(*found)
 
 
 def caption_raster(study, figure):
@@ -53,10 +55,8 @@ def caption_raster(study, figure):
 
 def draw_examples(results, figure):
     """Draw the first training examples; nothing where there is no file of them."""
-    path = os.path.join(results.folder, "examples.npz")
-    if not os.path.exists(path):
-        return None
-    return plot_examples(*read_recorded(path, EXAMPLES_ARRAYS, EXAMPLES_METADATA))
+    found = read_recorded(results, "examples.npz", *EXAMPLES)
+    return found and plot_examples(*found)
 
 
 def caption_examples(study, figure):
@@ -84,30 +84,26 @@ def plot_trial(arrays, metadata):
     heights = {"inputs": 2, "units": 3, "thresholds": 1.5, "output": 1.5}
     if n_adaptive == 0:
         del heights["thresholds"]
-    figure, axes = plt.subplot_mosaic(
-        [[name] for name in heights],
-        figsize=(7, 0.8 + 0.7 * sum(heights.values())),
-        height_ratios=list(heights.values()),
-        sharex=True,
-        layout="constrained",
-    )
+    size, ratios = (7, 0.8 + 0.7 * sum(heights.values())), list(heights.values())
+    layout = {"sharex": True, "height_ratios": ratios, "layout": "constrained"}
+    figure, axes = plt.subplot_mosaic([[name] for name in heights], figsize=size, **layout)
     draw_inputs(axes["inputs"], arrays["inputs"])
     draw_units(axes["units"], arrays["spikes"], n_adaptive)
     if n_adaptive:
         draw_thresholds(axes["thresholds"], arrays["thresholds"][:, -n_adaptive:])
+    draw_outputs(axes["output"], arrays["outputs"], metadata)
     n_steps, texts = len(arrays["outputs"]), None
     if metadata["is_classification"]:
-        draw_classes(axes["output"], arrays["outputs"])
         texts = answers(metadata)
         write_above(axes["output"], DT * n_steps, "  target (answer)", ha="left")
-    else:
-        draw_outputs(axes["output"], arrays["outputs"], metadata)
     draw_windows(list(axes.values()), metadata, n_steps, texts)
     for panel in axes.values():
         panel.label_outer()
     axes["output"].set(xlabel="time (ms)", xlim=(0, DT * n_steps))
     figure.align_ylabels()
-    figure.suptitle(title(metadata), fontsize=9)
+    trained = "{label}, seed {seed}, iteration {iteration}".format_map(metadata)
+    example = "{split} example {index}".format_map(metadata["example"])
+    figure.suptitle(f"{trained}: {example}", fontsize=9)
     return figure
 
 
@@ -128,10 +124,13 @@ def plot_examples(arrays, metadata):
         draw_inputs(axes[0], inputs[:, example])
         target = arrays["targets"][..., example]
         if metadata["is_classification"]:
-            wanted = [text_of(number, metadata["class_names"]) for number in np.ravel(target)]
+            names = metadata["class_names"] or range(1 + target.max())
+            wanted = ["" if number < 0 else str(names[number]) for number in np.ravel(target)]
             draw_windows(axes, metadata, n_steps, wanted)
         else:
-            draw_wanted(axes[1], target, metadata, n_steps)
+            starts, width = window_starts(metadata, n_steps)
+            axes[1].plot(starts + width / 2, target.reshape(len(starts), -1), linewidth=1.2)
+            axes[1].set_ylabel("wanted output")
         for panel in axes:
             panel.label_outer()
         axes[-1].set(xlabel="time (ms)", xlim=(0, DT * n_steps))
@@ -139,15 +138,6 @@ def plot_examples(arrays, metadata):
     title = f"{name}, seed {metadata['seed']}: the first training examples"
     figure.suptitle(title, fontsize=9)
     return figure
-
-
-def title(metadata):
-    """Return which trial this is, in words."""
-    example = metadata["example"]
-    return (
-        f"{metadata['label']}, seed {metadata['seed']}, "
-        f"iteration {metadata['iteration']}: {example['split']} example {example['index']}"
-    )
 
 
 def times(n_steps):
@@ -219,26 +209,23 @@ def draw_thresholds(axes, thresholds):
 
 
 def draw_outputs(axes, outputs, metadata):
-    """Draw the outputs (T, n_out), a line each, and dashed what is wanted of each window."""
-    colours = sns.color_palette("colorblind", outputs.shape[1])
-    target = np.array(metadata["target"])
+    """Draw the outputs (T, n_out), a line each, and dashed what is wanted of each window.
+
+    For a task with classes that is the softmax, and nothing is dashed.
+    """
+    is_classification = metadata["is_classification"]
+    values = softmax(outputs, axis=1) if is_classification else outputs
     starts, width = window_starts(metadata, len(outputs))
-    for number, (values, wanted) in enumerate(zip(outputs.T, target.T, strict=True)):
-        look = {"color": colours[number], "linewidth": 1}
-        axes.plot(times(len(outputs)), values, label=f"output {number}", **look)
-        axes.plot(starts + width / 2, wanted, linestyle="--", label=f"target {number}", **look)
-    axes.set_ylabel("output")
-    add_legend(axes)
-
-
-def draw_classes(axes, outputs):
-    """Draw the softmax of the outputs (T, n_out), one line per class."""
-    n_steps, n_out = outputs.shape
-    colours = sns.color_palette("colorblind", n_out)
-    for number, probabilities in enumerate(softmax(outputs, axis=1).T):
-        look = {"color": colours[number], "linewidth": 1, "label": f"class {number}"}
-        axes.plot(times(n_steps), probabilities, **look)
-    axes.set(ylabel="softmax of output", ylim=(-0.02, 1.02))
+    for number, colour in enumerate(sns.color_palette("colorblind", outputs.shape[1])):
+        look = {"color": colour, "linewidth": 1}
+        label = f"{'class' if is_classification else 'output'} {number}"
+        axes.plot(times(len(outputs)), values[:, number], label=label, **look)
+        if not is_classification:
+            wanted, label = np.array(metadata["target"])[:, number], f"target {number}"
+            axes.plot(starts + width / 2, wanted, linestyle="--", label=label, **look)
+    axes.set_ylabel("softmax of output" if is_classification else "output")
+    if is_classification:
+        axes.set_ylim(-0.02, 1.02)
     add_legend(axes)
 
 
@@ -283,18 +270,3 @@ def add_legend(axes):
         loc="center left", bbox_to_anchor=(1, 0.5), ncols=n_columns,
         handlelength=1, columnspacing=1,
     )  # fmt: skip
-
-
-def text_of(number, names):
-    """Return what a class is called; nothing where none is wanted."""
-    if number < 0:
-        return ""
-    return names[number] if names else str(number)
-
-
-def draw_wanted(axes, target, metadata, n_steps):
-    """Draw what is wanted of each window (n_windows, n_out), one line per output."""
-    starts, width = window_starts(metadata, n_steps)
-    wanted = target.reshape(len(starts), -1)
-    axes.plot(starts + width / 2, wanted, linewidth=1.2)
-    axes.set_ylabel("wanted output")

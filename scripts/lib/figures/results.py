@@ -47,17 +47,19 @@ def read_spectra(folder: str) -> dict[str, Any]:
     return checkpoints.read(path, ())[0]
 
 
-def read_recorded(path, arrays, metadata):
-    """Return the arrays and the metadata of a recording, of these names at least.
+def read_recorded(results, name, arrays, metadata):
+    """Return arrays and metadata, of these names at least, of a recording; None if it is not there.
 
     Raises:
-        ResultError: the file is missing, damaged, altered, or not one of scripts/record.py.
+        ResultError: it is damaged, altered, or not one of scripts/record.py.
     """
+    path = os.path.join(results.folder, name)
+    if not os.path.exists(path):
+        return None
     found, about = checkpoints.read(path, names=arrays)
-    missing = [name for name in metadata if name not in about]
+    missing = ", ".join(key for key in metadata if key not in about)
     if missing:
         raise ResultError(
-            f"{path}: {', '.join(missing)} is missing: not a file of scripts/record.py; run that "
-            "again"
+            f"{path}: {missing} is missing: not a file of scripts/record.py; run that again"
         )
     return found, about

@@ -84,7 +84,7 @@ MEASURES = "measures/"  # a row of the learning curve
 STANDARD_ERROR = "_se"  # what the name of a measure's standard error ends in
 
 
-def learning_curve_of(task: Task) -> List[str]:
+def learning_curve_names(task: Task) -> List[str]:
     """Return the names of what is recorded at a checkpoint.
 
     The task's measures are means over the evaluation set of each split, with their standard errors
@@ -286,7 +286,7 @@ class Trainer:
             self._carried = pack(self.initial_state, parts)
 
     def evaluate(self) -> Dict[str, float]:
-        """Return what :func:`learning_curve_of` names at the current weights, by name."""
+        """Return what :func:`learning_curve_names` names at the current weights, by name."""
         measures = {"l2_loss": float(self.session.run(self.l2_loss))}
         for split in self.task.sizes:
             means = self._evaluate_split(split)
@@ -378,7 +378,7 @@ def train(
     signs = rewiring.signs["w_rec"][:, 0] if network.dales_law else None
     rule.take(rule.draw(weights, signs, generator(seed, "learning rule")))
 
-    progress = resume(folder, settings, learning_curve_of(network.task), earlier, log)
+    progress = resume(folder, settings, learning_curve_names(network.task), earlier, log)
     last = progress.last or dict(weights, iteration=0)
     trainer = Trainer(network, rule, training, last, int(last["iteration"]), rewiring, threads)
     if progress.size:

@@ -8,24 +8,27 @@ SHA-256 of the file is in the record beside it; files of older versions also hav
 """
 
 import json
+from typing import Any, Dict, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from lsnn.errors import ResultError
 from lsnn.network import PARAMETERS
-from lsnn.storage.files import canonical_json, differences, read_arrays, write_arrays
+from lsnn.storage.files import PathLike, canonical_json, differences, read_arrays, write_arrays
 
 FORMAT_VERSION = 1
 
 
-def write(path, arrays, metadata):
+def write(path: PathLike, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
     """Write arrays by name, and a JSON-able mapping, whole or not at all."""
     content = {name: np.asarray(array) for name, array in arrays.items()}
     content["metadata"] = np.array(canonical_json(dict(metadata, format_version=FORMAT_VERSION)))
     write_arrays(path, content)
 
 
-def read(path, names=("iteration",) + PARAMETERS):
+def read(
+    path: PathLike, names: Sequence[str] = ("iteration",) + PARAMETERS
+) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
     """Return the arrays by name, ``names`` among them, and the metadata of a file.
 
     Raises:
@@ -37,20 +40,22 @@ def read(path, names=("iteration",) + PARAMETERS):
         metadata = json.loads(str(content.pop("metadata")))
         version = metadata["format_version"]
     except (KeyError, ValueError, TypeError):
-        raise ResultError("{}: not a checkpoint file of this project".format(path)) from None
+        raise ResultError(f"{path}: not a checkpoint file of this project") from None
     if version != FORMAT_VERSION:
         raise ResultError(
-            "{}: checkpoint format {}, this version of lsnn reads format {}; delete it and train "
-            "again".format(path, version, FORMAT_VERSION)
+            f"{path}: checkpoint format {version}, this version of lsnn reads format "
+            f"{FORMAT_VERSION}; delete it and train again"
         )
     content.pop("sha256", None)
     missing = [name for name in names if name not in content]
     if missing:
-        raise ResultError("{}: has no array {}".format(path, ", ".join(missing)))
+        raise ResultError(f"{path}: has no array {', '.join(missing)}")
     return content, metadata
 
 
-def read_run(path, settings, also=()):
+def read_run(
+    path: PathLike, settings: Mapping[str, Any], also: Sequence[str] = ()
+) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
     """Return the arrays of a checkpoint file, and the settings of its run.
 
     Args:
@@ -68,13 +73,13 @@ def read_run(path, settings, also=()):
         {part: there.get(part) for part in parts}, {part: settings.get(part) for part in parts}
     )
     if lines:
-        raise ResultError(
-            "{}: of another configuration than the study:\n{}".format(path, "\n".join(lines))
-        )
+        raise ResultError("\n".join([f"{path}: of another configuration than the study:"] + lines))
     return arrays, there
 
 
-def check_shapes(path, arrays, shapes):
+def check_shapes(
+    path: PathLike, arrays: Mapping[str, np.ndarray], shapes: Mapping[str, Sequence[int]]
+) -> None:
     """Refuse arrays that are not weights of the given shapes, stacked over checkpoints.
 
     Raises:
@@ -82,14 +87,14 @@ def check_shapes(path, arrays, shapes):
     """
     n_checkpoints = len(arrays["iteration"])
     for name, shape in shapes.items():
-        if arrays[name].shape != (n_checkpoints,) + tuple(shape):
+        found, needed = arrays[name].shape, (n_checkpoints,) + tuple(shape)
+        if found != needed:
             raise ResultError(
-                "{}: {} has shape {}; the configured network and {} checkpoints need {}".format(
-                    path, name, arrays[name].shape, n_checkpoints, (n_checkpoints,) + tuple(shape)
-                )
+                f"{path}: {name} has shape {found}; the configured network and {n_checkpoints} "
+                f"checkpoints need {needed}"
             )
 
 
-def weights_at(arrays, index):
+def weights_at(arrays: Mapping[str, np.ndarray], index: int) -> Dict[str, np.ndarray]:
     """Return the weights by name of the checkpoint at a position of the stacked arrays."""
     return {name: arrays[name][index] for name in PARAMETERS}

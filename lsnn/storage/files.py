@@ -12,6 +12,7 @@ import os
 import socket
 import tempfile
 import zipfile
+from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Union
 
 import numpy as np
 
@@ -19,12 +20,15 @@ from lsnn.errors import ResultError, WriteError
 
 RECORD_VERSION = 1
 
+PathLike = Union[str, "os.PathLike[str]"]
+Log = Callable[[str], None]  # called with a line of text for the reader
+
 # Temporary files that are being written, which a program deletes when a signal ends it.
 UNFINISHED_FILES = set()
 
 
 @contextlib.contextmanager
-def atomic_write(path):
+def atomic_write(path: PathLike) -> Iterator[BinaryIO]:
     """Open a binary file that appears at ``path`` whole, or not at all.
 
     The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed
@@ -38,9 +42,8 @@ def atomic_write(path):
             yield stream
     except OSError as error:
         raise WriteError(
-            "{}: cannot be written: {}; a file that was there before is unchanged".format(
-                path, error.strerror or error
-            )
+            f"{path}: cannot be written: {error.strerror or error}; a file that was there before "
+            "is unchanged"
         ) from None
 
 
@@ -79,7 +82,7 @@ def _remove_temporaries(paths):
 
 
 @contextlib.contextmanager
-def exclusive(path, log, files=()):
+def exclusive(path: PathLike, log: Log, files: Iterable[PathLike] = ()) -> Iterator[BinaryIO]:
     """Let one process at a time into the block: a second one says so, and waits.
 
     When Snakemake is killed (SIGKILL), its jobs keep running, on a cluster and locally; unlocked
@@ -104,12 +107,12 @@ def exclusive(path, log, files=()):
             if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
                 raise
             log(
-                "{}: this file system has no locks ({}); see to it that no other process writes "
-                "here".format(path, error.strerror)
+                f"{path}: this file system has no locks ({error.strerror}); see to it that no "
+                "other process writes here"
             )
         with contextlib.suppress(OSError):  # only tells a waiting process whom it waits for
             stream.truncate(0)
-            stream.write("{} pid {}\n".format(socket.gethostname(), os.getpid()).encode())
+            stream.write(f"{socket.gethostname()} pid {os.getpid()}\n".encode())
         yield stream
 
 
@@ -119,12 +122,12 @@ def _lock(stream, path, log):
     except BlockingIOError:
         stream.seek(0)
         holder = stream.read().decode(errors="replace").strip() or "another process"
-        log("waiting for {}, which writes here ({})".format(holder, path))
+        log(f"waiting for {holder}, which writes here ({path})")
         fcntl.flock(stream, fcntl.LOCK_EX)
 
 
 @contextlib.contextmanager
-def reading(path):
+def reading(path: PathLike) -> Iterator[None]:
     """Name the file in a system error that does not, as when a disk fails midway."""
     try:
         yield
@@ -134,7 +137,7 @@ def reading(path):
         raise OSError(error.errno, error.strerror, path) from None
 
 
-def sha256_of_file(path):
+def sha256_of_file(path: PathLike) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with reading(path), open(path, "rb") as stream:
@@ -143,12 +146,12 @@ def sha256_of_file(path):
     return digest.hexdigest()
 
 
-def canonical_json(value):
+def canonical_json(value: Any) -> str:
     """Return ``value`` as JSON with sorted keys: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def differences(found, wanted, path=""):
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> List[str]:
     """Return a line for every key in which two mappings of settings differ."""
     lines = []
     for key in sorted(set(found) | set(wanted)):
@@ -157,11 +160,11 @@ def differences(found, wanted, path=""):
         if isinstance(a, dict) and isinstance(b, dict):
             lines += differences(a, b, name)
         elif a != b:
-            lines.append("{}: {} there, {} wanted".format(name, json.dumps(a), json.dumps(b)))
+            lines.append(f"{name}: {json.dumps(a)} there, {json.dumps(b)} wanted")
     return lines
 
 
-def write_record(path, record):
+def write_record(path: PathLike, record: Mapping[str, Any]) -> None:
     """Write a JSON-able mapping to ``path``, with a ``format_version``, and its own ``sha256``."""
     record = dict(record, format_version=RECORD_VERSION)
     digest = hashlib.sha256(canonical_json(record).encode()).hexdigest()
@@ -170,7 +173,7 @@ def write_record(path, record):
         stream.write((text + "\n").encode())
 
 
-def read_record(path):
+def read_record(path: PathLike) -> Dict[str, Any]:
     """Return the mapping that :func:`write_record` wrote.
 
     Raises:
@@ -182,28 +185,28 @@ def read_record(path):
             record = json.loads(stream.read().decode())
         expected = record.pop("sha256")
     except FileNotFoundError:
-        raise ResultError("{}: no such file".format(path)) from None
+        raise ResultError(f"{path}: no such file") from None
     except (ValueError, KeyError, AttributeError, TypeError):
         raise ResultError(
-            "{}: damaged, or not a record of this project; delete it and run the job that writes "
-            "it again".format(path)
+            f"{path}: damaged, or not a record of this project; delete it and run the job that "
+            "writes it again"
         ) from None
     found = hashlib.sha256(canonical_json(record).encode()).hexdigest()
     if found != expected:
         raise ResultError(
-            "{}: altered since it was written (SHA-256 {} instead of {}); delete it and run the "
-            "job that writes it again".format(path, found, expected)
+            f"{path}: altered since it was written (SHA-256 {found} instead of {expected}); delete "
+            "it and run the job that writes it again"
         )
     version = record.pop("format_version", 1)  # the first records do not say
     if version != RECORD_VERSION:
         raise ResultError(
-            "{}: record format {}, this version of lsnn reads format {}; delete it and run the job "
-            "that writes it again".format(path, version, RECORD_VERSION)
+            f"{path}: record format {version}, this version of lsnn reads format {RECORD_VERSION}; "
+            "delete it and run the job that writes it again"
         )
     return record
 
 
-def write_table(path, columns, rows):
+def write_table(path: PathLike, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write ``rows`` (mappings, all with the keys ``columns``) as CSV; floats keep every digit."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -213,7 +216,7 @@ def write_table(path, columns, rows):
         stream.write(text.getvalue().encode())
 
 
-def write_arrays(path, arrays):
+def write_arrays(path: PathLike, arrays: Mapping[str, Any]) -> None:
     """Write arrays by name as a plain npz; equal arrays give equal bytes."""
     archive = io.BytesIO()  # zipfile, when the disk is full, adds a complaint of its own
     np.savez(archive, **arrays)
@@ -221,7 +224,7 @@ def write_arrays(path, arrays):
         stream.write(archive.getbuffer())
 
 
-def read_arrays(path):
+def read_arrays(path: PathLike) -> Dict[str, np.ndarray]:
     """Return the arrays of an npz by name.
 
     Raises:
@@ -233,12 +236,12 @@ def read_arrays(path):
             with np.load(path, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
-        raise ResultError("{}: no such file".format(path)) from None
+        raise ResultError(f"{path}: no such file") from None
     except Exception as error:  # what a damaged archive raises depends on the byte
         # An OSError without a number is from numpy; EINVAL, a seek to before the beginning.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise ResultError(
-            "{}: damaged, or not an npz file ({}); delete it and run the job that writes it "
-            "again".format(path, error)
+            f"{path}: damaged, or not an npz file ({error}); delete it and run the job that writes "
+            "it again"
         ) from None

@@ -8,17 +8,21 @@ import json
 import os
 import shutil
 from collections import OrderedDict
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
 from lsnn.errors import ResultError
 from lsnn.storage.files import (
+    Log,
     canonical_json,
     read_arrays,
     read_record,
     write_arrays,
     write_record,
 )
+
+Arrays = Mapping[str, Any]  # by name
 
 
 class Progress:
@@ -35,9 +39,9 @@ class Progress:
         records: list of them, the oldest first.
     """
 
-    def __init__(self, folder, job, log):
+    def __init__(self, folder: str, job: Mapping[str, Any], log: Log):
         self.folder = folder
-        self.records = []
+        self.records: List[Arrays] = []
         self._job = json.loads(canonical_json(job))
         self._log = log
         n_found = max(map(self._number_of, self._files()), default=0)
@@ -53,16 +57,16 @@ class Progress:
                 self.set_aside(why)
 
     @property
-    def size(self):
+    def size(self) -> int:
         """How many records there are."""
         return len(self.records)
 
     @property
-    def last(self):
+    def last(self) -> Optional[Arrays]:
         """The last record, or None."""
         return self.records[-1] if self.records else None
 
-    def append(self, record):
+    def append(self, record: Arrays) -> None:
         """Keep one more record.
 
         Raises:
@@ -70,7 +74,7 @@ class Progress:
         """
         self._write([record])
 
-    def begin(self, records):
+    def begin(self, records: Sequence[Arrays]) -> None:
         """Start with these records: with all of them, or with none if the job is killed meanwhile.
 
         Raises:
@@ -79,7 +83,7 @@ class Progress:
         assert not self.records
         self._write(records)
 
-    def set_aside(self, why):
+    def set_aside(self, why: str) -> None:
         """Rename the folder, so that the job starts anew."""
         aside = self.folder + ".set-aside"
         shutil.rmtree(aside, ignore_errors=True)
@@ -87,7 +91,7 @@ class Progress:
         self.records = []
         self._log(f"not used, moved to {aside}, starting anew: {self.folder}: {why}")
 
-    def remove(self):
+    def remove(self) -> None:
         """Delete the folder, when the job is done."""
         remove(self.folder)
 
@@ -106,10 +110,8 @@ class Progress:
             try:
                 self.records.append(read_arrays(path))
             except ResultError as error:
-                rest = "resuming from record {}".format(self.size) if self.size else "starting anew"
-                self._log(
-                    "record {} of {} is damaged; {} ({})".format(number, n_found, rest, error)
-                )
+                rest = f"resuming from record {self.size}" if self.size else "starting anew"
+                self._log(f"record {number} of {n_found} is damaged; {rest} ({error})")
                 break
         for name in sorted(self._files(), key=self._number_of, reverse=True):
             if self._number_of(name) > self.size:
@@ -127,17 +129,17 @@ class Progress:
         return os.path.join(self.folder, name)
 
 
-def remove(folder):
+def remove(folder: str) -> None:
     """Delete the progress of a job, if there is any."""
     if os.path.isdir(folder):
         shutil.rmtree(folder)
 
 
-def under(prefix, arrays):
+def under(prefix: str, arrays: Arrays) -> "OrderedDict[str, Any]":
     """Return arrays by name, with names that begin with a prefix."""
     return OrderedDict((prefix + name, array) for name, array in arrays.items())
 
 
-def without_prefix(prefix, arrays):
+def without_prefix(prefix: str, arrays: Arrays) -> Dict[str, Any]:
     """Return the arrays whose names begin with a prefix, by the rest of the name."""
     return {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}

@@ -3,13 +3,20 @@
 import hashlib
 import os
 import subprocess
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 from lsnn import __version__, backend
 from lsnn.errors import ResultError
-from lsnn.storage.files import canonical_json, read_record, sha256_of_file
+from lsnn.storage.files import Log, PathLike, canonical_json, read_record, sha256_of_file
 
 
-def record(settings, outputs, wall_seconds, threads, **measures):
+def record(
+    settings: Mapping[str, Any],
+    outputs: Sequence[PathLike],
+    wall_seconds: float,
+    threads: int,
+    **measures: Any,
+) -> Dict[str, Any]:
     """Return the record that is written beside the results of a job.
 
     Args:
@@ -29,18 +36,18 @@ def record(settings, outputs, wall_seconds, threads, **measures):
     )
 
 
-def environment(threads=1):
+def environment(threads: int = 1) -> Dict[str, Any]:
     """Return versions, device, threads and commit by name; where there is no commit, why."""
     versions = backend.describe(threads)
     return dict(versions, threads=threads, lsnn=__version__, **_commit())
 
 
-def describe_file(path):
+def describe_file(path: PathLike) -> Dict[str, str]:
     """Return name and content of a file as a record describes them."""
     return {"file": os.path.basename(path), "sha256": sha256_of_file(path)}
 
 
-def intact_record(path, outputs):
+def intact_record(path: PathLike, outputs: Sequence[PathLike]) -> Optional[Dict[str, Any]]:
     """Return the record of a job if its results are there as it describes them, to the bit.
 
     Args:
@@ -60,7 +67,7 @@ def intact_record(path, outputs):
     return found if found.get("outputs") == there and len(there) == len(outputs) else None
 
 
-def set_aside(path, outputs, log):
+def set_aside(path: PathLike, outputs: Sequence[PathLike], log: Log) -> None:
     """Move intact results and their record to a folder of their own beside them.
 
     The record goes last, and its hash is the folder's name: while it is still here, a process that

@@ -23,19 +23,20 @@ def run(main):
     try:
         main()
     except (LsnnError, OSError, MemoryError) as error:
-        sys.stderr.write("error: {}\n".format(_described(error)))
+        sys.stderr.write(f"error: {_described(error)}\n")
         sys.exit(1)
 
 
 def _described(error):
     """Return the message of an error, with a way out where the error itself names none."""
     if isinstance(error, MemoryError):
-        return "there is not enough memory ({}); allow more, or make {} smaller".format(
-            error, "the network, the batch or the number of samples"
+        return (
+            f"there is not enough memory ({error}); allow more, or make the network, the batch or "
+            "the number of samples smaller"
         )
     if not isinstance(error, OSError) or error.filename is None:
         return str(error)
-    line = "{}: {}".format(error.filename, error.strerror)
+    line = f"{error.filename}: {error.strerror}"
     if isinstance(error, PermissionError):
         line += "; it is another user's, or protected: change that, or work in a folder of your own"
     return line
@@ -47,5 +48,5 @@ def _stop(number, frame):
     for path in UNFINISHED_FILES:
         with contextlib.suppress(OSError):
             os.unlink(path)
-    os.write(2, "stopped by {}\n".format(signal.Signals(number).name).encode())
+    os.write(2, f"stopped by {signal.Signals(number).name}\n".encode())
     os._exit(128 + number)

@@ -32,7 +32,7 @@ MADE_FROM = {
     "settings": STUDY.entry_settings("hessian", "w_rec_validation"),
     "checkpoints": "c0ffee",
 }
-LEARNING_CURVE = training.learning_curve_of(STUDY.task_class)
+LEARNING_CURVE = training.learning_curve_names(STUDY.task_class)
 NETWORK = Network(STUDY.network, STUDY.loss, SimpleNamespace(n_in=28, n_out=10))
 
 

@@ -16,7 +16,7 @@ from lsnn.curvature.quantities import quantities_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.network import Network
 from lsnn.study.config import parse_study
-from lsnn.training import Trainer, learning_curve_of
+from lsnn.training import Trainer, learning_curve_names
 
 REPOSITORY = os.path.join(os.path.dirname(__file__), "..", "..")
 TRAJECTORIES = os.path.join(REPOSITORY, "results/committed/sequential_mnist/trajectories.csv")
@@ -50,7 +50,7 @@ def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
     ]
     assert found_rows == expected
     for row in rows:
-        for name in set(learning_curve_of(mnist)) & set(row):  # older, it has no standard errors
+        for name in set(learning_curve_names(mnist)) & set(row):  # older, it has no standard errors
             assert found[name] == pytest.approx(float(row[name]), rel=1e-4), name
         for name in EIGENVALUES:
             assert found[name] == pytest.approx(float(row[name]), rel=1e-3), name

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from lsnn.errors import ResultError, WriteError
-from lsnn.storage import files
+from lsnn.storage import files, records
 from lsnn.storage.files import (
     atomic_write,
     exclusive,
@@ -181,3 +181,17 @@ def test_an_error_of_the_disk_names_the_file(path):
         with pytest.raises(OSError) as caught:
             read_it(path)
         assert caught.value.errno == errno.EIO and caught.value.filename == path
+
+
+@pytest.mark.parametrize("program", ["exit 128", None], ids=["it refuses", "there is none"])
+def test_why_the_commit_is_not_known_is_recorded(tmpdir, monkeypatch, program):
+    """As git does on a checkout of another user, and on a machine without git."""
+    if program:
+        git = tmpdir.join("git")
+        git.write("#!/bin/sh\necho 'fatal: detected dubious ownership' >&2\n" + program + "\n")
+        git.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmpdir))
+    found = records.environment()
+    assert found["commit"] is None
+    why = "fatal: detected dubious ownership" if program else "No such file or directory"
+    assert why in found["why_no_commit"]

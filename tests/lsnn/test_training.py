@@ -14,7 +14,7 @@ from lsnn.tasks.base import FiniteTask, Measure, mean
 from lsnn.training import (
     Trainer,
     checkpoint_iterations,
-    learning_curve_of,
+    learning_curve_names,
     start_of_run,
     train,
 )
@@ -520,7 +520,7 @@ def test_training_ends_at_the_first_checkpoint_beyond_the_bound(
     values = iter(series)
 
     def made_up(trainer):
-        measures = dict.fromkeys(learning_curve_of(trainer.task), 0.0)
+        measures = dict.fromkeys(learning_curve_names(trainer.task), 0.0)
         measures.update({split + name: beyond for split in ("train_", "test_")})
         measures["validation_" + name] = next(values)
         return measures
@@ -586,9 +586,9 @@ def test_a_task_with_measures_of_its_own_is_trained(tmpdir):
     progress = train(network, of_run, folder, lines.append)
     names = ["{}_{}".format(s, m) for s in task.sizes for m in ("loss", "deviation")]
     errors = [name + "_se" for name in names]
-    assert learning_curve_of(task) == names + errors + ["l2_loss", "mean_activity"]
+    assert learning_curve_names(task) == names + errors + ["l2_loss", "mean_activity"]
     rows = progress.rows
-    assert sorted(rows[0]) == sorted(learning_curve_of(task) + ["iteration"])
+    assert sorted(rows[0]) == sorted(learning_curve_names(task) + ["iteration"])
     assert rows[-1]["train_loss"] < 0.5 * rows[0]["train_loss"]
     assert "  deviation: train {:.4f}".format(rows[0]["train_deviation"]) in lines[0]
     for i in (0, -1):

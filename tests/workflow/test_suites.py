@@ -105,7 +105,7 @@ def test_one_claim_needs_its_studies_alone(checkout, suite, suite_results):
     arguments = ["--dry-run", "--forceall", target, "--configfile", suite]
     planned = checkout.plan(*arguments).stdout
     jobs = dict(re.findall(r"^ *([a-z_ ]+?) +(\d+) *$", planned, re.M))
-    assert (jobs["train"], jobs["aggregate"], jobs["claim"]) == ("4", "1", "1")
+    assert (jobs["train"], jobs["aggregate"], jobs["decide_claim"]) == ("4", "1", "1")
     assert "hessian" not in jobs  # of the other study
     done = checkout.snakemake("--cores", "1", target, "--configfile", suite)
     assert done.returncode == 0, done.stdout

@@ -21,10 +21,10 @@ SNAKEMAKE = .venv/bin/python -I -m snakemake
 # Progress bars on a terminal; elsewhere they would show nothing: there Snakemake's own lines, one per job.
 BARS = $$(test ! -t 2 || echo --logger rich)
 
-.PHONY: help run demo figures docs test test-slow faults test-slurm lint lock bench bench-peers bench-dag
+.PHONY: help run demo figures docs test test-slow faults test-slurm lint lock
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
 
 run: .venv/workflow ## run the study of config.yaml, from nothing to figures and report
 	$(SNAKEMAKE) --cores $(CORES) $(BARS)
@@ -96,33 +96,7 @@ lock: .venv/development ## pin what envs/*.in ask for, with hashes, and write en
 	$(LOCK) --output-file envs/development.txt envs/development.in
 	.venv/bin/python scripts/lock_environments.py
 
-bench: data/mnist $(TENSORFLOWS) ## speed with both TensorFlows, on a quiet machine, in minutes (benchmarks/README.md)
-	mkdir -p build
-	for version in 2 1.12; do \
-	    .environments/tensorflow-$$version/bin/python benchmarks/bench.py \
-	        --output build/bench-$$version.json || exit 1; \
-	done
-	.venv/bin/python benchmarks/table.py --output build build/bench-2.json build/bench-1.12.json
-
-bench-peers: data/mnist .environments/tensorflow-2/environment.json ## curvature beside PyTorch libraries, on a quiet machine
-	mkdir -p build
-	$(PYTHON) -m venv build/peers
-	build/peers/bin/pip install --quiet -r benchmarks/peers.txt
-	build/peers/bin/pip install --quiet --no-deps PyHessian==0.1
-	.environments/tensorflow-2/bin/python scripts/train.py --config benchmarks/small.yaml \
-	    --condition bptt --seed 1 --output build/small
-	build/peers/bin/python benchmarks/peers.py numbers --config benchmarks/small.yaml \
-	    --checkpoints build/small/checkpoints.npz --samples 64 --output build/peers.npz
-	for condition in bptt three_factor; do \
-	    .environments/tensorflow-2/bin/python scripts/train.py --config studies/mnist.yaml \
-	        --condition $$condition --seed 1 --output build/runs/$$condition || exit 1; \
-	done
-	build/peers/bin/python benchmarks/peers.py times --config studies/mnist.yaml \
-	    --checkpoints build/runs/*/checkpoints.npz --output build/peers
-
-bench-dag: .venv/workflow ## what Snakemake itself costs at 10, 100 and 1,000 runs
-	mkdir -p build
-	.venv/bin/python benchmarks/dag.py --output build/dag.csv
+include benchmarks/Makefile
 
 # Writes the report of the study that a configuration describes, whole or not at all, and says where it is.
 define report

@@ -12,7 +12,7 @@ import numpy as np
 from lsnn.backend import new_session, tf
 
 
-class Floor(object):
+class Floor:
     """Computes the products of one algorithm once, whenever it is called.
 
     Args:
@@ -32,7 +32,7 @@ class Floor(object):
         self._session.run(self._sum)
 
 
-class Arrays(object):
+class Arrays:
     """New variables of random content, in the shapes of a network and a batch."""
 
     def __init__(self, network, batch):

@@ -50,28 +50,22 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 docs: .venv/workflow ## write the generated pages of docs/
 	.venv/bin/python scripts/write_docs.py --output docs
 
-PARTS = test-workflow test-lsnn-1.12 test-lsnn-2 test-scripts
 TESTED = .venv/development data/mnist $(TENSORFLOWS)
-TWO = --no-print-directory --jobs=2 --output-sync=target
-MARK = not slow
+PYTEST = -m pytest --numprocesses $(CORES)
+# tests/study hardly touches TensorFlow: Python 3.6, the stricter one, is enough.
+define tests
+.venv/bin/python $(PYTEST) -m "$(1)" tests/scripts tests/test_environments.py
+.environments/tensorflow-1.12/bin/python $(PYTEST) -m "$(1)" tests/study tests/lsnn
+.environments/tensorflow-2/bin/python $(PYTEST) -m "$(1)" tests/lsnn
+.venv/bin/python $(PYTEST) --dist loadgroup -m "$(1)" tests/workflow
+endef
 
 test: $(TESTED) ## all tests but the slow ones, on both TensorFlows
-	@echo "two parts of the tests at a time; what a part prints comes when it is done"
-	@$(MAKE) $(TWO) $(PARTS)
-	.venv/bin/python -m pytest tests/faults -m "not long"
+	$(call tests,not slow)
+	.venv/bin/python $(PYTEST) -m "not long" tests/faults
 
-test-slow: $(TESTED) ## the slow tests, of what rarely breaks
-	@$(MAKE) $(TWO) $(PARTS) MARK=slow
-
-.PHONY: $(PARTS)
-test-scripts:
-	.venv/bin/python -m pytest -m "$(MARK)" tests/scripts tests/test_environments.py
-
-test-lsnn-1.12 test-lsnn-2: test-lsnn-%:
-	.environments/tensorflow-$*/bin/python -m pytest -m "$(MARK)" tests/lsnn
-
-test-workflow:
-	.venv/bin/python -m pytest -m "$(MARK)" tests/workflow
+test-slow: $(TESTED) ## slow tests, for parts that rarely break
+	$(call tests,slow)
 
 faults: $(TESTED) ## fault tests, in up to 20 minutes, as root: real kills, full disks and damage
 	timeout --kill-after=20 1200 .venv/bin/python -m pytest -v tests/faults

@@ -69,7 +69,7 @@ test-slow: $(TESTED) ## slow tests, for parts that rarely break
 
 faults: $(TESTED) ## fault tests, in up to 20 minutes, as root: real kills, full disks and damage
 	timeout --kill-after=20 1200 .venv/bin/python -m pytest -v tests/faults
-	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/scripts/test_config.py
+	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/study/test_config.py
 
 test-slurm: .venv/development data/mnist .environments/tensorflow-1.12/tested ## the study, and faults, on a Slurm that the tests start (as root)
 	.venv/bin/python -m pytest -v tests/slurm

@@ -20,7 +20,7 @@ PYTHONS = {tf: REPOSITORY / f".environments/tensorflow-{tf}/bin/python" for tf i
 
 
 def pytest_collection_modifyitems(items):
-    """Keep in one process what shares a run: the tests of the demo and of the suite, or of a file."""
+    """Keep in one process what shares a run: tests of the demo and the suite, or of a file."""
     for item in items:
         needs_demo = {"demo", "suite_results"} & set(item.fixturenames)
         item.add_marker(pytest.mark.xdist_group("demo" if needs_demo else item.path.name))

@@ -144,7 +144,16 @@ def all_equal(random):
 
 
 def numbers(random, n_seeds=SEEDS):
-    return {column: {c: random.standard_normal(n_seeds) for c in CONDITIONS} for column in (Y, X)}
+    """Return numbers without any effect: in each condition the same ones, half of them negated.
+
+    So means are exactly 0, standard deviations equal, and no draw finds something by chance.
+    """
+    half, x = random.standard_normal((2, n_seeds // 2))
+    order = {c: random.permutation(n_seeds // 2) for c in CONDITIONS}
+    return {
+        Y: {c: np.concatenate([half[order[c]], -half[order[c]]]) for c in CONDITIONS},
+        X: {c: np.concatenate([x, x]) for c in CONDITIONS},
+    }
 
 
 def one_constant(random):

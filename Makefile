@@ -74,9 +74,10 @@ faults: $(TESTED) ## fault tests, in up to 20 minutes, as root: real kills, full
 test-slurm: .venv/development data/mnist .environments/tensorflow-1.12/tested ## the study, and faults, on a Slurm that the tests start (as root)
 	.venv/bin/python -m pytest -v tests/slurm
 
-lint: .venv/development ## formatting and style of everything
+lint: .venv/development ## formatting, style and types of everything
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/mypy
 	.venv/bin/python -m snakefmt --check workflow
 	$(SNAKEMAKE) --lint
 

@@ -43,7 +43,7 @@ TRAINING = (
     ("truncated_bptt", "", FOUR_HOPS, functools.partial(floor.truncated, hops=4), 30),
     ("modprop", "", {"name": "modprop"}, floor.bptt, 30),
     ("step_length", "", {"name": "step_length"}, floor.step_length, 30),
-    (FOUR_HOPS["name"] + " with memory", ALIF, FOUR_HOPS,
+    ("truncated_bptt with memory", ALIF, FOUR_HOPS,
      functools.partial(floor.by_hops, hops=4), 30),
     ("pixel-wise", PIXELS, BPTT, floor.delayed_step, 5),
 )  # fmt: skip

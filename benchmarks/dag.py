@@ -51,7 +51,7 @@ def measure(runs: int) -> dict[str, float]:
         folder = Path(name)
         copy_workflow(folder)
         dry, printed = snakemake(folder, runs, "--dry-run", "--quiet", "rules")
-        jobs = int(re.search(r"^\W*total\W+(\d+)", printed, re.MULTILINE).group(1))
+        (jobs,) = map(int, re.findall(r"^\W*total\W+(\d+)", printed, re.MULTILINE))
         real, _ = snakemake(folder, runs)
         done, _ = snakemake(folder, runs, "--dry-run", "--quiet", "rules")
     seconds = {"dry_run_seconds": dry, "run_seconds": real, "done_seconds": done}

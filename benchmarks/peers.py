@@ -115,7 +115,7 @@ def calls_by_task(operators: Operators, weights: dict) -> dict:
     vector = np.random.RandomState(0).randn(own.size).astype(np.float32)
     tensor = torch.tensor(vector)
     parts = [tensor.reshape(pyhessian.params[0].shape)]
-    steps = {}  # of hessian-eigenthings' Lanczos, by end
+    steps: dict[str, int] = {}  # of hessian-eigenthings' Lanczos, by end
 
     def quantity(names, **settings):
         own.move_to(weights)  # the primal pass is taken at new weights

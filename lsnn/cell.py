@@ -55,7 +55,7 @@ class Cell:
         self._w_in = weights["w_in"]
         self._w_rec = w_rec = without_autapses(weights["w_rec"])
         self._w_back = w_back = self._rule.backward_weights(w_rec)
-        if n_delays > 1:
+        if delays is not None:
             self._w_in = by_delay(self._w_in, delays["w_in"], n_delays)
             self._w_rec = by_delay(w_rec, delays["w_rec"], n_delays)
             self._w_back = self._w_rec

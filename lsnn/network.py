@@ -1,7 +1,7 @@
 """A recurrent network over time: inputs -> logits and loss."""
 
-from collections import OrderedDict, namedtuple
-from typing import Any, List, Mapping, NamedTuple, Optional, Tuple
+from collections import OrderedDict
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -59,7 +59,7 @@ LOSS = OrderedDict(
 )
 
 
-def network_contradictions(network):
+def network_contradictions(network: Mapping[str, Any]) -> Iterator[Tuple[str, ...]]:
     """Yield a tuple for every value that others make impossible: key, line, and their keys."""
     n_units, n_adaptive = network["n_units"], network["neurons"].get("n_adaptive", 0)
     if n_adaptive > n_units:
@@ -73,9 +73,24 @@ def network_contradictions(network):
             yield "network.rewiring." + key, impossible(value, what), connectivity
 
 
-# The sections of a study as immutable values, with the options above as fields.
-NetworkSettings = namedtuple("NetworkSettings", NETWORK)
-LossSettings = namedtuple("LossSettings", LOSS)
+class NetworkSettings(NamedTuple):
+    """Section ``network`` of a study; its fields are the options :data:`NETWORK`."""
+
+    neurons: Dict[str, Any]
+    n_units: int
+    tau_out: float
+    n_delays: int
+    excitatory: Union[str, float]
+    rewiring: Dict[str, Any]
+
+
+class LossSettings(NamedTuple):
+    """Section ``loss`` of a study; its fields are the options :data:`LOSS`."""
+
+    l2: float
+    rate_cost: float
+    target_rate: float
+
 
 # Names of the parameters, in the order in which they are always given.
 PARAMETERS = ("w_in", "w_rec", "w_out", "b_out")
@@ -136,7 +151,7 @@ class Network:
         self.task = task
         self.seed = seed
         self.terms = loss
-        self.delays = None
+        self.delays: Optional[Dict[str, np.ndarray]] = None
         if settings.n_delays > 1:
             sizes = (task.n_in, settings.n_units, settings.n_delays)
             self.delays = synaptic_delays(*sizes, generator=generator(seed, "delays"))
@@ -218,7 +233,7 @@ class Network:
         carried = (state, tf.zeros([]), tf.zeros([self.neurons.n_units]))
         n_steps, windows = self.task.n_steps, [self.task.n_windows, self.task.window_steps]
         in_loop = n_steps > MOST_UNROLLED_STEPS and not unrolled
-        carried, (outputs,) = scan(step, carried, inputs, n_steps, in_loop, np.prod(windows))
+        carried, (outputs,) = scan(step, carried, inputs, n_steps, in_loop, int(np.prod(windows)))
         outputs = tf.reshape(outputs, windows + [-1, self.task.n_out])
         state, activity, rates = carried
         return Response(

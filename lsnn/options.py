@@ -8,19 +8,28 @@ checks, the defaults, the messages and the documentation follow from these decla
 
 import json
 from collections import OrderedDict
-from typing import Any, Dict
+from typing import Any, Dict, Iterable, Mapping, Optional
 
 from lsnn.errors import ConfigError
 
 Schema = Dict[str, Any]
+Registry = Mapping[str, Any]  # classes by name, each with its ``options``
 
 # Bounds of a text that names files and folders. With $ it could end in a line break.
-NAME = {"pattern": r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", "maxLength": 100}
+NAME: Schema = {"pattern": r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", "maxLength": 100}
 # Bounds of a text that is a folder, whose ~ no shell would replace.
-FOLDER = {"pattern": r"^[^~\n].*\Z"}
+FOLDER: Schema = {"pattern": r"^[^~\n].*\Z"}
 
 
-def number(description, default, unit="1", least=None, above=None, most=1000000, **others):
+def number(
+    description: str,
+    default: Optional[float],
+    unit: str = "1",
+    least: Optional[float] = None,
+    above: Optional[float] = None,
+    most: Optional[float] = 1000000,
+    **others: Any,
+) -> Schema:
     """Return an option that is a number: at least ``least`` or above ``above``, at most ``most``.
 
     ``others`` are further rules of JSON schema.
@@ -28,7 +37,14 @@ def number(description, default, unit="1", least=None, above=None, most=1000000,
     return _bounded("number", description, default, unit, least, above, most, others)
 
 
-def integer(description, default, unit="1", least=0, most=100000000, **others):
+def integer(
+    description: str,
+    default: Optional[int],
+    unit: str = "1",
+    least: int = 0,
+    most: int = 100000000,
+    **others: Any,
+) -> Schema:
     """Return an option that is a whole number from ``least`` to ``most``; as :func:`number`."""
     return _bounded("integer", description, default, unit, least, None, most, others)
 
@@ -40,13 +56,13 @@ def _bounded(kind, description, default, unit, least, above, most, others):
     return dict(bounds, **dict(others, **meaning))
 
 
-def text(description: str, default: str = None, **bounds) -> Schema:
+def text(description: str, default: Optional[str] = None, **bounds: Any) -> Schema:
     """Return an option that is a text; without a default, it stays absent where it is not given."""
     option = dict(bounds, type="string", description=description, unit="-")
     return option if default is None else dict(option, default=default)
 
 
-def choice(description: str, values, default, unit: str = "-") -> Schema:
+def choice(description: str, values: Iterable[Any], default: Any, unit: str = "-") -> Schema:
     """Return an option that is one of some values."""
     return {"enum": list(values), "description": description, "default": default, "unit": unit}
 
@@ -61,7 +77,7 @@ def section(description: str, options: Dict[str, Schema]) -> Schema:
     }
 
 
-def list_of(description: str, item: Schema, default, least: int = 1) -> Schema:
+def list_of(description: str, item: Schema, default: Any, least: int = 1) -> Schema:
     """Return an option that is a list of ``least`` or more different items."""
     return {
         "type": "array",
@@ -74,7 +90,7 @@ def list_of(description: str, item: Schema, default, least: int = 1) -> Schema:
     }
 
 
-def named(description: str, registry: Dict[str, type], default: str = None) -> Schema:
+def named(description: str, registry: Registry, default: Optional[str] = None) -> Schema:
     """Return an option that is a name in a registry, or a mapping of a ``name`` and its options.
 
     Args:
@@ -85,7 +101,7 @@ def named(description: str, registry: Dict[str, type], default: str = None) -> S
     return option if default is None else dict(option, default={"name": default})
 
 
-def schema_of(option: Schema, value=None) -> Schema:
+def schema_of(option: Schema, value: Any = None) -> Schema:
     """Return what a value has to fit: the option, or, for a name in a registry, its options, too.
 
     Where the registry lacks the name, these are the name alone.
@@ -99,12 +115,12 @@ def schema_of(option: Schema, value=None) -> Schema:
     return section(option["description"], OrderedDict(name=names, **own))
 
 
-def default_of(option: Schema):
+def default_of(option: Schema) -> Any:
     """Return the default of an option; None if it has none."""
     return option.get("default", {} if option.get("type") == "object" else None)
 
 
-def meanings(registry: Dict[str, type]) -> str:
+def meanings(registry: Registry) -> str:
     """Return names of a registry with the first sentences of their classes' documentation."""
     lines = [
         f"{name} - {member.__doc__.splitlines()[0].rstrip('.')}"
@@ -113,19 +129,19 @@ def meanings(registry: Dict[str, type]) -> str:
     return "; ".join(lines) + "."
 
 
-def impossible(value, what: str) -> str:
+def impossible(value: Any, what: str) -> str:
     """Return the end of a line that refuses a value, and says what is allowed instead."""
     return f"{json.dumps(value, default=str)} is not possible; allowed: {what}"
 
 
-def build(registry: Dict[str, type], settings: Dict[str, Any], *arguments):
+def build(registry: Registry, settings: Mapping[str, Any], *arguments: Any) -> Any:
     """Return what a mapping of a name and options describes, made with further arguments.
 
     Raises:
         ConfigError: the registry lacks the name, or what it names lacks an option. Values are
             checked only in a configuration (:mod:`lsnn.study.config`).
     """
-    name = settings.get("name")
+    name = settings.get("name", "")
     if name not in registry:
         raise ConfigError(f"name: there is no {name}; there are: {', '.join(registry)}")
     member, given = registry[name], options_of(settings)
@@ -137,6 +153,6 @@ def build(registry: Dict[str, type], settings: Dict[str, Any], *arguments):
     return member(*arguments, **dict(defaults, **given))
 
 
-def options_of(settings: Dict[str, Any]) -> Dict[str, Any]:
+def options_of(settings: Mapping[str, Any]) -> Dict[str, Any]:
     """Return the options in a mapping of a name and options."""
     return {key: value for key, value in settings.items() if key != "name"}

@@ -2,8 +2,20 @@
 
 import functools
 import time
-from collections import OrderedDict, namedtuple
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from collections import OrderedDict
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
@@ -11,12 +23,12 @@ from lsnn.backend import Tensor, flatten, new_session, pack, tf
 from lsnn.errors import DivergenceError
 from lsnn.learning_rules import new_rule
 from lsnn.learning_rules.base import LearningRule
-from lsnn.network import FREE_SIGNS, PARAMETERS, Network, Response
+from lsnn.network import PARAMETERS, Network, Response
 from lsnn.options import choice, impossible, integer, number, section, text
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.storage.progress import Progress, under, without_prefix
-from lsnn.tasks.base import Task, mean_by_example
+from lsnn.tasks.base import Measure, Task, mean_by_example
 
 OPTIMISERS = {
     "sgd": lambda learning_rate: tf.train.GradientDescentOptimizer(learning_rate),
@@ -52,7 +64,9 @@ TRAINING = OrderedDict(
 )
 
 
-def training_contradictions(training, measures, sizes):
+def training_contradictions(
+    training: Mapping[str, Any], measures: Sequence[Measure], sizes: Mapping[str, int]
+) -> Iterator[Tuple[str, ...]]:
     """Yield a tuple for every value that others make impossible: key, line, and their keys.
 
     Args:
@@ -73,8 +87,16 @@ def training_contradictions(training, measures, sizes):
         yield "training.stop", impossible(stop, one_of_them)
 
 
-# The settings of training as an immutable value, with the options above as fields.
-TrainingSettings = namedtuple("TrainingSettings", TRAINING)
+class TrainingSettings(NamedTuple):
+    """Section ``training`` of a study; its fields are the options :data:`TRAINING`."""
+
+    optimiser: str
+    learning_rate: float
+    decay_factor: float
+    decay_every: int
+    batch_size: int
+    stop: Dict[str, Any]
+
 
 # What the names of arrays begin with in checkpoint files and in records of progress.
 OF_RULE = "rule/"  # constants of the learning rule
@@ -121,7 +143,7 @@ def gradients_by(
     respond: Callable[[LearningRule], Response],
     targets: Tensor,
     l2: bool = True,
-) -> "OrderedDict[str, Tensor]":
+) -> Dict[str, Tensor]:
     """Return the gradients that the optimiser is given, tensors by name of the parameter.
 
     Each has the shape of its parameter: ``w_in`` (n_in, units), ``w_rec`` (units, units) [pre,
@@ -170,7 +192,7 @@ class Trainer:
         self,
         network: Network,
         learning_rule: LearningRule,
-        training: "TrainingSettings",
+        training: TrainingSettings,
         weights: Mapping[str, np.ndarray],
         iteration: int = 0,
         rewiring: Optional[Union[Rewiring, DalesLaw]] = None,
@@ -322,7 +344,7 @@ class Trainer:
         return results
 
 
-def learning_rate_at(training: "TrainingSettings", iteration: int) -> float:
+def learning_rate_at(training: TrainingSettings, iteration: int) -> float:
     """Return the learning rate of an iteration."""
     return training.learning_rate * training.decay_factor ** (iteration // training.decay_every)
 
@@ -375,7 +397,7 @@ def train(
     assert settings["seed"] == seed, "network and settings are of different runs"
     weights, rewiring = start_of_run(network)
     rule = new_rule(settings["learning_rule"])
-    signs = rewiring.signs["w_rec"][:, 0] if network.dales_law else None
+    signs = rewiring.signs["w_rec"][:, 0] if rewiring and network.dales_law else None
     rule.take(rule.draw(weights, signs, generator(seed, "learning rule")))
 
     progress = resume(folder, settings, learning_curve_names(network.task), earlier, log)
@@ -488,10 +510,10 @@ def start_of_run(
 ) -> Tuple[Dict[str, np.ndarray], Optional[Union[Rewiring, DalesLaw]]]:
     """Return the weights before training, arrays by name, and what keeps their signs, if any."""
     weights, seed = network.initial_weights(), network.seed
-    excitatory, rewiring = network.settings.excitatory, network.settings.rewiring
-    excitatory = None if excitatory == FREE_SIGNS else excitatory
+    given, rewiring = network.settings.excitatory, network.settings.rewiring
+    excitatory = None if isinstance(given, str) else given  # the only text is FREE_SIGNS
     if rewiring["connectivity"] < 1.0:
-        keeper = Rewiring(weights, seed, excitatory, **rewiring)
+        keeper: Union[Rewiring, DalesLaw] = Rewiring(weights, seed, excitatory, **rewiring)
     elif excitatory is not None:
         keeper = DalesLaw(weights, seed, excitatory)
     else:

@@ -71,7 +71,7 @@ def build(tensorflow: str, output: Path) -> None:
         # Children hold the lock, too: until they end, even if this process is killed.
         call = functools.partial(_call, way_out=way_out, pass_fds=[lock.fileno()])
         call([interpreter, "-I", "-m", "venv", output])
-        python = [output / "bin" / "python", "-I"]
+        python: list[str | Path] = [output / "bin" / "python", "-I"]
         install = [*python, "-m", "pip", "install", "--quiet"]
         if tensorflow.startswith("1"):
             call([*install, PIP_FOR_PYTHON36])

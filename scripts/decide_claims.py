@@ -120,7 +120,7 @@ def decide(
     rows, points = [], [pd.DataFrame(columns=[column.name for column in POINTS])]
     for (row, found), p in zip(tests, holm(p_values, number_of_tests(claims)), strict=True):
         row["p_adjusted"] = p
-        if not row["verdict"]:
+        if found and not row["verdict"]:
             supported_if = claims[row["claim"]].supported_if
             verdict = verdict_of(found.estimate, found.neutral, p, supported_if)
             row["verdict"], row["why"] = verdict

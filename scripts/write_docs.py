@@ -18,7 +18,7 @@ from lib.statistics import STATISTICS
 from lsnn.curvature.quantities import REGISTRIES, columns_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
-from lsnn.options import default_of, schema_of, section
+from lsnn.options import Registry, default_of, schema_of, section
 from lsnn.storage.files import atomic_write
 from lsnn.study import columns, outputs
 from lsnn.study.checks import allowed
@@ -26,7 +26,7 @@ from lsnn.study.config import SCHEMA, SUITE, parse_study
 from lsnn.tasks import TASKS
 
 DOCS = Path(__file__).parents[1] / "docs"
-REGISTERED = {
+REGISTERED: dict[str, Registry] = {
     "Task": TASKS,
     "Neurons": NEURONS,
     "Learning rule": LEARNING_RULES,

@@ -128,7 +128,7 @@ class Krylov:
             rest -= self._off_diagonal[k - 1] * self._basis[k - 1]
         basis = self._basis[: k + 1]
         rest = self._apart(rest - basis.T.dot(basis.dot(rest)))
-        length = np.linalg.norm(rest)
+        length = float(np.linalg.norm(rest))
         if length <= 1e-12 * np.linalg.norm(image):
             length = 0.0
         self._off_diagonal.append(length)

@@ -4,7 +4,7 @@ To add one, write a module here with a subclass of
 :class:`lsnn.learning_rules.base.LearningRule`, and enter it in :data:`LEARNING_RULES`.
 """
 
-from typing import Any, Mapping
+from typing import Any, Dict, Mapping, Type
 
 from lsnn.learning_rules.base import LearningRule
 from lsnn.learning_rules.bptt import BPTT
@@ -16,7 +16,7 @@ from lsnn.learning_rules.three_factor import ThreeFactor
 from lsnn.learning_rules.truncated_bptt import TruncatedBPTT
 from lsnn.options import build
 
-LEARNING_RULES = {
+LEARNING_RULES: Dict[str, Type[LearningRule]] = {
     "bptt": BPTT,
     "three_factor": ThreeFactor,
     "truncated_bptt": TruncatedBPTT,

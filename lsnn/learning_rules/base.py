@@ -135,12 +135,17 @@ class LearningRule:
             size = self.feedback_scale * (w_out.astype(float) ** 2).mean() ** 0.5
             constants["feedback"] = (size * generator.randn(*w_out.shape)).astype("float32")
         if self.weights == TYPE:
+            assert signs is not None, "weights of types are defined where units have types"
             constants["signs"] = signs.astype("float32")
         return constants
 
     def take(self, constants: Mapping[str, np.ndarray]) -> None:
         """Take what has been drawn, :attr:`constants`."""
         self.constants = constants
+
+    def relayed(self, z: Tensor, w_back: Tensor) -> Tensor:
+        """Return what :attr:`relays` passes to other units a step later, 0 but for its gradient."""
+        raise NotImplementedError
 
     def recurrent_input(self, z: Tensor, distance: Tensor, step: Any) -> Tensor:
         """Return the units' output as it enters the recurrent product.

@@ -5,16 +5,18 @@ To add a neuron model, write a module here with a class that has the attributes 
 (:mod:`lsnn.options`) are the keyword arguments that it is made with, after the number of units.
 """
 
-from typing import Any, Mapping
+from typing import Any, Dict, Mapping, Type, Union
 
 from lsnn.neurons.alif import ALIF
 from lsnn.neurons.lif import LIF
 from lsnn.neurons.rate import RateNeurons
 from lsnn.options import build
 
-NEURONS = {"rate": RateNeurons, "lif": LIF, "alif": ALIF}
+Neurons = Union[RateNeurons, LIF]
+
+NEURONS: Dict[str, Type[Neurons]] = {"rate": RateNeurons, "lif": LIF, "alif": ALIF}
 
 
-def new_neurons(settings: Mapping[str, Any], n_units: int) -> Any:
+def new_neurons(settings: Mapping[str, Any], n_units: int) -> Neurons:
     """Return a population of ``n_units`` neurons that a ``name`` and options describe."""
     return build(NEURONS, settings, n_units)

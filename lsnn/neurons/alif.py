@@ -1,5 +1,7 @@
 """Spiking units with an adaptive threshold."""
 
+from typing import Any
+
 from lsnn.backend import Tensor
 from lsnn.neurons.base import ADAPTATION, adaptation_strengths, decay, low_pass
 from lsnn.neurons.lif import LIF, SpikingState
@@ -17,7 +19,7 @@ class ALIF(LIF):
     options = dict(LIF.options, **ADAPTATION)
 
     def __init__(
-        self, n_units: int, n_adaptive: int, tau_adaptation: float, beta: float, **settings: float
+        self, n_units: int, n_adaptive: int, tau_adaptation: float, beta: float, **settings: Any
     ):
         super().__init__(n_units, **settings)
         self.rho = decay(tau_adaptation)

@@ -8,11 +8,11 @@ members of a registry other than the job's own.
 import ast
 import functools
 import hashlib
+import inspect
 import io
 import itertools
 import os
 import re
-import sys
 import tokenize
 from typing import Any, Iterable, Mapping, Tuple
 
@@ -44,7 +44,7 @@ def code_hash_of_job(settings: Mapping[str, Any]) -> str:
             order = list(quantities_of(kind, settings[kind]))  # one uses the products of another
             members += [registry[name] for name in order]
     paths = [os.path.join(LIBRARY, program + ".py") for program in programs]
-    paths += [os.path.abspath(sys.modules[member.__module__].__file__) for member in members]
+    paths += [os.path.abspath(inspect.getfile(member)) for member in members]
     return code_hash(paths, NON_NUMERIC, order)
 
 

@@ -12,7 +12,19 @@ import os
 import socket
 import tempfile
 import zipfile
-from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Union
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Sequence,
+    Set,
+    Union,
+)
 
 import numpy as np
 
@@ -24,7 +36,7 @@ PathLike = Union[str, "os.PathLike[str]"]
 Log = Callable[[str], None]  # called with a line of text for the reader
 
 # Temporary files that are being written, which a program deletes when a signal ends it.
-UNFINISHED_FILES = set()
+UNFINISHED_FILES: Set[str] = set()
 
 
 @contextlib.contextmanager

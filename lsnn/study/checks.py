@@ -40,12 +40,12 @@ Validator = jsonschema.validators.extend(
 )
 
 
-def check(schema: Schema, values) -> Tuple[Dict[str, str], Any]:
+def check(schema: Schema, values: Any) -> Tuple[Dict[str, str], Any]:
     """Return problems by key, one line each, and the values with every default filled in.
 
     An impossible value is replaced by its default, so that the rest can be checked further.
     """
-    problems = {}
+    problems: Dict[str, str] = {}
     good = copy.deepcopy(values)
     for error in Validator(schema).iter_errors(values):
         for path, line in _problems(error):

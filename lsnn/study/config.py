@@ -6,7 +6,7 @@ the class that has the name; ``docs/reference/configuration.md`` lists them all.
 
 import functools
 from collections import OrderedDict
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type
 
 import yaml
 
@@ -44,6 +44,7 @@ from lsnn.storage.code_hash import code_hash_of_job
 from lsnn.storage.files import atomic_write
 from lsnn.study.checks import add_contradictions, as_lines, check, suggestion
 from lsnn.tasks import TASKS, hashes_of_own_files
+from lsnn.tasks.base import Task
 from lsnn.training import TRAINING, TrainingSettings, training_contradictions
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
@@ -211,7 +212,7 @@ class Study(NamedTuple):
         return NEURONS[self.network.neurons["name"]].spiking
 
     @property
-    def task_class(self) -> type:
+    def task_class(self) -> Type[Task]:
         """The class of the task, which declares what is measured."""
         return TASKS[self.task["name"]]
 
@@ -292,8 +293,9 @@ class Study(NamedTuple):
         entry = {key: value for key, value in entries[name].items() if key != "seeds"}
         settings = dict(self.network_settings(), **{kind: entry})
         if kind == "dynamics":
-            settings["learning_rule"] = self._condition(condition).learning_rule
-            settings["training"] = self.training_of(condition)
+            given = self._condition(condition)
+            settings["learning_rule"] = given.learning_rule
+            settings["training"] = self.training._replace(**given.training)
         return _with_code_hash(settings)
 
     def examples_settings(self) -> dict:
@@ -370,7 +372,9 @@ def studies_of(values: dict) -> Dict[str, Study]:
     problems, suite = check(SUITE, values)
     if problems:
         raise ConfigError(as_lines(problems))
-    studies, files, wrong = OrderedDict(), {}, []
+    studies: Dict[str, Study] = OrderedDict()
+    files: Dict[str, str] = {}
+    wrong = []
     suite.pop("claims", None)
     for path in suite.pop("studies"):
         try:
@@ -428,7 +432,10 @@ def command_line_values(arguments: List[str]) -> dict:
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):
     """Refuses a key that is written twice, of which YAML would take the second."""
 
     def construct_mapping(self, node, deep=False):
@@ -536,7 +543,7 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
     for kind in REGISTRIES:
         yield from _names_taken(kind, values[kind])
     yield from _contradictions_of_run(values)
-    labels = {}
+    labels: Dict[str, str] = {}
     for name, condition in conditions.items():
         path, label = f"conditions.{name}.", condition.get("label")
         other = labels.setdefault(label, name)
@@ -549,10 +556,10 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
             yield path + "checkpoint_every", divisor, path + "iterations"
         # What a condition says replaces what the study says.
         own = {key: dict(values.get(key, {}), **condition.get(key, {})) for key in OF_RUN}
-        for key, *line in _contradictions_of_run(dict(values, **own)):
+        for key, *rest in _contradictions_of_run(dict(values, **own)):
             part, _, inner = key.partition(".")
             is_own = inner.split(".")[0] in condition.get(part, {})
-            yield (path + key if is_own else key, *line)
+            yield (path + key if is_own else key, *rest)
 
 
 # Sections of which a condition's replace the study's.
@@ -584,7 +591,7 @@ def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
 
 def _names_taken(kind: str, entries: List[Dict[str, Any]]) -> Iterator[Tuple[str, ...]]:
     """Yield contradictions, as :func:`_contradictions`, for entries with the name of another."""
-    first_places = {}
+    first_places: Dict[str, int] = {}
     for place, entry in enumerate(entries):
         first = first_places.setdefault(name_of(entry), place)
         if first != place and "name" not in entry and "name" not in entries[first]:

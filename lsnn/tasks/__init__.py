@@ -8,7 +8,7 @@ there; nothing else knows of tasks.
 
 import functools
 import os
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Type
 
 from lsnn.errors import DataError
 from lsnn.options import build, options_of
@@ -21,7 +21,7 @@ from lsnn.tasks.pixelwise_mnist import PixelwiseMnist
 from lsnn.tasks.sequential_mnist import SequentialMnist
 from lsnn.tasks.store_recall import StoreRecall
 
-TASKS = {
+TASKS: Dict[str, Type[Task]] = {
     "sequential_mnist": SequentialMnist,
     "pixelwise_mnist": PixelwiseMnist,
     "store_recall": StoreRecall,

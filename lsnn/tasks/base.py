@@ -127,6 +127,10 @@ class Task:
         """Return placeholders for the inputs (n_steps, batch, n_in) and targets of a batch."""
         raise NotImplementedError
 
+    def loss(self, outputs: Tensor, targets: Tensor, average: Average = mean) -> Tensor:
+        """Return the measure that training descends."""
+        raise NotImplementedError
+
     def examples(self, split: str, indices: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs (n_steps, n, n_in) and targets of examples of a split."""
         raise NotImplementedError
@@ -214,7 +218,7 @@ class DrawnTask(FiniteTask):
 class Classification:
     """What tasks have in common whose examples have one class, told in the only window."""
 
-    measures = (CROSS_ENTROPY, ACCURACY)
+    measures: Tuple[Measure, ...] = (CROSS_ENTROPY, ACCURACY)
     is_classification = True
 
     def loss(self, logits: Tensor, targets: Tensor, average: Average = mean) -> Tensor:

@@ -1,6 +1,7 @@
 """Row-wise sequential MNIST: a 28 x 28 image is fed one row per step, and classified at the end."""
 
 import os
+from typing import Dict
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class SequentialMnist(Classification, FiniteTask):
     n_out = 10
     # Images of each split that the learning curve is measured on, at most.
     most_evaluated = {"train": 5000, "validation": 5000, "test": 10000, NOISY_TEST: 10000}
-    evaluation_sizes = None  # the instance's
+    evaluation_sizes: Dict[str, int] = {}  # the instance's
 
     def __init__(self, data, seed, images=None, n_train=None, noisy_test=None):
         super().__init__(data, seed)

@@ -27,8 +27,8 @@ class Estimate(NamedTuple):
 
     def rescaled(self, scale: Callable[[float], float]) -> "Estimate":
         """Return the estimate whose number and interval are put on another scale."""
-        ends = {name: scale(getattr(self, name)) for name in ("value", "low", "high")}
-        return self._replace(**ends)
+        value, low, high = map(scale, (self.value, self.low, self.high))
+        return self._replace(value=value, low=low, high=high)
 
 
 def mean_estimate(values, is_positive: bool = False) -> Estimate:

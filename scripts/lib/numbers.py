@@ -161,7 +161,8 @@ def values_at_levels(
     """
     log_loss = log_or_nan(run["train_loss"])
     on_axis = on_scale(run[column.name], column)
-    values, used = [], set()
+    values: list[float] = []
+    used: set[int] = set()
     for level in levels:
         weights = crossing(log_loss, level)
         values.append(sum(weight * on_axis[row] for row, weight in weights.items()))

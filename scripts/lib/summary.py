@@ -171,16 +171,16 @@ def row_of(quantity: Quantity, names: str, runs: list[dict]) -> dict:
         numbers = [number_of(run, column, at, common) for run in group]
         values.append([number.value for number in numbers])
         n_unconverged.append(sum(number.n_unconverged for number in numbers))
-    values = np.array(values).reshape(len(finished), len(runs))
+    table = np.array(values).reshape(len(finished), len(runs))
     if is_spread:
-        estimate = spread_estimate(*values.T)
+        estimate = spread_estimate(*table.T)
     else:
         if is_contrast:
-            values = from_scale(values[:, :1] - values[:, 1:], column)
-            row["sign_p"] = sign_test(values, neutral=1 if is_ratio else 0)
-        values = values[:, 0]
-        kept = np.isfinite(values) & ((values > 0) | (not is_ratio))
-        estimate = mean_estimate(values[kept], is_ratio)
+            table = from_scale(table[:, :1] - table[:, 1:], column)
+            row["sign_p"] = sign_test(table, neutral=1 if is_ratio else 0)
+        of_runs = table[:, 0]
+        kept = np.isfinite(of_runs) & ((of_runs > 0) | (not is_ratio))
+        estimate = mean_estimate(of_runs[kept], is_ratio)
         row["n_unconverged"] = int(np.array(n_unconverged)[kept].sum())
     return {
         "quantity": quantity.name,

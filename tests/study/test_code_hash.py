@@ -141,7 +141,7 @@ ALL = DYNAMICS + HESSIAN + TRAINING
         ),
         ("tasks/sequential_mnist.py", "np.float32(255)", "np.float32(256)", ALL),
         ("randomness.py", '"<u4"', '">u4"', ALL),
-        ("curvature/quantities/extremes.py", "sum(vectors)", "sum(2 * vectors)", HESSIAN),
+        ("curvature/quantities/extremes.py", "sum(vectors, ", "sum(2 * vectors, ", HESSIAN),
         ("curvature/quantities/alignment.py", "length**2", "length**3", DYNAMICS),
         ("curvature/quantities/stability.py", "2.0 / (eta", "3.0 / (eta", []),
         ("curvature/eigenvalues.py", "FLOOR = 1.0e-6", "FLOOR = 1.0e-7", DYNAMICS + HESSIAN),

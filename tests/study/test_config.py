@@ -8,6 +8,7 @@ import yaml
 from lsnn.errors import ConfigError
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.learning_rules.base import LearningRule
+from lsnn.network import LOSS, NETWORK, LossSettings, NetworkSettings
 from lsnn.options import number
 from lsnn.study.config import (
     as_mapping,
@@ -20,6 +21,7 @@ from lsnn.study.config import (
     write_study,
 )
 from lsnn.study.outputs import setting_column, sweeps_of
+from lsnn.training import TRAINING, TrainingSettings
 
 NAN, INF = float("nan"), float("inf")
 RULE_NAMES = "one of " + ", ".join(f'"{name}"' for name in sorted(LEARNING_RULES))
@@ -563,6 +565,14 @@ SWEEP = {
         "local_fast": {"learning_rule": "three_factor", "training": {"learning_rate": 0.1}},
     },
 }
+
+
+@pytest.mark.parametrize(
+    "settings, options",
+    [(NetworkSettings, NETWORK), (LossSettings, LOSS), (TrainingSettings, TRAINING)],
+)
+def test_typed_settings_have_the_fields_that_are_declared_as_options(settings, options):
+    assert settings._fields == tuple(options)
 
 
 def test_conditions_have_free_names_rules_overrides_and_labels():

@@ -18,7 +18,7 @@ report follow from ``columns`` (:class:`lsnn.study.columns.Column`). It may also
 """
 
 from collections import OrderedDict
-from typing import Any, List, Mapping
+from typing import Any, Iterator, List, Mapping, Tuple, Type
 
 from lsnn.curvature.hessian import ALL
 from lsnn.curvature.quantities.alignment import Alignment
@@ -29,17 +29,28 @@ from lsnn.curvature.quantities.second_sample import SecondSample
 from lsnn.curvature.quantities.stability import Stability
 from lsnn.curvature.quantities.trace import Trace
 from lsnn.network import PARAMETERS
-from lsnn.options import NAME, build, choice, impossible, integer, list_of, meanings, named, text
+from lsnn.options import (
+    NAME,
+    Registry,
+    build,
+    choice,
+    impossible,
+    integer,
+    list_of,
+    meanings,
+    named,
+    text,
+)
 from lsnn.study.columns import Column
-from lsnn.tasks.base import SPLITS
+from lsnn.tasks.base import SPLITS, Task
 
-QUANTITIES = {
+QUANTITIES: Registry = {
     "density": Density,
     "trace": Trace,
     "extremes": Extremes,
     "second_sample": SecondSample,
 }
-DYNAMICS = {"alignment": Alignment, "curvature": Curvature, "stability": Stability}
+DYNAMICS: Registry = {"alignment": Alignment, "curvature": Curvature, "stability": Stability}
 
 # What an entry of one list of the configuration or of the other can compute.
 REGISTRIES = {"hessian": QUANTITIES, "dynamics": DYNAMICS}
@@ -93,7 +104,14 @@ def options_of_entry(kind: str, default: str) -> "OrderedDict[str, Any]":
     )
 
 
-def entry_contradictions(kind, place, entry, task, sizes, spiking):
+def entry_contradictions(
+    kind: str,
+    place: int,
+    entry: Mapping[str, Any],
+    task: Type[Task],
+    sizes: Mapping[str, int],
+    spiking: bool,
+) -> Iterator[Tuple[str, ...]]:
     """Yield a tuple for every value that others make impossible: key, line, and their keys.
 
     Args:

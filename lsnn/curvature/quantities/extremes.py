@@ -2,6 +2,8 @@
 
 from typing import Any, Dict, Tuple
 
+import numpy as np
+
 from lsnn.curvature.along_run import Memory, Point
 from lsnn.curvature.eigenvalues import (
     USUAL_TOLERANCE,
@@ -94,4 +96,4 @@ class Extremes:
         row = {}
         for name, eigenvalue in zip(self._names(), ends + largest[1:] + smallest[1:]):
             row.update(eigenvalue.columns(name))
-        return row, {"start": sum(vectors) if vectors else start}
+        return row, {"start": sum(vectors, np.zeros(hessian.size)) if vectors else start}

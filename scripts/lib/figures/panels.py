@@ -24,11 +24,16 @@ LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
 LONGEST_LABEL = 28  # characters in a line of an axis label
-THRESHOLD = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
+THRESHOLD: dict[str, Any] = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
 CHANCE = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}
 ZERO = {"color": "0.4", "linewidth": 0.8}
-CROSS = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
-RING = {"marker": "o", "markersize": 6, "markerfacecolor": "none", "linestyle": "none"}
+CROSS: dict[str, Any] = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
+RING: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 6,
+    "markerfacecolor": "none",
+    "linestyle": "none",
+}
 
 # In captions.
 RUNS_AND_MEANS = (

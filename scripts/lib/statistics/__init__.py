@@ -1,5 +1,6 @@
 """The statistics that decide claims, one file each: options, computation and words together."""
 
+from lib.statistics.base import Statistic
 from lib.statistics.contrast import Contrast
 from lib.statistics.correlation import Correlation
 from lib.statistics.divergence import Divergence
@@ -9,4 +10,6 @@ from lib.statistics.spread import Spread
 from lib.statistics.trend import Trend
 
 CLASSES = (Contrast, Level, Order, Trend, Spread, Correlation, Divergence)
-STATISTICS = {statistic.__name__.lower(): statistic for statistic in CLASSES}
+STATISTICS: dict[str, type[Statistic]] = {
+    statistic.__name__.lower(): statistic for statistic in CLASSES
+}

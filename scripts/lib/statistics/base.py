@@ -83,9 +83,9 @@ class Statistic:
 
 def label_of(condition: str | None, study: Study | None) -> str:
     """Return the label of a condition; of None, that of the baseline."""
-    if condition is None and study is None:
-        return "the baseline"
-    condition, known = condition or study.baseline, study.conditions if study else {}
+    if study is None:
+        return condition.replace("_", " ") if condition else "the baseline"
+    condition, known = condition or study.baseline, study.conditions
     return known[condition].label if condition in known else condition.replace("_", " ")
 
 

@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import decide_claims
 import plot
+import plot_claims
+import write_claims
 from conftest import REPOSITORY, ready_studies
 from lib.pages import digits
 from lsnn.storage.files import read_record, sha256_of_file
@@ -40,6 +43,12 @@ def test_the_full_study_is_complete():
     assert read_record(folder / "metadata.json")["totals"]["runs"] == 10
 
 
+def run_here(monkeypatch, program, *arguments):
+    """Run the main() of a program in this process: Python takes longer to start than it to run."""
+    monkeypatch.setattr(sys, "argv", ["this", *map(str, arguments)])
+    program.main()
+
+
 def kept_figures():
     """Return the figures of studies that are kept in git."""
     listed = ["git", "ls-files", "results/committed/*/figures/*.png"]
@@ -49,10 +58,10 @@ def kept_figures():
 
 
 @pytest.mark.parametrize("kept", kept_figures(), ids=lambda kept: kept.stem)
-def test_figures_that_are_kept_are_redrawn_to_the_same_bytes(kept, tmp_path):
+def test_figures_that_are_kept_are_redrawn_to_the_same_bytes(kept, tmp_path, monkeypatch):
     """With neither TensorFlow nor MNIST: this Python has none, and no data folder is given."""
-    command = ["scripts/plot.py", "--study", kept.parents[1], "--figure", kept.stem]
-    subprocess.run([sys.executable, *command, "--output", tmp_path], cwd=REPOSITORY, check=True)
+    arguments = ["--study", kept.parents[1], "--figure", kept.stem, "--output", tmp_path]
+    run_here(monkeypatch, plot, *arguments)
     assert (tmp_path / kept.name).read_bytes() == kept.read_bytes()
 
 
@@ -62,33 +71,25 @@ def test_all_figures_can_be_made_of_the_committed_tables(folder, monkeypatch):
     """Made, and not written, which is most of the work."""
     made = []
     monkeypatch.setattr(plot, "save", lambda page, folder, name, caption: made.append(name))
-    monkeypatch.setattr(sys, "argv", ["this", "--study", str(folder), "--output", "nowhere"])
-    plot.main()
+    run_here(monkeypatch, plot, "--study", folder, "--output", "nowhere")
     kept = {path.stem for path in kept_figures() if path.parents[1] == folder}
     assert {"learning_curves", "generalization_gap", *kept} <= set(made)
 
 
-def decided(folder):
-    """Run the programs that decide the claims by the committed studies, into a folder."""
-    shutil.copy(REPOSITORY / "README.md", folder)
+def test_the_claims_are_decided_as_they_were(tmp_path, monkeypatch):
+    readme = tmp_path / "README.md"
+    shutil.copy(REPOSITORY / readme.name, readme)
     claims = ["--claims", REPOSITORY / "claims.yaml"]
     studies = ["--studies", *COMMITTED]
-    for command in (
-        ["decide_claims.py", *claims, *studies, "--output", folder],
-        ["write_claims.py", *claims, "--decided", folder, "--output", folder]
-        + ["--into", folder / "README.md"],
-        ["plot_claims.py", *claims, "--decided", folder, *studies, "--output", folder / "figures"],
-    ):
-        program = REPOSITORY / "scripts" / command[0]
-        subprocess.run([sys.executable, program, *command[1:]], check=True)
+    decided = [*claims, "--decided", tmp_path, "--output"]
+    run_here(monkeypatch, decide_claims, *claims, *studies, "--output", tmp_path)
+    run_here(monkeypatch, write_claims, *decided, tmp_path, "--into", readme)
+    run_here(monkeypatch, plot_claims, *decided, tmp_path / "figures", *studies)
 
-
-def test_the_claims_are_decided_as_they_were(tmp_path):
-    decided(tmp_path)
     found, kept = (pd.read_csv(folder / "claims.csv") for folder in (tmp_path, CLAIMS))
     pd.testing.assert_frame_equal(found, kept, rtol=1e-9)
     assert (tmp_path / "claims.md").read_text() == (CLAIMS / "claims.md").read_text()
-    assert (tmp_path / "README.md").read_text() == (REPOSITORY / "README.md").read_text()
+    assert readme.read_text() == (REPOSITORY / "README.md").read_text()
     for bitmap in sorted((CLAIMS / "figures").glob("*.png")):
         assert (tmp_path / "figures" / bitmap.name).read_bytes() == bitmap.read_bytes()
 

@@ -177,7 +177,8 @@ def test_both_tensorflows_agree(checkout, results, tmp_path):
     config = tmp_path / "other.yaml"
     config.write_text(yaml.safe_dump(other))
     for kind, entry in (("hessian", "spectrum"), ("dynamics", "w_rec_validation")):
-        command = [PYTHONS["1.12"], f"scripts/{kind}.py", "--config", config, "--entry", entry]
+        command = [PYTHONS["1.12"], "scripts/curvature.py", "--kind", kind]
+        command += ["--config", config, "--entry", entry]
         command += ["--condition", "rflo"] if kind == "dynamics" else []
         command += ["--checkpoints", run / "checkpoints.npz", "--output", tmp_path]
         subprocess.run(command, cwd=checkout.folder, check=True, capture_output=True)

@@ -24,6 +24,12 @@ OTHER = {
     "conditions": {"bptt": {"iterations": 4, "checkpoint_every": 2}},
     "hessian": [{"samples": 16}],
 }
+# Of a task that makes its own data, which takes less time than to read the images.
+QUICK = {
+    "task": {"name": "pattern_generation", "n_train": 8, "n_steps": 11},
+    "training": {"batch_size": 8},
+    "hessian": [],
+}
 
 
 def test_a_dry_run_says_how_many_jobs_how_long_and_how_many_bytes(suite_planned):
@@ -116,7 +122,7 @@ def test_two_studies_run_in_one_checkout_at_the_same_time(checkout):
     processes = []
     for name in "first", "second":
         path = checkout.folder / f"studies/{name}.yaml"
-        path.write_text(yaml.safe_dump({**OTHER, "name": name}))
+        path.write_text(yaml.safe_dump({**OTHER, **QUICK, "name": name}))
         command = [sys.executable, "-m", "snakemake", "--cores", "1", "--until", "train"]
         processes.append(
             subprocess.Popen(

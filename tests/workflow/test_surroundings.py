@@ -102,22 +102,29 @@ def test_to_delete_all_output_leaves_data_and_environments(checkout, demo):
 
 
 def test_what_is_said_at_the_end_is_there(checkout, demo):
+    """Also by `make demo`, whose output in a file tells of every job and of what the demo is."""
     figure = demo / "figures/learning_curves.svg"
     content = figure.read_bytes()
     figure.unlink()
     tables = checkout.snakemake("--cores", "1", "--until", "write_tables", *DEMO)
     assert "logs of the jobs, as they run: results/demo/logs\n" in tables.stdout
     assert "demo: tables in results/demo/" in tables.stdout
-    all_of_it = checkout.snakemake("--cores", "1", *DEMO)
-    assert "demo: figures and tables in results/demo/" in all_of_it.stdout
+    (checkout.folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    made = checkout.run("make", "--no-print-directory", "demo", "CORES=2")
+    (checkout.folder / ".venv").unlink()
+    assert made.returncode == 0, made.stdout
     assert figure.read_bytes() == content
-    lines = all_of_it.stdout.partition("95 % intervals:\n")[2].splitlines()
+    assert "demo: figures and tables in results/demo/" in made.stdout
+    lines = made.stdout.partition("95 % intervals:\n")[2].splitlines()
     numbers = r"largest eigenvalue λ_max \S+;{} training cross entropy \(nats\) \S+; test accuracy "
     assert re.match("  BPTT: " + numbers.format(""), lines[0])
     told = re.match("  three-factor: " + numbers.format(r" ratio to BPTT (\S+);"), lines[1])
     summary = pd.read_csv(demo / "summary.csv").set_index(["quantity", "condition"])["mean"]
     ratio = summary["lambda_max_ratio_final", "three_factor / bptt"]
     assert float(told[1]) == pytest.approx(ratio, rel=5e-3)
+    assert "Finished jobid: 0 (Rule: all)" in made.stdout
+    assert lines[-2] == "report: results/demo/report.html"
+    assert lines[-1].startswith("the demo is too short to show the result")
 
 
 def test_nothing_is_said_of_tables_of_another_configuration(checkout, demo, tmp_path):
@@ -127,15 +134,3 @@ def test_nothing_is_said_of_tables_of_another_configuration(checkout, demo, tmp_
     assert done.returncode == 0, done.stdout
     assert "finished runs are kept" in done.stdout
     assert "tables in" not in done.stdout and "largest eigenvalue" not in done.stdout
-
-
-def test_make_demo_into_a_file_tells_of_every_job_and_what_the_demo_is(checkout, demo):
-    (checkout.folder / ".venv").symlink_to(Path(sys.executable).parents[1])
-    (demo / "figures/learning_curves.svg").unlink()
-    done = checkout.run("make", "--no-print-directory", "demo", "CORES=2")
-    (checkout.folder / ".venv").unlink()
-    assert done.returncode == 0, done.stdout
-    assert "Finished jobid: 0 (Rule: all)" in done.stdout
-    end = done.stdout.splitlines()[-2:]
-    assert end[0] == "report: results/demo/report.html"
-    assert end[1].startswith("the demo is too short to show the result")

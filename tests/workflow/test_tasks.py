@@ -18,14 +18,14 @@ OF_ALL = {
     "tensorflow": "2",
     "network": {"n_units": 8},
     "training": {"batch_size": 8},
-    "conditions": {"bptt": {"iterations": 4, "checkpoint_every": 2}},
+    "conditions": {"bptt": {"iterations": 2, "checkpoint_every": 1}},
     "seeds": 1,
     "hessian": [{"split": "train", "samples": 8}],
 }
 SHORT = {"n_cues": 3, "cue_steps": 10, "cue_interval": 15, "delay": 20, "recall_steps": 10}
 STUDIES = {
     "own_images": {"task": {"name": "sequential_mnist", "images": "own", "noisy_test": 0.1}},
-    "pattern": {"task": {"name": "pattern_generation", "n_train": 8, "n_steps": 20}},
+    "pattern": {"task": {"name": "pattern_generation", "n_train": 8, "n_steps": 11}},
     "evidence": {
         "task": {"name": "evidence_accumulation", "n_train": 4, **SHORT},
         "network": SPIKING["network"],

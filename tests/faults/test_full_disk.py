@@ -14,7 +14,7 @@ from machinery import LOCK, PROGRESS, RECORD, REPOSITORY, RESULTS, STUDY, Run, l
 pytestmark = pytest.mark.long
 
 PAGE = 4096  # what the file system gives out
-PAGES = 64
+PAGES = 256
 N_CHECKPOINTS = len(checkpoint_iterations(**STUDY["conditions"]["bptt"]))
 
 
@@ -137,7 +137,7 @@ def test_hessian(undisturbed, disk, tmp_path, tell):
     run = Run(tmp_path, "2", output=disk.folder)
     for name, content in whole.results("train").items():
         run.path(name).write_bytes(content)
-    table, _ = map(run.path, RESULTS["hessian"])
+    table, arrays = map(run.path, RESULTS["hessian"])
     table.parent.mkdir()
     table.write_bytes(b"older")
     run.path(LOCK["hessian"]).write_bytes(b"has its page")
@@ -153,24 +153,25 @@ def test_hessian(undisturbed, disk, tmp_path, tell):
     fails(process, folder / f"{kept + 1:04d}.npz")
     assert 1 <= kept < N_CHECKPOINTS
 
-    # With all rows in the progress, the table is what has no room.
+    # With all rows in the progress, the arrays are what has no room.
     disk.clear()
     table.unlink()
     table.mkdir()
     assert run.start("hessian").wait() == 1
     assert len(run.kept("hessian")) == N_CHECKPOINTS
     table.rmdir()
-    table.write_bytes(b"older")
+    for path in (table, arrays):
+        path.write_bytes(b"older")
     disk.leave_free(0)
-    fails(run.start("hessian"), table)
-    assert table.read_bytes() == b"older"
+    fails(run.start("hessian"), arrays)
+    assert table.read_bytes() == arrays.read_bytes() == b"older"
     disk.clear()
     run.finish("hessian")
     assert run.results("hessian") == whole.results("hessian")
     assert run.temporaries() == []
     tell(
-        "disk full while hessian writes its progress and its table",
-        f"clear error each, older table and {kept} checkpoints intact, finished",
+        "disk full while curvature writes its progress and its arrays",
+        f"clear error each, older results and {kept} checkpoints intact, finished",
     )
 
 

@@ -90,7 +90,7 @@ def three_factor(arrays):
     states, used = _forward(arrays, arrays.weights())
     error, of_readout = _readout_gradient(arrays, states[-1])
     inputs = arrays.matrix(arrays.batch, arrays.n_in)
-    return used + [of_readout] + _gradients([states[-2], inputs], [error, error])
+    return [*used, of_readout, *_gradients([states[-2], inputs], [error, error])]
 
 
 def truncated(arrays, hops):
@@ -101,9 +101,9 @@ def truncated(arrays, hops):
     w_rec = arrays.weights()
     states, used = _forward(arrays, w_rec)
     error, of_readout = _readout_gradient(arrays, states[-1])
-    errors = [error] + _chain(error, w_rec, hops, transpose_b=True)
+    errors = [error, *_chain(error, w_rec, hops, transpose_b=True)]
     inputs = [arrays.matrix(arrays.batch, arrays.n_in) for _ in errors]
-    return used + [of_readout] + _gradients(states + inputs, 2 * errors)
+    return [*used, of_readout, *_gradients(states + inputs, 2 * errors)]
 
 
 def by_hops(arrays, hops):
@@ -119,14 +119,14 @@ def by_hops(arrays, hops):
                   transpose_b=True)  # fmt: skip
     inputs = [arrays.matrix(arrays.batch, arrays.n_in) for _ in states]
     sums = [arrays.state() for _ in states]
-    return used + [errors, of_readout, back[-1]] + _gradients(states + inputs, 2 * sums)
+    return [*used, errors, of_readout, back[-1], *_gradients(states + inputs, 2 * sums)]
 
 
 def step_length(arrays):
     """Those of BPTT, and of the three-factor rule what does not belong to the forward pass."""
     error, of_readout = _readout_gradient(arrays, arrays.state())
     inputs = arrays.matrix(arrays.batch, arrays.n_in)
-    return bptt(arrays) + [of_readout] + _gradients([arrays.state(), inputs], [error, error])
+    return [*bptt(arrays), of_readout, *_gradients([arrays.state(), inputs], [error, error])]
 
 
 def delayed_step(arrays):
@@ -140,7 +140,7 @@ def delayed_step(arrays):
     w_in, w_rec = arrays.matrix(arrays.n_in, arriving), arrays.matrix(arrays.n_units, arriving)
     currents = [tf.matmul(inputs, w_in), tf.matmul(state, w_rec)]
     back = tf.matmul(error, w_rec, transpose_b=True)
-    return currents + [back] + _gradients([inputs, state], [error, error])
+    return [*currents, back, *_gradients([inputs, state], [error, error])]
 
 
 def hessian_product(arrays):

@@ -234,7 +234,7 @@ class Network:
         n_steps, windows = self.task.n_steps, [self.task.n_windows, self.task.window_steps]
         in_loop = n_steps > MOST_UNROLLED_STEPS and not unrolled
         carried, (outputs,) = scan(step, carried, inputs, n_steps, in_loop, int(np.prod(windows)))
-        outputs = tf.reshape(outputs, windows + [-1, self.task.n_out])
+        outputs = tf.reshape(outputs, [*windows, -1, self.task.n_out])
         state, activity, rates = carried
         return Response(
             logits=tf.reduce_mean(outputs, axis=1),

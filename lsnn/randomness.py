@@ -11,6 +11,6 @@ def generator(seed: int, *purpose: Any) -> np.random.RandomState:
 
     ``RandomState`` rather than ``Generator``: its stream is the same on every numpy version.
     """
-    name = "/".join(str(part) for part in (seed,) + purpose)
+    name = "/".join(str(part) for part in (seed, *purpose))
     words = np.frombuffer(hashlib.sha256(name.encode()).digest(), dtype="<u4")
     return np.random.RandomState(words)

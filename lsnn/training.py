@@ -234,7 +234,7 @@ class Trainer:
             gradients = [self.gradients[name] for name in network.trained]
             optimiser = OPTIMISERS[training.optimiser](self.learning_rate)
             # Otherwise a weight could be updated before the gradient of another has read it.
-            with tf.control_dependencies(gradients + [self.loss]):
+            with tf.control_dependencies([*gradients, self.loss]):
                 self.descend = optimiser.apply_gradients(zip(gradients, parameters))
             self._optimiser_variables = optimiser.variables()
             initialise = tf.variables_initializer(self._optimiser_variables)
@@ -293,7 +293,7 @@ class Trainer:
         """Return the state before the first batch, a list."""
         return [
             np.zeros(
-                [self.training.batch_size] + part.shape.as_list()[1:], part.dtype.as_numpy_dtype
+                [self.training.batch_size, *part.shape.as_list()[1:]], part.dtype.as_numpy_dtype
             )
             for part in flatten(self.initial_state)
         ]
@@ -412,7 +412,7 @@ def train(
     records = progress.records
     arrays = OrderedDict(
         (name, np.stack([record[name] for record in records]))
-        for name in PARAMETERS + ("iteration",)
+        for name in (*PARAMETERS, "iteration")
     )
     arrays.update(under(OF_RULE, rule.constants))
     arrays.update(under(MEMORY, without_prefix(MEMORY, progress.last)))

@@ -312,7 +312,8 @@ def warnings_of(runs):
     return [f"{what}: {', '.join(seeds)}" for what, seeds in found.items()]
 
 
-def main():
+def main() -> None:
+    """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--config", required=True, metavar="FILE", help="configuration of the study (YAML)"

@@ -55,13 +55,14 @@ JOBS = {
     ),
     "dynamics": jobs.Job(
         selectors=("entry", "condition"),
-        needed=("dynamics",) + OF_RULE,
+        needed=("dynamics", *OF_RULE),
         settings=lambda study, entry, condition: study.entry_settings("dynamics", entry, condition),
     ),
 }
 
 
-def main():
+def main() -> None:
+    """Do what the command line asks for."""
     parser = jobs.new_parser(__doc__, "FOLDER", JOBS["dynamics"].selectors)
     parser.add_argument("--kind", required=True, choices=list(JOBS), help="see above")
     parser.add_argument("--checkpoints", required=True, metavar="FILE", help="checkpoint file")
@@ -135,7 +136,7 @@ def compute_and_write(settings, arguments, files):
         settings,
         {
             name: np.stack([record[name] for record in progress.records])
-            for name in ["iteration"] + arrays_of(kind, entry)
+            for name in ["iteration", *arrays_of(kind, entry)]
         },
         [column.name for column in list(RUN_KEYS) + columns],
         rows,

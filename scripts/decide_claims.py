@@ -145,7 +145,8 @@ def with_verdict_on_all(rows: list[dict], claim: str) -> list[dict]:
     return [*rows, {**whole, **COUNTS, "verdict": verdict, "why": why}]
 
 
-def main():
+def main() -> None:
+    """Do what the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -17,7 +17,8 @@ from lsnn.errors import ConfigError
 from lsnn.study.outputs import figures_of
 
 
-def main():
+def main() -> None:
+    """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--study", required=True, metavar="FOLDER",

@@ -13,7 +13,8 @@ from lib.program import run
 from lsnn.study.config import read_study
 
 
-def main():
+def main() -> None:
+    """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--claims", required=True, metavar="FILE", help="claims (YAML)")
     parser.add_argument("--decided", required=True, help="folder of claims.csv and points.csv")

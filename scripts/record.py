@@ -120,7 +120,8 @@ JOBS = {
 }
 
 
-def main():
+def main() -> None:
+    """Do what the command line asks for."""
     parser = jobs.new_parser(__doc__, "FILE", JOBS["trial"].selectors)
     parser.add_argument("--kind", required=True, choices=list(JOBS), help="see above")
     parser.add_argument("--checkpoints", metavar="FILE", help="checkpoint file, of a trial")

@@ -30,7 +30,8 @@ JOB = jobs.Job(
 )
 
 
-def main():
+def main() -> None:
+    """Do what the command line asks for."""
     parser = jobs.new_parser(__doc__, "FOLDER", JOB.selectors)
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
     arguments = parser.parse_args()

@@ -147,7 +147,8 @@ def page_of(claims, table):
     return html_page("Claims", [("p", words), ("table", rows)])
 
 
-def main():
+def main() -> None:
+    """Do what the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

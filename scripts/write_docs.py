@@ -129,7 +129,8 @@ def generated_pages() -> dict[str, str]:
     }
 
 
-def main():
+def main() -> None:
+    """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", required=True, metavar="DOCS", help="folder of the pages")
     folder = Path(parser.parse_args().output)

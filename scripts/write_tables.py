@@ -171,7 +171,8 @@ def environments(metadata, labels):
     return pd.DataFrame(rows, dtype=object).fillna("").set_index("used for")
 
 
-def main():
+def main() -> None:
+    """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="configuration of the study")
     parser.add_argument("--summary", required=True, help="summary.csv of the study")

@@ -158,7 +158,7 @@ class Krylov:
 
 
 def _with_room(rows):
-    return np.concatenate([rows, np.empty((GROWTH,) + rows.shape[1:], rows.dtype)])
+    return np.concatenate([rows, np.empty((GROWTH, *rows.shape[1:]), rows.dtype)])
 
 
 def mixed_with_random(start: np.ndarray, generator: np.random.RandomState) -> np.ndarray:

@@ -110,7 +110,7 @@ class Dynamics:
 
     def _operator(self, name, of_network):
         if name not in self._operators:
-            arguments = list(self._examples) + [self.parameters]
+            arguments = [*self._examples, self.parameters]
             operator = of_network(self._network, *arguments, threads=self._threads)
             operator.move_to(self._weights)
             self._operators[name] = operator

@@ -27,7 +27,7 @@ def write(path: PathLike, arrays: Mapping[str, Any], metadata: Mapping[str, Any]
 
 
 def read(
-    path: PathLike, names: Sequence[str] = ("iteration",) + PARAMETERS
+    path: PathLike, names: Sequence[str] = ("iteration", *PARAMETERS)
 ) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]:
     """Return the arrays by name, ``names`` among them, and the metadata of a file.
 
@@ -67,13 +67,13 @@ def read_run(
         ResultError: the file is damaged, or of another network, task or loss.
     """
     arrays, metadata = read(path)
-    parts = ("task", "own_files", "network", "loss") + tuple(also)
+    parts = ("task", "own_files", "network", "loss", *also)
     there = metadata.get("settings", {})
     lines = differences(
         {part: there.get(part) for part in parts}, {part: settings.get(part) for part in parts}
     )
     if lines:
-        raise ResultError("\n".join([f"{path}: of another configuration than the study:"] + lines))
+        raise ResultError("\n".join([f"{path}: of another configuration than the study:", *lines]))
     return arrays, there
 
 
@@ -87,7 +87,7 @@ def check_shapes(
     """
     n_checkpoints = len(arrays["iteration"])
     for name, shape in shapes.items():
-        found, needed = arrays[name].shape, (n_checkpoints,) + tuple(shape)
+        found, needed = arrays[name].shape, (n_checkpoints, *shape)
         if found != needed:
             raise ResultError(
                 f"{path}: {name} has shape {found}; the configured network and {n_checkpoints} "

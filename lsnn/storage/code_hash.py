@@ -118,7 +118,7 @@ def _imported(path, without):
 def _content(path):
     """Return the code of a module: its logical lines, with single spaces between tokens."""
     text, lines, line = _read(path), [], []
-    starts = [0] + list(itertools.accumulate(map(len, text.splitlines(True))))
+    starts = [0, *itertools.accumulate(map(len, text.splitlines(True)))]
     f_strings = []  # where those begin that are open: since Python 3.12 they are several tokens
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         kind, piece = tokenize.tok_name[token.type], token.string

@@ -84,7 +84,7 @@ def set_aside(path: PathLike, outputs: Sequence[PathLike], log: Log) -> None:
     if not (os.path.isdir(folder) or intact_record(path, outputs)):
         return
     os.makedirs(folder, exist_ok=True)
-    for file in list(outputs) + [path]:
+    for file in [*outputs, path]:
         target = os.path.join(folder, os.path.basename(file))
         if os.path.exists(file) and not os.path.exists(target):
             os.replace(file, target)
@@ -96,7 +96,7 @@ def _commit():
     here, name = os.path.split(os.path.abspath(__file__))
 
     def git(*arguments):
-        command = ("git",) + arguments
+        command = ("git", *arguments)
         return subprocess.check_output(command, cwd=here, stderr=subprocess.PIPE).decode()
 
     try:

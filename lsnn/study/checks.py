@@ -159,7 +159,7 @@ def _problems(error):
         known = sorted(error.schema["properties"])
         for key in sorted((key for key in error.instance if key not in known), key=str):
             line = f"unknown key{suggestion(key, known)}; allowed: {', '.join(known)}"
-            yield path + (key,), line
+            yield (*path, key), line
         return
     hint = ""
     if isinstance(error.instance, str) and "number" in str(error.schema.get("type")):

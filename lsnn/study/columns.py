@@ -187,23 +187,21 @@ def gap_column(measure, split="test"):
 def learning_curve_columns(measures, splits):
     """Return the columns of learning_curve.csv, of the measures of a task and its splits."""
     return (
-        RUN_KEYS
-        + (FRACTION,)
-        + tuple(
+        *RUN_KEYS,
+        FRACTION,
+        *(
             column(measure, split)
             for split in splits
             for measure in measures
             for column in (measure_column, standard_error_column)
-        )
-        + (
-            Column("l2_loss", "number", "L2 term of the loss"),
-            Column(
-                "mean_activity",
-                "number",
-                "mean activity",
-                meaning="Output of a unit, averaged over units, steps and validation examples.",
-            ),
-        )
+        ),
+        Column("l2_loss", "number", "L2 term of the loss"),
+        Column(
+            "mean_activity",
+            "number",
+            "mean activity",
+            meaning="Output of a unit, averaged over units, steps and validation examples.",
+        ),
     )
 
 

@@ -43,8 +43,7 @@ def new_task(settings: Mapping[str, Any], data: str, seed: int) -> Task:
 
 
 def hashes_of_own_files(settings: Mapping[str, Any], data: str) -> Dict[str, str]:
-    """Return the SHA-256 of the user's own files that a task reads, by name; usually there are
-    none.
+    """Return the SHA-256 of the user's own files that a task reads, by name; usually of none.
 
     Args:
         settings, data: as of :func:`new_task`.

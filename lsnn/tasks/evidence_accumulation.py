@@ -82,9 +82,7 @@ class EvidenceAccumulation(Classification, FiniteTask):
         self.n_steps, self.sizes = outline["n_steps"], outline["sizes"]
         self._cue_steps, self._recall_steps = cue_steps, recall_steps
         self._starts = cue_interval * np.arange(n_cues)
-        left_first = np.array(
-            [(0,) + rest for rest in itertools.product((0, 1), repeat=n_cues - 1)]
-        )
+        left_first = np.array([(0, *rest) for rest in itertools.product((0, 1), repeat=n_cues - 1)])
         random = generator(seed, "evidence_accumulation", "sequences")
         pairs = left_first[random.permutation(len(left_first))]
         n_pairs = n_train // 2

@@ -111,10 +111,7 @@ class PixelwiseMnist(SequentialMnist):
         if split == "test" and self.test_noise > 0.0:
             pixels = self._with_noise(pixels, np.arange(len(labels))[indices])
         shown = np.repeat(pixels, self.repeat, axis=0)
-        if self.encoding == "threshold":
-            units = self._crossings(shown)
-        else:
-            units = shown[:, :, np.newaxis]
+        units = self._crossings(shown) if self.encoding == "threshold" else shown[:, :, np.newaxis]
         inputs = np.zeros((self.n_steps, shown.shape[1], self.n_in), units.dtype)
         inputs[: len(shown), :, :-1] = units
         inputs[len(shown) :, :, -1] = 1  # the cue

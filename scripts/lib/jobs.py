@@ -151,7 +151,7 @@ def complete(files, is_complete, compute):
             they are those of this job.
         compute: called with this record, or None if there is none.
     """
-    with exclusive(files.lock, log, files.results + [files.record]):
+    with exclusive(files.lock, log, [*files.results, files.record]):
         found = records.intact_record(files.record, files.results)
         if found and is_complete(found):
             names = ", ".join(files.results)

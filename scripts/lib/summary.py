@@ -119,6 +119,7 @@ def how_compared(column: Column) -> str:
 
 
 def capitalised(text: str) -> str:
+    """Return a text with its first letter a capital, and the others as they are."""
     return text[0].upper() + text[1:]
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import aggregate
-import machinery  # noqa: F401  (extends the path to the scripts)
+import machinery
 import plot
 import write_tables
 from lib.figures.results import read_spectra

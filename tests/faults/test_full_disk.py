@@ -193,8 +193,16 @@ def test_tables_of_a_study(disk, tmp_path, monkeypatch, tell, name):
 
     def aggregate(output):
         return subprocess.run(
-            [sys.executable, REPOSITORY / "scripts" / "aggregate.py", "--output", output]
-            + ["--config", tmp_path / "config.yaml", "--runs", tmp_path / "runs"],
+            [
+                sys.executable,
+                REPOSITORY / "scripts" / "aggregate.py",
+                "--output",
+                output,
+                "--config",
+                tmp_path / "config.yaml",
+                "--runs",
+                tmp_path / "runs",
+            ],
             capture_output=True,
             text=True,
         )

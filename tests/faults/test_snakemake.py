@@ -81,8 +81,16 @@ class Checkout:
     def aggregate(self):
         """Run aggregate by hand, into a folder of its own, to its end."""
         return subprocess.run(
-            [sys.executable, "scripts/aggregate.py", "--config", "config.yaml"]
-            + ["--runs", self.results / "runs", "--output", self.folder / "by_hand"],
+            [
+                sys.executable,
+                "scripts/aggregate.py",
+                "--config",
+                "config.yaml",
+                "--runs",
+                self.results / "runs",
+                "--output",
+                self.folder / "by_hand",
+            ],
             cwd=self.folder,
             capture_output=True,
             text=True,

@@ -66,7 +66,7 @@ def test_no_trial_is_in_two_splits_and_their_noise_is_independent(name):
 def signal(task, split):
     """Return the inputs of a split without noise, those of the same draws."""
     options = {"noise": 0, "noisy_test": 1e-9 if split == "noisy_test" else 0}
-    name = [name for name, one in TASKS.items() if isinstance(task, one)][0]
+    name = next(name for name, one in TASKS.items() if isinstance(task, one))
     if split == "train":
         options["n_train"] = task.sizes["train"]
     if name == "delayed_match":

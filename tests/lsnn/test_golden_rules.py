@@ -185,7 +185,7 @@ def cells():
     """Return the folders of all golden numbers of rate units, by cell."""
     found = {}
     for folder in sorted({key.rpartition("/")[0] for key in GOLDEN.files if key.count("/") >= 4}):
-        code, net, loss, rule = folder.split("/")
+        code, net, _loss, rule = folder.split("/")
         if code in ("modprop_code", "biolhess_code", "numpy") and not is_left_out(rule):
             is_project = code == "biolhess_code" or net in ("rate_default", "rate_reset_adaptive")
             kind = RateNeurons if is_project else WithoutReset

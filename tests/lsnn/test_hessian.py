@@ -147,7 +147,7 @@ def test_before_it_has_weights_it_computes_nothing_and_says_what_is_missing():
 
 def test_products_share_what_does_not_depend_on_the_vector():
     """The product of the whole graph, and anew at other weights."""
-    hessian, network, weights = small_hessian("adaptive", PARAMETERS)
+    hessian, _network, weights = small_hessian("adaptive", PARAMETERS)
     vector = np.random.RandomState(1).randn(hessian.size)
     shared = hessian.product(vector)
     session = hessian._session

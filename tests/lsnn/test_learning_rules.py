@@ -435,7 +435,7 @@ def test_a_step_against_the_direction_is_none():
 
 
 def test_random_feedback_has_the_size_of_the_readout_and_belongs_to_the_seed():
-    network, weights, signs = network_by_dale("plain", SmallTask())
+    _network, weights, signs = network_by_dale("plain", SmallTask())
 
     def drawn(**settings):
         return ready(settings, weights, signs).constants

@@ -43,18 +43,17 @@ def test_an_entry_is_named_by_block_and_split():
 
 def test_columns_of_the_published_operator_keep_their_names():
     for one in (entry(), entry(samples=10)):
-        assert names(columns_of("hessian", one)) == EXTREMES + ["products"]
+        assert names(columns_of("hessian", one)) == [*EXTREMES, "products"]
         assert columns_of("hessian", one) == columns_of_table("hessian", one)
 
 
 @pytest.mark.parametrize("values", [{"block": "w_in"}, {"split": "test"}, {"block": "all"}])
 def test_columns_of_another_entry_tell_block_and_split(values):
     one = entry(**values)
-    assert names(columns_of_table("hessian", one)) == EXTREMES + [
-        "products"
-    ]  # its own table is its own
+    own_table = names(columns_of_table("hessian", one))
+    assert own_table == [*EXTREMES, "products"]  # without the entry's name
     prefix = name_of(one) + "_"
-    assert names(columns_of("hessian", one)) == [prefix + name for name in EXTREMES + ["products"]]
+    assert names(columns_of("hessian", one)) == [prefix + name for name in (*EXTREMES, "products")]
     for plain, column in zip(columns_of("hessian", entry()), columns_of("hessian", one)):
         assert bool(column.label) == bool(plain.label)
         assert bool(column.figure) == bool(plain.figure)
@@ -143,7 +142,7 @@ def test_the_largest_alone(hessian):
 
 def test_a_run_goes_on_behind_a_checkpoint_at_which_nothing_is_finite(hessian):
     extremes = build(QUANTITIES, {"name": "extremes"})
-    network, weights = small_network()
+    _network, weights = small_network()
     _, before = extremes.measure(at(hessian))
     hessian.move_to({name: np.full_like(array, 1e30) for name, array in weights.items()})
     row, memory = extremes.measure(at(hessian, before))

@@ -99,12 +99,12 @@ def test_all_eigenvalues_and_no_more_can_be_asked_for():
 
 MULTIPLE = {
     "null space": [5.0, 1.0] + [0.0] * 48,
-    "both ends": [10.0, 10.0, 10.0, 9.0] + list(np.linspace(-1.0, 1.0, 40)) + [-4.0, -4.0],
-    "inside": [20.0, 7.0, 7.0] + list(np.linspace(0.0, 1.0, 40)) + [-2.0, -3.0],
+    "both ends": [10.0, 10.0, 10.0, 9.0, *np.linspace(-1.0, 1.0, 40), -4.0, -4.0],
+    "inside": [20.0, 7.0, 7.0, *np.linspace(0.0, 1.0, 40), -2.0, -3.0],
     "identity": [3.0] * 20,
     "two": [2.0] * 10 + [-1.0] * 10,
     "many of one": [4.0] * 30 + list(np.linspace(0.0, 1.0, 30)),
-    "simple": list(np.linspace(-1.0, 2.0, 20)) + [50.0, 40.0, 30.0, -20.0, -21.0, -22.0],
+    "simple": [*np.linspace(-1.0, 2.0, 20), 50.0, 40.0, 30.0, -20.0, -21.0, -22.0],
 }
 
 
@@ -161,7 +161,7 @@ def test_quantities_are_computed_behind_those_that_they_use(monkeypatch):
         monkeypatch.setitem(REGISTRIES, "hessian", registry)
         again = numbers()
         assert sorted(again) == sorted(found)
-        assert list(again)[0] == "density"
+        assert next(iter(again)) == "density"
         for name in ("extremes", "trace"):
             assert again[name] == found[name]
 
@@ -342,7 +342,7 @@ def test_everything_is_followed_to_the_same_bits_however_often_it_is_stopped(tmp
     assert list(quantities_of("hessian", entry)) == list(QUANTITIES)  # in their own order
 
     def records_of(path, *stops):
-        for n_checkpoints in stops + (3,):
+        for n_checkpoints in (*stops, 3):
             found = hessian_of(network, "w_rec", "validation", 10)
             progress = Progress(str(path), {}, pytest.fail)
             of_entry = quantities_of("hessian", entry)

@@ -123,7 +123,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmpdir, lines):
     with pytest.raises(Stop):
         run(tmpdir, "stopped", log)
     stopped, _ = run(tmpdir, "stopped", seen.append)
-    assert "going on from iteration {} kept in".format(AT[lines - 1]) in seen[lines]
+    assert f"going on from iteration {AT[lines - 1]} kept in" in seen[lines]
     whole, _ = run(tmpdir, "whole")
     assert stopped.rows == whole.rows
     for name, array in whole.arrays.items():
@@ -192,7 +192,7 @@ def test_progress_that_is_not_this_runs_is_set_aside(tmpdir, damage):
     records = os.listdir(folder)
     lines = []
     progress, _ = run(tmpdir, "a", lines.append)
-    assert "moved to {}".format(aside) in lines[0]
+    assert f"moved to {aside}" in lines[0]
     assert os.listdir(aside) == records and len(records) == len(AT) + 1
     fresh, _ = run(tmpdir, "fresh")
     assert progress.rows == fresh.rows
@@ -205,7 +205,7 @@ def test_a_run_whose_loss_is_not_finite_ends_and_is_a_result(tmpdir):
     at = progress.diverged_at
     assert progress.iterations == [one for one in AT if one < at] and 0 < at < 12
     assert np.isfinite([list(row.values()) for row in progress.rows]).all()
-    for part in ("quick, seed 1: DIVERGED", "at iteration {} ".format(at), "900"):
+    for part in ("quick, seed 1: DIVERGED", f"at iteration {at} ", "900"):
         assert part in lines[-1]
     again, _ = run(tmpdir, "a", lines.append, **changes)  # from its progress
     assert again.diverged_at == at and again.rows == progress.rows
@@ -486,7 +486,7 @@ def test_the_state_is_carried_from_batch_to_batch():
     assert activity > 0.02
     assert len(whole) == len([name for name in second if name.startswith("state_")])
     for i, part in enumerate(whole):
-        assert second["state_{}".format(i)] == pytest.approx(part, abs=1e-6)
+        assert second[f"state_{i}"] == pytest.approx(part, abs=1e-6)
     assert not np.array_equal(first["state_0"], second["state_0"])
 
 
@@ -584,11 +584,11 @@ def test_a_task_with_measures_of_its_own_is_trained(tmpdir):
     lines = []
     of_run = settings(learning_rate=0.1)
     progress = train(network, of_run, folder, lines.append)
-    names = ["{}_{}".format(s, m) for s in task.sizes for m in ("loss", "deviation")]
+    names = [f"{s}_{m}" for s in task.sizes for m in ("loss", "deviation")]
     errors = [name + "_se" for name in names]
     assert learning_curve_names(task) == names + errors + ["l2_loss", "mean_activity"]
     rows = progress.rows
-    assert sorted(rows[0]) == sorted(learning_curve_names(task) + ["iteration"])
+    assert sorted(rows[0]) == sorted([*learning_curve_names(task), "iteration"])
     assert rows[-1]["train_loss"] < 0.5 * rows[0]["train_loss"]
     assert "  deviation: train {:.4f}".format(rows[0]["train_deviation"]) in lines[0]
     for i in (0, -1):
@@ -606,7 +606,7 @@ def test_a_task_with_measures_of_its_own_is_trained(tmpdir):
                 ("deviation", np.mean(np.abs(errors.astype(np.float64)), axis=1)),
             ]:
                 expected = by_example.std(ddof=1) / np.sqrt(len(by_example))
-                assert rows[i]["{}_{}_se".format(split, name)] == pytest.approx(expected, rel=1e-4)
+                assert rows[i][f"{split}_{name}_se"] == pytest.approx(expected, rel=1e-4)
     bound = (rows[0]["validation_deviation"] + rows[1]["validation_deviation"]) / 2
     of_run["training"]["stop"] = {"measure": "deviation", "below": bound}
     folder = os.path.join(str(tmpdir), "stopped")

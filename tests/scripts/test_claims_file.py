@@ -83,11 +83,11 @@ def test_the_file_is_named(tmpdir):
     path = str(tmpdir.join("claims.yaml"))
     with pytest.raises(ConfigError) as error:
         read_claims(path)
-    assert "{}: cannot be read".format(path) in str(error.value)
+    assert f"{path}: cannot be read" in str(error.value)
     tmpdir.join("claims.yaml").write("a: 1")
     with pytest.raises(ConfigError) as error:
         read_claims(path)
-    assert str(error.value).startswith("claims {}:\na: 1 is not possible".format(path))
+    assert str(error.value).startswith(f"claims {path}:\na: 1 is not possible")
 
 
 def test_a_suite_names_its_claims_and_no_study_has_their_name(tmpdir):

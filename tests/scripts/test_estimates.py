@@ -230,7 +230,7 @@ def intervals_of_spread(shape, n, ratio, draws=1000):
 )
 def test_the_interval_of_a_spread_covers_it(shape, n, at_least):
     low, high = intervals_of_spread(shape, n, ratio=3.0).T
-    covered = np.mean((low <= 3.0) & (3.0 <= high))
+    covered = np.mean((low <= 3.0) & (high >= 3.0))
     assert at_least <= covered <= 0.97
 
 

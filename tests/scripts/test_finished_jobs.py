@@ -39,7 +39,7 @@ ENTRY = "w_rec_validation"
 def test_a_run_is_longer_if_nothing_but_its_iterations_is_more(change, expected):
     wanted = {**SETTINGS, **change}
     assert train.is_longer(wanted, SETTINGS) is expected
-    assert SETTINGS == STUDY.training_settings("bptt", 1)
+    assert STUDY.training_settings("bptt", 1) == SETTINGS
 
 
 def test_a_learning_curve_that_is_read_is_written_again_to_the_bit(tmp_path):
@@ -101,8 +101,17 @@ def folder(finished, tmp_path):
 
 PROGRAMS = {
     "train": ["train.py", "--condition", "bptt", "--seed", "1", "--output", "run"],
-    "hessian": ["curvature.py", "--kind", "hessian", "--entry", ENTRY]
-    + ["--checkpoints", "run/checkpoints.npz", "--output", "run/hessian"],
+    "hessian": [
+        "curvature.py",
+        "--kind",
+        "hessian",
+        "--entry",
+        ENTRY,
+        "--checkpoints",
+        "run/checkpoints.npz",
+        "--output",
+        "run/hessian",
+    ],
 }
 
 

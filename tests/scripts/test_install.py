@@ -55,7 +55,7 @@ def installed(request, source, tmp_path_factory):
 
 def metadata(folder):
     """Return the metadata of the installed package."""
-    path = os.path.join(folder, "lsnn_curvature-{}.dist-info".format(lsnn.__version__), "METADATA")
+    path = os.path.join(folder, f"lsnn_curvature-{lsnn.__version__}.dist-info", "METADATA")
     with open(path, encoding="utf-8") as stream:
         return email.message_from_file(stream)
 

@@ -272,7 +272,7 @@ def test_three_runs_have_a_band_which_is_the_interval_of_the_summary(column, is_
     expected = mean_and_interval(final, is_positive)
     at_end = band[band[:, 0] == 1, 1]
     assert (at_end.min(), at_end.max()) == pytest.approx(expected[1:])
-    [(x, y)] = line_of(figure.axes[0], BPTT, 1.6)
+    [(_x, y)] = line_of(figure.axes[0], BPTT, 1.6)
     assert y[-1] == pytest.approx(expected[0])
     summary = summarise(table, STUDY).set_index("quantity").loc[f"{column.name}_final"]
     assert tuple(summary[["mean", "ci_low", "ci_high"]]) == pytest.approx(expected)

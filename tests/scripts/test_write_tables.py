@@ -119,8 +119,10 @@ def test_summary(rows):
     assert rows["summary"][start + 1] == ["Equal fraction of training: final states", "45.3"]
     assert rows["summary"][start + 3 : start + 5] == [
         ["Equal training loss: lowest that all runs reach", "8.00 (1 loss)"],
-        ["Equal training loss: averaged over the losses that all runs pass through"]
-        + ["4.84 (12 losses)"],
+        [
+            "Equal training loss: averaged over the losses that all runs pass through",
+            "4.84 (12 losses)",
+        ],
     ]
     assert ["quantity", "three-factor \N{MINUS SIGN} BPTT"] in rows["summary"]
     gap = "Test \N{MINUS SIGN} training cross entropy (nats): Equal training loss: lowest that all "
@@ -133,8 +135,9 @@ def test_the_headline_has_the_final_states_and_the_ratio(folder, monkeypatch):
     write_pages(monkeypatch, folder)
     table = pd.read_csv(folder / "report/headline.csv", dtype=str, keep_default_na=False)
     gap = "gap, training \N{MINUS SIGN} test accuracy"
-    assert list(table) == ["condition", "largest eigenvalue λ_max", "ratio to BPTT"] + [
-        "training cross entropy (nats)", "test accuracy", gap
+    assert list(table) == [
+        "condition", "largest eigenvalue λ_max", "ratio to BPTT",
+        "training cross entropy (nats)", "test accuracy", gap,
     ]  # fmt: skip
     assert list(table["condition"]) == ["BPTT", "three-factor"]
     assert list(table["largest eigenvalue λ_max"]) == ["44.2", "2000"]
@@ -319,9 +322,19 @@ def test_names_are_escaped():
 
 @pytest.mark.parametrize(
     "value, text",
-    [(1737.2, "1740"), (200, "200"), (0.13, "0.130"), (0.0022, "0.00220"), (8, "8.00"), (0.0, "0")]
-    + [(0.0123456, "0.0123"), (-8.049, "~8.05"), (1e-7, "1.00e~07"), (-2e7, "~2.00e+07")]
-    + [(float("nan"), "none")],
+    [
+        (1737.2, "1740"),
+        (200, "200"),
+        (0.13, "0.130"),
+        (0.0022, "0.00220"),
+        (8, "8.00"),
+        (0.0, "0"),
+        (0.0123456, "0.0123"),
+        (-8.049, "~8.05"),
+        (1e-07, "1.00e~07"),
+        (-20000000.0, "~2.00e+07"),
+        (float("nan"), "none"),
+    ],
 )
 def test_numbers_have_three_digits_and_a_true_minus(value, text):
     assert digits(value).replace("\N{MINUS SIGN}", "~") == text

@@ -164,9 +164,8 @@ class Checkout:
                 if (
                     arguments[1:4] == ["-E", "-s", f"scripts/{PROGRAMS[stage]}"]
                     and of_run in arguments
-                ):
-                    if process.cwd() == self.folder:
-                        found.append(process)
+                ) and process.cwd() == self.folder:
+                    found.append(process)
         return found
 
     def in_mid_run(self, stage, condition, seed):

@@ -64,6 +64,6 @@ def test_a_suite_with_accounting(checkout, slurm, local):
     assert os.path.exists(checkout.path("results/two/figures/leading_eigenvalue.svg"))
     assert len(lines) == 2 * 2  # training and Hessian of two studies
     for line in lines:
-        account, partition, state, memory, resources = line.split("|")
+        account, partition, state, _memory, resources = line.split("|")
         assert (account, partition, state) == ("lab", "other", "COMPLETED")
         assert "gres/gpu=1" in resources and "cpu=1" in resources and "mem=6000M" in resources

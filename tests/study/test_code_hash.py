@@ -68,7 +68,7 @@ def test_there_is_one_hash_a_kind_of_job():
 def test_it_is_the_same_on_every_python_of_the_project():
     pythons = [os.path.join(REPOSITORY, ".venv/bin/python")]
     for version in ("1.12", "2"):
-        folder = ".environments/tensorflow-{}".format(version)
+        folder = f".environments/tensorflow-{version}"
         pythons.append(os.path.join(REPOSITORY, folder, "bin/python"))
     for python in pythons:
         assert hashes(REPOSITORY, python) == hashes(REPOSITORY)
@@ -111,7 +111,7 @@ def test_of_a_module_its_tokens_count_alone(tmpdir):
 
 
 RULES = ("bptt", "three_factor")
-TRAINING = ["train {} {}".format(n, r) for n in ("rate", "lif", "alif") for r in RULES]
+TRAINING = [f"train {n} {r}" for n in ("rate", "lif", "alif") for r in RULES]
 DYNAMICS = [job.replace("train", "dynamics") for job in TRAINING]
 HESSIAN = ["hessian rate w_rec_validation"]
 ALL = DYNAMICS + HESSIAN + TRAINING

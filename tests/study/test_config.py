@@ -411,7 +411,7 @@ def test_entries_of_the_hessian_have_their_defaults():
     assert parse_study({}).hessian == (W_REC,)
     quantities = [{"name": "extremes", "ends": "both", "k": 1, "tolerance": 0.01}]
     entries = [{"split": "test"}, {"block": "all", "samples": 10, "quantities": quantities}]
-    study = parse_study({"hessian": entries + [{"quantities": ["extremes"]}]})
+    study = parse_study({"hessian": [*entries, {"quantities": ["extremes"]}]})
     assert study.hessian == (
         dict(W_REC, split="test"),
         dict(W_REC, block="all", samples=10, quantities=quantities),

@@ -34,10 +34,9 @@ def read(path):
 def test_a_file_appears_whole_or_not_at_all(path):
     with atomic_write(path) as stream:
         stream.write(b"old")
-    with pytest.raises(RuntimeError):
-        with atomic_write(path) as stream:
-            stream.write(b"half of the new")
-            raise RuntimeError
+    with pytest.raises(RuntimeError), atomic_write(path) as stream:
+        stream.write(b"half of the new")
+        raise RuntimeError
     assert read(path) == b"old"
     assert os.listdir(os.path.dirname(path)) == ["file"]
 
@@ -48,9 +47,9 @@ def test_a_file_that_cannot_be_written_is_named_and_stays_as_it_was(path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(WriteError, match="folder/file: cannot be written: File too large; "):
-            with atomic_write(path) as stream:
-                stream.write(bytes(2000))
+        too_large = "folder/file: cannot be written: File too large; "
+        with pytest.raises(WriteError, match=too_large), atomic_write(path) as stream:
+            stream.write(bytes(2000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert read(path) == b"old"
@@ -65,7 +64,7 @@ def test_a_record_of_another_version_is_refused_and_one_of_none_is_the_first(pat
     monkeypatch.undo()
     with atomic_write(path) as stream:
         digest = hashlib.sha256(b'{"a":1}').hexdigest()
-        stream.write('{{"a": 1, "sha256": "{}"}}'.format(digest).encode())
+        stream.write(f'{{"a": 1, "sha256": "{digest}"}}'.encode())
     assert read_record(path) == {"a": 1}
 
 
@@ -116,11 +115,11 @@ def test_temporaries_of_killed_writers_are_removed_and_nothing_else(path):
         stream.write(b"good")
     folder = os.path.dirname(path)
     kept = ["file", "file2", ".file", ".file.set-aside", ".file2.abcd1234"]
-    for name in kept[1:] + [".file.ab_d1234", ".file.zzzzzzzz"]:
+    for name in [*kept[1:], ".file.ab_d1234", ".file.zzzzzzzz"]:
         with open(os.path.join(folder, name), "w"):
             pass
     with exclusive(os.path.join(folder, "lock"), print, [path]):
-        assert sorted(os.listdir(folder)) == sorted(kept + ["lock"])
+        assert sorted(os.listdir(folder)) == sorted([*kept, "lock"])
 
 
 HOLDER = """
@@ -153,7 +152,7 @@ def test_the_second_process_waits_until_the_first_is_dead_however_it_dies(path):
     holder.wait()
     thread.join()
     assert entered.is_set() and len(lines) == 1
-    assert "waiting for " in lines[0] and "pid {},".format(holder.pid) in lines[0]
+    assert "waiting for " in lines[0] and f"pid {holder.pid}," in lines[0]
     with exclusive(path, lines.append):
         assert read(path).decode().split()[1:] == ["pid", str(os.getpid())]
     assert len(lines) == 1

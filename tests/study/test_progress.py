@@ -48,7 +48,7 @@ def assert_holds(progress, numbers):
 
 
 def path_of(folder, number):
-    return os.path.join(folder, "{:04d}.npz".format(number))
+    return os.path.join(folder, f"{number:04d}.npz")
 
 
 def contents(folder):
@@ -140,8 +140,8 @@ def test_records_after_a_damaged_one_are_not_used(folder, damaged, how):
     progress = Progress(folder, JOB, lines.append)
     assert_holds(progress, range(damaged - 1))
     (line,) = lines
-    rest = "resuming from record {}".format(damaged - 1) if damaged > 1 else "starting anew"
-    assert line.startswith("record {} of 4 is damaged; {}".format(damaged, rest))
+    rest = f"resuming from record {damaged - 1}" if damaged > 1 else "starting anew"
+    assert line.startswith(f"record {damaged} of 4 is damaged; {rest}")
     assert path_of(folder, damaged) in line
     assert_holds(Progress(folder, JOB, pytest.fail), range(damaged - 1))  # said once
     for number in range(damaged - 1, 4):
@@ -169,7 +169,7 @@ def test_what_is_not_this_jobs_is_set_aside(folder, monkeypatch, what):
         progress = Progress(folder, job, lines.append)
         assert progress.size == 0 and not os.path.exists(folder)
         (line,) = lines
-        assert "moved to {}.set-aside".format(folder) in line
+        assert f"moved to {folder}.set-aside" in line
         assert contents(folder + ".set-aside") == before
         os.rename(folder + ".set-aside", folder)
         os.makedirs(folder + ".set-aside/older")

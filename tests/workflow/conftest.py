@@ -41,9 +41,13 @@ def plan(*arguments, folder):
     """
     printed, path, given = io.StringIO(), list(sys.path), list(sys.argv)
     sys.argv[1:] = [str(argument) for argument in arguments]
-    with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
-        with contextlib.redirect_stderr(printed), pytest.raises(SystemExit) as ended:
-            snakemake_main()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        pytest.raises(SystemExit) as ended,
+    ):
+        snakemake_main()
     sys.path[:], sys.argv[:] = path, given
     return subprocess.CompletedProcess(arguments, ended.value.code, printed.getvalue())
 

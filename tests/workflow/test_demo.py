@@ -70,10 +70,9 @@ checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)
 """
     subprocess.run([PYTHONS["1.12"], "-c", script], cwd=root, check=True)
     subprocess.run(
-        [PYTHONS["1.12"], "scripts/curvature.py", "--kind", "hessian"]
-        + ["--config", sweep / "config.yaml"]
-        + ["--entry", "w_rec_validation", "--checkpoints", tmp_path / "renamed.npz"]
-        + ["--output", tmp_path],
+        [PYTHONS["1.12"], "scripts/curvature.py", "--kind", "hessian",
+         "--config", sweep / "config.yaml", "--entry", "w_rec_validation",
+         "--checkpoints", tmp_path / "renamed.npz", "--output", tmp_path],
         cwd=root, check=True, capture_output=True,
     )  # fmt: skip
     renamed = (tmp_path / "w_rec_validation.csv").read_text()

@@ -186,8 +186,12 @@ def test_every_figure_is_shown_with_its_caption(browser, report, name):
         ("summary", ["BPTT", "three-factor", "final state", "Equal training loss"]),
         (
             "configuration",
-            ["training.learning_rate", "0.01", "conditions.bptt.iterations"]
-            + ["hessian.0.quantities.0.tolerance"],
+            [
+                "training.learning_rate",
+                "0.01",
+                "conditions.bptt.iterations",
+                "hessian.0.quantities.0.tolerance",
+            ],
         ),
         ("run", ["ms per iteration", "1.12.0", "BPTT, seed 1"]),
     ],

@@ -73,7 +73,7 @@ def options_of_entry(kind: str, default: str) -> "OrderedDict[str, Any]":
         block=choice(
             "Parameters to differentiate by, with all their entries, absent synapses included; all "
             "- those that are trained.",
-            PARAMETERS + (ALL,),
+            (*PARAMETERS, ALL),
             "w_rec",
         ),
         split=choice("Part of the data whose loss is differentiated.", SPLITS, "validation"),
@@ -171,7 +171,7 @@ def columns_of_table(kind: str, entry: Mapping[str, Any]) -> List[Column]:
     quantities = quantities_of(kind, entry).values()
     columns = [column for quantity in quantities for column in quantity.columns]
     products = "Matrix-vector products spent on the checkpoint."
-    return columns + [Column(PRODUCTS[kind], "integer", meaning=products)]
+    return [*columns, Column(PRODUCTS[kind], "integer", meaning=products)]
 
 
 # Column of the matrix-vector products that all quantities together have taken.

@@ -30,52 +30,51 @@ class Stability:
     options = {"tolerance": TOLERANCE}
     figures = ("stability",)
     columns = (
-        eigenvalue_columns(
+        *eigenvalue_columns(
             "mu_abs_max",
             "size of the leading eigenvalue μ of the rule's derivative",
             meaning="The rule's update is unstable where it is above 2 / learning rate.",
             scale="log",
             summary=("final", "mean", "compared"),
-        )
-        + (Column("mu_abs_max_real", "estimate"), Column("mu_abs_max_imag", "estimate"))
-        + eigenvalue_columns("mu_real_max", "largest real part of an eigenvalue μ", scale="symlog")
-        + (Column("mu_real_max_imag", "estimate"),)
-        + eigenvalue_columns(
+        ),
+        Column("mu_abs_max_real", "estimate"),
+        Column("mu_abs_max_imag", "estimate"),
+        *eigenvalue_columns("mu_real_max", "largest real part of an eigenvalue μ", scale="symlog"),
+        Column("mu_real_max_imag", "estimate"),
+        *eigenvalue_columns(
             "hessian_max", "λ_max on the same examples", scale="log", summary=("final", "mean")
-        )
-        + (
-            Column(
-                "eta_mu",
-                "estimate",
-                "learning rate times the size of μ",
-                meaning="Above 2 the rule's update is unstable.",
-                scale="log",
-                summary=("final", "mean"),
-            ),
-            Column(
-                "eta_hessian",
-                "estimate",
-                "learning rate times λ_max",
-                scale="log",
-                summary=("final", "mean"),
-            ),
-            Column(
-                "curvature_bound",
-                "estimate",
-                "bound 2 / (learning rate × ρ)",
-                meaning="Of λ_max, by the theorem; there is none where ρ is not positive.",
-                scale="log",
-                summary=("final", "mean"),
-            ),
-            Column(
-                "part_of_bound",
-                "estimate",
-                "λ_max relative to its bound",
-                meaning="1: at the bound of the theorem.",
-                scale="log",
-                summary=("final", "mean"),
-            ),
-        )
+        ),
+        Column(
+            "eta_mu",
+            "estimate",
+            "learning rate times the size of μ",
+            meaning="Above 2 the rule's update is unstable.",
+            scale="log",
+            summary=("final", "mean"),
+        ),
+        Column(
+            "eta_hessian",
+            "estimate",
+            "learning rate times λ_max",
+            scale="log",
+            summary=("final", "mean"),
+        ),
+        Column(
+            "curvature_bound",
+            "estimate",
+            "bound 2 / (learning rate × ρ)",
+            meaning="Of λ_max, by the theorem; there is none where ρ is not positive.",
+            scale="log",
+            summary=("final", "mean"),
+        ),
+        Column(
+            "part_of_bound",
+            "estimate",
+            "λ_max relative to its bound",
+            meaning="1: at the bound of the theorem.",
+            scale="log",
+            summary=("final", "mean"),
+        ),
     )
     products = 30
 

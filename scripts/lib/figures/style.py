@@ -4,6 +4,7 @@ import io
 import os
 import re
 import textwrap
+from collections.abc import Sequence
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -66,7 +67,8 @@ def is_usual(low, high):
 class LogTicks(LogLocator):
     """Ticks at powers of ten, between them too where these are few, and at even steps in one."""
 
-    def tick_values(self, low, high):
+    def tick_values(self, low: float, high: float) -> Sequence[float]:
+        """Return where ticks are on an axis from ``low`` to ``high``."""
         low, high = sorted((low, high))
         decades = np.log10(high / low)
         if decades < 0.8:

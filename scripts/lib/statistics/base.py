@@ -161,8 +161,12 @@ def values_of(
     if at in AT_EQUAL_LOSS and finished and not len(common):
         raise Undecided("no training loss that every run brackets by two checkpoints")
     cells = [
-        [name, seed, *(Number(np.nan) if run is None else number_of(run, column, at, common))]
-        + [run is None]
+        [
+            name,
+            seed,
+            *(Number(np.nan) if run is None else number_of(run, column, at, common)),
+            run is None,
+        ]
         for name in conditions
         for seed, run in sorted(runs[name].items())
     ]

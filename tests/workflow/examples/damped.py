@@ -16,7 +16,7 @@ class Damped(LearningRule):
 
     @property
     def label(self):
-        return "damped to {:g}".format(self.kept)
+        return f"damped to {self.kept:g}"
 
     def recurrent_input(self, z, distance, step):
         return with_derivatives(lambda d: self.kept * d, tf.identity, z)

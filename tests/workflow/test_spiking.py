@@ -26,7 +26,8 @@ def test_tables_and_figures_without_hessian(results):
     figures = {path.name for path in (results / "figures").iterdir()}
     names = ["examples", "learning_curves", "generalization_gap", "rank_of_change"]
     names += ["raster_bptt", "raster_three_factor"]
-    assert figures == {f"{name}.{suffix}" for name in names for suffix in ("svg", "pdf", "png")}
+    suffixes = ("svg", "pdf", "png", "rst")
+    assert figures == {f"{name}.{suffix}" for name in names for suffix in suffixes}
 
 
 @pytest.mark.parametrize("condition, label", [("bptt", "BPTT"), ("three_factor", "three-factor")])

@@ -49,6 +49,6 @@ def test_ratios_are_taken_against_the_baseline(results):
 
 def test_the_sweep_is_drawn(results):
     figures = sorted(path.name for path in (results / "figures").glob("learning_rate_sweep.*"))
-    assert figures == [f"learning_rate_sweep.{suffix}" for suffix in ("pdf", "png", "svg")]
+    assert figures == [f"learning_rate_sweep.{suffix}" for suffix in ("pdf", "png", "rst", "svg")]
     svg = (results / "figures/learning_rate_sweep.svg").read_bytes()
     assert xml.etree.ElementTree.fromstring(svg).tag.endswith("svg")

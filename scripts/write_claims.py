@@ -11,7 +11,7 @@ import os
 import numpy as np
 import pandas as pd
 
-from lib.claims import ALL, EQUAL, VERDICTS, number_of_tests, read_claims, read_decided
+from lib.claims import ALL, EQUAL, VERDICTS, Claim, number_of_tests, read_claims, read_decided
 from lib.pages import SIGNS, estimate_text, html_page, markdown_table, studies_of
 from lib.program import run
 from lsnn.errors import ResultError
@@ -85,7 +85,7 @@ def short_table(claims, table):
     return pd.DataFrame(rows)
 
 
-def cell_of(row):
+def cell_of(row: pd.Series) -> str:
     """Return the sign of a verdict, the number, how many seeds or runs, how many it leaves out."""
     if row.verdict == "not computed":
         return row.verdict
@@ -110,13 +110,13 @@ def verdicts_of(claims, table, of_them):
     return f"{words}\n\n{markdown_table(short_table(of_them, table))}"
 
 
-def block_of(claims, table):
+def block_of(claims: dict[str, Claim], table: pd.DataFrame) -> str:
     """Return the block of a Markdown file that tells of the main claims."""
     main_ones = {name: claim for name, claim in claims.items() if claim.main}
     return verdicts_of(claims, table, main_ones or claims)
 
 
-def markdown_page(claims, table):
+def markdown_page(claims: dict[str, Claim], table: pd.DataFrame) -> str:
     """Return claims.md: all verdicts, then every test in words."""
     every_test = markdown_table(long_table(claims, table))
     return f"# Claims\n\n{verdicts_of(claims, table, claims)}\n\n## Every test\n\n{every_test}\n"
@@ -135,7 +135,7 @@ def with_block(text, block, path):
     return f"{before}{BEGIN}\n{block}\n{END}{after}"
 
 
-def page_of(claims, table):
+def page_of(claims: dict[str, Claim], table: pd.DataFrame) -> str:
     """Return the page of the report."""
     words = (
         "One row per claim and study, and for claims that are tested on several studies one for "

@@ -5,6 +5,7 @@ They tell of the declarations in the code, and of the committed results.
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -92,7 +93,7 @@ def columns_tables() -> dict[str, str]:
     return {heading: columns_table(listed) for heading, listed in tables.items()}
 
 
-def columns_table(listed: list) -> str:
+def columns_table(listed: Sequence[columns.Column]) -> str:
     """Return a table of columns, without those that qualify another."""
     rows = [
         {

@@ -18,11 +18,11 @@ from lsnn.curvature.quantities import REGISTRIES
 from lsnn.errors import ResultError
 from lsnn.storage.files import atomic_write, read_record
 from lsnn.study.columns import SUMMARY
-from lsnn.study.config import SCHEMA, as_mapping, read_study
+from lsnn.study.config import SCHEMA, Study, as_mapping, read_study
 from lsnn.study.outputs import compared_columns, gap_columns, headline_columns
 
 
-def summary_page(summary, study):
+def summary_page(summary: pd.DataFrame, study: Study) -> str:
     """Return the page of summary.csv: one column per condition, then the ratios."""
     unconverged = ", and how many of the eigenvalues had not converged" if study.hessian else ""
     words = (
@@ -83,7 +83,7 @@ def headline(summary, study):
     return table
 
 
-def configuration_page(study):
+def configuration_page(study: Study) -> str:
     """Return the page of the configuration: every key, its value, unit and meaning."""
     rows = []
     for path, option, value in options(SCHEMA, as_mapping(study)):
@@ -99,7 +99,7 @@ def configuration_page(study):
     return html_page("Configuration", [("table", table)])
 
 
-def run_page(metadata, study):
+def run_page(metadata: dict, study: Study) -> str:
     """Return the page of what the runs cost and what they ran on."""
     labels = {name: condition.label for name, condition in study.conditions.items()}
     runs = metadata["runs"]

@@ -1,6 +1,6 @@
 """Multidigraph learning: one synapse further than the three-factor rule."""
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.learning_rules.base import FEEDBACK, WEIGHTS
 from lsnn.learning_rules.own_derivatives import with_derivatives
 from lsnn.learning_rules.three_factor import ThreeFactor
@@ -28,7 +28,7 @@ class MDGL(ThreeFactor):
     def label(self):
         return self.with_choices("MDGL")
 
-    def relayed(self, z, w_back):
+    def relayed(self, z: Tensor, w_back: Tensor) -> Tensor:
         """Return zeros in the place of z w_back, which pass the gradient d to z as d w_back^T."""
 
         def own(d):

@@ -1,6 +1,8 @@
 """ModProp: an error goes back through all synapses, through no unit's activation."""
 
-from lsnn.backend import tf
+from typing import Any, Dict
+
+from lsnn.backend import Tensor, tf
 from lsnn.learning_rules.base import FEEDBACK, TYPE, WEIGHTS, LearningRule, type_means
 from lsnn.learning_rules.own_derivatives import with_derivatives
 from lsnn.options import number
@@ -22,15 +24,15 @@ class ModProp(LearningRule):
         **FEEDBACK,
     )
 
-    def __init__(self, mu=0.25, **choices):
+    def __init__(self, mu: float = 0.25, **choices: Any):
         super().__init__(**choices)
         self.mu = mu
 
     @property
-    def label(self):
+    def label(self) -> str:
         return self.with_choices(f"ModProp, mu {self.mu:g}")
 
-    def undefined(self, spiking, dales_law):
+    def undefined(self, spiking: bool, dales_law: bool) -> Dict[str, str]:
         if spiking:
             return {
                 "name": "another rule for spiking units: mu stands for the derivative of the "
@@ -38,13 +40,13 @@ class ModProp(LearningRule):
             }
         return super().undefined(spiking, dales_law)
 
-    def recurrent_input(self, z, distance, step):
+    def recurrent_input(self, z: Tensor, distance: Tensor, step: Any) -> Tensor:
         def own(d):
             return None, self.mu * d
 
         return with_derivatives(own, lambda z, distance: tf.identity(z), z, distance)
 
-    def backward_weights(self, w_rec):
+    def backward_weights(self, w_rec: Tensor) -> Tensor:
         if self.weights == TYPE:
             return type_means(w_rec, self.constants["signs"], existing=False)
         return w_rec

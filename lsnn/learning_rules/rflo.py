@@ -13,7 +13,7 @@ class RFLO(ThreeFactor):
 
     options = {"feedback_scale": FEEDBACK_SCALE}
 
-    def __init__(self, feedback_scale=1.0):
+    def __init__(self, feedback_scale: float = 1.0):
         super().__init__(feedback=RANDOM, feedback_scale=feedback_scale)
 
     @property

@@ -2,7 +2,9 @@
 
 import copy
 from collections import OrderedDict
-from typing import Any, Dict
+from typing import Any, Dict, Mapping
+
+import numpy as np
 
 from lsnn.backend import tf
 from lsnn.learning_rules.base import LearningRule
@@ -52,7 +54,7 @@ class StepLength(LearningRule):
         self.scale = scale
 
     @property
-    def label(self):
+    def label(self) -> str:
         if self.scale not in (RHO, LENGTH):
             return f"{self.direction.label} x {self.scale:g}"
         return f"{self.direction.label}, {self.scale} of {self.step.label}"
@@ -65,7 +67,7 @@ class StepLength(LearningRule):
     def _pair(self):
         return OrderedDict([("direction", self.direction), ("step", self.step)])
 
-    def undefined(self, spiking, dales_law):
+    def undefined(self, spiking: bool, dales_law: bool) -> Dict[str, str]:
         return {
             f"{role}.{option}": what
             for role, rule in self._pair.items()
@@ -80,7 +82,7 @@ class StepLength(LearningRule):
             for name, value in rule.draw(weights, signs, copy.deepcopy(generator)).items()
         }
 
-    def take(self, constants):
+    def take(self, constants: Mapping[str, np.ndarray]) -> None:
         super().take(constants)
         for role, rule in self._pair.items():
             rule.take(

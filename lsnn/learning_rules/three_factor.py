@@ -1,5 +1,8 @@
 """A three-factor rule: learning signal times eligibility trace."""
 
+from typing import Any
+
+from lsnn.backend import Tensor
 from lsnn.learning_rules.base import LearningRule
 from lsnn.learning_rules.own_derivatives import closed
 
@@ -17,5 +20,5 @@ class ThreeFactor(LearningRule):
 
     label = "three-factor"
 
-    def recurrent_input(self, z, distance, step):
+    def recurrent_input(self, z: Tensor, distance: Tensor, step: Any) -> Tensor:
         return closed(z)

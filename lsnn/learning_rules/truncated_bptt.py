@@ -1,6 +1,8 @@
 """Backpropagation through time, cut after a number of recurrent synapses."""
 
-from lsnn.backend import tf
+from typing import Any
+
+from lsnn.backend import Tensor, tf
 from lsnn.learning_rules.base import FEEDBACK, LearningRule
 from lsnn.learning_rules.own_derivatives import closed, with_derivatives
 from lsnn.learning_rules.three_factor import ThreeFactor
@@ -23,12 +25,12 @@ class TruncatedBPTT(LearningRule):
         **FEEDBACK,
     )
 
-    def __init__(self, hops=1, **choices):
+    def __init__(self, hops: int = 1, **choices: Any):
         super().__init__(**choices)
         self.hops = hops
 
     @property
-    def label(self):
+    def label(self) -> str:
         unit = "hop" if self.hops == 1 else "hops"
         return self.with_choices(f"BPTT, {self.hops} {unit}")
 
@@ -47,18 +49,18 @@ class TruncatedBPTT(LearningRule):
         rule.take(self.constants)
         return rule
 
-    def recurrent_input(self, z, distance, step):
+    def recurrent_input(self, z: Tensor, distance: Tensor, step: Any) -> Tensor:
         raise NotImplementedError("its form depends on the network: see for_network")
 
 
 class _Window(LearningRule):
     """The recurrent input is closed before a step, and open from there on."""
 
-    def __init__(self, first, **choices):
+    def __init__(self, first: int, **choices: Any):
         super().__init__(**choices)
         self.first = first
 
-    def recurrent_input(self, z, distance, step):
+    def recurrent_input(self, z: Tensor, distance: Tensor, step: Any) -> Tensor:
         if isinstance(step, int):
             return z if step >= self.first else closed(z)
         is_open = tf.cast(step >= self.first, tf.float32)
@@ -74,11 +76,11 @@ class _Copies(LearningRule):
     respect to w_rec.
     """
 
-    def __init__(self, copies, **choices):
+    def __init__(self, copies: int, **choices: Any):
         super().__init__(**choices)
         self.copies = copies
 
-    def recurrent_product(self, z, w_rec, w_back):
+    def recurrent_product(self, z: Tensor, w_rec: Tensor, w_back: Tensor) -> Tensor:
         first = tf.split(z, self.copies)[0]
 
         def product(z, w_rec):

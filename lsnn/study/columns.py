@@ -5,9 +5,9 @@ label, unit and scale in figures and in the report, and its figure along trainin
 """
 
 from collections import OrderedDict
-from typing import Any, NamedTuple, Tuple
+from typing import Any, NamedTuple, Sequence, Tuple
 
-from lsnn.tasks.base import NOISY_TEST
+from lsnn.tasks.base import NOISY_TEST, Measure
 
 SPLIT_NAMES = {
     "train": "training",
@@ -37,7 +37,7 @@ class Column(NamedTuple):
     where: str = ""  # the column that has values where this one was asked for; empty: everywhere
 
     @property
-    def axis(self):
+    def axis(self) -> str:
         """Label with unit."""
         return self.label if self.unit == "1" else f"{self.label} ({self.unit})"
 
@@ -135,7 +135,7 @@ POINTS = (
 )
 
 
-def eigenvalue_columns(name, label, **shown):
+def eigenvalue_columns(name: str, label: str, **shown: Any) -> Tuple[Column, ...]:
     """Return the columns of an eigenvalue: the value, and how accurate it is."""
     return (
         Column(name, "estimate", label, **shown),
@@ -145,7 +145,7 @@ def eigenvalue_columns(name, label, **shown):
     )
 
 
-def measure_column(measure, split):
+def measure_column(measure: Measure, split: str) -> Column:
     """Return the column of a task's measure on a split."""
     return Column(
         f"{split}_{measure.name}",
@@ -158,7 +158,7 @@ def measure_column(measure, split):
     )
 
 
-def standard_error_column(measure, split):
+def standard_error_column(measure: Measure, split: str) -> Column:
     """Return the column of the standard error of a measure on a split, over its examples."""
     return Column(
         f"{split}_{measure.name}_se",
@@ -168,7 +168,7 @@ def standard_error_column(measure, split):
     )
 
 
-def gap_column(measure, split="test"):
+def gap_column(measure: Measure, split: str = "test") -> Column:
     """Return the column of a measure's difference between training examples and those of a split.
 
     It is positive where the measure is worse on the latter.
@@ -184,7 +184,9 @@ def gap_column(measure, split="test"):
     )
 
 
-def learning_curve_columns(measures, splits):
+def learning_curve_columns(
+    measures: Sequence[Measure], splits: Sequence[str]
+) -> Tuple[Column, ...]:
     """Return the columns of learning_curve.csv, of the measures of a task and its splits."""
     return (
         *RUN_KEYS,
@@ -205,7 +207,9 @@ def learning_curve_columns(measures, splits):
     )
 
 
-def gap_columns(measures, splits):
+def gap_columns(
+    measures: Sequence[Measure], splits: Sequence[str]
+) -> "OrderedDict[Tuple[str, str], Column]":
     """Return the columns of the generalization gaps by measure and split of unseen examples."""
     unseen = [split for split in splits if split in ("test", NOISY_TEST)]
     return OrderedDict(

@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from typing import NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from lsnn.curvature.quantities import REGISTRIES, columns_of, prefix_of, quantities_of
 from lsnn.curvature.weights import RANKS, scale_free
@@ -17,7 +17,7 @@ from lsnn.study.columns import (
     Column,
     measure_column,
 )
-from lsnn.study.config import as_mapping
+from lsnn.study.config import Study, as_mapping
 from lsnn.tasks.base import ACCURACY
 
 
@@ -32,23 +32,23 @@ class Figure(NamedTuple):
     title: str = ""  # in the report; empty: its name in words
 
     @property
-    def words(self):
+    def words(self) -> str:
         """Its title; weights are one word: w_rec."""
         words = self.name.replace("_", " ")
         return self.title or re.sub(r"\b([wb]) (in|rec|out)\b", r"\1_\2", words)
 
 
-def learning_curve_columns(study):
+def learning_curve_columns(study: Study) -> Tuple[Column, ...]:
     """Return the columns of learning_curve.csv."""
     return columns.learning_curve_columns(study.task_class.measures, study.splits)
 
 
-def gap_columns(study):
+def gap_columns(study: Study) -> "OrderedDict[Tuple[str, str], Column]":
     """Return the columns of the generalization gaps, by measure and split."""
     return columns.gap_columns(study.task_class.measures, study.splits)
 
 
-def entry_columns(study):
+def entry_columns(study: Study) -> List[Column]:
     """Return the columns of all entries of ``hessian`` and ``dynamics``."""
     return [
         column
@@ -58,7 +58,7 @@ def entry_columns(study):
     ]
 
 
-def weight_columns(study):
+def weight_columns(study: Study) -> List[Column]:
     """Return the columns that depend on weights: of their change, and scale-free ones."""
     return [*RANKS.values(), *scale_free_columns(study)]
 
@@ -83,14 +83,14 @@ def standard_error_columns(study):
     return [columns.standard_error_column(m, split) for split in splits for m in measures]
 
 
-def trajectories_columns(study):
+def trajectories_columns(study: Study) -> List[Column]:
     """Return the columns of trajectories.csv."""
     found = [*CONDITION_COLUMNS, *RUN_KEYS, FRACTION, DIVERGED, *learning_curve_columns(study)]
     found += entry_columns(study) + weight_columns(study) + list(gap_columns(study).values())
     return list(OrderedDict.fromkeys(found))
 
 
-def shown_columns(study):
+def shown_columns(study: Study) -> List[Column]:
     """Return the columns that summary and figures show, in their order there."""
     measures = study.task_class.measures
     shown = [column for column in entry_columns(study) if column.label]
@@ -98,13 +98,13 @@ def shown_columns(study):
     return shown + weight_columns(study) + list(gap_columns(study).values())
 
 
-def compared_columns(study):
+def compared_columns(study: Study) -> List[Column]:
     """Return the columns of entries and weights compared between conditions, as gaps are."""
     columns = entry_columns(study) + weight_columns(study)
     return [column for column in columns if "compared" in column.summary]
 
 
-def headline_columns(study):
+def headline_columns(study: Study) -> List[Column]:
     """Return the columns that a study is summed up by: few, of its final states.
 
     They are the largest eigenvalue of the first entry of ``hessian`` that has one, the training
@@ -116,15 +116,15 @@ def headline_columns(study):
     return eigenvalues[:1] + on_examples + [gap_columns(study)[measure.name, "test"]]
 
 
-def about_study(study):
+def about_study(study: Study) -> Dict[str, Any]:
     """Return what the first page of the report tells of a study, as JSON-able values.
 
     That is the study, with ``rules``, the labels of its conditions' rules by what these do, and
     ``figure``, the name of its main figure.
     """
-    rules = OrderedDict()
+    rules: Dict[str, List[str]] = OrderedDict()
     for condition in study.conditions.values():
-        meaning = LEARNING_RULES[condition.learning_rule["name"]].__doc__.splitlines()[0]
+        meaning = str(LEARNING_RULES[condition.learning_rule["name"]].__doc__).splitlines()[0]
         label = new_rule(condition.learning_rule).label
         rules.setdefault(meaning, []).append(label)
     figure = headline_columns(study)[0].figure or "learning_curves"
@@ -132,7 +132,7 @@ def about_study(study):
     return dict(as_mapping(study), rules=unique, figure=figure)
 
 
-def chance_of(study, column):
+def chance_of(study: Study, column: Column) -> Optional[float]:
     """Return the accuracy of a guess where a column is an accuracy; None if it is not known.
 
     That is 1 / number of classes, which are equally frequent, or nearly so, in all tasks here.
@@ -182,7 +182,7 @@ def _numbers_of(rule):
     }
 
 
-def setting_column(study, setting):
+def setting_column(study: Study, setting: str) -> Column:
     """Return the column of what is swept: the learning rate, or an option of a rule."""
     for column in CONDITION_COLUMNS:
         if column.name == setting:
@@ -194,7 +194,7 @@ def setting_column(study, setting):
     raise KeyError(setting)
 
 
-def figures_of(study):
+def figures_of(study: Study) -> List[Figure]:
     """Return the :class:`Figure` of everything that is drawn of a study, a list."""
     figures = [
         Figure("examples", "examples", title="examples of the task"),

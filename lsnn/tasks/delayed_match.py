@@ -1,8 +1,10 @@
 """Delayed match to sample: is the pattern after a delay the one that was shown before it?"""
 
+from typing import Tuple
+
 import numpy as np
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.options import integer, number
 from lsnn.randomness import generator
 from lsnn.tasks.base import NOISY_TEST, Classification, DrawnTask
@@ -55,7 +57,16 @@ class DelayedMatch(Classification, DrawnTask):
     n_out = 2
     n_test = 2000
 
-    def __init__(self, data, seed, n_train, n_patterns, delay, noise, noisy_test):
+    def __init__(
+        self,
+        data: str,
+        seed: int,
+        n_train: int,
+        n_patterns: int,
+        delay: int,
+        noise: float,
+        noisy_test: float,
+    ):
         super().__init__(data, seed)
         self.n_steps = SAMPLE_STEPS + delay + TEST_STEPS
         self.sizes = self.sizes_of(n_train, noisy_test)
@@ -69,12 +80,14 @@ class DelayedMatch(Classification, DrawnTask):
         outline = {"n_steps": n_steps, "n_in": cls.n_in, "n_out": cls.n_out}
         return dict(outline, sizes=sizes, evaluation_sizes=sizes)
 
-    def placeholders(self):
+    def placeholders(self) -> Tuple[Tensor, Tensor]:
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (batch)."""
         inputs = tf.placeholder(tf.float32, [self.n_steps, None, self.n_in], "inputs")
         return inputs, tf.placeholder(tf.int32, [None], "targets")
 
-    def draw(self, random, size, noise):
+    def draw(
+        self, random: np.random.RandomState, size: int, noise: float
+    ) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs (n_steps, size, n_in) float32 and targets (size) int32, 1 a match."""
         n_patterns = len(self.patterns)
         targets = random.randint(2, size=size)

@@ -4,10 +4,11 @@ The spiking task of the published code of MDGL (Liu et al., PNAS 2021), with seq
 """
 
 import itertools
+from typing import Tuple
 
 import numpy as np
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.options import choice, integer
 from lsnn.randomness import generator
 from lsnn.tasks.base import Classification, FiniteTask
@@ -76,7 +77,17 @@ class EvidenceAccumulation(Classification, FiniteTask):
     evaluation_batch = 128
     n_evaluated = 128  # examples of each held-out split: its sequences in turn, with new spikes
 
-    def __init__(self, data, seed, n_cues, cue_steps, cue_interval, delay, recall_steps, n_train):
+    def __init__(
+        self,
+        data: str,
+        seed: int,
+        n_cues: int,
+        cue_steps: int,
+        cue_interval: int,
+        delay: int,
+        recall_steps: int,
+        n_train: int,
+    ):
         super().__init__(data, seed)
         outline = self.outline(n_cues, cue_steps, cue_interval, delay, recall_steps, n_train)
         self.n_steps, self.sizes = outline["n_steps"], outline["sizes"]
@@ -109,12 +120,12 @@ class EvidenceAccumulation(Classification, FiniteTask):
             found["n_train"] = f"at most {most}: 4 of the {2**n_cues} sequences are held out"
         return found
 
-    def placeholders(self):
+    def placeholders(self) -> Tuple[Tensor, Tensor]:
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (batch)."""
         inputs = tf.placeholder(tf.uint8, [self.n_steps, None, self.n_in], "inputs")
         return inputs, tf.placeholder(tf.int32, [None], "targets")
 
-    def examples(self, split, indices):
+    def examples(self, split: str, indices: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs and targets, as :meth:`batch`, of examples of a split.
 
         Each example has a generator of its own: it is the same whichever others are asked for.
@@ -126,7 +137,7 @@ class EvidenceAccumulation(Classification, FiniteTask):
         ]
         return np.concatenate(spikes, axis=1), sides(sequences)
 
-    def batch(self, iteration, size):
+    def batch(self, iteration: int, size: int) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs and targets of the training batch of an iteration.
 
         Every epoch shows all training sequences, each time with new spikes. A batch depends on
@@ -153,6 +164,6 @@ class EvidenceAccumulation(Classification, FiniteTask):
         return (random.random_sample(probabilities.shape) < probabilities).astype(np.uint8)
 
 
-def sides(sequences):
+def sides(sequences: np.ndarray) -> np.ndarray:
     """Return the side of most cues of sequences (size, n_cues), int32 (size)."""
     return (sequences.mean(axis=1) > 0.5).astype(np.int32)

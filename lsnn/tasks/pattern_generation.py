@@ -1,11 +1,13 @@
 """Pattern generation: produce a sum of sinusoids while noisy inputs come in."""
 
+from typing import Tuple
+
 import numpy as np
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.options import integer, number
 from lsnn.randomness import generator
-from lsnn.tasks.base import NOISY_TEST, SQUARED_ERROR, DrawnTask, mean
+from lsnn.tasks.base import NOISY_TEST, SQUARED_ERROR, Average, DrawnTask, mean
 
 CYCLES = (1, 2, 3, 5)  # of the sinusoids, in a trial
 PATTERN_SD = 0.5  # of the base pattern
@@ -55,7 +57,16 @@ class PatternGeneration(DrawnTask):
     n_out = 1
     n_validation = n_test = 512
 
-    def __init__(self, data, seed, n_train, n_steps, n_inputs, noise, noisy_test):
+    def __init__(
+        self,
+        data: str,
+        seed: int,
+        n_train: int,
+        n_steps: int,
+        n_inputs: int,
+        noise: float,
+        noisy_test: float,
+    ):
         super().__init__(data, seed)
         self.n_steps = self.n_windows = n_steps
         self.n_in = n_inputs
@@ -71,22 +82,24 @@ class PatternGeneration(DrawnTask):
         outline = {"n_steps": n_steps, "n_in": n_inputs, "n_out": cls.n_out}
         return dict(outline, sizes=sizes, evaluation_sizes=sizes)
 
-    def placeholders(self):
+    def placeholders(self) -> Tuple[Tensor, Tensor]:
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (n_steps, batch)."""
         inputs = tf.placeholder(tf.float32, [self.n_steps, None, self.n_in], "inputs")
         return inputs, tf.placeholder(tf.float32, [self.n_steps, None], "targets")
 
-    def draw(self, random, size, noise):
+    def draw(
+        self, random: np.random.RandomState, size: int, noise: float
+    ) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs (n_steps, size, n_in) and targets (n_steps, size), float32."""
         inputs = self._pattern + noise * random.randn(self.n_steps, size, self.n_in)
         return inputs.astype(np.float32), np.repeat(self.target[:, np.newaxis], size, axis=1)
 
-    def loss(self, outputs, targets, average=mean):
+    def loss(self, outputs: Tensor, targets: Tensor, average: Average = mean) -> Tensor:
         """Return the squared error, averaged over steps and batch."""
         return average(tf.square(outputs[:, :, 0] - targets))
 
 
-def sum_of_sinusoids(random, n_steps):
+def sum_of_sinusoids(random: np.random.RandomState, n_steps: int) -> np.ndarray:
     """Return the target of a trial (n_steps) float32."""
     weights = random.uniform(0.5, 2.0, len(CYCLES))
     phases = random.uniform(0.0, 2.0 * np.pi, len(CYCLES))

@@ -3,9 +3,11 @@
 The task on which Bellec et al. (NeurIPS 2018) show that spiking networks with adaptation remember.
 """
 
+from typing import Tuple
+
 import numpy as np
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.options import choice, integer, number
 from lsnn.randomness import generator
 from lsnn.tasks.sequential_mnist import SequentialMnist
@@ -74,7 +76,16 @@ class PixelwiseMnist(SequentialMnist):
     evaluation_batch = 250
     most_evaluated = {"train": 500, "validation": 1000, "test": 1000}
 
-    def __init__(self, data, seed, encoding, n_inputs, repeat, downsample, test_noise):
+    def __init__(
+        self,
+        data: str,
+        seed: int,
+        encoding: str,
+        n_inputs: int,
+        repeat: int,
+        downsample: int,
+        test_noise: float,
+    ):
         super().__init__(data, seed)
         self.encoding = encoding
         self.repeat = repeat
@@ -94,13 +105,13 @@ class PixelwiseMnist(SequentialMnist):
             n_in=n_inputs if encoding == "threshold" else 2,
         )
 
-    def placeholders(self):
+    def placeholders(self) -> Tuple[Tensor, Tensor]:
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (batch)."""
         dtype = tf.uint8 if self.encoding == "threshold" else tf.float32
         inputs = tf.placeholder(dtype, [self.n_steps, None, self.n_in], "inputs")
         return inputs, tf.placeholder(tf.int32, [None], "targets")
 
-    def examples(self, split, indices):
+    def examples(self, split: str, indices: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs (n_steps, n, n_in) and targets (n) int32 of a split.
 
         Inputs are float32 in [0, 1] if analog, uint8 0 or 1 if threshold crossings. The noise on a

@@ -1,11 +1,11 @@
 """Row-wise sequential MNIST: a 28 x 28 image is fed one row per step, and classified at the end."""
 
 import os
-from typing import Dict
+from typing import Dict, Tuple
 
 import numpy as np
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.errors import DataError
 from lsnn.options import FOLDER, integer, number, text
 from lsnn.randomness import generator
@@ -133,12 +133,12 @@ class SequentialMnist(Classification, FiniteTask):
             found += there
         return found
 
-    def placeholders(self):
+    def placeholders(self) -> Tuple[Tensor, Tensor]:
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (batch)."""
         inputs = tf.placeholder(tf.float32, [self.n_steps, None, self.n_in], "inputs")
         return inputs, tf.placeholder(tf.int32, [None], "targets")
 
-    def examples(self, split, indices):
+    def examples(self, split: str, indices: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs (steps, n, n_in) float32 in [0, 1] and targets (n) int32 of a split."""
         images, labels = self._splits[split]
         images = images[:, indices]

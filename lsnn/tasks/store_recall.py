@@ -3,12 +3,14 @@
 The working-memory task of Bellec et al. (NeurIPS 2018), whose inputs are spikes.
 """
 
+from typing import Tuple
+
 import numpy as np
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.options import integer, number
 from lsnn.randomness import generator
-from lsnn.tasks.base import ACCURACY, CROSS_ENTROPY, Task, cross_entropy, is_right, mean
+from lsnn.tasks.base import ACCURACY, CROSS_ENTROPY, Average, Task, cross_entropy, is_right, mean
 
 STEP = 0.001  # seconds
 NO_RECALL = -1  # target of a symbol that asks for nothing
@@ -88,7 +90,14 @@ class StoreRecall(Task):
     evaluation_sizes = {"train": 128, "validation": 512, "test": 512}
 
     def __init__(
-        self, data, seed, n_symbols, symbol_steps, group_size, input_rate, cue_probability
+        self,
+        data: str,
+        seed: int,
+        n_symbols: int,
+        symbol_steps: int,
+        group_size: int,
+        input_rate: float,
+        cue_probability: float,
     ):
         super().__init__(data, seed)
         self.group_size = group_size
@@ -109,12 +118,12 @@ class StoreRecall(Task):
             "evaluation_sizes": cls.evaluation_sizes,
         }
 
-    def placeholders(self):
+    def placeholders(self) -> Tuple[Tensor, Tensor]:
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (n_symbols, batch)."""
         inputs = tf.placeholder(tf.uint8, [self.n_steps, None, self.n_in], "inputs")
         return inputs, tf.placeholder(tf.int32, [self.n_windows, None], "targets")
 
-    def examples(self, split, indices):
+    def examples(self, split: str, indices: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs and targets, as :meth:`batch`, of examples of a split.
 
         Each example has a generator of its own: it is the same in every run, whichever others are
@@ -124,7 +133,7 @@ class StoreRecall(Task):
         inputs, targets = zip(*drawn)
         return np.concatenate(inputs, axis=1), np.concatenate(targets, axis=1)
 
-    def batch(self, iteration, size):
+    def batch(self, iteration: int, size: int) -> Tuple[np.ndarray, np.ndarray]:
         """Return inputs and targets of the training batch of an iteration.
 
         A batch depends on nothing but the arguments and the seed. Inputs are 0 or 1, uint8
@@ -169,7 +178,7 @@ class StoreRecall(Task):
             spikes[symbol][:, sequences, groups] = random.random_sample(shape) < probability
         return spikes.reshape(self.n_steps, size, self.n_in)
 
-    def loss(self, logits, targets, average=mean):
+    def loss(self, logits: Tensor, targets: Tensor, average: Average = mean) -> Tensor:
         """Return the softmax cross entropy (nats), averaged over all recalls of the batch.
 
         The logits are (n_symbols, batch, 2).
@@ -177,7 +186,7 @@ class StoreRecall(Task):
         asked = self._asked(targets)
         return average(cross_entropy(logits, targets, axis=2), asked)
 
-    def accuracy(self, logits, targets, average=mean):
+    def accuracy(self, logits: Tensor, targets: Tensor, average: Average = mean) -> Tensor:
         """Return the fraction of the batch's recalls whose larger logit is the stored bit's.
 
         The recall error of the paper is 1 - accuracy.
@@ -191,7 +200,7 @@ class StoreRecall(Task):
         return tf.cast(tf.not_equal(targets, NO_RECALL), tf.float32)
 
 
-def cue_probabilities(n_symbols, cue_probability):
+def cue_probabilities(n_symbols: int, cue_probability: float) -> np.ndarray:
     """Return the probability of a cue by symbol and state (n_symbols, 5), given a valid sequence.
 
     The paper draws a symbol as cue with ``cue_probability`` and draws sequences again until one is

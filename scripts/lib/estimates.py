@@ -6,11 +6,14 @@ one for all seeds together, such as a correlation. ``tests/scripts/test_estimate
 what they cover.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
+
+Numbers = Sequence[float] | np.ndarray
 
 LEAST_SEEDS = 3  # for an interval
 CHANCE = 0.05
@@ -31,7 +34,7 @@ class Estimate(NamedTuple):
         return self._replace(value=value, low=low, high=high)
 
 
-def mean_estimate(values, is_positive: bool = False) -> Estimate:
+def mean_estimate(values: ArrayLike, is_positive: bool = False) -> Estimate:
     """Return the :class:`Estimate` of the mean of values, of which 0 is the neutral one.
 
     The p-value is that of the two-sided t test; if all values are equal, it is 0 or, if they all
@@ -59,12 +62,12 @@ def mean_estimate(values, is_positive: bool = False) -> Estimate:
     return Estimate(mean, mean - half, mean + half, 2 * stats.t.sf(abs(mean) / error, n - 1), n)
 
 
-def mean_and_interval(values, is_positive: bool) -> tuple[float, float, float]:
+def mean_and_interval(values: ArrayLike, is_positive: bool) -> tuple[float, float, float]:
     """Return the mean and the two ends of its interval, as :func:`mean_estimate`."""
     return mean_estimate(values, is_positive)[:3]
 
 
-def sign_test(values, neutral: float = 1) -> float:
+def sign_test(values: ArrayLike, neutral: float = 1) -> float:
     """Return the p-value (two-sided, exact) of "as often above as below" a value, or nan.
 
     >>> print(sign_test([2.0, 3.0, 4.0, 5.0, 6.0]))  # 2 / 2^5
@@ -119,7 +122,7 @@ def jackknife(statistic: Callable[[np.ndarray], float], n: int) -> Estimate:
     return mean_estimate(pseudo_values)._replace(value=value)
 
 
-def spread_estimate(values, of_baseline) -> Estimate:
+def spread_estimate(values: ArrayLike, of_baseline: ArrayLike) -> Estimate:
     """Return the :class:`Estimate` of the ratio of the standard deviations of pairs (Miller 1968).
 
     Interval and p-value are those of the jackknife of its logarithm, by pair: unlike the F test's,
@@ -142,7 +145,9 @@ def spread_estimate(values, of_baseline) -> Estimate:
     return jackknife(log_ratio, pairs.shape[1]).rescaled(np.exp)
 
 
-def rank_correlation(x, y, groups=None, given=None) -> float:
+def rank_correlation(
+    x: Numbers, y: Numbers, groups: ArrayLike | None = None, given: ArrayLike | None = None
+) -> float:
     """Return the rank correlation (Spearman 1904) of two columns of numbers.
 
     Args:
@@ -163,9 +168,9 @@ def rank_correlation(x, y, groups=None, given=None) -> float:
         third = _centred_ranks(np.asarray(given), groups)
         square = third.dot(third)
         ranks = [own - third * (third.dot(own) / square) if square else own for own in ranks]
-    x, y = ranks
-    size = np.sqrt(x.dot(x) * y.dot(y))
-    return x.dot(y) / size if size > 0 else np.nan
+    a, b = ranks
+    size = np.sqrt(a.dot(a) * b.dot(b))
+    return a.dot(b) / size if size > 0 else np.nan
 
 
 def _centred_ranks(values, groups):
@@ -176,7 +181,13 @@ def _centred_ranks(values, groups):
     return ranks
 
 
-def correlation_estimate(x, y, seeds, groups=None, given=None) -> Estimate:
+def correlation_estimate(
+    x: ArrayLike,
+    y: ArrayLike,
+    seeds: ArrayLike,
+    groups: ArrayLike | None = None,
+    given: ArrayLike | None = None,
+) -> Estimate:
     """Return the :class:`Estimate` of a rank correlation over runs, some of which share a seed.
 
     Runs of one seed are not independent: they share initial weights and data. So the jackknife
@@ -201,7 +212,7 @@ def correlation_estimate(x, y, seeds, groups=None, given=None) -> Estimate:
     return jackknife(fisher_z, len(different)).rescaled(np.tanh)._replace(n=len(place))
 
 
-def holm(p_values, n_tests: int) -> np.ndarray:
+def holm(p_values: ArrayLike, n_tests: int) -> np.ndarray:
     """Return p-values adjusted for that many tests (Holm 1979), an array; nan stays nan.
 
     Tests beyond those that have a p-value count as the least significant ones.

@@ -8,7 +8,7 @@ import argparse
 import json
 import logging
 import time
-from typing import Callable, NamedTuple, Tuple
+from typing import Any, Callable, List, Mapping, NamedTuple, Tuple
 
 from lsnn import backend
 from lsnn.errors import ConfigError
@@ -48,12 +48,12 @@ class Files(NamedTuple):
     lock: str
 
     @property
-    def results(self):
+    def results(self) -> List[str]:
         """What the record vouches for."""
         return [self.arrays, self.table]
 
 
-def log(line):
+def log(line: str) -> None:
     """Print a line at once: whoever follows the log sees the job move."""
     print(line, flush=True)
 
@@ -132,7 +132,7 @@ def _mapping(text):
         raise argparse.ArgumentTypeError(f"not a mapping in JSON: {error}") from None
 
 
-def require_code(settings):
+def require_code(settings: Mapping[str, Any]) -> None:
     """Refuse to compute with other code or another TensorFlow than the settings name.
 
     Raises:

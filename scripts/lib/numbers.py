@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from lsnn.study.columns import Column
 from lsnn.study.config import Study
@@ -124,7 +125,7 @@ def asked_for(rows: pd.DataFrame, column: Column) -> pd.DataFrame:
     return rows[rows[column.where].notna()] if column.where in rows else rows
 
 
-def on_scale(values, column: Column) -> np.ndarray:
+def on_scale(values: ArrayLike, column: Column) -> np.ndarray:
     """Return values of a column as an array on the scale of its axis: logs on a logarithmic one."""
     return log_or_nan(values) if column.scale == "log" else np.asarray(values, dtype=float)
 
@@ -185,7 +186,7 @@ def crossing(log_loss: np.ndarray, level: float) -> dict[int, float]:
     return {after - 1: 1.0 - weight, after: weight}
 
 
-def log_or_nan(values) -> np.ndarray:
+def log_or_nan(values: ArrayLike) -> np.ndarray:
     """Return the natural logarithm of each value as an array, nan where it is not positive."""
     values = np.asarray(values, dtype=float)
     return np.log(np.where(values > 0, values, np.nan))

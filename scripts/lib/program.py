@@ -4,12 +4,13 @@ import contextlib
 import os
 import signal
 import sys
+from typing import Callable
 
 from lsnn.errors import LsnnError
 from lsnn.storage.files import UNFINISHED_FILES
 
 
-def run(main):
+def run(main: Callable[[], None]) -> None:
     """Run the ``main()`` of a program; a user's error becomes one message and exit status 1.
 
     A missing permission and the like (``OSError``) are a user's errors too. Anything else is a

@@ -1,12 +1,15 @@
 """The tables that the stages hand on: which columns they have, how they are read and written."""
 
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from lsnn.errors import ResultError
 from lsnn.storage.files import atomic_write, read_record, reading, sha256_of_file
-from lsnn.study.columns import DIVERGED
+from lsnn.study.columns import DIVERGED, Column
+from lsnn.study.config import Study
 from lsnn.study.outputs import (
     entry_columns,
     gap_columns,
@@ -27,7 +30,9 @@ _CONTENT = {
 }
 
 
-def read_table(path, wanted, optional=(), may_be_empty=False):
+def read_table(
+    path: str, wanted: Sequence[Column], optional: Sequence[Column] = (), may_be_empty: bool = False
+) -> pd.DataFrame:
     """Return the columns ``wanted`` (lsnn.study.columns) of a CSV file as a data frame.
 
     Those among them that are ``optional`` may be missing.
@@ -69,7 +74,9 @@ def read_table(path, wanted, optional=(), may_be_empty=False):
     return table[list(there)].copy()
 
 
-def read_recorded_table(path, wanted, record, optional=()):
+def read_recorded_table(
+    path: str, wanted: Sequence[Column], record: dict[str, Any], optional: Sequence[Column] = ()
+) -> pd.DataFrame:
     """Return a table as :func:`read_table`, if it is the one that a record describes.
 
     Raises:
@@ -80,7 +87,7 @@ def read_recorded_table(path, wanted, record, optional=()):
     return table
 
 
-def read_trajectories(path, study):
+def read_trajectories(path: str, study: Study) -> pd.DataFrame:
     """Return a study's table of trajectories, of whatever origin.
 
     One of an older version may lack what has been computed of the Hessian since.
@@ -104,7 +111,7 @@ def read_trajectories(path, study):
     return table if "diverged" in table else table.assign(diverged=False)
 
 
-def require_recorded(path, record):
+def require_recorded(path: str, record: dict[str, Any]) -> None:
     """Refuse a file that is not, to the bit, the one that a record describes.
 
     Raises:
@@ -132,7 +139,7 @@ def _holds(values, kind):
     }[kind](values)
 
 
-def write_table(path, table, missing=""):
+def write_table(path: str, table: pd.DataFrame, missing: str = "") -> None:
     """Write a data frame as CSV with every digit of its floats; ``missing`` stands for nan."""
     with atomic_write(path) as stream:
         stream.write(table.to_csv(index=False, lineterminator="\n", na_rep=missing).encode())

@@ -71,7 +71,7 @@ class Density:
         Column("negative_mass_se", "estimate"),
     )
 
-    def __init__(self, probes, steps):
+    def __init__(self, probes: int, steps: int):
         self._shape = (probes, steps)
         self.products = probes * steps
         self.kept = 2 * probes * steps

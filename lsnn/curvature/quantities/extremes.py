@@ -65,7 +65,7 @@ class Extremes:
         "tolerance": TOLERANCE,
     }
 
-    def __init__(self, ends, k, tolerance):
+    def __init__(self, ends: str, k: int, tolerance: float):
         self._k, self._both = k, ends == "both"
         self._tolerance = tolerance
         self.columns = LARGEST + (SMALLEST + LARGER_IN_MAGNITUDE if self._both else ())

@@ -78,7 +78,7 @@ class Stability:
     )
     products = 30
 
-    def __init__(self, tolerance):
+    def __init__(self, tolerance: float):
         self._tolerance = tolerance
 
     def measure(self, point: Point) -> Tuple[Dict[str, Any], Memory]:

@@ -46,7 +46,7 @@ class Trace:
         Column("trace_converged", "flag"),  # whether the wanted error was reached
     )
 
-    def __init__(self, relative_error, most_probes):
+    def __init__(self, relative_error: float, most_probes: int):
         self._wanted = relative_error
         self._most = most_probes
         self.products = 16

@@ -4,12 +4,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure as Page
 from scipy import stats
 
 from lib.figures import panels
+from lib.figures.results import Results
 from lib.figures.stability import about_entry
 from lib.figures.style import label_logarithmic
 from lsnn.study.columns import FRACTION
+from lsnn.study.config import Study
+from lsnn.study.outputs import Figure
 
 WIDTH = 0.12  # standard deviation, in decades where the axis is logarithmic
 LINEAR = 0.1  # eigenvalues of smaller size are on the linear part of the axis
@@ -24,12 +28,12 @@ class Density(NamedTuple):
     n_runs: int
 
 
-def draw_density(results, figure):
+def draw_density(results: Results, figure: Figure) -> Page | None:
     """Draw the spectral density along training, one panel per condition."""
     return draw_densities(results, figure, draw_density_maps)
 
 
-def draw_density_lines(results, figure):
+def draw_density_lines(results: Results, figure: Figure) -> Page | None:
     """Draw the spectral density at a few fractions of training."""
     return draw_densities(results, figure, draw_lines_at_portions)
 
@@ -94,7 +98,7 @@ def draw_lines_at_portions(places, densities, study):
     return page
 
 
-def caption_density(study, figure):
+def caption_density(study: Study, figure: Figure) -> str:
     """Return the caption of the spectral density along training."""
     return f"""
         The density of all eigenvalues of the Hessian along training, one panel per condition,
@@ -104,7 +108,7 @@ def caption_density(study, figure):
         of the results. A dashed line is 2 / learning rate."""
 
 
-def caption_density_lines(study, figure):
+def caption_density_lines(study: Study, figure: Figure) -> str:
     """Return the caption of the spectral density at a few fractions of training."""
     return f"""
         The density of all eigenvalues of the Hessian at the beginning, early, and at the end of
@@ -152,7 +156,7 @@ def densities_of(results, entry):
     return axis, densities
 
 
-def on_symlog(values):
+def on_symlog(values: np.ndarray) -> np.ndarray:
     """Return the places of eigenvalues on a symmetric-logarithmic axis, in decades."""
     return np.arcsinh(np.asarray(values) / (2 * LINEAR)) / np.log(10)
 

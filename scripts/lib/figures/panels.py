@@ -2,12 +2,14 @@
 
 import re
 import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -25,8 +27,8 @@ MARKERS = ["o", "s", "^", "D", "v", "P"]
 
 LONGEST_LABEL = 28  # characters in a line of an axis label
 THRESHOLD: dict[str, Any] = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
-CHANCE = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}
-ZERO = {"color": "0.4", "linewidth": 0.8}
+CHANCE: dict[str, Any] = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}
+ZERO: dict[str, Any] = {"color": "0.4", "linewidth": 0.8}
 CROSS: dict[str, Any] = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
 RING: dict[str, Any] = {
     "marker": "o",
@@ -80,7 +82,7 @@ def looks(study: Study) -> dict[str, Look]:
     return found
 
 
-def rows_and_looks(rows, study):
+def rows_and_looks(rows: pd.DataFrame, study: Study) -> Iterator[tuple[pd.DataFrame, Look]]:
     """Yield the rows of every condition that has any, and its :class:`Look`."""
     for name, look in looks(study).items():
         of_condition = rows[rows["condition"] == name]
@@ -91,7 +93,15 @@ def rows_and_looks(rows, study):
 # Pages.
 
 
-def draw_page(rows, study, columns, draw, column=None, along_training=False, points=False):
+def draw_page(
+    rows: pd.DataFrame,
+    study: Study,
+    columns: Sequence[Column],
+    draw: Callable[..., None],
+    column: Column | None = None,
+    along_training: bool = False,
+    points: bool = False,
+) -> Figure:
     """Return a figure with a panel per column, its legend above and its notes below.
 
     Args:
@@ -107,7 +117,14 @@ def draw_page(rows, study, columns, draw, column=None, along_training=False, poi
     return figure
 
 
-def complete(figure, rows, study, column=None, along_training=False, points=False):
+def complete(
+    figure: Figure,
+    rows: pd.DataFrame,
+    study: Study,
+    column: Column | None = None,
+    along_training: bool = False,
+    points: bool = False,
+) -> None:
     """Add the legend above a figure and the notes below it.
 
     Args:
@@ -164,7 +181,7 @@ def axis_label(column: Column) -> str:
     return re.sub(r"λ_(max|min)", r"$\\lambda_{\\\1}$", lines)
 
 
-def scale_axis(axes, which, column):
+def scale_axis(axes: Axes, which: str, column: Column) -> None:
     """Give an axis, "x" or "y", the label, the scale and the limits of a column."""
     axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
     axis.set_label_text(axis_label(column))
@@ -177,7 +194,7 @@ def scale_axis(axes, which, column):
         axes.set(**{f"{which}lim": column.limits})
 
 
-def draw_threshold(axes, study):
+def draw_threshold(axes: Axes, study: Study) -> None:
     """Draw the lines above which plain gradient descent on a quadratic diverges."""
     found, is_one = thresholds(study)
     for name, value in list(found.items())[: 1 if is_one else None]:
@@ -185,31 +202,36 @@ def draw_threshold(axes, study):
         axes.axhline(value, zorder=1, **{**THRESHOLD, "color": colour})
 
 
-def thresholds(study):
+def thresholds(study: Study) -> tuple[dict[str, float], bool]:
     """Return 2 / learning rate by condition, and whether it is one number for all."""
     values = {name: study.threshold_of(name) for name in study.conditions}
     found = {name: value for name, value in values.items() if value}
     return found, len(found) == len(values) and len(set(found.values())) == 1
 
 
-def draw_chance(axes, study, column):
+def draw_chance(axes: Axes, study: Study, column: Column) -> None:
     """Draw the accuracy of a guess, if the column is an accuracy and the task gives it."""
     chance = chance_of(study, column)
     if chance is not None:
         axes.axhline(chance, **CHANCE)
-        look = {"color": CHANCE["color"], "fontsize": 6, "ha": "right", "va": "bottom"}
+        look: dict[str, Any] = {
+            "color": CHANCE["color"],
+            "fontsize": 6,
+            "ha": "right",
+            "va": "bottom",
+        }
         axes.text(1, chance, "chance", transform=axes.get_yaxis_transform(), **look)
 
 
 # Rows.
 
 
-def finished(trajectories):
+def finished(trajectories: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the runs that did not diverge."""
     return trajectories[~trajectories["diverged"]]
 
 
-def shown(rows, column):
+def shown(rows: pd.DataFrame, column: Column) -> pd.DataFrame:
     """Return the rows that the axis of a column can show.
 
     A run that diverged ends where it leaves the range of the others, which it would hide.
@@ -220,7 +242,7 @@ def shown(rows, column):
     return rows.assign(**{column.name: rows[column.name].clip(others.min(), others.max())})
 
 
-def extended_to_the_end(trajectories):
+def extended_to_the_end(trajectories: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the last one of every stopped run repeated at later fractions.
 
     Those are the fractions at which another run of its condition has a checkpoint.
@@ -234,7 +256,7 @@ def extended_to_the_end(trajectories):
     return pd.concat(pieces) if pieces else trajectories
 
 
-def unconverged(rows, column):
+def unconverged(rows: pd.DataFrame, column: Column) -> pd.DataFrame:
     """Return the rows with an eigenvalue of a column that did not converge; none for others."""
     converged = f"{column.name}_converged"
     return rows[~rows[converged]].dropna(subset=[column.name]) if converged in rows else rows[:0]
@@ -243,7 +265,7 @@ def unconverged(rows, column):
 # Runs and means.
 
 
-def draw_curves(axes, trajectories, study, column):
+def draw_curves(axes: Axes, trajectories: pd.DataFrame, study: Study, column: Column) -> None:
     """Draw runs and means of a column along training, with its axes and 2 / learning rate."""
     if column.scale == "symlog":
         axes.axhline(0, **ZERO)
@@ -257,7 +279,7 @@ def draw_curves(axes, trajectories, study, column):
         draw_threshold(axes, study)
 
 
-def draw_runs(axes, rows, study, x, column):
+def draw_runs(axes: Axes, rows: pd.DataFrame, study: Study, x: str, column: Column) -> None:
     """Draw a thin line per run, crosses at unconverged eigenvalues, rings where runs diverged."""
     for of_condition, look in rows_and_looks(rows, study):
         draw_lines(axes, of_condition, look, x, column, alpha=0.4)
@@ -265,7 +287,9 @@ def draw_runs(axes, rows, study, x, column):
         axes.plot(ends[x], ends[column.name], color=look.colour, **RING)
 
 
-def draw_lines(axes, rows, look, x, column, alpha):
+def draw_lines(
+    axes: Axes, rows: pd.DataFrame, look: Look, x: str, column: Column, alpha: float
+) -> None:
     """Draw a thin line per run of a condition, and crosses at unconverged eigenvalues."""
     sns.lineplot(
         rows, x=x, y=column.name, units="seed", estimator=None, sort=False, ax=axes,
@@ -274,13 +298,13 @@ def draw_lines(axes, rows, look, x, column, alpha):
     draw_crosses(axes, unconverged(rows, column), look, x, column.name)
 
 
-def draw_means(axes, rows, study, x, column):
+def draw_means(axes: Axes, rows: pd.DataFrame, study: Study, x: str, column: Column) -> None:
     """Draw the mean of a column over seeds of each condition, and its interval, at every ``x``."""
     for of_condition, look in rows_and_looks(rows.dropna(subset=[column.name]), study):
         draw_mean(axes, of_condition, look, x, column)
 
 
-def draw_mean(axes, rows, look, x, column):
+def draw_mean(axes: Axes, rows: pd.DataFrame, look: Look, x: str, column: Column) -> None:
     """Draw the mean of a column over rows at every ``x``, and its interval where there is one."""
     at_x = rows.groupby(x)[column.name]
     places = np.array(list(at_x.groups))
@@ -294,7 +318,7 @@ def draw_mean(axes, rows, look, x, column):
     )  # fmt: skip
 
 
-def draw_crosses(axes, rows, look, x, y):
+def draw_crosses(axes: Axes, rows: pd.DataFrame, look: Look, x: str, y: str) -> None:
     """Draw a cross at every row."""
     axes.plot(rows[x], rows[y], "x", color=look.colour, markersize=4, markeredgewidth=0.8)
 
@@ -302,22 +326,34 @@ def draw_crosses(axes, rows, look, x, y):
 # Legends.
 
 
-def add_legend(figure, rows, study, column=None, points=False):
+def add_legend(
+    figure: Figure,
+    rows: pd.DataFrame,
+    study: Study,
+    column: Column | None = None,
+    points: bool = False,
+) -> None:
     """Add a legend above the axes: the conditions, and whatever else is shown."""
     line = {"linestyle": "none"} if points else {"linewidth": 1.6}
-    entries = []
+    entries: list[Any] = []
     for of_condition, look in rows_and_looks(rows, study):
         label = study.conditions[of_condition["condition"].iloc[0]].label
         n_seeds = finished(of_condition)["seed"].nunique()
         entries.append(look.handle(f"{label} (n = {n_seeds})", markersize=4, **line))
     if points:
-        large = {"marker": "o", "markersize": 7, "color": "0.7", "mec": "black", "mew": 0.8}
+        large: dict[str, Any] = {
+            "marker": "o",
+            "markersize": 7,
+            "color": "0.7",
+            "mec": "black",
+            "mew": 0.8,
+        }
         entries.append(Line2D([], [], linestyle="none", label="final state", **large))
     else:
         if rows.groupby("condition")["seed"].nunique().max() > 1:
             entries.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
         if finished(rows).groupby("condition")["seed"].nunique().max() >= LEAST_SEEDS:
-            band = {"color": "0.4", "alpha": 0.25, "linewidth": 0}
+            band: dict[str, Any] = {"color": "0.4", "alpha": 0.25, "linewidth": 0}
             entries.append(Patch(label="95 % interval of mean", **band))
         if rows["diverged"].any():
             entries.append(Line2D([], [], color="0.4", label="diverged", **RING))
@@ -333,13 +369,13 @@ def threshold_handle(which: str = "") -> Line2D:
     return Line2D([], [], label=f"2 / learning rate{which}", **THRESHOLD)
 
 
-def cross_handles(rows, columns) -> list[Line2D]:
+def cross_handles(rows: pd.DataFrame, columns: Sequence[Column]) -> list[Line2D]:
     """Return what stands for crosses in a legend, if an eigenvalue did not converge."""
     is_any = any(len(unconverged(rows, column)) for column in columns)
     return [Line2D([], [], label="not converged", **CROSS)] if is_any else []
 
 
-def place_legend(figure, entries):
+def place_legend(figure: Figure, entries: Sequence[Any]) -> None:
     """Place a legend above the axes, in up to three columns; a tall one makes the figure taller."""
     for columns in (3, 2, 1):
         legend = figure.legend(handles=entries, loc="outside upper center", ncols=columns)
@@ -353,7 +389,7 @@ def place_legend(figure, entries):
 # Notes.
 
 
-def add_notes(figure, *notes):
+def add_notes(figure: Figure, *notes: str) -> None:
     """Write the notes that are not empty below the axes, in lines as wide as the figure."""
     width = int(16 * figure.get_figwidth())  # characters
     lines = [line for note in notes for line in textwrap.wrap(note, width)]
@@ -361,7 +397,7 @@ def add_notes(figure, *notes):
         figure.supxlabel("\n".join(lines), fontsize=7)
 
 
-def left_out(rows, column) -> str:
+def left_out(rows: pd.DataFrame, column: Column) -> str:
     """Return in words how many values of a column could not be drawn; empty if all could."""
     values = rows[column.name]
     counts = {
@@ -373,7 +409,7 @@ def left_out(rows, column) -> str:
     return f"{n_left_out} of {len(rows)} values not shown: {', '.join(parts)}" if parts else ""
 
 
-def stopped_early(rows) -> str:
+def stopped_early(rows: pd.DataFrame) -> str:
     """Return in words how many runs ended before their last iteration; empty if none did."""
     ends = finished(rows).groupby(["condition", "seed"])["fraction"].max()
     n_stopped = int((ends < 1).sum())
@@ -382,7 +418,7 @@ def stopped_early(rows) -> str:
     return f"{n_stopped} of {len(ends)} runs stopped early; their last value is carried forward"
 
 
-def diverged(rows, study) -> str:
+def diverged(rows: pd.DataFrame, study: Study) -> str:
     """Return in words which runs diverged; empty if none did."""
     runs = rows[rows["diverged"]].groupby("condition", sort=False)["seed"].unique()
     parts = [

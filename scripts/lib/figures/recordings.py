@@ -3,12 +3,16 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Page
 from matplotlib.ticker import MaxNLocator
 from scipy.special import softmax
 
-from lib.figures.results import read_recorded
+from lib.figures.results import Results, read_recorded
 from lib.figures.style import COLOURS
 from lsnn.neurons.base import DT
+from lsnn.study.config import Study
+from lsnn.study.outputs import Figure
 
 # What is drawn of a file: arrays, and names in its metadata.
 TRIAL = (
@@ -31,7 +35,7 @@ BORDER = {"color": "0.85", "linewidth": 0.6, "zorder": 0}
 SHADE = {"color": "0.92", "linewidth": 0, "zorder": 0}
 
 
-def draw_raster(results, figure):
+def draw_raster(results: Results, figure: Figure) -> Page | None:
     """Draw the trial of a condition; nothing where none was recorded."""
     found = read_recorded(results, f"trials/{figure.condition}.npz", *TRIAL)
     return found and plot_trial(*found)
@@ -53,13 +57,13 @@ def caption_raster(study, figure):
         them or, if there are many, their mean and range; and the output, {output}"""
 
 
-def draw_examples(results, figure):
+def draw_examples(results: Results, figure: Figure) -> Page | None:
     """Draw the first training examples; nothing where there is no file of them."""
     found = read_recorded(results, "examples.npz", *EXAMPLES)
     return found and plot_examples(*found)
 
 
-def caption_examples(study, figure):
+def caption_examples(study: Study, figure: Figure) -> str:
     """Return the caption of the first training examples."""
     target = "Below is the target output."
     if study.task_class.is_classification:
@@ -263,7 +267,7 @@ def write_above(axes, time, text, **look):
     axes.annotate(text, (time, 1), (0, 1), fontsize=8, va="bottom", **place, **look)
 
 
-def add_legend(axes):
+def add_legend(axes: Axes) -> None:
     """Add a legend to the right of a panel."""
     n_columns = 1 + (len(axes.get_legend_handles_labels()[0]) - 1) // MOST_IN_COLUMN
     axes.legend(

@@ -4,12 +4,15 @@ import io
 import os
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
 
 from lsnn.storage.files import atomic_write
@@ -38,13 +41,13 @@ DPI = 300  # of png
 METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
-def use_style():
+def use_style() -> None:
     """Draw from now on in the style of this project, and with no setting of a matplotlibrc."""
     matplotlib.rcdefaults()
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
 
 
-def letter_panels(panels):
+def letter_panels(panels: Iterable[Axes]) -> None:
     """Write a, b, c, ... at the panels of a figure, if it has several."""
     panels = list(panels)
     for letter, axes in zip("abcdefghijklmnopqrstuvwxyz", panels, strict=False):
@@ -52,14 +55,14 @@ def letter_panels(panels):
             axes.set_title(letter, loc="left", weight="bold")
 
 
-def label_logarithmic(axis):
+def label_logarithmic(axis: Axis) -> None:
     """Give a logarithmic axis ticks with labels, from three to seven of them on any range."""
     axis.set_major_locator(LogTicks())
     axis.set_major_formatter(LogLabels(minor_thresholds=(np.inf, np.inf)))
     axis.set_minor_formatter(NullFormatter())
 
 
-def is_usual(low, high):
+def is_usual(low: float, high: float) -> bool:
     """Tell whether an axis is labelled with plain numbers, which take less room than powers."""
     return low >= 1e-3 and high <= 1e4
 
@@ -88,7 +91,7 @@ class LogLabels(LogFormatterMathtext):
         return super().__call__(value, position)
 
 
-def save(figure, folder, name, caption):
+def save(figure: Figure, folder: str, name: str, caption: str) -> None:
     """Write a figure as svg, pdf and png, laid out once, and its caption as rst; close it."""
     figure.set_dpi(DPI)
     figure.draw_without_rendering()

@@ -62,6 +62,18 @@ class Statistic:
 
     options: ClassVar[dict[str, dict]] = {}
     required: ClassVar[tuple] = ()  # options without which it is nothing
+    # Options, of which every statistic has some.
+    column: str
+    over: str
+    given: str | None
+    condition: str
+    baseline: str | None
+    conditions: list[str] | None
+    at: str
+    over_at: str | None
+    scale: str | None
+    against: float
+    within: str
     least_n = LEAST_SEEDS  # fewer decide nothing
 
     def __init__(self, **options: Any):

@@ -4,7 +4,10 @@ import pandas as pd
 
 from lib.estimates import share_estimate
 from lib.statistics import base
+from lib.statistics.base import Found
+from lib.statistics.source import Source
 from lsnn.options import number
+from lsnn.study.config import Study
 
 
 class Divergence(base.Statistic):
@@ -17,7 +20,7 @@ class Divergence(base.Statistic):
     }
     least_n = 1
 
-    def compute(self, source):
+    def compute(self, source: Source) -> Found:
         base.require_runs(source, [self.condition])
         rows = source.trajectories[source.trajectories["condition"] == self.condition]
         diverged = rows.groupby("seed")["diverged"].any().astype(float)
@@ -31,6 +34,6 @@ class Divergence(base.Statistic):
             n_diverged=n_diverged,
         )
 
-    def describe(self, study):
+    def describe(self, study: Study | None) -> str:
         label = base.label_of(self.condition, study)
         return f"share of diverged runs, {label}, against {self.against:.2g}"

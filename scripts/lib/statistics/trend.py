@@ -5,7 +5,10 @@ import numpy as np
 from lib.estimates import mean_estimate
 from lib.numbers import AT
 from lib.statistics import base
+from lib.statistics.base import Found
+from lib.statistics.source import Source
 from lsnn.options import choice, text
+from lsnn.study.config import Study
 
 
 class Trend(base.Statistic):
@@ -25,7 +28,7 @@ class Trend(base.Statistic):
         "scale": base.SCALE,
     }
 
-    def compute(self, source):
+    def compute(self, source: Source) -> Found:
         conditions = self.conditions or list(source.study.conditions)
         values = base.values_of(source, conditions, self.column, self.at, self.scale)
         if self.over is None:
@@ -39,13 +42,13 @@ class Trend(base.Statistic):
         kept = (x + y).dropna().index
         return values.found(mean_estimate(slopes(x.loc[kept], y.loc[kept])))
 
-    def describe(self, study):
+    def describe(self, study: Study | None) -> str:
         labels = [base.label_of(condition, study) for condition in self.conditions or ()]
         of = ", ".join(labels) or "all conditions"
         return f"{self.column}, slope over {self.over or 'conditions'} ({of}), {AT[self.at].words}"
 
 
-def slopes(x, y) -> np.ndarray:
+def slopes(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the slope of a straight line fitted to each row by least squares, an array (rows).
 
     Args:

@@ -131,7 +131,7 @@ class TrainingResult(NamedTuple):
     ms_per_iteration: Optional[float]  # mean time of an iteration; None if none was left to do
 
     @property
-    def iterations(self):
+    def iterations(self) -> List[int]:
         """The iterations at which there is a checkpoint, a list."""
         return self.arrays["iteration"].tolist()
 

@@ -7,6 +7,7 @@ row per claim and study, claims.md both tables, of all claims.
 
 import argparse
 import os
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ UNSEEN = " (from memory, not verified)"
 BEGIN, END = "<!-- claims -->", "<!-- end of claims -->"
 
 
-def verdict_on(claim, table):
+def verdict_on(claim: Claim, table: pd.DataFrame) -> Any:
     """Return the row of claims.csv that has the verdict on a whole claim."""
     rows = table[table["claim"] == claim.name]
     return next(rows.tail(1).itertuples())
@@ -85,7 +86,7 @@ def short_table(claims, table):
     return pd.DataFrame(rows)
 
 
-def cell_of(row: pd.Series) -> str:
+def cell_of(row: Any) -> str:
     """Return the sign of a verdict, the number, how many seeds or runs, how many it leaves out."""
     if row.verdict == "not computed":
         return row.verdict
@@ -122,7 +123,7 @@ def markdown_page(claims: dict[str, Claim], table: pd.DataFrame) -> str:
     return f"# Claims\n\n{verdicts_of(claims, table, claims)}\n\n## Every test\n\n{every_test}\n"
 
 
-def with_block(text, block, path):
+def with_block(text: str, block: str, path: str) -> str:
     """Return the text of a Markdown file with the block in its place.
 
     Raises:

@@ -2,11 +2,11 @@
 
 import copy
 from collections import OrderedDict
-from typing import Any, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping, Optional
 
 import numpy as np
 
-from lsnn.backend import tf
+from lsnn.backend import Tensor, tf
 from lsnn.learning_rules.base import LearningRule
 from lsnn.options import build, named
 
@@ -60,7 +60,7 @@ class StepLength(LearningRule):
         return f"{self.direction.label}, {self.scale} of {self.step.label}"
 
     @property
-    def loss_rule(self):
+    def loss_rule(self) -> LearningRule:
         return self.direction
 
     @property
@@ -74,7 +74,12 @@ class StepLength(LearningRule):
             for option, what in rule.undefined(spiking, dales_law).items()
         }
 
-    def draw(self, weights, signs, generator):
+    def draw(
+        self,
+        weights: Mapping[str, np.ndarray],
+        signs: Optional[np.ndarray],
+        generator: np.random.RandomState,
+    ) -> Dict[str, np.ndarray]:
         # Each draws what it would draw alone.
         return {
             f"{role}/{name}": value
@@ -93,7 +98,7 @@ class StepLength(LearningRule):
                 }
             )
 
-    def gradients(self, gradients_of):
+    def gradients(self, gradients_of: Callable[..., Dict[str, Tensor]]) -> Dict[str, Tensor]:
         found = gradients_of(self.direction, terms="data")
         regularising = gradients_of(self.direction, terms="l2")
         scale = self.scale

@@ -57,7 +57,7 @@ def check(schema: Schema, values: Any) -> Tuple[Dict[str, str], Any]:
     return problems, fill(schema, good)
 
 
-def fill(schema: Schema, value):
+def fill(schema: Schema, value: Any) -> Any:
     """Return ``value`` with defaults for missing keys, and numbers of the type the schema names.
 
     Bare names in a registry become mappings.
@@ -146,7 +146,7 @@ def allowed(schema: Schema, several: bool = False) -> str:
     return " ".join([words + "s" if several else "a " + words, " and ".join(bounds)]).strip()
 
 
-def suggestion(name, known: Iterable[str]) -> str:
+def suggestion(name: Any, known: Iterable[str]) -> str:
     """Return a question that suggests the known name that is meant, if one is close."""
     near = difflib.get_close_matches(str(name), [str(candidate) for candidate in known], n=1)
     return f" (did you mean {near[0]}?)" if near else ""

@@ -482,7 +482,7 @@ def parse_study(values: dict) -> Study:
     return Study(**dict(values, **typed))
 
 
-def network_settings(**values) -> NetworkSettings:
+def network_settings(**values: Any) -> NetworkSettings:
     """Return the settings of a network, for use without a study, with defaults filled in.
 
     Raises:
@@ -491,7 +491,7 @@ def network_settings(**values) -> NetworkSettings:
     return parse_study({"network": values, "hessian": []}).network
 
 
-def training_settings(**values) -> TrainingSettings:
+def training_settings(**values: Any) -> TrainingSettings:
     """Return the settings of training, as :func:`network_settings` does those of a network."""
     return parse_study({"training": values}).training
 
@@ -521,7 +521,7 @@ def default_label(condition: dict) -> str:
     return ", ".join(parts)
 
 
-def as_mapping(value):
+def as_mapping(value: Any) -> Any:
     """Return a study, or a part of one, as JSON-able mappings and lists."""
     if hasattr(value, "_asdict"):
         value = value._asdict()

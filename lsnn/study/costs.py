@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
 from lsnn.curvature.quantities import REGISTRIES, quantities_of
 from lsnn.errors import ResultError
 from lsnn.storage.files import read_record
+from lsnn.study.config import Study
 from lsnn.training import checkpoint_iterations
 
 # Of a forward and backward pass, per step: for each weight and example (of mnist and
@@ -37,7 +38,7 @@ class Cost(NamedTuple):
     size: float  # bytes of its results
 
 
-def training_cost(study, condition: str) -> Cost:
+def training_cost(study: Study, condition: str) -> Cost:
     """Return the :class:`Cost` of a run of a condition."""
     outline, n_units = study.outline, study.network.n_units
     given = study.conditions[condition]
@@ -50,7 +51,7 @@ def training_cost(study, condition: str) -> Cost:
     return Cost(SECONDS_PER_JOB + seconds, 4.0 * n_weights * n_checkpoints)
 
 
-def entry_cost(study, condition: str, kind: str, name: str) -> Cost:
+def entry_cost(study: Study, condition: str, kind: str, name: str) -> Cost:
     """Return the :class:`Cost` of an entry of `hessian` or `dynamics` of a run."""
     given, entry = study.conditions[condition], study.entries(kind)[name]
     n_checkpoints = len(checkpoint_iterations(given.iterations, given.checkpoint_every))
@@ -62,7 +63,7 @@ def entry_cost(study, condition: str, kind: str, name: str) -> Cost:
     return Cost(SECONDS_PER_JOB + seconds, n_checkpoints * (200.0 + 8.0 * arrays))
 
 
-def memory_of(study, job: str) -> float:
+def memory_of(study: Study, job: str) -> float:
     """Return the MB of memory that a job of a study needs at most: "training", or of an "entry"."""
     least = MEMORY_OF_STATES if study.on_gpu or study.spiking else LEAST_MEMORY
     weights = 4.0 * study.network.n_delays * study.network.n_units**2 / 1e6

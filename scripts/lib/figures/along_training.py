@@ -3,7 +3,8 @@
 from lib.figures import panels
 from lib.figures.panels import RUNS_AND_MEANS
 from lib.numbers import asked_for
-from lsnn.study.columns import measure_column
+from lsnn.study.columns import Column, measure_column
+from lsnn.study.config import Study
 from lsnn.tasks.base import NOISY_TEST
 
 
@@ -68,7 +69,7 @@ def first_and_last_measure(study):
     return study.task_class.measures[0], study.task_class.measures[-1]
 
 
-def about_threshold(study, column):
+def about_threshold(study: Study, column: Column) -> str:
     """Return what a caption says of the dashed lines beside a column; empty without any."""
     found, _ = panels.thresholds(study)
     if not column.threshold or not found:
@@ -79,7 +80,7 @@ def about_threshold(study, column):
     return f"A dashed line is {threshold}2 / learning rate, of the condition of its colour."
 
 
-def about_stops(study):
+def about_stops(study: Study) -> str:
     """Return what a caption says of runs that stop early; empty if none can."""
     stop = study.training.stop
     if not stop:

@@ -141,8 +141,8 @@ def build(registry: Registry, settings: Mapping[str, Any], *arguments: Any) -> A
         ConfigError: the registry lacks the name, or what it names lacks an option. Values are
             checked only in a configuration (:mod:`lsnn.study.config`).
     """
-    name = settings.get("name", "")
-    if name not in registry:
+    name = settings.get("name")
+    if name is None or name not in registry:
         raise ConfigError(f"name: there is no {name}; there are: {', '.join(registry)}")
     member, given = registry[name], options_of(settings)
     unknown = ", ".join(sorted(set(given) - set(member.options)))

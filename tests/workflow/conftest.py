@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).parents[2]
 PYTHONS = {tf: REPOSITORY / f".environments/tensorflow-{tf}/bin/python" for tf in ("1.12", "2")}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Keep in one process what shares a run: tests of the demo and the suite, or of a file."""
     for item in items:

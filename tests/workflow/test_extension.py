@@ -55,7 +55,7 @@ def extend(folder):
         place = folder / "lsnn" / package.replace(".", "/")
         shutil.copy(REPOSITORY / f"tests/workflow/examples/{module}.py", place)
         path = place / "__init__.py"
-        head, opening, tail = path.read_text().partition(f"\n{registry} = {{")
+        head, opening, tail = re.split(rf"(?m)(^{registry}: .* = \{{)", path.read_text())
         line = f"from lsnn.{package}.{module} import {one}\n"
         path.write_text(f"{head}{line}{opening}{name!r}: {one}, {tail}")
 

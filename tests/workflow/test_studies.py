@@ -91,7 +91,7 @@ def test_a_study_of_many_conditions_reaches_its_jobs_as_a_file(checkout):
     written = checkout.folder / "results/many/study.yaml"
     assert written.stat().st_size > 128 * 1024
     assert read_study(written) == parse_study(study)
-    planned = checkout.plan("--dry-run", "--printshellcmds", *DEMO).stdout
+    planned = checkout.plan("--dry-run", "--printshellcmds", "--forceall", *DEMO).stdout
     [aggregate] = re.findall("Shell command: (.* scripts/aggregate.py .*)", planned)
     assert " --config results/demo/study.yaml --runs results/demo/runs " in aggregate
 

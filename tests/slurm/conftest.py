@@ -17,7 +17,7 @@ REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 STUDY = "tests/slurm/study.yaml"
 RESULTS = "results/slurm"
 ENTRY = "w_rec_validation"
-PROGRAMS = {"train": "train.py", "hessian": "curvature.py"}
+SCRIPTS = {"train": "train.py", "hessian": "curvature.py"}
 OUTPUT = {"train": "", "hessian": "/hessian"}  # in the folder of a run
 RUNS = [(condition, seed) for condition in ("bptt", "three_factor") for seed in (1, 2)]
 PACKAGES = "slurmctld slurmd slurm-client munge slurmdbd mariadb-server"
@@ -162,7 +162,7 @@ class Checkout:
             with contextlib.suppress(psutil.Error):  # ended meanwhile
                 arguments = process.cmdline()
                 if (
-                    arguments[1:4] == ["-E", "-s", f"scripts/{PROGRAMS[stage]}"]
+                    arguments[1:4] == ["-E", "-s", f"scripts/{SCRIPTS[stage]}"]
                     and of_run in arguments
                 ) and process.cwd() == self.folder:
                     found.append(process)

@@ -57,7 +57,7 @@ define tests
 .venv/bin/python $(PYTEST) -m "$(1)" tests/scripts tests/test_environments.py
 .environments/tensorflow-1.12/bin/python $(PYTEST) -m "$(1)" tests/study tests/lsnn
 .environments/tensorflow-2/bin/python $(PYTEST) -m "$(1)" tests/lsnn
-.venv/bin/python $(PYTEST) --dist loadgroup -m "$(1)" tests/workflow
+.venv/bin/python $(PYTEST) --dist loadfile -m "$(1)" tests/workflow
 endef
 
 test: $(TESTED) ## all tests but the slow ones, on both TensorFlows

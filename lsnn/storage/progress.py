@@ -28,7 +28,7 @@ Arrays = Mapping[str, Any]  # by name
 class Progress:
     """The records of a job so far: mappings of arrays by name, whose names may contain "/".
 
-    A folder of another job is set aside. A damaged record is dropped, with those that follow it.
+    A folder of another job is set aside. A damaged record and all later ones are dropped.
 
     Args:
         folder: where the records are kept; made with the first one.

@@ -19,14 +19,6 @@ REPOSITORY = Path(__file__).parents[2]
 PYTHONS = {tf: REPOSITORY / f".environments/tensorflow-{tf}/bin/python" for tf in ("1.12", "2")}
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Keep in one process what shares a run: tests of the demo and the suite, or of a file."""
-    for item in items:
-        needs_demo = {"demo", "suite_results"} & set(item.fixturenames)
-        item.add_marker(pytest.mark.xdist_group("demo" if needs_demo else item.path.name))
-
-
 def ready_studies():
     """Return the studies of config.yaml and of the files in studies/, those of suites once."""
     paths = [REPOSITORY / "config.yaml", *sorted(REPOSITORY.glob("studies/*.yaml"))]

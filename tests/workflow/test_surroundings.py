@@ -44,8 +44,9 @@ def test_a_foreign_session_changes_nothing(tmp_path):
     results = folder / "results/elsewhere"
     (folder / "matplotlibrc").unlink()
     subprocess.run(
-        [sys.executable, "scripts/plot.py", "--study", results, "--output", tmp_path / "again"],
-        cwd=folder, check=True, capture_output=True,
+        [sys.executable, "-E", "scripts/plot.py", "--study", results,
+         "--output", tmp_path / "again"],
+        cwd=folder, check=True, capture_output=True, env={**os.environ, "PYTHONSAFEPATH": "1"},
     )  # fmt: skip
     figures = sorted(path.name for path in (tmp_path / "again").iterdir())
     assert figures

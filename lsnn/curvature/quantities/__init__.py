@@ -72,7 +72,7 @@ def options_of_entry(kind: str, default: str) -> "OrderedDict[str, Any]":
         ),
         block=choice(
             "Parameters to differentiate by, with all their entries, absent synapses included; all "
-            "- those that are trained.",
+            "- all trained ones.",
             (*PARAMETERS, ALL),
             "w_rec",
         ),
@@ -144,7 +144,7 @@ def name_of(entry: Mapping[str, Any]) -> str:
 
 
 def quantities_of(kind: str, entry: Mapping[str, Any]) -> "OrderedDict[str, Any]":
-    """Return what an entry computes: quantities by name, each behind those that it uses."""
+    """Return the quantities of an entry by name, each after the ones it uses."""
     registry = REGISTRIES[kind]
     settings = {quantity["name"]: quantity for quantity in entry["quantities"]}
     found = OrderedDict()

@@ -77,7 +77,7 @@ test-slurm: .venv/development data/mnist .environments/tensorflow-1.12/tested ##
 lint: .venv/development ## formatting, style and types of everything
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy
+	.venv/bin/python -m mypy
 	.venv/bin/python -m snakefmt --check workflow
 	$(SNAKEMAKE) --lint
 

@@ -34,12 +34,12 @@ class TruncatedBPTT(LearningRule):
         unit = "hop" if self.hops == 1 else "hops"
         return self.with_choices(f"BPTT, {self.hops} {unit}")
 
-    def for_network(self, network):
+    def for_network(self, network: Any) -> LearningRule:
         super().for_network(network)
         n_steps = network.task.n_steps
-        choices = {"feedback": self.feedback, "feedback_scale": self.feedback_scale}
+        choices: Any = {"feedback": self.feedback, "feedback_scale": self.feedback_scale}
         if self.hops == 0:
-            rule = ThreeFactor(**choices)
+            rule: LearningRule = ThreeFactor(**choices)
         elif self.hops >= n_steps - 1:
             rule = LearningRule(**choices)
         elif network.is_memoryless and network.loss_is_of_last_step:

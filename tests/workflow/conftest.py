@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import fcntl
 import io
 import os
 import shutil
@@ -89,6 +90,7 @@ def new_checkout(folder):
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY, check=True, capture_output=True, text=True,
     ).stdout.splitlines()  # fmt: skip
+    folder.mkdir(exist_ok=True)
     for name in filter(lambda name: (REPOSITORY / name).exists(), listed):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         # With its date: requirements newer than an environment have it built anew.
@@ -103,15 +105,39 @@ def checkout(tmp_path_factory):
     return new_checkout(tmp_path_factory.mktemp("checkout"))
 
 
+@pytest.fixture(scope="session")
+def results_of(checkout, tmp_path_factory):
+    """Return a function that puts the results of a configuration into the checkout.
+
+    Of the processes that test at the same time, one runs it, in a checkout without anything else.
+    """
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+
+    def results(configuration, write_configuration=lambda folder: None):
+        folder = common / Path(configuration).stem
+        with open(f"{folder}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                made = new_checkout(folder)
+                write_configuration(folder)
+                done = made.snakemake("--cores", "2", "--configfile", configuration)
+                assert done.returncode == 0, done.stdout
+        for part in ("results", ".snakemake/metadata"):
+            shutil.copytree(folder / part, checkout.folder / part, dirs_exist_ok=True)
+        return checkout.folder / "results"
+
+    return results
+
+
 DEMO = ("--configfile", "studies/demo.yaml")
 
 
 @pytest.fixture(scope="session")
-def demo(checkout):
-    """Return the folder of the demo's results, after `snakemake` has run it."""
-    done = checkout.snakemake("--cores", "2", *DEMO)
-    assert done.returncode == 0, done.stdout
-    return checkout.folder / "results/demo"
+def demo(results_of):
+    """Return the folder of the demo's results."""
+    return results_of("studies/demo.yaml") / "demo"
 
 
 LENGTH = {"iterations": 6, "checkpoint_every": 3}
@@ -160,18 +186,23 @@ CLAIMS = {
 }
 
 
-@pytest.fixture(scope="session")
-def suite(checkout):
-    """Return the configuration of a suite of both studies and claims, relative to the checkout."""
+def write_suite(folder):
+    """Write a suite of both studies, and claims, into a checkout."""
     for study in SWEEP, SPIKING:
         text = yaml.safe_dump({**study, "tensorflow": "2"}, sort_keys=False)
-        (checkout.folder / f"studies/{study['name']}.yaml").write_text(text)
+        (folder / f"studies/{study['name']}.yaml").write_text(text)
     files = ["studies/sweep.yaml", "studies/spiking.yaml"]
     # TensorFlow: that of the suite, not those of its studies.
     suite = {"studies": files, "tensorflow": "1.12", "claims": "studies/told.yaml"}
     claims = {name: {"claim": f"It is {name}.", "source": "x", **c} for name, c in CLAIMS.items()}
-    (checkout.folder / "studies/told.yaml").write_text(yaml.safe_dump(claims, sort_keys=False))
-    (checkout.folder / "studies/suite.yaml").write_text(yaml.safe_dump(suite))
+    (folder / "studies/told.yaml").write_text(yaml.safe_dump(claims, sort_keys=False))
+    (folder / "studies/suite.yaml").write_text(yaml.safe_dump(suite))
+
+
+@pytest.fixture(scope="session")
+def suite(checkout):
+    """Return the configuration of the suite, relative to the checkout."""
+    write_suite(checkout.folder)
     return "studies/suite.yaml"
 
 
@@ -184,8 +215,6 @@ def suite_planned(checkout, suite):
 
 
 @pytest.fixture(scope="session")
-def suite_results(checkout, suite, suite_planned):
-    """Return the folder of all results, after one `snakemake` has run the suite."""
-    done = checkout.snakemake("--cores", "2", "--configfile", suite)
-    assert done.returncode == 0, done.stdout
-    return checkout.folder / "results"
+def suite_results(results_of, suite, suite_planned):
+    """Return the folder of all results, those of the suite among them."""
+    return results_of(suite, write_suite)

@@ -33,7 +33,6 @@ STUDY = {
     "network": {"n_units": 8, "neurons": {"name": "tanh", "tau_m": 5}},
     "training": {"batch_size": 20},
     "conditions": {
-        "bptt": {"iterations": 8, "checkpoint_every": 2},
         "fading": {
             "learning_rule": {"name": "damped", "kept": 0.25},
             "iterations": 8,
@@ -41,6 +40,7 @@ STUDY = {
         },
         "sparse_backward": {"iterations": 8, "checkpoint_every": 2},
     },
+    "baseline": "sparse_backward",
     "seeds": 1,
     "hessian": [
         {"samples": 20, "quantities": ["extremes", "random_curvature"]},
@@ -83,7 +83,7 @@ def results(checkout):
 
 def test_they_stand_in_the_tables(results):
     table = pd.read_csv(results / "trajectories.csv")
-    assert set(table["learning_rule"]) == {"bptt", "damped", "sparse_backward"}
+    assert set(table["learning_rule"]) == {"damped", "sparse_backward"}
     for column in ("train_loss", "test_loss", "generalization_gap_loss", "random_curvature"):
         assert table[column].notna().all() and table[column].nunique() > 1
     assert table["all_train_random_curvature"].nunique() > 1
@@ -92,7 +92,7 @@ def test_they_stand_in_the_tables(results):
     first = table[table["iteration"] == 0].groupby("seed")["train_loss"]
     assert (first.nunique() == 1).all()  # all rules start from the same weights
     last = table[table["iteration"] == 8].groupby("seed")["train_loss"]
-    assert (last.nunique() == 3).all()
+    assert (last.nunique() == 2).all()
 
 
 def test_they_stand_in_the_summary(results):
@@ -102,9 +102,9 @@ def test_they_stand_in_the_summary(results):
         "random_curvature_mean",
         "all_train_random_curvature_final",
     ):
-        for condition in ("bptt", "fading"):
+        for condition in ("fading", "sparse_backward"):
             assert summary.loc[(quantity, condition), "n"] == 1
-    assert ("lambda_max_ratio_final", "fading / bptt") in summary.index
+    assert ("lambda_max_ratio_final", "fading / sparse_backward") in summary.index
 
 
 def texts(path):
@@ -121,7 +121,7 @@ def test_figures_have_their_labels_and_units(results):
     learning_curves = texts(figures / "learning_curves.svg")
     for label in ("training", "validation", "test"):
         assert f"{label} squared error (mV^2)" in learning_curves
-    for label in ("BPTT", "damped to 0.25", "sparse backward"):
+    for label in ("damped to 0.25", "sparse backward"):
         assert f"{label} (n = 1)" in learning_curves
     label = "random curvature"
     assert f"{label} (mV^2)" in texts(figures / "random_curvature.svg")

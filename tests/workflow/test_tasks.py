@@ -22,10 +22,13 @@ OF_ALL = {
     "seeds": 1,
     "hessian": [{"split": "train", "samples": 8}],
 }
-SHORT = {"n_cues": 3, "cue_steps": 10, "cue_interval": 15, "delay": 20, "recall_steps": 10}
+SHORT = {"n_cues": 3, "cue_steps": 4, "cue_interval": 5, "delay": 5, "recall_steps": 4}
 STUDIES = {
     "own_images": {"task": {"name": "sequential_mnist", "images": "own", "noisy_test": 0.1}},
-    "pattern": {"task": {"name": "pattern_generation", "n_train": 8, "n_steps": 11}},
+    "pattern": {
+        "task": {"name": "pattern_generation", "n_train": 8, "n_steps": 11},
+        "hessian": [],
+    },
     "evidence": {
         "task": {"name": "evidence_accumulation", "n_train": 4, **SHORT},
         "network": SPIKING["network"],

@@ -43,7 +43,7 @@ TRAINING = OrderedDict(
     ),
     learning_rate=number("Step size of the optimiser.", 0.01, above=0, most=1000),
     decay_factor=number(
-        "What the learning rate is multiplied by every `decay_every` iterations.",
+        "Factor that multiplies the learning rate every `decay_every` iterations.",
         1.0,
         above=0,
         most=1,
@@ -57,8 +57,8 @@ TRAINING = OrderedDict(
         "of the task on the validation split is above, or below, a value.",
         OrderedDict(
             measure=text("Name of the measure, such as accuracy."),
-            above=number("Value that it is to exceed.", None, least=-1000000),
-            below=number("Value that it is to be less than.", None, least=-1000000),
+            above=number("Training stops above this value.", None, least=-1000000),
+            below=number("Training stops below this value.", None, least=-1000000),
         ),
     ),
 )

@@ -9,7 +9,7 @@ from lsnn.tasks.base import FiniteTask, Measure, mean
 
 
 class RunningMean(FiniteTask):
-    """The mean of noise is to be told at its end."""
+    """The network reports the mean of a noise at its end."""
 
     options = {"n_steps": integer("Steps of noise.", 6, "steps", least=2, most=100)}
     measures = (Measure("loss", "squared error", "mV^2"),)

@@ -7,7 +7,8 @@ import argparse
 import os
 
 from lib.claims import read_claims, read_decided, study_folders
-from lib.figures.claims import caption, draw_claim, draw_overview
+from lib.figures.claims import draw_claim, draw_overview
+from lib.figures.registry import CAPTIONS
 from lib.figures.style import save, use_style
 from lib.program import run
 from lsnn.study.config import read_study
@@ -30,11 +31,11 @@ def main() -> None:
     read = [read_study(os.path.join(folder, "config.yaml")) for folder in folders]
     studies = {study.name: study for study in read}
     use_style()
-    save(draw_overview(claims, table), arguments.output, "overview", caption())
+    save(draw_overview(claims, table), arguments.output, "overview", CAPTIONS.all_claims())
     for name, claim in claims.items():
         if claim.main:
             page = draw_claim(claim, table, points[points["claim"] == name], studies)
-            save(page, arguments.output, name, caption(claim))
+            save(page, arguments.output, name, CAPTIONS.claim(claim))
 
 
 if __name__ == "__main__":

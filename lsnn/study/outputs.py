@@ -26,8 +26,8 @@ class Figure(NamedTuple):
 
     name: str  # of its files
     kind: str  # scripts/lib/figures/registry.py has how a kind is drawn
-    column: Optional[Column] = None  # that it shows, or shows something against
-    entry: Optional[Tuple[str, str]] = None  # the list and the name of the entry that it shows
+    column: Any = None  # the Column that it shows, or shows something against
+    entry: Any = None  # the list and the name of the entry that it shows
     condition: Optional[str] = None  # that it shows, if it shows one
     title: str = ""  # in the report; empty: its name in words
 

@@ -1,8 +1,8 @@
 """What pages and their tables are made of: in HTML for the report, in Markdown for the docs."""
 
-import os
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import jinja2
 import numpy as np
@@ -10,10 +10,14 @@ import pandas as pd
 
 from lsnn.options import schema_of
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(os.path.dirname(os.path.abspath(__file__))),
+LIB = Path(__file__).parent
+DOCS = LIB.parents[1] / "docs"
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader([LIB, DOCS]),
     undefined=jinja2.StrictUndefined,
-    autoescape=True,
+    autoescape=jinja2.select_autoescape(["html.jinja"]),
+    keep_trailing_newline=True,
+    trim_blocks=True,
 )
 
 SIGNS = {
@@ -33,7 +37,7 @@ def html_page(title: str, parts: list[tuple]) -> str:
             of a table is its index.
     """
     parts = [(tag, content.reset_index() if tag == "table" else content) for tag, content in parts]
-    return _TEMPLATES.get_template("page.html.jinja").render(title=title, parts=parts)
+    return TEMPLATES.get_template("page.html.jinja").render(title=title, parts=parts)
 
 
 def markdown_table(table: pd.DataFrame) -> str:

@@ -10,8 +10,7 @@ from docutils.core import publish_parts
 
 import made_up_study
 from lib.claims import read_claims
-from lib.figures import claims
-from lib.figures.registry import MODULES, caption
+from lib.figures.registry import CAPTIONS, MODULES, caption
 from lib.figures.style import save
 from lsnn.study.config import parse_study
 from lsnn.study.outputs import figures_of
@@ -135,10 +134,10 @@ def test_a_caption_of_a_trial_has_the_label_of_its_condition():
 def test_the_caption_of_a_claim_says_who_claims_it():
     found = read_claims(os.path.join(made_up_study.REPOSITORY, "claims.yaml"))
     for claim in [*found.values(), found["gap_ordered"]._replace(claim="|x| is |y|")]:
-        text = without_flaws(claims.caption(claim))
+        text = without_flaws(CAPTIONS.claim(claim))
         assert claim.claim.replace("|", "\\|") in text and claim.source in text
         assert ("remembered, not verified" in text) == (claim.text == "remembered")
-    assert without_flaws(claims.caption()).startswith("All claims (rows)")
+    assert without_flaws(CAPTIONS.all_claims()).startswith("All claims (rows)")
 
 
 def test_snakemake_finds_no_template_in_a_caption(tmp_path):

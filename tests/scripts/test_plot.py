@@ -234,6 +234,19 @@ def test_panels_have_letters_and_accuracies_the_level_of_a_guess():
     assert not alone.get_title(loc="left")
 
 
+def test_five_panels_leave_the_sixth_place_empty():
+    """Those of a sweep: eigenvalues and trace of an entry, eigenvalues of another, two measures."""
+    _, second = made_up_study.TWO_ENTRIES["hessian"]
+    entries = [{"quantities": ["extremes", "trace"]}, second]
+    study = parse_study({**made_up_study.SWEEP, "hessian": entries})
+    figure = plot_sweep(made_up_study.trajectories(study=study), study)
+    figure.canvas.draw()
+    assert [axes.get_title(loc="left") for axes in figure.axes] == list("abcde")
+    assert len({axes.get_ylabel() for axes in figure.axes}) == 5
+    rows = [axes.get_subplotspec().rowspan.start for axes in figure.axes]
+    assert rows == [0, 0, 0, 1, 1]
+
+
 @pytest.mark.parametrize("low", [3e-7, 0.004, 0.3, 7.0, 2e3])
 @pytest.mark.parametrize("range_", [1.3, 2, 4, 9, 30, 150, 1e3, 1e5, 1e9])
 def test_logarithmic_axes_have_some_labels_and_none_over_another(low, range_):
@@ -310,7 +323,7 @@ def test_drawing_does_not_resample(monkeypatch):
         made_up_study.trajectories(seeds=(1, 2, 3, 4, 5)).assign(part=part) for part in range(9)
     ]
     table = pd.concat(tables)
-    table["fraction"] = (table["fraction"] + table.pop("part")) / 10
+    table["fraction"] = (0.9 * table["fraction"] + table.pop("part")) / 9
     table = table.sort_values(["condition", "seed", "fraction"]).reset_index(drop=True)
     started = time.monotonic()
     draw("along_training", table, STUDY, LARGEST)
@@ -833,20 +846,22 @@ def test_stability_has_a_panel_a_condition_with_all_that_is_compared():
 def test_a_density_is_the_mean_of_all_nodes_by_their_weights():
     table, spectra = made_up_study.trajectories(study=CHOSEN), made_up_study.spectra(CHOSEN)
     results = Results(CHOSEN, table, spectra)
-    places, densities = density.densities_of(results, ("hessian", "spectrum"))
-    assert list(densities) == list(CHOSEN.conditions)
-    found = densities["bptt"]
-    assert found.fractions == pytest.approx([0, 0.4, 1])
+    means = density.means_over_seeds(density.densities_of(results, "hessian/spectrum"), CHOSEN)
+    assert list(means) == list(CHOSEN.conditions)
+    found = means["bptt"]
+    assert list(found.index) == pytest.approx([0, 0.4, 1])
+    places = found.columns.to_numpy()
     step = places[1] - places[0]
-    assert (found.values.sum(axis=1) * step) == pytest.approx(1, rel=1e-3)
+    assert (found.sum(axis=1) * step).to_numpy() == pytest.approx(1, rel=1e-3)
     # At the end nodes are three times those of the beginning: -6, 0 and 600 of seed 2.
-    near = np.abs(places[:, None] - density.on_symlog([-6, 0, 600])) < 4 * density.WIDTH
-    assert (found.values[2].dot(near) * step) == pytest.approx([0.25, 0.5, 0.25], rel=1e-2)
+    near = np.abs(places[:, None] - density.on_asinh([-6, 0, 600])) < 4 * density.WIDTH
+    assert (found.to_numpy()[2].dot(near) * step) == pytest.approx([0.25, 0.5, 0.25], rel=1e-2)
 
 
-def test_a_symlog_axis_keeps_the_order_and_decades():
+def test_the_axis_of_eigenvalues_keeps_their_order_and_decades():
     sizes = np.array([-1e3, -1e2, -10, 0, 10, 1e2, 1e3])
-    places = density.on_symlog(sizes)
+    places = density.on_asinh(sizes)
+    assert density.eigenvalues_at(places) == pytest.approx(sizes)
     assert places == pytest.approx(-places[::-1]) and places[3] == 0
     assert np.diff(places[4:]) == pytest.approx(1, abs=1e-3)
 

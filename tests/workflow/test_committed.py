@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,7 +71,12 @@ def test_figures_that_are_kept_are_redrawn_to_the_same_bytes(kept, tmp_path, mon
 def test_all_figures_can_be_made_of_the_committed_tables(folder, monkeypatch):
     """Made, and not written, which is most of the work."""
     made = []
-    monkeypatch.setattr(plot, "save", lambda page, folder, name, caption: made.append(name))
+
+    def save(page, folder, name, caption):
+        made.append(name)
+        plt.close(page)
+
+    monkeypatch.setattr(plot, "save", save)
     run_here(monkeypatch, plot, "--study", folder, "--output", "nowhere")
     kept = {path.stem for path in kept_figures() if path.parents[1] == folder}
     assert {"learning_curves", "generalization_gap", *kept} <= set(made)

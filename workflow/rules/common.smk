@@ -98,10 +98,11 @@ DELETES_RESULTS_ONLY = "--delete-all-output" in sys.argv
 MAX_CLOCK_SKEW = 60  # by which those of two machines may differ
 
 SCRIPTS = BASE / "scripts"
+TEMPLATES = sorted(SCRIPTS.rglob("*.jinja"))  # of captions and pages
 PYTHON = Path("python" if CONDA else sys.executable)
 
 
-def program(name, python=PYTHON, by_code=True):
+def program(name, python=PYTHON, by_code=True, templates=()):
     """Return the params of a rule that runs a program of scripts/.
 
     Files are params of type Path, which Snakemake does not compare: that a checkout or a Python lies elsewhere
@@ -111,6 +112,7 @@ def program(name, python=PYTHON, by_code=True):
         name: its file in scripts/.
         python: what runs it, or a function of wildcards that returns it.
         by_code: whether the rule runs again if the program's code, lsnn included, changes.
+        templates: files whose change runs the rule again, too.
     """
     params = {
         "job": BASE / "workflow/job.sh",
@@ -118,7 +120,8 @@ def program(name, python=PYTHON, by_code=True):
         "program": SCRIPTS / name,
     }
     if by_code:
-        params["code_hash"] = code_hash([str((SCRIPTS / name).absolute())])
+        texts = [path.read_text(encoding="utf-8") for path in templates]
+        params["code_hash"] = code_hash([str((SCRIPTS / name).absolute())], order=texts)
     return params
 
 

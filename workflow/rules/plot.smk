@@ -50,7 +50,7 @@ for study, figures in FIGURES_OF.items():
         conda:
             "../../envs/workflow.yaml"
         params:
-            **program("plot.py"),
+            **program("plot.py", templates=TEMPLATES),
             study=subpath(input.examples, parent=True),
             folder=subpath(output[0], parent=True),
         shell:
@@ -82,7 +82,7 @@ rule write_tables:
     conda:
         "../../envs/workflow.yaml"
     params:
-        **program("write_tables.py"),
+        **program("write_tables.py", templates=TEMPLATES),
         computed=computed,
         folder=subpath(output[0], parent=True),
     shell:

@@ -1,4 +1,4 @@
-"""The figures of studies and claims: a drawing function each, with its caption beside it."""
+"""The figures of studies and claims: a drawing function each, and their captions."""
 
 import os
 

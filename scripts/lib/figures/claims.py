@@ -59,21 +59,6 @@ def draw_overview(claims, table):
     return page
 
 
-def caption(claim=None):
-    """Return the caption of the figure of a claim; of the overview, if none is given."""
-    if claim is None:
-        return """
-            All claims (rows) on all studies (columns): the statistic that decides, with its
-            unadjusted 95 % interval, and the verdict as sign and colour. The last column has the
-            verdict on the whole claim."""
-    text, source = (words.replace("|", r"\|") for words in (claim.claim, claim.source))
-    return f"""
-        {text} ({source}{"; remembered, not verified" if claim.text == "remembered" else ""}).
-        Points are runs, with one panel per study; above it are the statistic that decides, its 95 %
-        interval and the verdict. Where conditions stand side by side, or a slope is fitted, a line
-        joins runs with the same seed."""
-
-
 def draw_cell(axes, x, y, row, is_last):
     """Draw a row of claims.csv around a place; ``is_last``: it has the verdict on the claim."""
     width, height = CELL[0] - 0.03, CELL[1] - 0.03
@@ -120,7 +105,7 @@ def draw_claim(claim, table, points, studies):
         title = f"{row.study.replace('_', ' ')} (n = {row.n})\n{number}\n{verdict}"
         axes.set_title(title, fontsize=8)
         axes.set_ylabel(label_of(statistic.get("column", "diverged"), study))
-    panels.place_legend(page, list(handles.values()))
+    panels.add_legend(page, list(handles.values()))
     return page
 
 

@@ -29,20 +29,10 @@ LONGEST_LABEL = 28  # characters in a line of an axis label
 THRESHOLD: dict[str, Any] = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
 CHANCE: dict[str, Any] = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}
 ZERO: dict[str, Any] = {"color": "0.4", "linewidth": 0.8}
+BAND: dict[str, Any] = {"alpha": 0.25, "linewidth": 0}
+BLACK_EDGE: dict[str, Any] = {"mec": "black", "mew": 0.8}
 CROSS: dict[str, Any] = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
-RING: dict[str, Any] = {
-    "marker": "o",
-    "markersize": 6,
-    "markerfacecolor": "none",
-    "linestyle": "none",
-}
-
-# In captions.
-RUNS_AND_MEANS = (
-    "Thin lines are runs, thick lines their mean over seeds (on a logarithmic axis, the geometric "
-    "mean), bands its 95 % t interval; with fewer than 3 runs there is no band. A ring marks the "
-    "end of a run that diverged, which is left out of means; axes fit the other runs."
-)
+RING: dict[str, Any] = {"marker": "o", "markersize": 6, "mfc": "none", "linestyle": "none"}
 
 
 class Look(NamedTuple):
@@ -96,70 +86,55 @@ def rows_and_looks(rows: pd.DataFrame, study: Study) -> Iterator[tuple[pd.DataFr
 def draw_page(
     rows: pd.DataFrame,
     study: Study,
-    columns: Sequence[Column],
+    panels: Sequence[Any],
     draw: Callable[..., None],
     column: Column | None = None,
     along_training: bool = False,
     points: bool = False,
+    in_row: int = 0,
 ) -> Figure:
-    """Return a figure with a panel per column, its legend above and its notes below.
+    """Return a figure with its panels, the legend above them and the notes below.
 
     Args:
         rows: the trajectories that are shown.
-        columns: those of the panels.
-        draw: a function of axes, rows, study and the column of a panel.
-        column, along_training, points: as for :func:`complete`.
-    """
-    figure, panels = page_of_panels(len(columns))
-    for axes, of_panel in zip(panels, columns, strict=True):
-        draw(axes, rows, study, of_panel)
-    complete(figure, rows, study, column, along_training, points)
-    return figure
-
-
-def complete(
-    figure: Figure,
-    rows: pd.DataFrame,
-    study: Study,
-    column: Column | None = None,
-    along_training: bool = False,
-    points: bool = False,
-) -> None:
-    """Add the legend above a figure and the notes below it.
-
-    Args:
+        panels: what each panel shows, a column as a rule.
+        draw: a function of axes, rows, study and what a panel shows.
         column: the one that the figure is about, if it is one, whose missing values are counted.
         along_training: whether means are over the fractions of training.
         points: whether there are points alone, and no lines.
+        in_row: as for :func:`page_of_panels`.
     """
-    add_legend(figure, rows, study, column, points)
+    figure, all_axes = page_of_panels(len(panels), in_row)
+    for axes, panel in zip(all_axes, panels, strict=True):
+        draw(axes, rows, study, panel)
+    add_legend(figure, legend_handles(rows, study, column, points))
     add_notes(
         figure,
         left_out(rows, column) if column else "",
         stopped_early(rows) if along_training else "",
         diverged(rows, study),
     )
+    return figure
 
 
-def page_of_panels(number: int, **shared: Any) -> tuple[Figure, list]:
-    """Return a figure with that many panels, up to three in a row, and their axes as a list."""
-    in_row = 2 if number == 4 else min(number, 3)
-    rows = -(-number // in_row)
-    size = (COLUMN if in_row == 1 else PAGE, 0.6 + 2.3 * rows)
-    figure, panels = plt.subplots(
-        rows, in_row, figsize=size, layout="constrained", squeeze=False, **shared
+def page_of_panels(number: int, in_row: int = 0, **shared: Any) -> tuple[Figure, list[Axes]]:
+    """Return a figure with that many panels, and their axes; by default up to three in a row."""
+    in_row = in_row or (2 if number == 4 else min(number, 3))
+    n_rows = -(-number // in_row)
+    size = (COLUMN if in_row == 1 else PAGE, 0.6 + 2.3 * n_rows)
+    figure, grid = plt.subplots(
+        n_rows, in_row, figsize=size, layout="constrained", squeeze=False, **shared
     )
-    for axes in panels.flat[number:]:
+    for axes in grid.flat[number:]:
         axes.remove()
-    panels = list(panels.flat[:number])
-    letter_panels(panels)
-    return figure, panels
+    letter_panels(figure.axes)
+    return figure, figure.axes
 
 
-def panels_by_condition(names, study):
+def panels_by_condition(names: Sequence[str], study: Study) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure with a panel per condition, all on one scale, and the axes by name."""
-    figure, panels = page_of_panels(len(names), sharex=True, sharey=True)
-    by_name = dict(zip(names, panels, strict=True))
+    figure, all_axes = page_of_panels(len(names), sharex=True, sharey=True)
+    by_name = dict(zip(names, all_axes, strict=True))
     for name, axes in by_name.items():
         axes.set_title(textwrap.fill(study.conditions[name].label, 30))
     return figure, by_name
@@ -194,19 +169,26 @@ def scale_axis(axes: Axes, which: str, column: Column) -> None:
         axes.set(**{f"{which}lim": column.limits})
 
 
+def thresholds(study: Study) -> dict[str, float]:
+    """Return 2 / learning rate by condition; not where the learning rate is not a single one."""
+    values = {name: study.threshold_of(name) for name in study.conditions}
+    return {name: value for name, value in values.items() if value}
+
+
+def common_threshold(study: Study) -> float | None:
+    """Return 2 / learning rate if it is the same for all conditions."""
+    values = {study.threshold_of(name) for name in study.conditions}
+    return values.pop() if len(values) == 1 else None
+
+
 def draw_threshold(axes: Axes, study: Study) -> None:
     """Draw the lines above which plain gradient descent on a quadratic diverges."""
-    found, is_one = thresholds(study)
-    for name, value in list(found.items())[: 1 if is_one else None]:
-        colour = THRESHOLD["color"] if is_one else looks(study)[name].colour
-        axes.axhline(value, zorder=1, **{**THRESHOLD, "color": colour})
-
-
-def thresholds(study: Study) -> tuple[dict[str, float], bool]:
-    """Return 2 / learning rate by condition, and whether it is one number for all."""
-    values = {name: study.threshold_of(name) for name in study.conditions}
-    found = {name: value for name, value in values.items() if value}
-    return found, len(found) == len(values) and len(set(found.values())) == 1
+    common = common_threshold(study)
+    if common:
+        axes.axhline(common, zorder=1, **THRESHOLD)
+        return
+    for name, value in thresholds(study).items():
+        axes.axhline(value, zorder=1, **{**THRESHOLD, "color": looks(study)[name].colour})
 
 
 def draw_chance(axes: Axes, study: Study, column: Column) -> None:
@@ -214,13 +196,9 @@ def draw_chance(axes: Axes, study: Study, column: Column) -> None:
     chance = chance_of(study, column)
     if chance is not None:
         axes.axhline(chance, **CHANCE)
-        look: dict[str, Any] = {
-            "color": CHANCE["color"],
-            "fontsize": 6,
-            "ha": "right",
-            "va": "bottom",
-        }
-        axes.text(1, chance, "chance", transform=axes.get_yaxis_transform(), **look)
+        look: dict[str, Any] = {"color": CHANCE["color"], "fontsize": 6}
+        across = axes.get_yaxis_transform()
+        axes.text(1, chance, "chance", transform=across, ha="right", va="bottom", **look)
 
 
 # Rows.
@@ -247,13 +225,12 @@ def extended_to_the_end(trajectories: pd.DataFrame) -> pd.DataFrame:
 
     Those are the fractions at which another run of its condition has a checkpoint.
     """
-    pieces = []
-    for _, of_condition in trajectories.groupby("condition", sort=False):
-        fractions = of_condition["fraction"].unique()
-        for _, run in of_condition.groupby("seed", sort=False):
-            later = np.sort(fractions[fractions > run["fraction"].max()])
-            pieces += [run, *(run.tail(1).assign(fraction=fraction) for fraction in later)]
-    return pd.concat(pieces) if pieces else trajectories
+    fractions = trajectories.groupby("condition")["fraction"].unique().map(np.sort)
+    runs = [
+        run.set_index("fraction").reindex(fractions[condition], method="ffill").reset_index()
+        for (condition, _), run in trajectories.groupby(["condition", "seed"], sort=False)
+    ]
+    return pd.concat(runs, ignore_index=True)[list(trajectories)] if runs else trajectories
 
 
 def unconverged(rows: pd.DataFrame, column: Column) -> pd.DataFrame:
@@ -306,16 +283,12 @@ def draw_means(axes: Axes, rows: pd.DataFrame, study: Study, x: str, column: Col
 
 def draw_mean(axes: Axes, rows: pd.DataFrame, look: Look, x: str, column: Column) -> None:
     """Draw the mean of a column over rows at every ``x``, and its interval where there is one."""
-    at_x = rows.groupby(x)[column.name]
-    places = np.array(list(at_x.groups))
-    is_positive = column.scale == "log"
-    means = [mean_and_interval(values.to_numpy(), is_positive) for _, values in at_x]
-    mean, low, high = np.array(means).T
-    axes.fill_between(places, low, high, color=look.colour, alpha=0.25, linewidth=0)
-    axes.plot(
-        places, mean, color=look.colour, linestyle=look.line, linewidth=1.6,
-        marker=look.marker, markersize=4, markevery=0.12 if len(places) > 10 else 1,
-    )  # fmt: skip
+    is_log, at_x = column.scale == "log", rows.groupby(x)[column.name]
+    estimates = {place: mean_and_interval(values, is_log) for place, values in at_x}
+    places, (mean, low, high) = list(estimates), np.transpose(list(estimates.values()))
+    axes.fill_between(places, low, high, color=look.colour, **BAND)
+    (line,) = axes.plot(places, mean, look.marker, color=look.colour, markersize=4, linewidth=1.6)
+    line.set(linestyle=look.line, markevery=0.12 if len(places) > 10 else 1)
 
 
 def draw_crosses(axes: Axes, rows: pd.DataFrame, look: Look, x: str, y: str) -> None:
@@ -326,42 +299,33 @@ def draw_crosses(axes: Axes, rows: pd.DataFrame, look: Look, x: str, y: str) -> 
 # Legends.
 
 
-def add_legend(
-    figure: Figure,
-    rows: pd.DataFrame,
-    study: Study,
-    column: Column | None = None,
-    points: bool = False,
-) -> None:
-    """Add a legend above the axes: the conditions, and whatever else is shown."""
-    line = {"linestyle": "none"} if points else {"linewidth": 1.6}
-    entries: list[Any] = []
-    for of_condition, look in rows_and_looks(rows, study):
-        label = study.conditions[of_condition["condition"].iloc[0]].label
-        n_seeds = finished(of_condition)["seed"].nunique()
-        entries.append(look.handle(f"{label} (n = {n_seeds})", markersize=4, **line))
+def legend_handles(
+    rows: pd.DataFrame, study: Study, column: Column | None, points: bool
+) -> list[Any]:
+    """Return what stands in the legend of a figure for the conditions and all else it shows."""
+    line: dict[str, Any] = {"linestyle": "none"} if points else {"linewidth": 1.6}
+    n_seeds = finished(rows).groupby("condition")["seed"].nunique()
+    handles: list[Any] = [
+        looks(study)[name].handle(
+            f"{study.conditions[name].label} (n = {n_seeds.get(name, 0)})", markersize=4, **line
+        )
+        for name in study.conditions
+        if name in set(rows["condition"])
+    ]
     if points:
-        large: dict[str, Any] = {
-            "marker": "o",
-            "markersize": 7,
-            "color": "0.7",
-            "mec": "black",
-            "mew": 0.8,
-        }
-        entries.append(Line2D([], [], linestyle="none", label="final state", **large))
+        large: dict[str, Any] = {"marker": "o", "markersize": 7, "color": "0.7", **BLACK_EDGE}
+        handles.append(Line2D([], [], linestyle="none", label="final state", **large))
     else:
         if rows.groupby("condition")["seed"].nunique().max() > 1:
-            entries.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
-        if finished(rows).groupby("condition")["seed"].nunique().max() >= LEAST_SEEDS:
-            band: dict[str, Any] = {"color": "0.4", "alpha": 0.25, "linewidth": 0}
-            entries.append(Patch(label="95 % interval of mean", **band))
+            handles.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
+        if n_seeds.max() >= LEAST_SEEDS:
+            handles.append(Patch(color="0.4", label="95 % interval of mean", **BAND))
         if rows["diverged"].any():
-            entries.append(Line2D([], [], color="0.4", label="diverged", **RING))
-    found, is_one = thresholds(study)
-    if column and column.threshold and found and not points:
-        value = next(iter(found.values()))
-        entries.append(threshold_handle(f" = {value:.4g}" if is_one else " of each colour"))
-    place_legend(figure, entries + cross_handles(rows, [column] if column else []))
+            handles.append(Line2D([], [], color="0.4", label="diverged", **RING))
+        if column and column.threshold and thresholds(study):
+            common = common_threshold(study)
+            handles.append(threshold_handle(f" = {common:.4g}" if common else " of each colour"))
+    return handles + cross_handles(rows, [column] if column else [])
 
 
 def threshold_handle(which: str = "") -> Line2D:
@@ -375,14 +339,14 @@ def cross_handles(rows: pd.DataFrame, columns: Sequence[Column]) -> list[Line2D]
     return [Line2D([], [], label="not converged", **CROSS)] if is_any else []
 
 
-def place_legend(figure: Figure, entries: Sequence[Any]) -> None:
-    """Place a legend above the axes, in up to three columns; a tall one makes the figure taller."""
+def add_legend(figure: Figure, handles: Sequence[Any]) -> None:
+    """Add a legend above the axes, in up to three columns; a tall one makes the figure taller."""
     for columns in (3, 2, 1):
-        legend = figure.legend(handles=entries, loc="outside upper center", ncols=columns)
+        legend = figure.legend(handles=handles, loc="outside upper center", ncols=columns)
         if legend.get_window_extent().width <= figure.bbox.width or columns == 1:
             break
         legend.remove()
-    rows = -(-len(entries) // columns)
+    rows = -(-len(handles) // columns)
     figure.set_figheight(figure.get_figheight() + 0.17 * max(rows - 2, 0))
 
 
@@ -404,18 +368,16 @@ def left_out(rows: pd.DataFrame, column: Column) -> str:
         "not positive": int((values <= 0).sum()) if column.scale == "log" else 0,
         "missing": int(values.isna().sum()),
     }
-    parts = [f"{number} {what}" for what, number in counts.items() if number]
-    n_left_out = sum(counts.values())
-    return f"{n_left_out} of {len(rows)} values not shown: {', '.join(parts)}" if parts else ""
+    parts = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+    return parts and f"{sum(counts.values())} of {len(rows)} values not shown: {parts}"
 
 
 def stopped_early(rows: pd.DataFrame) -> str:
     """Return in words how many runs ended before their last iteration; empty if none did."""
     ends = finished(rows).groupby(["condition", "seed"])["fraction"].max()
     n_stopped = int((ends < 1).sum())
-    if n_stopped == 0:
-        return ""
-    return f"{n_stopped} of {len(ends)} runs stopped early; their last value is carried forward"
+    words = f"{n_stopped} of {len(ends)} runs stopped early; their last value is carried forward"
+    return words if n_stopped else ""
 
 
 def diverged(rows: pd.DataFrame, study: Study) -> str:

@@ -11,7 +11,6 @@ from scipy.special import softmax
 from lib.figures.results import Results, read_recorded
 from lib.figures.style import COLOURS
 from lsnn.neurons.base import DT
-from lsnn.study.config import Study
 from lsnn.study.outputs import Figure
 
 # What is drawn of a file: arrays, and names in its metadata.
@@ -41,40 +40,10 @@ def draw_raster(results: Results, figure: Figure) -> Page | None:
     return found and plot_trial(*found)
 
 
-def caption_raster(study, figure):
-    """Return the caption of a trial."""
-    output = "one line each, with the target dashed."
-    if study.task_class.is_classification:
-        output = """
-            as its softmax, one line per class. The output is read where it is shaded: it is
-            averaged there, and the class that is then largest is the network's answer. Above is the
-            target class, and in brackets the answer where it differs."""
-    return f"""
-        One trial, step by step (a step is 1 ms): test example 0, in the network that
-        {study.conditions[figure.condition].label} trained from seed {study.seeds[0]}, at the end of
-        its training. From the top: the inputs, as spikes where they are 0 or 1; the spikes of the
-        units, those with an adaptive threshold above the others; the adaptive thresholds, each of
-        them or, if there are many, their mean and range; and the output, {output}"""
-
-
 def draw_examples(results: Results, figure: Figure) -> Page | None:
     """Draw the first training examples; nothing where there is no file of them."""
     found = read_recorded(results, "examples.npz", *EXAMPLES)
     return found and plot_examples(*found)
-
-
-def caption_examples(study: Study, figure: Figure) -> str:
-    """Return the caption of the first training examples."""
-    target = "Below is the target output."
-    if study.task_class.is_classification:
-        target = """
-            The target class is written above the steps at which the output is read; where these
-            are few, at the right end."""
-    return f"""
-        What the network sees and should do: the first training examples of the task
-        *{study.task["name"].replace("_", " ")}*, from the first seed, side by side. Inputs are
-        drawn as spikes where they are 0 or 1, else as lines or, if there are more than a few, as
-        one row per input, darker where larger (a step is 1 ms). {target}"""
 
 
 def plot_trial(arrays, metadata):

@@ -1,14 +1,18 @@
 """Every kind of figure that a study can have, and the module that draws it.
 
-The module has two functions for a kind KIND: ``draw_KIND(results, figure)`` returns it drawn, or
-None where what it shows is not there; ``caption_KIND(study, figure)`` returns its caption, a
-paragraph of reStructuredText. Which figures a study has, ``lsnn.study.outputs.figures_of`` says.
+For a kind KIND the module has a function ``draw_KIND(results, figure)``, which returns the figure
+drawn, or None where what it shows is not there; captions.rst.jinja has a macro ``KIND(study,
+figure)``, its caption. Which figures a study has, ``lsnn.study.outputs.figures_of`` says.
 """
+
+from typing import Any
 
 from matplotlib.figure import Figure as Page
 
 from lib.figures import against_loss, along_training, density, recordings, stability, sweep
+from lib.figures.panels import thresholds
 from lib.figures.results import Results
+from lib.pages import TEMPLATES
 from lsnn.study.config import Study
 from lsnn.study.outputs import Figure
 
@@ -25,6 +29,8 @@ MODULES = {
     "examples": recordings,
     "raster": recordings,
 }
+_TEMPLATE = TEMPLATES.get_template("figures/captions.rst.jinja")
+CAPTIONS: Any = _TEMPLATE.make_module({"thresholds": thresholds})
 
 
 def draw(results: Results, figure: Figure) -> Page | None:
@@ -35,5 +41,5 @@ def draw(results: Results, figure: Figure) -> Page | None:
 
 
 def caption(study: Study, figure: Figure) -> str:
-    """Return the caption of a figure of a study."""
-    return getattr(MODULES[figure.kind], f"caption_{figure.kind}")(study, figure)
+    """Return the caption of a figure of a study, reStructuredText."""
+    return getattr(CAPTIONS, figure.kind)(study, figure)

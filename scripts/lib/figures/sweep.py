@@ -1,95 +1,78 @@
 """Final states against a setting in which conditions differ."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Page
 from matplotlib.ticker import NullLocator
 
 from lib.figures import panels
-from lib.figures.along_training import first_and_last_measure
+from lib.figures.results import Results
 from lib.figures.style import label_logarithmic
 from lib.numbers import asked_for
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.options import default_of
-from lsnn.study.columns import measure_column
-from lsnn.study.config import default_label
-from lsnn.study.outputs import compared_columns, sweeps_of
+from lsnn.study.columns import Column, measure_column
+from lsnn.study.config import Study, default_label
+from lsnn.study.outputs import Figure, compared_columns, sweeps_of
 
 
-def draw_sweep(results, figure):
+def draw_sweep(results: Results, figure: Figure) -> Page:
     """Draw final states against a setting, one line per sweep over it."""
-    study, setting, sweeps = results.study, figure.column, sweeps_of(results.study)
-    sweeps = sweeps[setting.name]
-    loss, last = first_and_last_measure(study)
+    study, setting, rows = results.study, figure.column, results.trajectories
+    measures, sweeps = study.task_class.measures, sweeps_of(study)[setting.name]
     columns = [column for column in compared_columns(study) if column.figure]
-    columns += [measure_column(loss, "train"), measure_column(last, "test")]
-    columns = [column for column in columns if column.name in results.trajectories]
-    swept = [name for sweep in sweeps for name in sweep.values()]
-    rows = results.trajectories[results.trajectories["condition"].isin(swept)]
+    columns += [measure_column(measures[0], "train"), measure_column(measures[-1], "test")]
+    columns = [column for column in columns if column.name in rows]
+    looks = [look_of_sweep(study, sweep, number) for number, sweep in enumerate(sweeps)]
+    values = {name: value for sweep in sweeps for value, name in sweep.items()}
+    numbers = {name: number for number, sweep in enumerate(sweeps) for name in sweep.values()}
+    rows = rows[rows["condition"].isin(values)]
     final = panels.finished(rows).groupby(["condition", "seed"], sort=False).tail(1)
+    places = {setting.name: final["condition"].map(values)}
+    final = final.assign(sweep=final["condition"].map(numbers), **places)
+    thresholds = panels.thresholds(study)
+    found = sorted({thresholds[name] for name in values if name in thresholds}, reverse=True)
+
     page, all_axes = panels.page_of_panels(len(columns))
-    lines = [look_of_sweep(study, sweep, number) for number, sweep in enumerate(sweeps)]
-    dashed = []
     for axes, column in zip(all_axes, columns, strict=True):
-        for sweep, look in zip(sweeps, lines, strict=True):
-            draw_states(axes, panels.shown(final, column), sweep, look, setting.name, column)
-        scale_setting(axes, setting, [value for sweep in sweeps for value in sweep])
+        for number, of_sweep in panels.shown(final, column).groupby("sweep"):
+            draw_states(axes, of_sweep, looks[number], setting.name, column)
+        scale_setting(axes, setting, values.values())
         panels.scale_axis(axes, "y", column)
         panels.draw_chance(axes, study, column)
-        if column.threshold:
-            dashed += draw_threshold_of_sweep(axes, study, setting, swept)
+        if column.threshold and setting.name == "learning_rate" and found:
+            axes.plot(2 / np.array(found), found, zorder=1, **panels.THRESHOLD)
+        elif column.threshold:
+            for value in found:
+                axes.axhline(value, zorder=1, **panels.THRESHOLD)
     handles = [
-        look.handle(label_of_sweep(study, sweep, setting.name) + counts(final, sweep.values()))
-        for sweep, look in zip(sweeps, lines, strict=True)
+        look.handle(label_of_sweep(study, sweep, setting.name) + counts(final, number))
+        for number, (sweep, look) in enumerate(zip(sweeps, looks, strict=True))
     ]
-    notes = [
-        panels.left_out(asked_for(final, column), column)
-        for column in columns
-        if "compared" in column.summary
-    ]
+    if found and any(column.threshold for column in columns):
+        handles.append(panels.threshold_handle())
+    panels.add_legend(page, handles + panels.cross_handles(final, columns))
+    compared = [column for column in columns if "compared" in column.summary]
+    notes = [panels.left_out(asked_for(final, column), column) for column in compared]
     panels.add_notes(page, *notes, panels.diverged(rows, study))
-    panels.place_legend(page, [*handles, *dashed[:1], *panels.cross_handles(final, columns)])
     return page
 
 
-def caption_sweep(study, figure):
-    """Return the caption of final states against a setting."""
-    found, _ = panels.thresholds(study)
-    dashed = (
-        "The dashed line is 2 / learning rate: on a quadratic loss, gradient descent at that "
-        "learning rate diverges along every direction of larger curvature."
-    )
-    return f"""
-        The final states against the {figure.column.label}, with a line for conditions that
-        otherwise differ only in length. Points are runs, lines their geometric mean over seeds (for
-        an accuracy, the mean), bands its 95 % t interval, for 3 or more runs. Runs that diverged
-        are left out. {dashed if study.hessian and found else ""}"""
-
-
-def draw_states(axes, rows, sweep, look, setting, column):
-    """Draw runs and means of the conditions of a sweep, which has their names by their value."""
-    values = {name: value for value, name in sweep.items()}
-    rows = rows.assign(**{setting: rows["condition"].map(values)}).dropna(subset=[setting])
-    if rows.empty:
-        return
-    small = {"markersize": 2.5, "alpha": 0.5, "mew": 0}
+def draw_states(
+    axes: Axes, rows: pd.DataFrame, look: panels.Look, setting: str, column: Column
+) -> None:
+    """Draw runs and means of the conditions of a sweep."""
+    small: dict[str, Any] = {"markersize": 2.5, "alpha": 0.5, "mew": 0}
     axes.plot(rows[setting], rows[column.name], look.marker, color=look.colour, **small)
     panels.draw_mean(axes, rows, look, setting, column)
     panels.draw_crosses(axes, panels.unconverged(rows, column), look, setting, column.name)
 
 
-def draw_threshold_of_sweep(axes, study, setting, conditions):
-    """Draw 2 / learning rate, a curve where that is swept; return one line, if there is any."""
-    found = {study.threshold_of(name) for name in conditions} - {None}
-    values = np.array(sorted(found, reverse=True))
-    if setting.name == "learning_rate" and found:
-        lines = axes.plot(2 / values, values, zorder=1, **panels.THRESHOLD)
-    else:
-        lines = [axes.axhline(value, zorder=1, **panels.THRESHOLD) for value in values]
-    for line in lines:
-        line.set_label("2 / learning rate")
-    return lines[:1]
-
-
-def scale_setting(axes, setting, values):
+def scale_setting(axes: Axes, setting: Column, values: Iterable[float]) -> None:
     """Give the horizontal axis the label of a setting, a tick per value, and a scale for them."""
     values = sorted(set(values))
     positive = [value for value in values if value > 0]
@@ -103,20 +86,20 @@ def scale_setting(axes, setting, values):
         axes.xaxis.set_minor_locator(NullLocator())
 
 
-def look_of_sweep(study, sweep, number) -> panels.Look:
+def look_of_sweep(study: Study, sweep: dict[Any, str], number: int) -> panels.Look:
     """Return the look of a line of a sweep: the hue of its rule."""
     rule = study.conditions[next(iter(sweep.values()))].learning_rule["name"]
     return panels.look_of_number(panels.hue_of_rule(rule), number)
 
 
-def counts(final, conditions) -> str:
-    """Return for a legend how many runs the points of some conditions are from."""
-    n_runs = final[final["condition"].isin(conditions)]["condition"].value_counts()
-    fewest, most = (n_runs.min(), n_runs.max()) if len(n_runs) else (0, 0)
-    return f" (n = {most})" if fewest == most else f" (n = {fewest} to {most})"
+def counts(final: pd.DataFrame, sweep: int) -> str:
+    """Return for a legend how many runs the points of a sweep are from."""
+    n_runs = final[final["sweep"] == sweep]["condition"].value_counts()
+    ends = sorted({n_runs.min(), n_runs.max()}) if len(n_runs) else [0]
+    return f" (n = {' to '.join(map(str, ends))})"
 
 
-def label_of_sweep(study, sweep, setting) -> str:
+def label_of_sweep(study: Study, sweep: dict[Any, str], setting: str) -> str:
     """Return what the conditions of a sweep have in common."""
     condition = study.conditions[next(iter(sweep.values()))]._asdict()
     rule, training = dict(condition["learning_rule"]), dict(condition["training"])

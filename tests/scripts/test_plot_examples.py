@@ -50,7 +50,7 @@ def texts_of(axes):
 @pytest.mark.parametrize("kind, rows", [("class", 1), ("regression", 2), ("recalls", 1)])
 def test_every_example_has_a_column(kind, rows):
     arrays, metadata = examples(kind)
-    figure = recordings.plot_examples(arrays, metadata)
+    figure = recordings.draw_side_by_side(arrays, metadata)
     figure.canvas.draw()
     assert len(figure.axes) == 4 * rows
     assert {axes.get_xlim() for axes in figure.axes} == {(0, N_STEPS)}
@@ -61,16 +61,16 @@ def test_every_example_has_a_column(kind, rows):
 
 
 def test_the_class_that_is_wanted_stands_above_the_steps_that_are_asked_for():
-    figure = recordings.plot_examples(*examples("class"))
+    figure = recordings.draw_side_by_side(*examples("class"))
     assert [texts_of(axes) for axes in figure.axes] == [["yes"], ["no"], ["no"], ["yes"]]
-    figure = recordings.plot_examples(*examples("recalls"))
+    figure = recordings.draw_side_by_side(*examples("recalls"))
     assert [texts_of(axes) for axes in figure.axes] == [["0", "1"], ["1"], ["0"], ["1", "0"]]
-    assert figure.axes[1].texts[0].xy[0] == 15  # the middle of its window
+    assert figure.axes[1].texts[0].get_position()[0] == 15  # the middle of its window
 
 
 def test_the_outputs_that_are_wanted_are_lines():
     arrays, metadata = examples("regression")
-    below = recordings.plot_examples(arrays, metadata).axes[4:]
+    below = recordings.draw_side_by_side(arrays, metadata).axes[4:]
     for place, axes in enumerate(below):
         (line,) = axes.lines
         assert np.array_equal(line.get_xdata(), np.arange(N_STEPS) + 0.5)
@@ -102,7 +102,7 @@ def test_the_same_examples_give_the_same_figure(tmp_path, monkeypatch):
     "without, message",
     [
         ("targets", "has no array targets"),
-        ("seed", "seed is missing: not a file of scripts/rec"),
+        ("seed", "'seed' is missing: not a file of scripts/rec"),
     ],
 )
 def test_another_file_is_refused_by_name(tmp_path, monkeypatch, without, message):

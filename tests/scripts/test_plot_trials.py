@@ -32,7 +32,7 @@ def close_figures():
 
 def panels(**options):
     """The panels of the figure of a made-up trial, by their y labels."""
-    figure = recordings.plot_trial(*made_up_trial.trial(**options))
+    figure = recordings.draw_trial(*made_up_trial.trial(**options))
     return {axes.get_ylabel(): axes for axes in figure.axes}
 
 
@@ -77,7 +77,7 @@ def draw(monkeypatch, study, folder):
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.filterwarnings("error")
 def test_every_kind_of_trial_can_be_drawn(variant):
-    figure = recordings.plot_trial(*made_up_trial.trial(**VARIANTS[variant]))
+    figure = recordings.draw_trial(*made_up_trial.trial(**VARIANTS[variant]))
     figure.canvas.draw()
     assert figure.get_size_inches()[0] == 7
     limits = {axes.get_xlim() for axes in figure.axes}
@@ -134,7 +134,7 @@ def test_windows_that_are_asked_for_are_shaded_and_told():
     axes = panels()["softmax of output"]
     shaded = [(patch.get_x(), patch.get_width()) for patch in axes.patches]
     assert shaded == [(70, 50), (120, 50), (170, 50)]  # the last three of four, up to 220
-    told = {text.xy[0]: text.get_text() for text in axes.texts}
+    told = {text.get_position()[0]: text.get_text() for text in axes.texts}
     assert told == {95: "1", 145: "1", 195: "1 (0)", 220: "  target (answer)"}
 
 
@@ -158,7 +158,7 @@ def test_outputs_of_a_regression_are_drawn_with_what_is_wanted_dashed():
 
 
 def test_title_tells_the_label_of_the_condition():
-    figure = recordings.plot_trial(*made_up_trial.trial())
+    figure = recordings.draw_trial(*made_up_trial.trial())
     titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
     assert "three-factor, slowly, seed 2, iteration 120: test example 0" in titles
 
@@ -178,8 +178,8 @@ def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
     "without, message",
     [
         (["spikes"], "has no array spikes"),
-        (["target", "n_windows"], "n_windows, target is missing: not a file of scripts/record.py"),
-        (["is_classification"], "is_classification is missing: not a file of scripts/record.py"),
+        (["target"], "'target' is missing: not a file of scripts/record.py"),
+        (["is_classification"], "'is_classification' is missing: not a file of scripts/record.py"),
     ],
 )
 def test_another_file_is_refused_by_name(tmp_path, monkeypatch, without, message):

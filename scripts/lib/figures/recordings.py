@@ -1,5 +1,8 @@
 """What was recorded step by step: one trial of a spiking network, and examples of the task."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -8,45 +11,32 @@ from matplotlib.figure import Figure as Page
 from matplotlib.ticker import MaxNLocator
 from scipy.special import softmax
 
-from lib.figures.results import Results, read_recorded
+from lib.figures.panels import BAND
+from lib.figures.results import Results, draw_recorded
 from lib.figures.style import COLOURS
 from lsnn.neurons.base import DT
 from lsnn.study.outputs import Figure
-
-# What is drawn of a file: arrays, and names in its metadata.
-TRIAL = (
-    ("inputs", "spikes", "thresholds", "outputs"),
-    (
-        *("condition", "label", "seed", "iteration", "example", "network", "n_windows"),
-        *("window_steps", "is_classification", "target", "prediction"),
-    ),
-)
-EXAMPLES = (
-    ("inputs", "targets"),
-    (*("task", "seed", "n_windows", "window_steps", "is_classification", "class_names"),),
-)
 
 REGULAR, ADAPTIVE = "0.25", COLOURS["red"]
 MOST_LINES = 20  # of thresholds; for more than that, mean and range are drawn
 MOST_ANALOG_LINES = 4  # of inputs; more than that are an image
 MOST_IN_COLUMN = 6  # of classes in the legend
-BORDER = {"color": "0.85", "linewidth": 0.6, "zorder": 0}
-SHADE = {"color": "0.92", "linewidth": 0, "zorder": 0}
+BORDER: dict[str, Any] = {"color": "0.85", "linewidth": 0.6, "zorder": 0}
+SHADE: dict[str, Any] = {"color": "0.92", "linewidth": 0, "zorder": 0}
 
 
 def draw_raster(results: Results, figure: Figure) -> Page | None:
     """Draw the trial of a condition; nothing where none was recorded."""
-    found = read_recorded(results, f"trials/{figure.condition}.npz", *TRIAL)
-    return found and plot_trial(*found)
+    names = ("inputs", "spikes", "thresholds", "outputs")
+    return draw_recorded(results, f"trials/{figure.condition}.npz", names, draw_trial)
 
 
 def draw_examples(results: Results, figure: Figure) -> Page | None:
     """Draw the first training examples; nothing where there is no file of them."""
-    found = read_recorded(results, "examples.npz", *EXAMPLES)
-    return found and plot_examples(*found)
+    return draw_recorded(results, "examples.npz", ("inputs", "targets"), draw_side_by_side)
 
 
-def plot_trial(arrays, metadata):
+def draw_trial(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Page:
     """Return the figure of a trial.
 
     From top to bottom: inputs, spikes of the units, adaptive thresholds, and the output, against
@@ -54,71 +44,70 @@ def plot_trial(arrays, metadata):
     class above them.
     """
     n_adaptive = metadata["network"]["neurons"].get("n_adaptive", 0)
-    heights = {"inputs": 2, "units": 3, "thresholds": 1.5, "output": 1.5}
+    heights = {"inputs": 2.0, "units": 3.0, "thresholds": 1.5, "output": 1.5}
     if n_adaptive == 0:
         del heights["thresholds"]
     size, ratios = (7, 0.8 + 0.7 * sum(heights.values())), list(heights.values())
-    layout = {"sharex": True, "height_ratios": ratios, "layout": "constrained"}
+    layout: dict[str, Any] = {"sharex": True, "height_ratios": ratios, "layout": "constrained"}
     figure, axes = plt.subplot_mosaic([[name] for name in heights], figsize=size, **layout)
     draw_inputs(axes["inputs"], arrays["inputs"])
     draw_units(axes["units"], arrays["spikes"], n_adaptive)
     if n_adaptive:
         draw_thresholds(axes["thresholds"], arrays["thresholds"][:, -n_adaptive:])
     draw_outputs(axes["output"], arrays["outputs"], metadata)
-    n_steps, texts = len(arrays["outputs"]), None
+    n_steps, texts = len(arrays["outputs"]), []
     if metadata["is_classification"]:
         texts = answers(metadata)
         write_above(axes["output"], DT * n_steps, "  target (answer)", ha="left")
     draw_windows(list(axes.values()), metadata, n_steps, texts)
-    for panel in axes.values():
-        panel.label_outer()
-    axes["output"].set(xlabel="time (ms)", xlim=(0, DT * n_steps))
-    figure.align_ylabels()
     trained = "{label}, seed {seed}, iteration {iteration}".format_map(metadata)
     example = "{split} example {index}".format_map(metadata["example"])
-    figure.suptitle(f"{trained}: {example}", fontsize=9)
+    complete(figure, n_steps, f"{trained}: {example}")
     return figure
 
 
-def plot_examples(arrays, metadata):
+def draw_side_by_side(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Page:
     """Return the figure of examples, side by side.
 
     Above is what the network is shown, below what is wanted of it: for a task with classes the
     class, written above the steps that are asked for, else the outputs.
     """
-    inputs = arrays["inputs"]
-    n_steps, n, _ = inputs.shape
+    n_steps, n, _ = arrays["inputs"].shape
     n_rows = 1 if metadata["is_classification"] else 2
-    figure, panels = plt.subplots(
-        n_rows, n, figsize=(0.8 + 1.7 * n, 0.8 + 1.5 * n_rows), sharex=True, sharey="row",
-        layout="constrained", squeeze=False,
-    )  # fmt: skip
-    for example, axes in enumerate(panels.T):
-        draw_inputs(axes[0], inputs[:, example])
+    layout: dict[str, Any] = {"sharex": True, "sharey": "row", "layout": "constrained"}
+    size = (0.8 + 1.7 * n, 0.8 + 1.5 * n_rows)
+    figure, grid = plt.subplots(n_rows, n, figsize=size, squeeze=False, **layout)
+    for example, axes in enumerate(grid.T):
+        draw_inputs(axes[0], arrays["inputs"][:, example])
         target = arrays["targets"][..., example]
         if metadata["is_classification"]:
             names = metadata["class_names"] or range(1 + target.max())
             wanted = ["" if number < 0 else str(names[number]) for number in np.ravel(target)]
             draw_windows(axes, metadata, n_steps, wanted)
         else:
-            starts, width = window_starts(metadata, n_steps)
-            axes[1].plot(starts + width / 2, target.reshape(len(starts), -1), linewidth=1.2)
+            middles = window_starts(metadata, n_steps) + DT * metadata["window_steps"] / 2
+            axes[1].plot(middles, target.reshape(len(middles), -1), linewidth=1.2)
             axes[1].set_ylabel("wanted output")
-        for panel in axes:
-            panel.label_outer()
-        axes[-1].set(xlabel="time (ms)", xlim=(0, DT * n_steps))
     name = metadata["task"]["name"].replace("_", " ")
-    title = f"{name}, seed {metadata['seed']}: the first training examples"
-    figure.suptitle(title, fontsize=9)
+    complete(figure, n_steps, f"{name}, seed {metadata['seed']}: the first training examples")
     return figure
 
 
-def times(n_steps):
+def complete(figure: Page, n_steps: int, title: str) -> None:
+    """Label the axes of time, and give a figure its title."""
+    for axes in figure.axes:
+        axes.set(xlabel="time (ms)", xlim=(0, DT * n_steps))
+        axes.label_outer()
+    figure.align_ylabels()
+    figure.suptitle(title, fontsize=9)
+
+
+def times(n_steps: int) -> np.ndarray:
     """Return the middle of every step, in ms."""
     return DT * (np.arange(n_steps) + 0.5)
 
 
-def draw_inputs(axes, inputs):
+def draw_inputs(axes: Axes, inputs: np.ndarray) -> None:
     """Draw inputs (T, n_in): spikes if all are 0 or 1, else lines or, for many, an image."""
     n_steps, n_in = inputs.shape
     axes.set_ylabel("input")
@@ -126,102 +115,102 @@ def draw_inputs(axes, inputs):
         draw_spikes(axes, inputs, range(n_in), REGULAR)
         axes.set_ylim(-0.5, n_in - 0.5)
     elif n_in <= MOST_ANALOG_LINES:
-        for number, values in enumerate(inputs.T):
-            axes.plot(times(n_steps), values, linewidth=0.8, label=f"input {number}")
+        labels = [f"input {number}" for number in range(n_in)]
+        axes.plot(times(n_steps), inputs, linewidth=0.8, label=labels)
         add_legend(axes)
     else:
         extent = (0, DT * n_steps, -0.5, n_in - 0.5)
-        look = {"cmap": "Greys", "interpolation": "nearest", "aspect": "auto", "zorder": 0.5}
-        axes.imshow(inputs.T, origin="lower", extent=extent, **look)
+        look: dict[str, Any] = {"cmap": "Greys", "interpolation": "nearest", "zorder": 0.5}
+        axes.imshow(inputs.T, origin="lower", extent=extent, aspect="auto", **look)
 
 
-def draw_units(axes, spikes, n_adaptive):
+def draw_units(axes: Axes, spikes: np.ndarray, n_adaptive: int) -> None:
     """Draw the spikes (T, N) of regular units and, above them, of the last ones, which adapt."""
     n_units = spikes.shape[1]
     n_regular = n_units - n_adaptive
-    groups = {
-        "adaptive": (range(n_regular, n_units), ADAPTIVE),
-        "regular": (range(n_regular), REGULAR),
-    }
-    for name, (units, colour) in groups.items():
-        if len(units):
-            draw_spikes(axes, spikes, units, colour, label=name)
+    if n_adaptive:
+        draw_spikes(axes, spikes, range(n_regular, n_units), ADAPTIVE, label="adaptive")
+    if n_regular:
+        draw_spikes(axes, spikes, range(n_regular), REGULAR, label="regular")
     axes.set(ylabel="unit", ylim=(-0.5, n_units - 0.5))
     add_legend(axes)
 
 
-def draw_spikes(axes, spikes, rows, colour, **look):
+def draw_spikes(
+    axes: Axes, spikes: np.ndarray, rows: range, colour: Any, label: str | None = None
+) -> None:
     """Draw a short vertical line for every spike (T, units) of the units ``rows``.
 
     All are one line with gaps, which makes a small file.
     """
     steps, places = np.nonzero(spikes[:, rows.start : rows.stop])
-    gaps = np.full(len(steps), np.nan)
-    x = times(len(spikes))[steps]
-    y = rows.start + places
     half = max(0.4, spikes.shape[1] / 150)  # with many units the lines overlap, but can be seen
-    xs = np.column_stack([x, x, gaps]).ravel()
-    ys = np.column_stack([y - half, y + half, gaps]).ravel()
-    axes.plot(xs, ys, color=colour, linewidth=0.7, solid_capstyle="butt", **look)
+    x = np.repeat(times(len(spikes))[steps], 3)
+    y = np.add.outer(rows.start + places, [-half, half, np.nan]).ravel()
+    look: dict[str, Any] = {"linewidth": 0.7, "solid_capstyle": "butt", "label": label}
+    axes.plot(np.where(np.isnan(y), np.nan, x), y, color=colour, **look)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def draw_thresholds(axes, thresholds):
+def draw_thresholds(axes: Axes, thresholds: np.ndarray) -> None:
     """Draw the thresholds (T, n_adaptive): a line each or, for many, mean and range."""
     n_steps, n_adaptive = thresholds.shape
     axes.set_ylabel("threshold")
     if n_adaptive <= MOST_LINES:
         axes.plot(times(n_steps), thresholds, color=ADAPTIVE, linewidth=0.6, alpha=0.8)
         return
-    low, high = thresholds.min(axis=1), thresholds.max(axis=1)
-    axes.fill_between(
-        times(n_steps), low, high, color=ADAPTIVE, alpha=0.25, linewidth=0, label="range"
-    )
-    axes.plot(times(n_steps), thresholds.mean(axis=1), color=ADAPTIVE, linewidth=1.2, label="mean")
+    x, low, high = times(n_steps), thresholds.min(axis=1), thresholds.max(axis=1)
+    axes.fill_between(x, low, high, color=ADAPTIVE, label="range", **BAND)
+    axes.plot(x, thresholds.mean(axis=1), color=ADAPTIVE, linewidth=1.2, label="mean")
     add_legend(axes)
 
 
-def draw_outputs(axes, outputs, metadata):
+def draw_outputs(axes: Axes, outputs: np.ndarray, metadata: dict[str, Any]) -> None:
     """Draw the outputs (T, n_out), a line each, and dashed what is wanted of each window.
 
     For a task with classes that is the softmax, and nothing is dashed.
     """
-    is_classification = metadata["is_classification"]
-    values = softmax(outputs, axis=1) if is_classification else outputs
-    starts, width = window_starts(metadata, len(outputs))
-    for number, colour in enumerate(sns.color_palette("colorblind", outputs.shape[1])):
-        look = {"color": colour, "linewidth": 1}
-        label = f"{'class' if is_classification else 'output'} {number}"
-        axes.plot(times(len(outputs)), values[:, number], label=label, **look)
-        if not is_classification:
-            wanted, label = np.array(metadata["target"])[:, number], f"target {number}"
-            axes.plot(starts + width / 2, wanted, linestyle="--", label=label, **look)
-    axes.set_ylabel("softmax of output" if is_classification else "output")
-    if is_classification:
-        axes.set_ylim(-0.02, 1.02)
+    n_steps, n_out = outputs.shape
+    axes.set_prop_cycle(color=sns.color_palette("colorblind", n_out))
+    if metadata["is_classification"]:
+        labels = [f"class {number}" for number in range(n_out)]
+        axes.plot(times(n_steps), softmax(outputs, axis=1), linewidth=1, label=labels)
+        axes.set(ylabel="softmax of output", ylim=(-0.02, 1.02))
+    else:
+        middles = window_starts(metadata, n_steps) + DT * metadata["window_steps"] / 2
+        parts = {
+            "output": (times(n_steps), outputs, "-"),
+            "target": (middles, metadata["target"], "--"),
+        }
+        for name, (x, y, line) in parts.items():
+            axes.plot(
+                x, y, line, linewidth=1, label=[f"{name} {number}" for number in range(n_out)]
+            )
+        axes.set_ylabel("output")
     add_legend(axes)
 
 
-def window_starts(metadata, n_steps):
-    """Return where the windows start, and how long they are, in ms."""
-    width = DT * metadata["window_steps"]
-    return DT * n_steps - width * np.arange(metadata["n_windows"], 0, -1), width
+def window_starts(metadata: dict[str, Any], n_steps: int) -> np.ndarray:
+    """Return where the windows start, in ms."""
+    return DT * (n_steps - metadata["window_steps"] * np.arange(metadata["n_windows"], 0, -1))
 
 
-def draw_windows(panels, metadata, n_steps, texts=None):
+def draw_windows(
+    panels: Iterable[Axes], metadata: dict[str, Any], n_steps: int, texts: list[str]
+) -> None:
     """Draw borders of windows in all panels; shade those with a text, above the last panel."""
-    starts, width = window_starts(metadata, n_steps)
+    starts, width = window_starts(metadata, n_steps), DT * metadata["window_steps"]
     for panel in panels:
         for border in starts[starts > 0]:
             panel.axvline(border, **BORDER)
     *_, last = panels
-    for start, text in zip(starts, texts or [], strict=texts is not None):
+    for start, text in zip(starts, texts, strict=False):  # without texts there are none
         if text:
             last.axvspan(start, start + width, **SHADE)
             write_above(last, start + width / 2, text, ha="center")
 
 
-def answers(metadata):
+def answers(metadata: dict[str, Any]) -> list[str]:
     """Return the class that is wanted of each window and, if it is another one, the answer."""
     pairs = zip(metadata["target"], metadata["prediction"], strict=True)
     return [
@@ -230,10 +219,10 @@ def answers(metadata):
     ]
 
 
-def write_above(axes, time, text, **look):
+def write_above(axes: Axes, time: float, text: str, ha: str) -> None:
     """Write a text above a panel at a time (ms)."""
-    place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-    axes.annotate(text, (time, 1), (0, 1), fontsize=8, va="bottom", **place, **look)
+    across = axes.get_xaxis_transform()
+    axes.text(time, 1.02, text, transform=across, fontsize=8, ha=ha, va="bottom")
 
 
 def add_legend(axes: Axes) -> None:

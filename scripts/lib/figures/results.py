@@ -1,10 +1,12 @@
 """What the figures of a study are drawn from."""
 
 import os
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from lib.tables import read_trajectories, require_recorded
 from lsnn.errors import ResultError
@@ -47,8 +49,12 @@ def read_spectra(folder: str) -> dict[str, Any]:
     return checkpoints.read(path, ())[0]
 
 
-def read_recorded(results, name, arrays, metadata):
-    """Return arrays and metadata, of these names at least, of a recording; None if it is not there.
+def draw_recorded(
+    results: Results, name: str, arrays: Sequence[str], draw: Callable[..., Figure]
+) -> Figure | None:
+    """Return a recording drawn: its arrays, of these names at least, and its metadata.
+
+    None where there is no such file.
 
     Raises:
         ResultError: it is damaged, altered, or not one of scripts/record.py.
@@ -56,10 +62,10 @@ def read_recorded(results, name, arrays, metadata):
     path = os.path.join(results.folder, name)
     if not os.path.exists(path):
         return None
-    found, about = checkpoints.read(path, names=arrays)
-    missing = ", ".join(key for key in metadata if key not in about)
-    if missing:
+    found, metadata = checkpoints.read(path, arrays)
+    try:
+        return draw(found, metadata)
+    except KeyError as error:
         raise ResultError(
-            f"{path}: {missing} is missing: not a file of scripts/record.py; run that again"
-        )
-    return found, about
+            f"{path}: {error} is missing: not a file of scripts/record.py; run that again"
+        ) from error

@@ -29,9 +29,8 @@ from lsnn.storage.files import exclusive, read_record, sha256_of_file, write_rec
 TENSORFLOWS = ("1.12", "2", "1.12-gpu", "2-gpu")
 ENVS = Path(__file__).resolve().parents[1] / "envs"
 PYTHON36 = "3.6.15"
-PIP_FOR_PYTHON36 = (
-    "pip==21.3.1"  # the newest; Python 3.6 brings pip 18, for which some wheels are too new
-)
+# The newest; Python 3.6 brings pip 18, for which some wheels are too new.
+PIP_FOR_PYTHON36 = "pip==21.3.1"
 FETCH_SECONDS = 1800
 
 NO_PYTHON36 = (
@@ -98,23 +97,17 @@ def _is_complete(output: Path, requirements: Path) -> bool:
 
 
 def _clear(output: Path) -> None:
-    """Empty the folder of the environment.
-
-    environment.json goes first and pyvenv.cfg last, so that what an interruption leaves is taken
-    neither for complete nor for something other than an environment.
-    """
-    output.mkdir(parents=True, exist_ok=True)
-    paths = {path.name: path for path in output.iterdir()}
-    if paths and "pyvenv.cfg" not in paths:
+    """Make way for an environment: delete the one that is there."""
+    if output.exists() and any(output.iterdir()) and not (output / "pyvenv.cfg").exists():
         raise BuildError(
             f"{output}: holds files and is not a virtual environment; name another folder, or "
             "delete it"
         )
-    for name in sorted(paths, key=lambda name: (name != "environment.json", name == "pyvenv.cfg")):
-        if paths[name].is_dir() and not paths[name].is_symlink():
-            shutil.rmtree(paths[name])
-        else:
-            paths[name].unlink()
+    replaced = output.with_name(output.name + ".replaced")
+    shutil.rmtree(replaced, ignore_errors=True)
+    if output.exists():
+        output.rename(replaced)  # so that no part of it is ever taken for something else
+        shutil.rmtree(replaced)
 
 
 def find_python36(output: Path) -> str:

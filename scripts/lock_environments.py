@@ -3,7 +3,7 @@
 They are spelled out in the files because Snakemake copies each of them elsewhere.
 """
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 ENVS = Path(__file__).resolve().parents[1] / "envs"
@@ -22,26 +22,31 @@ FOR_TABLES_AND_FIGURES = {
 }
 
 
-def read_pins(path):
+def read_pins(path: Path) -> list[str]:
     """Return the pins of a file of requirements, as lines of text."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith(("#", "-r "))]
 
 
-def environment(about, channels, conda, pins):
+def environment(
+    about: str, channels: Sequence[str], conda: Sequence[str], pins: Sequence[str]
+) -> str:
     """Return the text of a file for conda."""
     # A marker that holds only on some machines contains quotes.
     listed = [f"'{pin}'" if '"' in pin else pin for pin in pins]
-    lines = [f"# For --software-deployment-method conda: {about}", "channels:"]
-    lines += [f"  - {channel}" for channel in channels]
-    lines += ["dependencies:"]
-    lines += [f"  - {package}" for package in conda]
-    lines += ["  - pip:"]
-    lines += [f"      - {pin}" for pin in listed]
+    lines = [
+        f"# For --software-deployment-method conda: {about}",
+        "channels:",
+        *(f"  - {channel}" for channel in channels),
+        "dependencies:",
+        *(f"  - {package}" for package in conda),
+        "  - pip:",
+        *(f"      - {pin}" for pin in listed),
+    ]
     return "\n".join(lines) + "\n"
 
 
-def environments():
+def environments() -> dict[Path, str]:
     """Return the text of every file for conda, by its path."""
     found = {}
     for name, channels, conda, more in (
@@ -66,14 +71,6 @@ def environments():
     return found
 
 
-def main():
-    """Read the command line, and write the files."""
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+if __name__ == "__main__":
     for path, text in environments().items():
         path.write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -253,7 +253,7 @@ def test_what_was_interrupted_or_is_of_other_requirements_is_made_afresh(
     with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
         context.setattr(shutil, "rmtree", interrupt)
         build("2", output)
-    assert sorted(path.name for path in output.iterdir()) == ["pyvenv.cfg", "stray"]
+    assert (output / "stray").exists()  # it is moved away whole, or not at all
     with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
         context.setattr(build_environment, "write_record", interrupt)
         build("2", output)

@@ -87,18 +87,6 @@ def not_found(request):
     request.send_error(404)
 
 
-def drip(request):
-    request.send_response(200)
-    request.send_header("Content-Length", "1000")
-    request.end_headers()
-    try:
-        for _ in range(1000):
-            request.wfile.write(b"\x1f")
-            time.sleep(0.05)
-    except OSError:
-        pass
-
-
 def say_nothing(request):
     time.sleep(1)
 
@@ -190,20 +178,15 @@ def test_a_file_that_is_not_mnists_is_told_of_and_left(mnist, serve, folder, con
     assert server.asked == [] and not (folder / SMALL[0]).exists()
 
 
-PACKED_ZEROS = gzip.compress(bytes(10**7))
-
-
 @pytest.mark.parametrize(
     "answer, reason",
     [
         (not_found, "HTTP Error 404: Not Found"),
         (send(b"<html>Please log in</html>"), "Not a gzipped file (b'<h')"),
-        (send(gzip.compress(bytes(10**4)), missing=10), "ended before the end-of-stream marker"),
+        (send(gzip.compress(bytes(10**4)), missing=10), "10 more expected"),
         (send(gzip.compress(bytes(10**4))[:20]), "ended before the end-of-stream marker"),
         (send(gzip.compress(b"")[:10] + b"\xff" * 20), "decompressing data"),
         (send(gzip.compress(b"0")), f"{hashlib.sha256(b'0').hexdigest()} instead of "),
-        (send(PACKED_ZEROS), f"{hashlib.sha256(bytes(60009)).hexdigest()} instead of "),  # no more
-        (drip, f"{SMALL[0]}: not here within 0.3 s"),
         (say_nothing, "timed out"),
     ],
 )
@@ -211,12 +194,9 @@ def test_a_mirror_that_fails_is_named_with_the_reason_and_not_asked_again(
     serve, folder, monkeypatch, answer, reason
 ):
     monkeypatch.setattr(fetch_mnist, "SILENT_SECONDS", 0.5)
-    monkeypatch.setattr(fetch_mnist, "FILE_SECONDS", 0.3)
     server = serve(dict.fromkeys([f"/{name}.gz" for name in SMALL], answer))
-    started = time.monotonic()
     [line] = [line for line in failure(folder, server).splitlines() if server.url in line]
     assert reason in line
-    assert time.monotonic() - started < 5  # the drip alone would take 50 s
     assert len(server.asked) == 1
 
 

@@ -13,8 +13,10 @@ checkpoints, beside `iteration`) and ENTRY.json (what made them). What is comput
 ENTRY.progress/: stopped and started again, a job resumes after the last checkpoint in it.
 """
 
+import argparse
 import os
 import time
+from typing import Any, Callable, Dict
 
 import numpy as np
 
@@ -22,55 +24,49 @@ from lib import jobs
 from lib.jobs import log
 from lib.program import run
 from lsnn.curvature.along_run import chosen, measure_along
-from lsnn.curvature.hessian import hessian_of
+from lsnn.curvature.hessian import Hessian, hessian_of
 from lsnn.curvature.quantities import PRODUCTS, arrays_of, columns_of_table, name_of, quantities_of
-from lsnn.curvature.rule_update import dynamics_of
-from lsnn.network import network_of
+from lsnn.curvature.rule_update import Dynamics, dynamics_of
+from lsnn.network import Network, network_of
 from lsnn.storage import checkpoints, records
 from lsnn.storage.files import sha256_of_file
 from lsnn.storage.progress import Progress
 from lsnn.study.columns import RUN_KEYS
 from lsnn.training import TrainingSettings, checkpoint_iterations, constants_of
 
+Arrays = Dict[str, np.ndarray]
 
-def hessian(network, arrays, settings, threads):
+
+def hessian(network: Network, arrays: Arrays, settings: jobs.Settings, threads: int) -> Hessian:
     """Return the Hessian of the loss of a run's network."""
     entry = settings["hessian"]
     return hessian_of(network, entry["block"], entry["split"], entry["samples"], threads=threads)
 
 
-def dynamics(network, arrays, settings, threads):
-    """Return the :class:`lsnn.curvature.rule_update.Dynamics` of a run."""
+def dynamics(network: Network, arrays: Arrays, settings: jobs.Settings, threads: int) -> Dynamics:
+    """Return the learning rule's update in a run."""
     rule, training = settings["learning_rule"], TrainingSettings(**settings["training"])
     return dynamics_of(network, rule, training, constants_of(arrays), settings["dynamics"], threads)
 
 
-OPERATORS = {"hessian": hessian, "dynamics": dynamics}
-OF_RULE = ("learning_rule", "training")  # settings that only jobs of dynamics are told
-JOBS = {
-    "hessian": jobs.Job(
-        selectors=("entry",),
-        needed=("hessian",),
-        settings=lambda study, entry: study.entry_settings("hessian", entry),
-    ),
-    "dynamics": jobs.Job(
-        selectors=("entry", "condition"),
-        needed=("dynamics", *OF_RULE),
-        settings=lambda study, entry, condition: study.entry_settings("dynamics", entry, condition),
-    ),
-}
+OPERATORS: Dict[str, Callable[..., Any]] = {"hessian": hessian, "dynamics": dynamics}
+# What chooses a job, and settings in which its run must agree with it.
+SELECTORS = {"hessian": ("entry",), "dynamics": ("entry", "condition")}
+OF_RUN = {"hessian": (), "dynamics": ("learning_rule", "training")}
 
 
 def main() -> None:
     """Do what the command line asks for."""
-    parser = jobs.new_parser(__doc__, "FOLDER", JOBS["dynamics"].selectors)
-    parser.add_argument("--kind", required=True, choices=list(JOBS), help="see above")
+    parser = jobs.new_parser(__doc__, "FOLDER", SELECTORS["dynamics"])
+    parser.add_argument("--kind", required=True, choices=list(OPERATORS), help="see above")
     parser.add_argument("--checkpoints", required=True, metavar="FILE", help="checkpoint file")
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
     arguments = parser.parse_args()
     kind = arguments.kind
-    settings = jobs.settings_of(JOBS[kind], parser, arguments)
-    if kind == "hessian" and set(OF_RULE) & set(settings):
+    settings = jobs.settings_of(
+        parser, arguments, SELECTORS[kind], lambda study, *job: study.entry_settings(kind, *job)
+    )
+    if kind == "hessian" and "learning_rule" in settings:
         parser.error("--kind hessian is told no learning rule")
     files = files_in(arguments.output, name_of(settings[kind]))
     jobs.complete(
@@ -83,29 +79,31 @@ def main() -> None:
     )
 
 
-def files_in(folder, entry):
-    """Return the :class:`lib.jobs.Files` of an entry in a folder."""
+def files_in(folder: str, entry: str) -> jobs.Files:
+    """Return the files of an entry in a folder."""
     suffixes = (".npz", ".csv", ".json", ".progress", ".lock")
     return jobs.Files(*[os.path.join(folder, entry + suffix) for suffix in suffixes])
 
 
-def compute_and_write(settings, arguments, files):
+def compute_and_write(
+    settings: jobs.Settings, arguments: argparse.Namespace, files: jobs.Files
+) -> None:
     """Compute the quantities of an entry, and write the results.
 
     Args:
         settings: of the job.
         arguments: parsed.
-        files: :class:`lib.jobs.Files`
+        files: of the entry.
     """
     started = time.time()
     jobs.require_code(settings)
     kind, threads, path = arguments.kind, arguments.threads, arguments.checkpoints
     entry = settings[kind]
-    arrays, of_run = checkpoints.read_run(path, settings, OF_RULE if kind == "dynamics" else ())
+    arrays, of_run = checkpoints.read_run(path, settings, OF_RUN[kind])
     network = network_of(settings, arguments.data, of_run["seed"])
     checkpoints.check_shapes(path, arrays, network.shapes)
     schedule = checkpoint_iterations(of_run["iterations"], of_run["checkpoint_every"])
-    places = chosen(arrays["iteration"], schedule, entry.get("checkpoints"))
+    places = chosen(arrays["iteration"].tolist(), schedule, entry.get("checkpoints"))
     job = {"settings": settings, "checkpoints": sha256_of_file(path)}
     progress = Progress(files.progress, job, log)
     if progress.size:

@@ -23,6 +23,9 @@ outputs that are wanted (`target`) and the mean outputs (`prediction`), one list
 and as metadata which task and seed they are of, what its windows are and its classes are called.
 """
 
+import argparse
+from typing import Any, Dict, Tuple
+
 import numpy as np
 
 from lib import jobs
@@ -31,16 +34,21 @@ from lsnn.errors import ConfigError, ResultError
 from lsnn.network import network_of, recorded
 from lsnn.neurons import NEURONS
 from lsnn.storage import checkpoints, records
+from lsnn.tasks.base import Task
 
 SPLIT, EXAMPLE = "test", 0
 MOST_EXAMPLES = 4
 
 
-def answers(task, outputs, targets):
+# What is recorded: the task, the arrays of the file, and its metadata.
+Recorded = Tuple[Task, Dict[str, np.ndarray], Dict[str, Any]]
+
+
+def answers(task: Task, outputs: np.ndarray, targets: Any) -> Tuple[list, list]:
     """Return what is wanted of each of the last windows and what is answered: classes or outputs.
 
     Args:
-        task: :class:`lsnn.tasks.base.Task`
+        task: of the network.
         outputs: array (T, n_out).
         targets: of one example.
     """
@@ -51,8 +59,8 @@ def answers(task, outputs, targets):
     return np.reshape(targets, means.shape).tolist(), means.tolist()
 
 
-def trial(settings, arguments):
-    """Return the arrays and the metadata of a trial.
+def trial(settings: jobs.Settings, arguments: argparse.Namespace) -> Recorded:
+    """Return the task, the arrays and the metadata of a trial.
 
     Raises:
         ConfigError: the units do not spike.
@@ -97,7 +105,7 @@ def trial(settings, arguments):
     return task, found, metadata
 
 
-def examples(settings, arguments):
+def examples(settings: jobs.Settings, arguments: argparse.Namespace) -> Recorded:
     """Return the task, the arrays and the metadata of examples."""
     task = network_of(settings, arguments.data, settings["seed"]).task
     n = min(MOST_EXAMPLES, task.sizes["train"])
@@ -107,30 +115,26 @@ def examples(settings, arguments):
     return task, {"inputs": inputs, "targets": targets}, metadata
 
 
-RECORDERS = {"trial": trial, "examples": examples}
-JOBS = {
-    "trial": jobs.Job(
-        selectors=("condition",),
-        needed=("condition", "label"),
-        settings=lambda study, condition: study.trial_settings(condition),
-    ),
-    "examples": jobs.Job(
-        selectors=(), needed=("seed",), settings=lambda study: study.examples_settings()
-    ),
-}
+SELECTORS = {"trial": ("condition",), "examples": ()}
 
 
 def main() -> None:
     """Do what the command line asks for."""
-    parser = jobs.new_parser(__doc__, "FILE", JOBS["trial"].selectors)
-    parser.add_argument("--kind", required=True, choices=list(JOBS), help="see above")
+    parser = jobs.new_parser(__doc__, "FILE", SELECTORS["trial"])
+    parser.add_argument("--kind", required=True, choices=list(SELECTORS), help="see above")
     parser.add_argument("--checkpoints", metavar="FILE", help="checkpoint file, of a trial")
     arguments = parser.parse_args()
-    if (arguments.kind == "trial") != (arguments.checkpoints is not None):
+    is_trial = arguments.kind == "trial"
+    if is_trial != (arguments.checkpoints is not None):
         parser.error("--kind trial needs --checkpoints, and --kind examples none")
-    settings = jobs.settings_of(JOBS[arguments.kind], parser, arguments)
+    settings = jobs.settings_of(
+        parser,
+        arguments,
+        SELECTORS[arguments.kind],
+        lambda study, *job: study.trial_settings(*job) if is_trial else study.examples_settings(),
+    )
     jobs.require_code(settings)
-    task, arrays, metadata = RECORDERS[arguments.kind](settings, arguments)
+    task, arrays, metadata = (trial if is_trial else examples)(settings, arguments)
     metadata.update(
         task=settings["task"],
         n_windows=task.n_windows,

@@ -9,9 +9,13 @@ iterations than are wanted goes on, too; results of other settings or other code
 set-aside/ there.
 """
 
+import argparse
 import csv
 import os
 import time
+from typing import Dict, List, Optional, Tuple
+
+import numpy as np
 
 from lib import jobs
 from lib.jobs import log
@@ -23,19 +27,17 @@ from lsnn.storage.files import reading
 from lsnn.study.columns import learning_curve_columns
 from lsnn.training import train
 
-JOB = jobs.Job(
-    selectors=("condition", "seed"),
-    needed=("condition", "seed", "learning_rule", "iterations", "checkpoint_every", "training"),
-    settings=lambda study, condition, seed: study.training_settings(condition, seed),
-)
+SELECTORS = ("condition", "seed")
 
 
 def main() -> None:
     """Do what the command line asks for."""
-    parser = jobs.new_parser(__doc__, "FOLDER", JOB.selectors)
+    parser = jobs.new_parser(__doc__, "FOLDER", SELECTORS)
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
     arguments = parser.parse_args()
-    settings = jobs.settings_of(JOB, parser, arguments)
+    settings = jobs.settings_of(
+        parser, arguments, SELECTORS, lambda study, *run: study.training_settings(*run)
+    )
     files = files_in(arguments.output)
 
     def compute(found):
@@ -48,31 +50,36 @@ def main() -> None:
     jobs.complete(files, lambda found: found["settings"] == settings, compute)
 
 
-def files_in(folder):
-    """Return the :class:`lib.jobs.Files` of the run in a folder."""
+def files_in(folder: str) -> jobs.Files:
+    """Return the files of the run in a folder."""
     names = ("checkpoints.npz", "learning_curve.csv", "training.json", "progress", "train.lock")
     return jobs.Files(*[os.path.join(folder, name) for name in names])
 
 
-def is_longer(settings, found):
+def is_longer(settings: jobs.Settings, found: jobs.Settings) -> bool:
     """Tell whether settings differ from those found in that there are more iterations."""
     is_alike = dict(settings, iterations=None) == dict(found, iterations=None)
     return is_alike and settings["iterations"] > found["iterations"]
 
 
-def read_rows(path):
+def read_rows(path: str) -> List[Dict[str, str]]:
     """Return the rows of a learning curve with their numbers as they were written, to the bit."""
     with reading(path), open(path, newline="") as stream:
         return list(csv.DictReader(stream))
 
 
-def train_and_write(settings, arguments, files, earlier):
+def train_and_write(
+    settings: jobs.Settings,
+    arguments: argparse.Namespace,
+    files: jobs.Files,
+    earlier: Optional[Tuple[Dict[str, np.ndarray], List[Dict[str, str]]]],
+) -> None:
     """Train, and write the results.
 
     Args:
         settings: of the run.
         arguments: parsed.
-        files: :class:`lib.jobs.Files`
+        files: of the run.
         earlier: arrays and rows of a shorter run to go on from, or None.
     """
     started = time.time()
@@ -84,7 +91,7 @@ def train_and_write(settings, arguments, files, earlier):
 
     if not earlier:
         records.set_aside(files.record, files.results, log)
-    columns = learning_curve_columns(network.task.measures, network.task.sizes)
+    columns = learning_curve_columns(network.task.measures, list(network.task.sizes))
     run_keys = {"condition": condition, "seed": seed}
     jobs.write_results(
         files,

@@ -8,7 +8,7 @@ import argparse
 import json
 import logging
 import time
-from typing import Any, Callable, List, Mapping, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 from lsnn import backend
 from lsnn.errors import ConfigError
@@ -19,9 +19,6 @@ from lsnn.storage.files import exclusive, write_record, write_table
 # TensorFlow 2 warns of deprecations while it is imported, before it can be told to be silent.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
-# What every job is given.
-NEEDED = ("tensorflow", "task", "network", "loss", "code_hash")
-
 # What chooses one of a study's jobs.
 SELECTORS = {
     "condition": (str, "one of the study's conditions"),
@@ -29,13 +26,7 @@ SELECTORS = {
     "entry": (str, "one of the study's list `hessian` or `dynamics`, such as w_rec_validation"),
 }
 
-
-class Job(NamedTuple):
-    """A kind of job: how its settings are found, and what must be among them."""
-
-    selectors: Tuple[str, ...]  # those of :data:`SELECTORS` that choose one of a study
-    needed: Tuple[str, ...]  # names of the settings that it needs besides :data:`NEEDED`
-    settings: Callable[..., dict]  # of a :class:`lsnn.study.config.Study` and the selectors by name
+Settings = Dict[str, Any]  # of a job, JSON-able
 
 
 class Files(NamedTuple):
@@ -58,7 +49,7 @@ def log(line: str) -> None:
     print(line, flush=True)
 
 
-def new_parser(description, output, selectors):
+def new_parser(description: str, output: str, selectors: Iterable[str]) -> argparse.ArgumentParser:
     """Return a parser of what every job is given.
 
     Args:
@@ -73,7 +64,7 @@ def new_parser(description, output, selectors):
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--config", metavar="FILE", help="configuration of the study (YAML)")
     source.add_argument(
-        "--settings", metavar="JSON", type=_mapping, help="as the workflow gives them; no --config"
+        "--settings", metavar="JSON", type=json.loads, help="as the workflow gives them"
     )
     parser.add_argument("--data", metavar="FOLDER", help="of the data sets (default: the study's)")
     for name in selectors:
@@ -82,57 +73,43 @@ def new_parser(description, output, selectors):
     return parser
 
 
-def settings_of(job, parser, arguments):
-    """Return the settings of a job.
+def settings_of(
+    parser: argparse.ArgumentParser,
+    arguments: argparse.Namespace,
+    selectors: Sequence[str],
+    of_study: Callable[..., Settings],
+) -> Settings:
+    """Return the settings of a job: those given, or those of the study that a file describes.
 
     Args:
-        job: :class:`Job`
         parser: that of :func:`new_parser`.
         arguments: which it has parsed; their ``data`` is set where it is not given.
+        selectors: those of :data:`SELECTORS` that choose this kind of job.
+        of_study: called with a :class:`lsnn.study.config.Study` and the selectors in their order;
+            returns the settings.
 
     Raises:
         ConfigError: the configuration is not possible, or has no such job.
     """
-    selected = {n: v for n, v in vars(arguments).items() if n in SELECTORS and v is not None}
-    from_where = _from_workflow if arguments.settings is not None else _from_config
-    return from_where(job, parser, arguments, selected)
-
-
-def _from_workflow(job, parser, arguments, selected):
-    """Return the settings that the workflow gives, if they are whole."""
-    if selected or arguments.data is None:
-        none_of = "".join(f", and no --{name}" for name in selected)
-        parser.error("--settings needs --data" + none_of)
-    missing = [key for key in NEEDED + job.needed if key not in arguments.settings]
-    if missing:
-        parser.error("--settings lacks " + ", ".join(missing))
-    return arguments.settings
-
-
-def _from_config(job, parser, arguments, selected):
-    """Return the settings of a job of the study that a configuration describes."""
-    if set(selected) != set(job.selectors):
-        needed = " and ".join("--" + name for name in job.selectors) or "neither of these"
-        parser.error(f"--config needs {needed}; given: {', '.join(selected) or 'none'}")
+    if arguments.settings is not None:
+        if arguments.data is None:
+            parser.error("--settings needs --data")
+        return arguments.settings
+    given = [name for name in SELECTORS if vars(arguments).get(name) is not None]
+    if set(given) != set(selectors):
+        needed = " and ".join("--" + name for name in selectors) or "neither of these"
+        parser.error(f"--config needs {needed}; given: {', '.join(given) or 'none'}")
     from lsnn.study.config import read_study  # here, because jobs of the workflow do without it
 
     study = read_study(arguments.config)
     arguments.data = arguments.data or study.data
     try:
-        return job.settings(study, **selected)
+        return of_study(study, *(getattr(arguments, name) for name in selectors))
     except ConfigError as error:
         raise ConfigError(f"configuration {arguments.config}: {error}") from None
 
 
-def _mapping(text):
-    """Return the mapping that an argument holds as JSON."""
-    try:
-        return dict(json.loads(text))
-    except (ValueError, TypeError) as error:
-        raise argparse.ArgumentTypeError(f"not a mapping in JSON: {error}") from None
-
-
-def require_code(settings: Mapping[str, Any]) -> None:
+def require_code(settings: Settings) -> None:
     """Refuse to compute with other code or another TensorFlow than the settings name.
 
     Raises:
@@ -142,11 +119,15 @@ def require_code(settings: Mapping[str, Any]) -> None:
     require_code_hash(settings)
 
 
-def complete(files, is_complete, compute):
+def complete(
+    files: Files,
+    is_complete: Callable[[Dict[str, Any]], bool],
+    compute: Callable[[Optional[Dict[str, Any]]], None],
+) -> None:
     """Compute the results of a job, unless they are there; one process at a time.
 
     Args:
-        files: :class:`Files`
+        files: of the job.
         is_complete: called with the record that vouches for results that are there; tells whether
             they are those of this job.
         compute: called with this record, or None if there is none.
@@ -161,12 +142,20 @@ def complete(files, is_complete, compute):
         progress.remove(files.progress)
 
 
-def write_results(files, settings, arrays, columns, rows, started, threads, **measures):
+def write_results(
+    files: Files,
+    settings: Settings,
+    arrays: Mapping[str, Any],
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, Any]],
+    started: float,
+    threads: int,
+    **measures: Any,
+) -> None:
     """Write the results of a job, then the record that vouches for them.
 
     Args:
-        files: :class:`Files`
-        settings: of the job.
+        files, settings: of the job.
         arrays: by name.
         columns: names of those of the table.
         rows: of the table, mappings.

@@ -6,46 +6,44 @@ explains the figures in it.
 
 import argparse
 import functools
-import itertools
 import json
 import os
 import time
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import eigsh
 
 import floor
 from lsnn import backend
-from lsnn.curvature.along_run import Point, Probes, chosen
-from lsnn.curvature.hessian import hessian_of
+from lsnn.curvature.along_run import Memory, Point, Probes, chosen
+from lsnn.curvature.hessian import Hessian, hessian_of
 from lsnn.curvature.quantities import DYNAMICS, QUANTITIES
 from lsnn.curvature.rule_update import dynamics_of
 from lsnn.learning_rules import new_rule
-from lsnn.network import network_of
+from lsnn.network import Network, network_of
 from lsnn.options import build
 from lsnn.storage import checkpoints
-from lsnn.study.config import parse_study, read_study
+from lsnn.study.config import Study, parse_study, read_study
 from lsnn.training import Trainer, constants_of, start_of_run
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+STUDIES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "studies")
 SEED = 1
 
-BPTT = {"name": "bptt"}
-FOUR_HOPS = {"name": "truncated_bptt", "hops": 4}
-ALIF, PIXELS = "adaptive_rate.yaml", "pixelwise_mnist.yaml"
-# What trains: its name, study (the default one if empty), rule, floor, and rounds.
+BPTT, FOUR_HOPS = {"name": "bptt"}, {"name": "truncated_bptt", "hops": 4}
+# What trains: its name, study (the default one if empty), rule, floor (computed so many times for
+# an iteration), and rounds.
 TRAINING = (
-    ("bptt", "", BPTT, floor.bptt, 30),
-    ("three_factor", "", {"name": "three_factor"}, floor.three_factor, 30),
-    ("rflo", "", {"name": "rflo"}, floor.three_factor, 30),
-    ("mdgl", "", {"name": "mdgl"}, functools.partial(floor.truncated, hops=1), 30),
-    ("truncated_bptt", "", FOUR_HOPS, functools.partial(floor.truncated, hops=4), 30),
-    ("modprop", "", {"name": "modprop"}, floor.bptt, 30),
-    ("step_length", "", {"name": "step_length"}, floor.step_length, 30),
-    ("truncated_bptt with memory", ALIF, FOUR_HOPS,
-     functools.partial(floor.by_hops, hops=4), 30),
-    ("pixel-wise", PIXELS, BPTT, floor.delayed_step, 5),
+    ("bptt", "", BPTT, floor.bptt, 1, 30),
+    ("three_factor", "", {"name": "three_factor"}, floor.three_factor, 1, 30),
+    ("rflo", "", {"name": "rflo"}, floor.three_factor, 1, 30),
+    ("mdgl", "", {"name": "mdgl"}, functools.partial(floor.truncated, hops=1), 1, 30),
+    ("truncated_bptt", "", FOUR_HOPS, functools.partial(floor.truncated, hops=4), 1, 30),
+    ("modprop", "", {"name": "modprop"}, floor.bptt, 1, 30),
+    ("step_length", "", {"name": "step_length"}, floor.step_length, 1, 30),
+    ("truncated_bptt with memory", "adaptive_rate.yaml", FOUR_HOPS,
+     functools.partial(floor.by_hops, hops=4), 1, 30),
+    ("pixel-wise", "pixelwise_mnist.yaml", BPTT, floor.delayed_step, 840, 5),
 )  # fmt: skip
 EVALUATION_PARTS = 20  # of the evaluation sets, in the floor of an evaluation pass
 
@@ -67,127 +65,125 @@ class Case(NamedTuple):
 
     name: str
     part: str  # what the computation is called
-    products: Callable[[floor.Arrays], list]
-    network: Any
-    batch: int
     call: Callable[[], Any]
+    floor: floor.Floor
     floors: int = 1  # that make the computation
     rounds: int = 30
 
 
-def log(line):
-    """Print a line at once."""
-    print(line, flush=True)
-
-
-def figure(name, unit, values):
+def figure(name: str, unit: str, values: Sequence[float]) -> Dict[str, Any]:
     """Return the median and the quartiles of values, by name."""
-    lower, median, upper = (float(value) for value in np.percentile(values, [25, 50, 75]))
+    lower, median, upper = np.percentile(values, [25, 50, 75]).tolist()
     return {"figure": name, "unit": unit, "median": median, "lower": lower, "upper": upper,
             "n": len(values)}  # fmt: skip
 
 
-def seconds_of(call):
+def seconds_of(call: Callable[[], Any]) -> float:
     """Return the seconds that a call takes."""
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
 
 
-def training_cases(default):
-    """Yield the cases of training iterations, and of an evaluation pass."""
-    for name, file, settings, products, rounds in TRAINING:
-        study = read_study(os.path.join(REPOSITORY, "studies", file)) if file else default
-        network = network_of(study.training_settings("bptt", SEED), default.data, SEED)
-        weights, rewiring = start_of_run(network)
-        rule = new_rule(settings)
-        rule.take(rule.draw(weights, None, np.random.RandomState(SEED)))
-        trainer = Trainer(network, rule, study.training, weights, rewiring=rewiring)
-        batch, numbers = study.training.batch_size, itertools.count()
-
-        def iteration(network=network, trainer=trainer, batch=batch, numbers=numbers):
-            trainer.step(*network.task.batch(next(numbers), batch))
-
-        floors = network.task.n_steps if products is floor.delayed_step else 1
-        yield Case(name, "iteration", products, network, batch, iteration, floors, rounds)
-        if name == "bptt":
-            part = sum(network.task.evaluation_sizes.values()) // EVALUATION_PARTS
-            yield Case("evaluation", "pass", floor.forward, network, part, trainer.evaluate,
-                       EVALUATION_PARTS, 7)  # fmt: skip
+def iterate(trainer: Trainer) -> None:
+    """Train for an iteration, on the batch that is next."""
+    trainer.step(*trainer.task.batch(trainer.iteration, trainer.training.batch_size))
 
 
-def beside_floor(case, rounds=None):
+def trainer_of(study: Study, data: str, rule: Mapping[str, Any]) -> Tuple[Network, Trainer]:
+    """Return the network of a study, and what trains it by a rule."""
+    network = network_of(study.training_settings("bptt", SEED), data, SEED)
+    weights, rewiring = start_of_run(network)
+    learning_rule = new_rule(rule)
+    learning_rule.take(learning_rule.draw(weights, None, np.random.RandomState(SEED)))
+    return network, Trainer(network, learning_rule, study.training, weights, rewiring=rewiring)
+
+
+def cases(default: Study) -> Iterator[Case]:
+    """Yield training iterations, and an evaluation pass."""
+    for name, file, rule, algorithm, floors, rounds in TRAINING:
+        study = read_study(os.path.join(STUDIES, file)) if file else default
+        network, trainer = trainer_of(study, default.data, rule)
+        its_floor = floor.Floor(algorithm, network, study.training.batch_size)
+        iteration = functools.partial(iterate, trainer)
+        yield Case(name, "iteration", iteration, its_floor, floors, rounds)
+    network, trainer = trainer_of(default, default.data, BPTT)
+    part = sum(network.task.evaluation_sizes.values()) // EVALUATION_PARTS
+    its_floor = floor.Floor(floor.forward, network, part)
+    yield Case("evaluation", "pass", trainer.evaluate, its_floor, EVALUATION_PARTS, 7)
+
+
+def beside_floor(case: Case) -> List[Dict[str, Any]]:
     """Return the figures of a case: a round is the median of three calls."""
-    calls = {case.name + " floor": floor.Floor(case.products, case.network, case.batch),
-             f"{case.name} {case.part}".strip(): case.call}  # fmt: skip
-    seconds = {name: [] for name in calls}
-    for call in calls.values():
+    calls = (case.floor, case.call)
+    for call in calls:
         call()  # the first one is slow
-    for _ in range(rounds or case.rounds):
-        for name, call in calls.items():
-            seconds[name].append(np.median([seconds_of(call) for _ in range(3)]))
-    floors, own = (1e3 * np.array(values) for values in seconds.values())
-    names = list(calls)
+    rounds = [
+        [1e3 * np.median([seconds_of(call) for _ in range(3)]) for call in calls]
+        for _ in range(case.rounds)
+    ]
+    floors, own = np.transpose(rounds) * [[case.floors], [1]]
+    print("measured", case.name, flush=True)
     return [
-        figure(names[0], "ms", case.floors * floors),
-        figure(names[1], "ms", own),
-        figure(case.name + " ratio", "x", own / floors / case.floors),
+        figure(case.name + " floor", "ms", floors),
+        figure(f"{case.name} {case.part}".strip(), "ms", own),
+        figure(case.name + " ratio", "x", own / floors),
     ]
 
 
-def along_run(operator, quantity, arrays, places):
-    """Yield the seconds, products, row and memory of a quantity at checkpoints of a run."""
-    memory = {}
-    for place in places:
-        before, started = operator.products, time.perf_counter()
-        operator.move_to(checkpoints.weights_at(arrays, place))
-        iteration = int(arrays["iteration"][place])
-        point = Point(operator, Probes(operator, SEED), SEED, iteration, memory)
-        row, memory = quantity.measure(point)
-        yield time.perf_counter() - started, operator.products - before, row, memory
-
-
-def follow(study, network, rule, arrays):
+def follow(
+    study: Study, hessian: Hessian, network: Network, rule: str, arrays: Mapping[str, np.ndarray]
+) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
     """Return the figures along a run by a rule, and comparisons with the published method."""
-    (entry,) = study.hessian
-    sizes = {key: entry[key] for key in ("block", "split", "samples")}
-    learning_rule, iterations = study.conditions[rule].learning_rule, arrays["iteration"]
-    hessian = hessian_of(network, **sizes)
-    dynamics = dynamics_of(network, learning_rule, study.training, constants_of(arrays), sizes)
+    learning_rule, iterations = study.conditions[rule].learning_rule, arrays["iteration"].tolist()
+    dynamics = dynamics_of(
+        network, learning_rule, study.training, constants_of(arrays), study.hessian[0]
+    )
     last = len(iterations) - 1
     compared = {EARLY: "early", last // 2: "middle", last: "late"}
     figures, comparisons = [], []
     for name, settings, count in QUANTITIES_ALONG:
         operator = hessian if settings["name"] in QUANTITIES else dynamics
         quantity = build({**QUANTITIES, **DYNAMICS}, settings)
-        places = chosen(iterations, iterations, count)
-        seconds, products = [], []
-        for place, found in zip(places, along_run(operator, quantity, arrays, places)):
-            seconds.append(found[0])
-            products.append(found[1])
+        memory: Memory = {}
+        all_seconds, all_products = [], []
+        for place in chosen(iterations, iterations, count):
+            before, started = operator.products, time.perf_counter()
+            operator.move_to(checkpoints.weights_at(arrays, place))
+            point = Point(operator, Probes(operator, SEED), SEED, iterations[place], memory)
+            row, memory = quantity.measure(point)
+            seconds, products = time.perf_counter() - started, operator.products - before
+            all_seconds.append(seconds)
+            all_products.append(products)
             if name == "largest" and place in compared:
-                where = (rule, compared[place], int(iterations[place]))
-                at = dict(zip(("learning_rule", "when", "iteration"), where))
-                comparisons.append({**at, **compare(hessian, *found)})
-        figures.append(figure(f"{rule} {name}", "s", seconds))
+                found = compare(hessian, memory["start"], row["lambda_max"], seconds, products)
+                at = {"when": compared[place], "iteration": iterations[place]}
+                comparisons.append({"learning_rule": rule, **at, **found})
+        figures.append(figure(f"{rule} {name}", "s", all_seconds))
         if settings["name"] == "extremes":
-            figures.append(figure(f"{rule} {name}, products", "products", products))
+            figures.append(figure(f"{rule} {name}, products", "products", all_products))
     return figures, comparisons
 
 
-def compare(hessian, seconds, products, row, memory):
-    """Return time and error of the largest eigenvalue alone, and of the published method."""
+def compare(
+    hessian: Hessian, start: np.ndarray, found: float, seconds: float, products: int
+) -> Dict[str, float]:
+    """Return time and error of the largest eigenvalue alone, and of the published method.
+
+    Args:
+        hessian: at the weights of a checkpoint.
+        start: for ARPACK, which computes the eigenvalue that is taken for exact.
+        found: the eigenvalue, which took ``seconds`` and ``products``.
+    """
     started = time.perf_counter()
     published, steps = published_method(hessian)
     published_seconds = time.perf_counter() - started
-    operator = LinearOperator((hessian.size, hessian.size), hessian.product, dtype=np.float64)
-    options = {"which": "LA", "ncv": 20, "tol": EXACT_TOLERANCE, "v0": memory["start"]}
-    exact = float(eigsh(operator, 1, **options)[0][0])
+    exact = float(eigsh(hessian, 1, which="LA", ncv=20, tol=EXACT_TOLERANCE, v0=start)[0][0])
     return {
         "lambda_max": exact,
         "seconds": seconds,
         "products": products,
-        "error": abs(row["lambda_max"] / exact - 1.0),
+        "error": abs(found / exact - 1.0),
         "published_seconds": published_seconds,
         "published_products": steps,
         "published_error": abs(published / abs(exact) - 1.0),
@@ -196,34 +192,29 @@ def compare(hessian, seconds, products, row, memory):
     }
 
 
-def published_method(hessian):
+def published_method(hessian: Hessian) -> Tuple[float, int]:
     """Return |Hv| after power iteration in float32 from a random vector, and the steps it took."""
     vector = np.random.RandomState(SEED).randn(hessian.size).astype(np.float32)
     vector /= np.linalg.norm(vector)
     step, estimate, change = 0, 0.0, np.inf
     while step < PUBLISHED_STEPS and change >= PUBLISHED_TOLERANCE:
         image = hessian.product(vector).astype(np.float32)
-        before, estimate = estimate, np.linalg.norm(image)
+        before, estimate = estimate, float(np.linalg.norm(image))
         vector, change = image / estimate, abs(estimate - before)
         step += 1
-    return float(estimate), step
+    return estimate, step
 
 
-def measure(study, files, rounds):
+def measure(study: Study, files: Sequence[str]) -> Dict[str, Any]:
     """Return the figures, the comparisons with the published method, and the runs followed."""
-    figures = []
-    for case in training_cases(study):
-        figures += beside_floor(case, rounds)
-        log(f"measured {case.name}")
+    figures = [line for case in cases(study) for line in beside_floor(case)]
     network = network_of(study.network_settings(), study.data, SEED)
     (entry,) = study.hessian
     hessian = hessian_of(network, entry["block"], entry["split"], entry["samples"])
     hessian.move_to(network.initial_weights())
-    vector = np.random.RandomState(SEED).randn(hessian.size)
-    floor_of_product = (floor.hessian_product, network, entry["samples"])
-    figures += beside_floor(
-        Case("product", "", *floor_of_product, lambda: hessian.product(vector)), rounds
-    )
+    product = functools.partial(hessian.product, np.random.RandomState(SEED).randn(hessian.size))
+    its_floor = floor.Floor(floor.hessian_product, network, entry["samples"])
+    figures += beside_floor(Case("product", "", product, its_floor))
     figures.append(
         figure("gradient", "ms", [1e3 * seconds_of(hessian.gradient) for _ in range(90)])
     )
@@ -232,37 +223,29 @@ def measure(study, files, rounds):
         arrays, settings = checkpoints.read_run(file, study.network_settings())
         rule = settings["condition"]
         runs.append(f"{rule} of {arrays['iteration'][-1]} iterations")
-        found, compared = follow(study, network, rule, arrays)
+        found, compared = follow(study, hessian, network, rule, arrays)
         figures += found
         comparisons += compared
-        log("followed " + runs[-1])
+        print("followed", runs[-1], flush=True)
     for name in ("speedup", "speedup_to_cap"):
         figures.append(figure(name, "x", [comparison[name] for comparison in comparisons]))
     return {"figures": figures, "comparisons": comparisons, "runs": runs}
 
 
-def main():
+def main() -> None:
     """Read the command line, measure, and write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", default="data", help="folder of the data sets (default data)")
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoints", required=True, nargs="+", help="of runs to follow")
-    parser.add_argument("--rounds", type=int, help="fewer, to see whether everything runs")
     parser.add_argument("--output", required=True, metavar="FILE", help="where the figures go")
     arguments = parser.parse_args()
 
-    started, load = time.time(), os.getloadavg()[0]
-    version = backend.tf.VERSION
-    log(f"TensorFlow {version}; load average {load:.1f}")
+    started, load, version = time.time(), os.getloadavg()[0], backend.tf.VERSION
     tensorflow = "1.12" if version.startswith("1.12.") else "2"
-    study = parse_study({"tensorflow": tensorflow, "data": os.path.abspath(arguments.data)})
-    result = measure(study, arguments.checkpoints, arguments.rounds)
+    result = measure(parse_study({"tensorflow": tensorflow}), arguments.checkpoints)
     result.update(tensorflow=version, load=[load, os.getloadavg()[0]])
     result["seconds"] = time.time() - started
     with open(arguments.output, "w") as stream:
         json.dump(result, stream, indent=2)
-    log("measured in {seconds:.0f} s; load average {load[1]:.1f}".format(**result))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ and as a table in Markdown. README.md has the commands.
 """
 
 import argparse
+import functools
 import importlib.metadata
 import platform
 import time
 import warnings
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -51,14 +53,14 @@ PACKAGES = {
 class RateNetwork(torch.nn.Module):
     """The network of the default study: ReLU units, and a readout of the last step."""
 
-    def __init__(self, weights, dtype):
+    def __init__(self, weights: dict, dtype: torch.dtype):
         super().__init__()
         for name, value in weights.items():
             parameter = torch.nn.Parameter(torch.tensor(value, dtype=dtype))
             parameter.requires_grad = name == "w_rec"
             self.register_parameter(name, parameter)
 
-    def forward(self, inputs):
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return logits (batch, n_out) of inputs (batch, steps, n_in)."""
         w_rec = self.w_rec * (1 - torch.eye(len(self.w_rec), dtype=self.w_rec.dtype))
         z = torch.zeros(len(inputs), len(w_rec), dtype=w_rec.dtype)
@@ -78,7 +80,9 @@ class Operators(NamedTuple):
     pyhessian: PyHessian
 
 
-def operators(study: Study, weights: dict, samples: int, dtype=torch.float32) -> Operators:
+def operators(
+    study: Study, weights: dict, samples: int, dtype: torch.dtype = torch.float32
+) -> Operators:
     """Return the operators for weights, arrays by name, on so many validation examples."""
     task = network_of(study.network_settings(), study.data, SEED).task
     network = Network(study.network, study.loss._replace(l2=0.0), task, SEED)
@@ -108,81 +112,81 @@ def moments(nodes: np.ndarray, weights: np.ndarray) -> list[float]:
     return [float((weights * nodes**power).sum(axis=1).mean()) for power in (1, 2, 3)]
 
 
-def calls_by_task(operators: Operators, weights: dict) -> dict:
-    """Return what is timed: functions by task and library, which return the numbers they find."""
+def calls_of(operators: Operators, weights: dict) -> dict[tuple[str, str], Callable[[], Any]]:
+    """Return what is timed, by task and library: functions that return the numbers they find."""
     own, curvlinops, eigenthings, pyhessian = operators[2:]
     scipy = curvlinops.to_scipy()
     vector = np.random.RandomState(0).randn(own.size).astype(np.float32)
     tensor = torch.tensor(vector)
     parts = [tensor.reshape(pyhessian.params[0].shape)]
-    steps: dict[str, int] = {}  # of hessian-eigenthings' Lanczos, by end
 
-    def quantity(names, **settings):
+    def quantity(*columns: str, **settings: Any) -> list:
         own.move_to(weights)  # the primal pass is taken at new weights
         point = Point(own, Probes(own, SEED), SEED, 0, {})
         row = build(QUANTITIES, settings).measure(point)[0]
-        return [row[name] for name in names]
+        return [row[column] for column in columns]
 
-    def own_density():
-        return moments(*quantity(["density_nodes", "density_weights"], name="density",
-                                 probes=PROBES, steps=STEPS))[:1]  # fmt: skip
+    def own_density() -> list[float]:
+        columns = ("density_nodes", "density_weights")
+        return moments(*quantity(*columns, name="density", probes=PROBES, steps=STEPS))[:1]
 
-    def arpack(which):  # as curvlinops' documentation says
-        k = 2 if which == "BE" else 1
+    def arpack(k: int, which: str) -> np.ndarray:  # as curvlinops' documentation says
         return eigsh(scipy, k, which=which, tol=TOLERANCE, v0=vector, return_eigenvectors=False)
 
-    def converged_lanczos(*ends):
-        """By the fewest steps after which it says that it has converged, found in round 0."""
-        found = []
-        for which in ends:
-            for count in [steps[which]] if which in steps else (10, 20, 40, 80):
-                options = {"k": 1, "max_iter": count, "tol": TOLERANCE, "which": which, "seed": 0}
-                result = lanczos(eigenthings, reorthogonalize=True, **options)
-                if bool(result.converged.all()):
-                    break
-            steps[which] = count
-            found += result.eigenvalues.tolist()
-        return found
+    def one_end(which: str, steps: int) -> Any:
+        options = {"tol": TOLERANCE, "which": which, "seed": 0, "reorthogonalize": True}
+        return lanczos(eigenthings, k=1, max_iter=steps, **options)
 
-    def smooth_density():  # on a grid; its quadrature gives no other
+    # The fewest after which hessian-eigenthings says that it has converged.
+    counts = (10, 20, 40, 80)
+    steps = {
+        which: next((n for n in counts if one_end(which, n).converged.all()), counts[-1])
+        for which in ("LA", "SA")
+    }
+
+    def ends(*which: str) -> list[float]:
+        return [one_end(end, steps[end]).eigenvalues.item() for end in which]
+
+    def smooth_density() -> list[float]:  # on a grid; its quadrature gives no other
         grid, density = lanczos_approximate_spectrum(
             curvlinops, ncv=STEPS, num_repeats=PROBES, num_points=1024
         )
         return [float((grid * density).sum() / density.sum())]
 
-    def eigenthings_density():
+    def eigenthings_density() -> list[float]:
         found = spectral_density(eigenthings, num_runs=PROBES, lanczos_steps=STEPS, seed=0)
         return moments(found.raw_eigenvalues.numpy(), found.raw_weights.numpy())[:1]
 
-    def eigenthings_trace():
+    def eigenthings_trace() -> list[float]:
         options = {"num_matvecs": TRACE_PROBES, "method": "hutchinson", "seed": 0}
         return [trace(eigenthings, **options).estimate]
 
-    both, largest = ["lambda_max", "lambda_min"], ["lambda_max"]
-    return {
+    def pyhessian_product() -> list:
+        gradient, parameters = pyhessian.gradsH, pyhessian.params
+        return [torch.autograd.grad(gradient, parameters, parts, retain_graph=True)][:0]
+
+    extremes = functools.partial(quantity, "lambda_max", name="extremes", tolerance=TOLERANCE)
+    own_trace = functools.partial(quantity, "trace", name="trace", most_probes=TRACE_PROBES)
+    calls: dict[str, dict[str, Callable[[], Any]]] = {
         "Hessian-vector product": {
             "lsnn": lambda: own.product(vector)[:0],
             "curvlinops": lambda: (curvlinops @ tensor)[:0],
             "hessian-eigenthings": lambda: eigenthings.matvec(tensor)[:0],
-            "PyHessian": lambda: torch.autograd.grad(
-                pyhessian.gradsH, pyhessian.params, parts, retain_graph=True
-            )[:0],
+            "PyHessian": pyhessian_product,
         },
         "both ends to 1e-3": {
-            "lsnn": lambda: quantity(both, name="extremes", tolerance=TOLERANCE),
-            "curvlinops": lambda: arpack("BE")[::-1],
-            "hessian-eigenthings": lambda: converged_lanczos("LA", "SA"),
+            "lsnn": lambda: extremes("lambda_min"),
+            "curvlinops": lambda: arpack(2, "BE")[::-1],
+            "hessian-eigenthings": lambda: ends("LA", "SA"),
         },
         "largest to 1e-3": {
-            "lsnn": lambda: quantity(largest, name="extremes", ends="largest", tolerance=TOLERANCE),
-            "curvlinops": lambda: arpack("LA"),
-            "hessian-eigenthings": lambda: converged_lanczos("LA"),
+            "lsnn": lambda: extremes(ends="largest"),
+            "curvlinops": lambda: arpack(1, "LA"),
+            "hessian-eigenthings": lambda: ends("LA"),
             "PyHessian": lambda: pyhessian.eigenvalues(maxIter=200, tol=TOLERANCE)[0],
         },
         f"trace, {TRACE_PROBES} probes": {
-            "lsnn": lambda: quantity(
-                ["trace"], name="trace", relative_error=1e-9, most_probes=TRACE_PROBES
-            ),
+            "lsnn": lambda: own_trace(relative_error=1e-9),
             "curvlinops": lambda: [float(hutchinson_trace(curvlinops, TRACE_PROBES))],
             "hessian-eigenthings": eigenthings_trace,
             "PyHessian": lambda: [float(np.mean(pyhessian.trace(TRACE_PROBES, tol=0)))],
@@ -191,44 +195,38 @@ def calls_by_task(operators: Operators, weights: dict) -> dict:
             "lsnn": own_density,
             "curvlinops": smooth_density,
             "hessian-eigenthings": eigenthings_density,
-            "PyHessian": lambda: moments(*map(np.array, pyhessian.density(iter=STEPS, n_v=PROBES)))[
-                :1
-            ],
         },
+    }
+    return {
+        (task, library): call
+        for task, by_library in calls.items()
+        for library, call in by_library.items()
     }
 
 
-def times(calls: dict, rounds: int) -> pd.DataFrame:
+def times(calls: dict[tuple[str, str], Callable[[], Any]], rounds: int) -> pd.DataFrame:
     """Return a row for every task and library: median and longest seconds, what was found."""
     rows = []
-    for number in range(rounds + 1):  # round 0 is slow, and not counted
-        for task, by_library in calls.items():
-            for library, call in by_library.items():
-                row = {"round": number, "task": task, "library": library, "note": ""}
-                started = time.perf_counter()
-                try:
-                    row["found"] = " ".join(f"{value:.6g}" for value in call())
-                    row["seconds"] = time.perf_counter() - started
-                except Exception as error:
-                    row["note"] = f"fails: {type(error).__name__}"
-                rows.append(row)
-    table = pd.DataFrame(rows).query("round > 0")
-    seconds = table.groupby(["task", "library"], sort=False)["seconds"]
-    last = table.query(f"round == {rounds}").set_index(["task", "library"])
-    return last.assign(seconds=seconds.median(), slowest=seconds.max()).reset_index()
+    for number in range(rounds + 1):
+        for (task, library), call in calls.items():
+            started = time.perf_counter()
+            found = call()
+            rows.append((number, task, library, time.perf_counter() - started, found))
+    table = pd.DataFrame(rows, columns=["round", "task", "library", "seconds", "found"])
+    table["found"] = [" ".join(f"{value:.6g}" for value in found) for found in table["found"]]
+    table = table[table["round"] > 0]  # round 0 is slow
+    return table.groupby(["task", "library"], sort=False, as_index=False).agg(
+        seconds=("seconds", "median"), slowest=("seconds", "max"), found=("found", "last")
+    )
 
 
 def markdown(table: pd.DataFrame) -> str:
     """Return the times in Markdown, and what they are relative to this project's."""
     own = table.groupby(["case", "task"])["seconds"].transform("first")
-    seconds = table["seconds"].map("{:.3g} s".format)
-    cells = seconds + (table["seconds"] / own).map(" (x {:.2g})".format)
-    cells = cells.mask(table["library"] == "lsnn", seconds)
-    cells = table.assign(cells=cells.mask(table["note"] != "", table["note"]))
-    order = {name: list(dict.fromkeys(table[name])) for name in ("case", "task")}
-    shown = cells.pivot(index=["case", "task"], columns="library", values="cells")
-    shown = shown.reindex(pd.MultiIndex.from_product(order.values(), names=order))
-    return shown[list(PACKAGES)].fillna("not offered").reset_index().to_markdown(index=False)
+    ratios = (table["seconds"] / own).map(" (x {:.2g})".format).mask(table["library"] == "lsnn", "")
+    cells = table.assign(cells=table["seconds"].map("{:.3g} s".format) + ratios)
+    shown = cells.set_index(["case", "task", "library"])["cells"].unstack(sort=False)
+    return shown.fillna("not offered").reset_index().to_markdown(index=False)
 
 
 def versions() -> str:
@@ -255,13 +253,12 @@ def main() -> None:
     for path in arguments.checkpoints:
         arrays, metadata = checkpoints.read(path)
         weights = checkpoints.weights_at(arrays, -1)
-        name = f"{metadata['settings']['condition']}, iteration {arrays['iteration'][-1]}"
         found = operators(study, weights, arguments.samples)
-        tables[name] = times(calls_by_task(found, weights), arguments.rounds)
+        name = f"{metadata['settings']['condition']}, iteration {arrays['iteration'][-1]}"
+        tables[name] = times(calls_of(found, weights), arguments.rounds)
         print(tables[name].to_string(), flush=True)
     table = pd.concat(tables, names=["case"]).reset_index("case")
-    columns = ["case", "task", "library", "seconds", "slowest", "found", "note"]
-    table[columns].to_csv(f"{arguments.output}.csv", index=False, float_format="%.4g")
+    table.to_csv(f"{arguments.output}.csv", index=False, float_format="%.4g")
     with open(f"{arguments.output}.md", "w", encoding="utf-8") as stream:
         stream.write(f"{versions()}; one thread, medians of {arguments.rounds} rounds in turn.\n\n")
         stream.write(markdown(table) + "\n")

@@ -11,7 +11,9 @@ metadata.json and the log name results that were computed by code other than the
 import argparse
 import os
 import platform
-from typing import NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,8 +29,8 @@ from lsnn.errors import ResultError
 from lsnn.network import PARAMETERS
 from lsnn.storage import checkpoints
 from lsnn.storage.files import differences, read_record, sha256_of_file, write_record
-from lsnn.study.columns import RUN_KEYS
-from lsnn.study.config import as_mapping, read_study, write_study
+from lsnn.study.columns import RUN_KEYS, Column
+from lsnn.study.config import Study, as_mapping, read_study, write_study
 from lsnn.study.outputs import (
     gap_columns,
     learning_curve_columns,
@@ -37,55 +39,30 @@ from lsnn.study.outputs import (
     trajectories_columns,
 )
 
-TRAINING_KEYS = (
-    "settings",
-    "outputs",
-    "environment",
-    "wall_seconds",
-    "ms_per_iteration",
-    "diverged_at",
-)
-ENTRY_KEYS = (
-    "settings",
-    "outputs",
-    "environment",
-    "wall_seconds",
-    "seconds_per_product",
-    "products",
-    "checkpoints",
-)
-TRAINING_COSTS = ("training_wall_seconds", "ms_per_iteration")
-COSTS = {
-    kind: (
-        f"{kind}_wall_seconds",
-        f"{prefix}seconds_per_product",
-        f"{prefix}products_per_checkpoint",
-    )
-    for kind, prefix in {"hessian": "", "dynamics": "dynamics_"}.items()
-}
+KEYS = ("settings", "outputs", "environment", "wall_seconds")  # of every record
+TRAINING_KEYS = (*KEYS, "ms_per_iteration", "diverged_at")
+ENTRY_KEYS = (*KEYS, "seconds_per_product", "products", "checkpoints")
 
 
 class Run(NamedTuple):
     """What one run left behind."""
 
     table: pd.DataFrame  # its rows of trajectories.csv
-    arrays: dict  # its arrays of spectra.npz
-    metadata: dict  # its entry of metadata.json
+    arrays: dict[str, np.ndarray]  # its arrays of spectra.npz
+    metadata: dict[str, Any]  # its entry of metadata.json
 
 
-def read_run(folder, study, condition, seed):
+def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
     """Return the :class:`Run` in a folder.
 
     Raises:
-        ResultError: a file is missing, altered, incomplete, or not of this study, condition, seed.
+        ResultError: a file is missing, altered, or not of this study, condition, seed.
     """
     settings = study.training_settings(condition, seed)
     training = read_result(os.path.join(folder, "training.json"), TRAINING_KEYS, settings)
-    columns = learning_curve_columns(study)
     path = os.path.join(folder, "learning_curve.csv")
     optional = standard_error_columns(study)
-    table = read_recorded_table(path, columns, training, optional)
-    table = without_values(checked(table, path, condition, seed), optional)
+    table = read_recorded_table(path, learning_curve_columns(study), training, optional)
     metadata = {
         "condition": condition,
         "seed": seed,
@@ -94,115 +71,116 @@ def read_run(folder, study, condition, seed):
         "training_environment": training["environment"],
         "training_wall_seconds": training["wall_seconds"],
         "ms_per_iteration": training["ms_per_iteration"],
+        "checkpoints": len(table),
     }
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for kind in REGISTRIES:
-        records, n_checkpoints = {}, []
+        records, most_checkpoints = {}, 0
         for name, entry in study.entries(kind).items():
-            columns = columns_of(kind, entry)
             if seed not in study.seeds_of(entry):
-                table = without_values(table, columns)
                 continue
-            path = os.path.join(folder, kind, name + ".csv")
+            path = os.path.join(folder, kind, name)
             wanted = study.entry_settings(kind, name, condition)
             rows, kept, records[name] = read_entry(path, kind, entry, wanted, training)
-            names = zip(columns_of_table(kind, entry), columns, strict=True)
-            rows = checked(rows, path, condition, seed).rename(
-                columns={plain.name: column.name for plain, column in names}
-            )
-            n_checkpoints.append(len(rows))
-            table = side_by_side(table, rows, folder, path, "checkpoints" in entry)
-            table = without_values(table, columns)
+            most_checkpoints = max(most_checkpoints, len(rows))
+            table = table.merge(rows, "left", names_of(RUN_KEYS), validate="one_to_one")
             place = f"{kind}/{name}/{condition}/{seed}"
             arrays.update((f"{place}/{key}", array) for key, array in kept.items())
-            found = other_code(f"{kind} {name}", records[name], wanted)
-            metadata["other_code"].update(found)
+            metadata["other_code"].update(other_code(f"{kind} {name}", records[name], wanted))
         if records:
-            costs = costs_of_entries(list(records.values()), max(n_checkpoints))
-            metadata.update(zip(COSTS[kind], costs, strict=True))
-            metadata[PRODUCTS[kind]] = sum(record["products"] for record in records.values())
-            metadata[f"{kind}_environments"] = {
-                name: record["environment"] for name, record in records.items()
-            }
-    table = with_weights(table, os.path.join(folder, "checkpoints.npz"), study, training)
+            metadata.update(costs_of(kind, records, most_checkpoints))
+    columns = trajectories_columns(study)
+    table = table.reindex(columns=names_of(columns)).sort_values("iteration")
     table["learning_rule"] = settings["learning_rule"]["name"]
     table["learning_rate"] = settings["training"]["learning_rate"]
     table["diverged"] = training["diverged_at"] is not None
-    table = table.sort_values("iteration")
+    for column in columns:
+        if column.kind == "flag":  # where nothing was computed, nothing failed to converge
+            table[column.name] = table[column.name].ne(False)
+    add_weights(table, os.path.join(folder, "checkpoints.npz"), study, training)
     is_worse = {m.name: m.larger_is_worse for m in study.task_class.measures}
     for (measure, split), column in gap_columns(study).items():
         train, unseen = table[f"train_{measure}"], table[f"{split}_{measure}"]
         table[column.name] = unseen - train if is_worse[measure] else train - unseen
-    names = [column.name for column in trajectories_columns(study)]
-    return Run(table[names], arrays, {**metadata, "checkpoints": len(table)})
+    return Run(table, arrays, metadata)
 
 
-def without_values(table, columns):
-    """Return a table with empty cells, and flags True, where columns of an entry have no values."""
-    missing = [column.name for column in columns if column.name not in table]
-    table = table.assign(**dict.fromkeys(missing, np.nan))
-    flags = [column.name for column in columns if column.kind == "flag"]
-    return table.assign(
-        **{name: table[name].map(lambda flag: bool(pd.isna(flag) or flag)) for name in flags}
-    )
+def names_of(columns: Sequence[Column]) -> list[str]:
+    """Return the names of columns."""
+    return [column.name for column in columns]
 
 
-def with_weights(table, path, study, training):
-    """Return a table with the columns that are made of weights, of a checkpoint file."""
+def add_weights(table: pd.DataFrame, path: str, study: Study, training: dict[str, Any]) -> None:
+    """Fill in the columns that are made of weights, those of a checkpoint file."""
     arrays, _ = checkpoints.read(path)
     require_recorded(path, training)
-    changes = pd.DataFrame({"iteration": arrays["iteration"], **ranks_of_change(arrays)})
-    table = table.merge(changes, on="iteration", validate="one_to_one")
+    iterations = arrays["iteration"]
+    for name, ranks in ranks_of_change(arrays).items():
+        table[name] = table["iteration"].map(pd.Series(ranks, iterations))
     for column, (eigenvalue, entry) in scale_free_columns(study).items():
         names = list(PARAMETERS) if entry["block"] == ALL else [entry["block"]]
-        norms = pd.Series(squared_norms(arrays, names), arrays["iteration"])
+        norms = pd.Series(squared_norms(arrays, names), iterations)
         table[column.name] = table[eigenvalue.name] * table["iteration"].map(norms)
-    return table
 
 
-def other_code(stage, record, settings):
+def other_code(stage: str, record: dict[str, Any], settings: dict[str, Any]) -> dict[str, str]:
     """Return {stage: hash of its code} where that is not the present code, else nothing."""
     found = record["settings"].get("code_hash", "unknown")
     return {} if found == settings["code_hash"] else {stage: found}
 
 
-def costs_of_entries(records, n_checkpoints):
-    """Return what entries of a run have cost together: wall time, time per product, products."""
-    products = sum(record["products"] for record in records)
-    measured = [r for r in records if r["seconds_per_product"] is not None]
-    seconds = sum(r["seconds_per_product"] * r["products"] for r in measured)
-    return (
-        sum(record["wall_seconds"] for record in records),
-        seconds / sum(r["products"] for r in measured) if measured else None,
-        products / n_checkpoints,
-    )
+def costs_of(
+    kind: str, records: dict[str, dict[str, Any]], most_checkpoints: int
+) -> dict[str, Any]:
+    """Return what the entries of a run have cost together, and where they were computed."""
+    prefix = PRODUCTS[kind].removesuffix("products")
+    products = sum(record["products"] for record in records.values())
+    timed = [r for r in records.values() if r["seconds_per_product"] is not None]
+    seconds = sum(record["seconds_per_product"] * record["products"] for record in timed)
+    return {
+        f"{kind}_wall_seconds": sum(record["wall_seconds"] for record in records.values()),
+        f"{prefix}seconds_per_product": (
+            seconds / sum(record["products"] for record in timed) if timed else None
+        ),
+        f"{prefix}products_per_checkpoint": products / most_checkpoints,
+        f"{prefix}products": products,
+        f"{kind}_environments": {name: record["environment"] for name, record in records.items()},
+    }
 
 
-def read_entry(path, kind, entry, settings, training):
+def read_entry(
+    path: str, kind: str, entry: dict[str, Any], settings: dict[str, Any], training: dict[str, Any]
+) -> tuple[pd.DataFrame, dict[str, np.ndarray], dict[str, Any]]:
     """Return the table of an entry of a run, its arrays by name, and its record.
 
+    Args:
+        path: of its files, without the suffix.
+        kind, entry: the list of the configuration that it is in, and the entry.
+        settings: that it must have.
+        training: the record in training.json, of whose checkpoints it must be.
+
     Raises:
-        ResultError: as :func:`read_run`, or it is not of the checkpoints of ``training``, the
-            record in training.json.
+        ResultError: as :func:`read_run`.
     """
-    record_path = path.removesuffix(".csv") + ".json"
-    record = read_result(record_path, ENTRY_KEYS, settings)
+    record = read_result(f"{path}.json", ENTRY_KEYS, settings)
     if record["checkpoints"]["sha256"] != training["outputs"].get("checkpoints.npz"):
         raise ResultError(
-            f"{record_path}: does not belong to the checkpoints in training.json; run the job that "
+            f"{path}.json: does not belong to the checkpoints in training.json; run the job that "
             "writes it again"
         )
-    table = read_recorded_table(path, [*RUN_KEYS, *columns_of_table(kind, entry)], record)
-    kept, names = {}, arrays_of(kind, entry)
-    if names:
-        arrays_path = path.removesuffix(".csv") + ".npz"
-        arrays, _ = checkpoints.read(arrays_path, ("iteration", *names))
-        require_recorded(arrays_path, record)
-        kept = {name: arrays[name] for name in ("iteration", *names)}
-    return table, kept, record
+    own = columns_of_table(kind, entry)
+    table = read_recorded_table(f"{path}.csv", [*RUN_KEYS, *own], record)
+    names = dict(zip(names_of(own), names_of(columns_of(kind, entry)), strict=True))
+    kept = {}
+    if arrays_of(kind, entry):
+        wanted = ("iteration", *arrays_of(kind, entry))
+        arrays, _ = checkpoints.read(f"{path}.npz", wanted)
+        require_recorded(f"{path}.npz", record)
+        kept = {name: arrays[name] for name in wanted}
+    return table.rename(columns=names), kept, record
 
 
-def read_result(path, keys, settings):
+def read_result(path: str, keys: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
     """Return the record of a job at ``path``, which must have ``keys`` and these settings.
 
     The code that it was computed by may differ.
@@ -227,67 +205,18 @@ def read_result(path, keys, settings):
     return record
 
 
-def checked(table, path, condition, seed):
-    """Return a table of a run.
-
-    Raises:
-        ResultError: it has rows of another run, or an iteration twice.
-    """
-    foreign = table[(table["condition"] != condition) | (table["seed"] != seed)]
-    if len(foreign):
-        row = foreign.iloc[0]
-        raise ResultError(
-            f"{path}: a row of condition {row['condition']}, seed {row['seed']} among those of "
-            f"condition {condition}, seed {seed}; run the job that writes it again"
-        )
-    repeated = table["iteration"][table["iteration"].duplicated()]
-    if len(repeated):
-        raise ResultError(
-            f"{path}: iteration {repeated.iloc[0]} more than once; run the job that writes it again"
-        )
-    return table
-
-
-def side_by_side(learning_curve, table, folder, path, is_chosen=False):
-    """Return the rows of the learning curve with those of another table at the same iterations.
-
-    ``is_chosen``: the other table has rows at some of them, the last one among them.
-    """
-    there, wanted = set(table["iteration"]), set(learning_curve["iteration"])
-    if is_chosen:
-        wanted = (wanted & there) | {max(wanted)}
-    unmatched = sorted(wanted ^ there)
-    if unmatched:
-        name = os.path.relpath(path, folder)
-        raise ResultError(
-            f"{folder}: learning_curve.csv and {name} do not have the same iterations: "
-            f"{len(learning_curve)} and {len(table)} rows, in one of them alone: "
-            f"{', '.join(map(str, unmatched[:5]))}; run the job that writes {name} again"
-        )
-    return learning_curve.merge(table, how="left", on=[column.name for column in RUN_KEYS])
-
-
-def describe(study, runs):
-    """Return the content of metadata.json but for the hashes of the tables."""
-    entries = pd.DataFrame([run.metadata for run in runs])
-    kinds = [kind for kind in REGISTRIES if study.entries(kind)]
-    costs = [*TRAINING_COSTS, *(name for kind in kinds for name in COSTS[kind])]
-    entries = entries.astype(dict.fromkeys(costs, float))
-    medians = entries.groupby("condition", sort=False)[costs].median()
-    medians = medians.astype(object).where(medians.notna(), None)
-    totals = {
-        "runs": len(runs),
-        "training_wall_seconds": float(entries["training_wall_seconds"].sum()),
-    }
-    for kind in kinds:
-        totals[f"{kind}_wall_seconds"] = float(entries[f"{kind}_wall_seconds"].sum())
-        totals[PRODUCTS[kind]] = int(entries[PRODUCTS[kind]].sum())
+def describe(study: Study, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the content of metadata.json, but for the hashes of the tables, from that of runs."""
+    table = pd.DataFrame(runs)
+    costs = table.filter(regex="_wall_seconds$|_per_").astype(float)
+    medians = costs.groupby(table["condition"], sort=False).median().astype(object)
+    summed = table.filter(regex="_wall_seconds$|products$")
     return {
         "study": as_mapping(study),
-        "runs": [run.metadata for run in runs],
-        "warnings": warnings_of([run.metadata for run in runs]),
-        "medians": medians.to_dict("index"),
-        "totals": totals,
+        "runs": runs,
+        "warnings": warnings_of(runs),
+        "medians": medians.where(medians.notna(), None).to_dict("index"),
+        "totals": {"runs": len(runs), **{name: summed[name].sum().item() for name in summed}},
         "aggregation_environment": {
             "python": platform.python_version(),
             "numpy": np.__version__,
@@ -297,19 +226,18 @@ def describe(study, runs):
     }
 
 
-def warnings_of(runs):
-    """Return the warnings about runs, entries of metadata.json, as a list of lines."""
-    found = {}
-    for metadata in runs:
-        seed, at = metadata["seed"], metadata["diverged_at"]
+def warnings_of(runs: list[dict[str, Any]]) -> list[str]:
+    """Return a line for every warning about runs, with the seeds that it is about."""
+    seeds: dict[str, list[str]] = {}
+    for of_run in runs:
+        seed, at = f"seed {of_run['seed']}", of_run["diverged_at"]
         if at is not None:
-            what = f"{metadata['condition']}: diverged, and left out of means"
-            found.setdefault(what, []).append(f"seed {seed} (at iteration {at})")
-        for stage, code_hash in metadata["other_code"].items():
-            other = f"by other code ({code_hash:.12}) than the present"
-            what = f"{metadata['condition']}: {stage} {other}"
-            found.setdefault(what, []).append(f"seed {seed}")
-    return [f"{what}: {', '.join(seeds)}" for what, seeds in found.items()]
+            what = f"{of_run['condition']}: diverged, and left out of means"
+            seeds.setdefault(what, []).append(f"{seed} (at iteration {at})")
+        for stage, code in of_run["other_code"].items():
+            what = f"{of_run['condition']}: {stage} by other code ({code:.12}) than the present"
+            seeds.setdefault(what, []).append(seed)
+    return [f"{what}: {', '.join(of)}" for what, of in seeds.items()]
 
 
 def main() -> None:
@@ -324,28 +252,24 @@ def main() -> None:
     parser.add_argument("--output", required=True, help="folder of the five files")
     arguments = parser.parse_args()
 
-    study = read_study(arguments.config)
+    study, folder = read_study(arguments.config), Path(arguments.output)
     runs = [
         read_run(os.path.join(arguments.runs, condition, f"seed_{seed}"), study, condition, seed)
         for condition in study.conditions
         for seed in sorted(study.seeds)
     ]
     trajectories = pd.concat([run.table for run in runs], ignore_index=True)
-
-    write_study(os.path.join(arguments.output, "config.yaml"), study)
-    trajectories_file = os.path.join(arguments.output, "trajectories.csv")
-    summary_file = os.path.join(arguments.output, "summary.csv")
-    spectra_file = os.path.join(arguments.output, "spectra.npz")
-    write_table(trajectories_file, trajectories)
-    write_table(summary_file, summarise(trajectories, study))
     spectra = {name: array for run in runs for name, array in run.arrays.items()}
-    checkpoints.write(spectra_file, spectra, {})
-    files = [trajectories_file, summary_file, spectra_file]
-    outputs = {os.path.basename(path): sha256_of_file(path) for path in files}
-    metadata = describe(study, runs)
+    write_study(str(folder / "config.yaml"), study)
+    write_table(folder / "trajectories.csv", trajectories)
+    write_table(folder / "summary.csv", summarise(trajectories, study))
+    checkpoints.write(folder / "spectra.npz", spectra, {})
+    metadata = describe(study, [run.metadata for run in runs])
+    names = ("trajectories.csv", "summary.csv", "spectra.npz")
+    outputs = {name: sha256_of_file(folder / name) for name in names}
+    write_record(folder / "metadata.json", {**metadata, "outputs": outputs})
     for line in metadata["warnings"]:
         print(line)
-    write_record(os.path.join(arguments.output, "metadata.json"), {**metadata, "outputs": outputs})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lsnn.errors import ResultError
-from lsnn.storage.files import atomic_write, read_record, reading, sha256_of_file
+from lsnn.storage.files import PathLike, atomic_write, read_record, reading, sha256_of_file
 from lsnn.study.columns import DIVERGED, Column
 from lsnn.study.config import Study
 from lsnn.study.outputs import (
@@ -139,7 +139,7 @@ def _holds(values, kind):
     }[kind](values)
 
 
-def write_table(path: str, table: pd.DataFrame, missing: str = "") -> None:
+def write_table(path: PathLike, table: pd.DataFrame, missing: str = "") -> None:
     """Write a data frame as CSV with every digit of its floats; ``missing`` stands for nan."""
     with atomic_write(path) as stream:
         stream.write(table.to_csv(index=False, lineterminator="\n", na_rep=missing).encode())

@@ -248,30 +248,6 @@ def test_text_in_a_column_of_numbers_is_refused(run, run_folder):
     refused(run, "learning_curve.csv", "column test_loss must hold numbers")
 
 
-def test_rows_that_do_not_match_are_refused(run, run_folder):
-    write_again(run_folder, of_hessian=made_up_study.eigenvalues("bptt", 1)[:-1])
-    message = f"learning_curve.csv and {TABLE} do not have the same iterations: 6 and 5 rows"
-    refused(run, run_folder, message, "100;")
-
-
-def test_rows_that_repeat_are_refused(run, run_folder):
-    rows = made_up_study.learning_curve("bptt", 1)
-    eigenvalues = made_up_study.eigenvalues("bptt", 1)
-    write_again(run_folder, rows=rows + rows[-1:], of_hessian=eigenvalues + eigenvalues[-1:])
-    refused(run, os.path.join(run_folder, "learning_curve.csv"), "iteration 100 more than once")
-    write_again(run_folder, of_hessian=eigenvalues + eigenvalues[-1:])
-    refused(run, os.path.join(run_folder, TABLE), "iteration 100 more than once")
-
-
-def test_rows_of_another_run_are_refused(run, run_folder):
-    write_again(run_folder, of_hessian=made_up_study.eigenvalues("bptt", 2))
-    refused(
-        run,
-        TABLE,
-        "a row of condition bptt, seed 2 among those of condition bptt, seed 1",
-    )
-
-
 def test_a_study_without_hessian_needs_none_and_has_none(folder, run):
     made_up_study.write_study(folder, made_up_study.WITHOUT_HESSIAN)
     for path in folder.glob("runs/*/*/hessian"):
@@ -371,19 +347,6 @@ def test_where_an_entry_was_not_computed_its_cells_are_empty(folder, run, chosen
     assert metadata["outputs"]["spectra.npz"] == sha256_of_file(folder / "spectra.npz")
 
 
-def test_of_a_run_that_ended_its_last_checkpoint_has_every_quantity(
-    folder, run, run_folder, chosen
-):
-    path = os.path.join(run_folder, "dynamics", "w_rec_validation.csv")
-    table = pd.read_csv(path)
-    table[:-1].to_csv(path, index=False)
-    record = path.removesuffix(".csv") + ".json"
-    content = read_record(record)
-    content["outputs"]["w_rec_validation.csv"] = sha256_of_file(path)
-    write_record(record, content)
-    refused(run, "do not have the same iterations", "w_rec_validation.csv again")
-
-
 def test_other_weights_than_those_of_the_record_are_refused(folder, run, run_folder):
     path = os.path.join(run_folder, "checkpoints.npz")
     rows = made_up_study.learning_curve("bptt", 2)
@@ -406,15 +369,6 @@ def test_files_of_an_entry_are_not_those_of_another(folder, run, run_folder):
     refused(run, path, 'hessian.block: "w_rec" there, "all" wanted')
     os.unlink(path)
     refused(run, path, "no such file")
-
-
-def test_without_hessian_rows_are_checked_as_ever(folder, run, run_folder):
-    made_up_study.write_study(folder, made_up_study.WITHOUT_HESSIAN)
-    rows = made_up_study.learning_curve("bptt", 1)
-    write_again(run_folder, rows=rows + rows[-1:])
-    refused(run, run_folder, "iteration 100 more than once")
-    write_again(run_folder, rows=made_up_study.learning_curve("bptt", 2))
-    refused(run, "a row of condition bptt, seed 2 among those of condition bptt, seed 1")
 
 
 def test_a_run_that_stopped_early_ends_where_it_did(folder, run, run_folder):

@@ -265,7 +265,8 @@ def test_run_tells_costs_and_environments(rows):
 
 
 def test_unknown_time_per_product_is_left_empty():
-    entry = dict.fromkeys(aggregate.TRAINING_COSTS + aggregate.COSTS["hessian"], 2.0)
+    names = ("training_wall_seconds", "ms_per_iteration", "hessian_wall_seconds")
+    entry = {**dict.fromkeys(names, 2.0), "products_per_checkpoint": 2.0}
     row = write_tables.costs_of({**entry, "seconds_per_product": None}, "one")
     assert row["ms per product"] == ""
     assert row["products per checkpoint"] == "2.00"

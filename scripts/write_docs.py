@@ -8,25 +8,22 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 
 from lib.claims import CLAIM
 from lib.committed import CommittedStudy
-from lib.pages import markdown_table, options
+from lib.pages import DOCS, markdown_table, options, render, write_text
 from lib.program import run
 from lib.statistics import STATISTICS
 from lsnn.curvature.quantities import REGISTRIES, columns_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
 from lsnn.options import Registry, default_of, schema_of, section
-from lsnn.storage.files import atomic_write
 from lsnn.study import columns, outputs
 from lsnn.study.checks import allowed
 from lsnn.study.config import SCHEMA, SUITE, parse_study
 from lsnn.tasks import TASKS
 
-DOCS = Path(__file__).parents[1] / "docs"
 REGISTERED: dict[str, Registry] = {
     "Task": TASKS,
     "Neurons": NEURONS,
@@ -54,19 +51,17 @@ def configuration_tables() -> dict[str, str]:
 
 def options_table(schema: dict) -> str:
     """Return a table of the options of a schema."""
-    rows = []
-    for key, option, _ in options(schema):
-        if key and not key.endswith(("[]", ".NAME")) and "properties" not in schema_of(option):
-            default = default_of(option)
-            rows.append(
-                {
-                    "key": f"`{key}`",
-                    "default": "" if default is None else f"`{json.dumps(default)}`",
-                    "unit": option["unit"],
-                    "allowed": allowed(option),
-                    "meaning": option["description"],
-                }
-            )
+    rows = [
+        {
+            "key": f"`{key}`",
+            "default": "" if default_of(option) is None else f"`{json.dumps(default_of(option))}`",
+            "unit": option["unit"],
+            "allowed": allowed(option),
+            "meaning": option["description"],
+        }
+        for key, option, _ in options(schema)
+        if key and not key.endswith(("[]", ".NAME")) and "properties" not in schema_of(option)
+    ]
     return markdown_table(pd.DataFrame(rows))
 
 
@@ -112,22 +107,14 @@ def columns_table(listed: Sequence[columns.Column]) -> str:
 
 def generated_pages() -> dict[str, str]:
     """Return the generated pages, by their path in docs/."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(DOCS),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-    )
     tables = {
         "study": CommittedStudy,
         "configuration_tables": configuration_tables,
         "columns_tables": columns_tables,
     }
     templates = [path.relative_to(DOCS).as_posix() for path in sorted(DOCS.rglob("*.md.jinja"))]
-    return {
-        name.removesuffix(".jinja"): environment.get_template(name).render(tables)
-        for name in templates
-    }
+    names = [template.removesuffix(".jinja") for template in templates]
+    return {name: render(name, **tables) for name in names}
 
 
 def main() -> None:
@@ -136,9 +123,7 @@ def main() -> None:
     parser.add_argument("--output", required=True, metavar="DOCS", help="folder of the pages")
     folder = Path(parser.parse_args().output)
     for name, text in generated_pages().items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(str(folder / name)) as stream:
-            stream.write(text.encode())
+        write_text(folder / name, text)
 
 
 if __name__ == "__main__":

@@ -6,48 +6,33 @@ workflow is done.
 
 import argparse
 import os
+from typing import Any
 
 import pandas as pd
 
-from lib.estimates import LEAST_SEEDS
-from lib.pages import counted, digits, duration, html_page, label_of, options, summary_text
+from lib.pages import digits, duration, label_of, options, render, summary_text, write_text
 from lib.program import run
-from lib.summary import comparisons_of, quantities_of
+from lib.summary import Quantity, comparisons_of, quantities_of
 from lib.tables import read_recorded_table, write_table
 from lsnn.curvature.quantities import REGISTRIES
 from lsnn.errors import ResultError
-from lsnn.storage.files import atomic_write, read_record
+from lsnn.storage.files import read_record
 from lsnn.study.columns import SUMMARY
 from lsnn.study.config import SCHEMA, Study, as_mapping, read_study
 from lsnn.study.outputs import compared_columns, gap_columns, headline_columns
 
 
-def summary_page(summary: pd.DataFrame, study: Study) -> str:
-    """Return the page of summary.csv: one column per condition, then the ratios."""
-    unconverged = ", and how many of the eigenvalues had not converged" if study.hessian else ""
-    words = (
-        "Mean over seeds, geometric where the axis is logarithmic; in brackets its "
-        f"95 % t interval, if there are {LEAST_SEEDS} seeds. Each condition has "
-        f"{counted(len(study.seeds), 'seed')}; a cell says where fewer went into a number, how "
-        f"many diverged{unconverged}."
-    )
-    parts = [("p", words), ("table", table_of(summary, quantities_of(study), study))]
-    for comparison in comparisons_of(study):
-        names = [quantity.name for quantity in comparison.quantities]
-        if summary["quantity"].isin(names).any():
-            parts.append(("h2", comparison.title))
-            if comparison.has_levels:
-                words = (
-                    "Paired by seed; mean over seeds, geometric for ratios, in brackets its "
-                    "95 % t interval. At equal loss a cell says over how many training losses, "
-                    "which every run brackets by two checkpoints after the initial state."
-                )
-                parts.append(("p", words))
-            parts.append(("table", table_of(summary, comparison.quantities, study)))
-    return html_page("Summary", parts)
+def summary_tables(summary: pd.DataFrame, study: Study) -> dict[str, Any]:
+    """Return what the page of summary.csv shows: one column per condition, then the ratios."""
+    comparisons = [
+        (comparison, table_of(summary, comparison.quantities, study))
+        for comparison in comparisons_of(study)
+    ]
+    quantities = table_of(summary, quantities_of(study), study)
+    return {"quantities": quantities, "comparisons": comparisons, "study": study}
 
 
-def table_of(summary, quantities, study):
+def table_of(summary: pd.DataFrame, quantities: list[Quantity], study: Study) -> pd.DataFrame:
     """Return the rows of some quantities as a data frame with one column per condition."""
     labels = {quantity.name: quantity.label for quantity in quantities}
     rows = summary[summary["quantity"].isin(labels)]
@@ -59,10 +44,11 @@ def table_of(summary, quantities, study):
         }
     )
     table = cells.pivot(index="quantity", columns="condition", values="text")
-    return table.loc[cells["quantity"].unique(), cells["condition"].unique()]
+    table = table.loc[cells["quantity"].unique(), cells["condition"].unique()]
+    return table.reset_index()
 
 
-def headline(summary, study):
+def headline(summary: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Return the final states in a few numbers as a data frame: one row per condition."""
     texts = {
         (row.quantity, row.condition): summary_text(row, len(study.seeds))
@@ -83,55 +69,33 @@ def headline(summary, study):
     return table
 
 
-def configuration_page(study: Study) -> str:
-    """Return the page of the configuration: every key, its value, unit and meaning."""
+def configuration(study: Study) -> pd.DataFrame:
+    """Return every key of the configuration with its value, unit and meaning."""
     rows = []
     for path, option, value in options(SCHEMA, as_mapping(study)):
-        texts = value if isinstance(value, list) else [value]
+        values = value if isinstance(value, list) else [value]
         if value in ([], {}):
-            texts = ["none"]
-        elif isinstance(texts[0], dict):
+            values = ["none"]
+        elif isinstance(values[0], dict):
             continue  # what it holds has rows of its own
         unit = option.get("unit", "-").replace("-", "1")
         meaning = option.get("description", "")
-        rows.append([path, ", ".join(map(str, texts)), "" if unit == "1" else unit, meaning])
-    table = pd.DataFrame(rows, columns=["key", "value", "unit", "meaning"]).set_index("key")
-    return html_page("Configuration", [("table", table)])
+        rows.append([path, ", ".join(map(str, values)), "" if unit == "1" else unit, meaning])
+    return pd.DataFrame(rows, columns=["key", "value", "unit", "meaning"])
 
 
-def run_page(metadata: dict, study: Study) -> str:
-    """Return the page of what the runs cost and what they ran on."""
-    labels = {name: condition.label for name, condition in study.conditions.items()}
-    runs = metadata["runs"]
+def costs(metadata: dict[str, Any], labels: dict[str, str]) -> pd.DataFrame:
+    """Return what each run cost, and the medians of each condition."""
+    rows = [
+        costs_of(entry, f"{labels[entry['condition']]}, seed {entry['seed']}")
+        for entry in metadata["runs"]
+    ]
     medians = metadata["medians"]
-    costs = [
-        costs_of(entry, f"{labels[entry['condition']]}, seed {entry['seed']}") for entry in runs
-    ]
-    costs += [costs_of(medians[name], f"{labels[name]}, median") for name in study.conditions]
-    totals = metadata["totals"]
-    work = f"{duration(totals['training_wall_seconds'])} of training"
-    if metadata["study"]["hessian"]:
-        work += (
-            f" and {duration(totals['hessian_wall_seconds'])} of Hessians "
-            f"({totals['products']} Hessian-vector products)"
-        )
-    if "dynamics_wall_seconds" in totals:
-        work += f" and {duration(totals['dynamics_wall_seconds'])} of the rules' dynamics"
-    words = (
-        f"{counted(totals['runs'], 'run')}, in sum {work}. Runs can share a machine and run "
-        "side by side: these are sums of wall time, not the time that the study took."
-    )
-    parts = [
-        ("p", words),
-        *(("p", f"{line}.") for line in metadata.get("warnings", [])),
-        ("table", pd.DataFrame(costs).set_index("run").fillna("")),
-        ("h2", "Environments"),
-        ("table", environments(metadata, labels)),
-    ]
-    return html_page("Runs", parts)
+    rows += [costs_of(medians[name], f"{label}, median") for name, label in labels.items()]
+    return pd.DataFrame(rows).fillna("")
 
 
-def costs_of(entry, name):
+def costs_of(entry: dict[str, Any], name: str) -> dict[str, str]:
     """Return a row of the table of costs."""
     row = {
         "run": name,
@@ -147,28 +111,26 @@ def costs_of(entry, name):
     return row
 
 
-def milliseconds(value, factor=1):
+def milliseconds(value: float | None, factor: int = 1) -> str:
     """Return a time in ms; nothing where a job found its work done already, and measured none."""
     return "" if value is None else digits(factor * value)
 
 
-def environments(metadata, labels):
-    """Return a table of the different environments, one row each, headed by what ran in it."""
-    used = {}
+def environments(metadata: dict[str, Any], labels: dict[str, str]) -> pd.DataFrame:
+    """Return the different environments, a row each, headed by what ran in it."""
+    rows = []
     for entry in metadata["runs"]:
-        stages = {"training": entry["training_environment"]}
+        run = f"{labels[entry['condition']]} {entry['seed']}"
+        rows.append({"stage": "training", "run": run, **entry["training_environment"]})
         for kind in REGISTRIES:
-            for measured, environment in entry.get(f"{kind}_environments", {}).items():
-                stages[f"{kind} {measured}"] = environment
-        for stage, environment in stages.items():
-            name = f"{labels[entry['condition']]} {entry['seed']}"
-            used.setdefault((stage, tuple(sorted(environment.items()))), []).append(name)
-    rows = [
-        {"used for": f"{stage}: {', '.join(names)}", **dict(environment)}
-        for (stage, environment), names in used.items()
-    ]
-    rows.append({"used for": "aggregation", **metadata["aggregation_environment"]})
-    return pd.DataFrame(rows, dtype=object).fillna("").set_index("used for")
+            for name, environment in entry.get(f"{kind}_environments", {}).items():
+                rows.append({"stage": f"{kind} {name}", "run": run, **environment})
+    runs = pd.DataFrame(rows, dtype=object).fillna("")
+    used = runs.groupby(list(runs.columns.drop("run")), sort=False)["run"].agg(", ".join)
+    table = used.reset_index()
+    table.insert(0, "used for", table.pop("stage") + ": " + table.pop("run"))
+    aggregation = {"used for": "aggregation", **metadata["aggregation_environment"]}
+    return pd.DataFrame([*table.to_dict("records"), aggregation], dtype=object).fillna("")
 
 
 def main() -> None:
@@ -180,7 +142,7 @@ def main() -> None:
     parser.add_argument("--output", required=True, help="folder of the pages and the table")
     arguments = parser.parse_args()
 
-    study = read_study(arguments.config)
+    study, folder = read_study(arguments.config), arguments.output
     metadata = read_record(arguments.metadata)
     summary = read_recorded_table(arguments.summary, SUMMARY, metadata)
     if metadata.get("study") != as_mapping(study):
@@ -188,16 +150,19 @@ def main() -> None:
             f"{arguments.metadata}: of another configuration than {arguments.config}; run "
             "scripts/aggregate.py again"
         )
+    labels = {name: condition.label for name, condition in study.conditions.items()}
     pages = {
-        "summary": summary_page(summary, study),
-        "configuration": configuration_page(study),
-        "run": run_page(metadata, study),
+        "summary.html": summary_tables(summary, study),
+        "configuration.html": {"keys": configuration(study)},
+        "run.html": {
+            "metadata": metadata,
+            "costs": costs(metadata, labels),
+            "environments": environments(metadata, labels),
+        },
     }
-    for name, text in pages.items():
-        with atomic_write(os.path.join(arguments.output, f"{name}.html")) as stream:
-            stream.write(text.encode())
-    table = headline(summary, study).reset_index()
-    write_table(os.path.join(arguments.output, "headline.csv"), table, missing="")
+    for name, content in pages.items():
+        write_text(os.path.join(folder, name), render(name, **content))
+    write_table(os.path.join(folder, "headline.csv"), headline(summary, study).reset_index())
 
 
 if __name__ == "__main__":

@@ -1,19 +1,25 @@
 """What pages and their tables are made of: in HTML for the report, in Markdown for the docs."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
 import pandas as pd
+from markupsafe import Markup, escape
 
-from lsnn.options import schema_of
+from lib.estimates import LEAST_SEEDS
+from lsnn.options import Schema, schema_of
+from lsnn.storage.files import PathLike, atomic_write
+from lsnn.study.config import Study
 
-LIB = Path(__file__).parent
-DOCS = LIB.parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader([LIB, DOCS]),
+    loader=jinja2.FileSystemLoader([Path(__file__).parent / "templates", DOCS]),
     undefined=jinja2.StrictUndefined,
     autoescape=jinja2.select_autoescape(["html.jinja"]),
     keep_trailing_newline=True,
@@ -28,25 +34,27 @@ SIGNS = {
 }
 
 
-def html_page(title: str, parts: list[tuple]) -> str:
-    """Return a page that needs no other file.
+def render(name: str, **content: Any) -> str:
+    """Return the page of the template ``name``.jinja, with what it is to show."""
+    return TEMPLATES.get_template(f"{name}.jinja").render(content)
 
-    Args:
-        title: its title and first heading.
-        parts: what follows: ("p", text), ("h2", text) or ("table", data frame). The first column
-            of a table is its index.
-    """
-    parts = [(tag, content.reset_index() if tag == "table" else content) for tag, content in parts]
-    return TEMPLATES.get_template("page.html.jinja").render(title=title, parts=parts)
+
+def write_text(path: PathLike, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with atomic_write(path) as stream:
+        stream.write(text.encode())
+
+
+def with_code(text: object) -> Markup:
+    """Return a text in HTML, with what stands between backquotes as code."""
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 def markdown_table(table: pd.DataFrame) -> str:
     """Return a data frame, without its index, as the lines of a Markdown table."""
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
-    return "\n".join(
-        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |"
-        for line in lines
-    )
+    lines = [list(table), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    cells = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def digits(value: float) -> str:
@@ -64,25 +72,25 @@ def with_interval(value: float, low: float, high: float) -> str:
     return digits(value) + ("" if np.isnan(low) else f" [{digits(low)}, {digits(high)}]")
 
 
-def estimate_text(row):
+def estimate_text(row: Any) -> str:
     """Return the number of a row of claims.csv with its interval; empty if there is none."""
     return "" if np.isnan(row.value) else with_interval(row.value, row.ci_low, row.ci_high)
 
 
-def studies_of(claims):
-    """Return the studies of the claims that are tested on several, a list."""
+def studies_of(claims: dict[str, Any]) -> list[str]:
+    """Return the studies of the claims that are tested on several."""
     several = [claim.statistics for claim in claims.values() if len(claim.statistics) > 1]
-    return list(dict.fromkeys(study for studies in several for study in studies))
+    return list(dict.fromkeys(chain.from_iterable(several)))
 
 
-def label_of(names, study):
+def label_of(names: str, study: Study) -> str:
     """Return the label of a condition, or of two with a sign between them."""
     signs = {"/": "/", "-": "\N{MINUS SIGN}"}
     parts = [signs.get(part) or study.conditions[part].label for part in names.split(" ")]
     return " ".join(parts)
 
 
-def summary_text(row, n_seeds):
+def summary_text(row: Any, n_seeds: int) -> str:
     """Return a row of the summary as one line."""
     text = with_interval(row.mean, row.ci_low, row.ci_high)
     notes = [f"{row.n} of {counted(n_seeds, 'seed')}"] if row.n < n_seeds else []
@@ -107,7 +115,7 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
 
 
-def options(schema: dict, value=None, path: str = "") -> Iterator[tuple]:
+def options(schema: Schema, value: Any = None, path: str = "") -> Iterator[tuple[str, Schema, Any]]:
     """Yield (path, option, value) for an option and for all that it holds, depth first.
 
     Without a value, which has to fit the option, these are all that values can hold: the entries
@@ -128,3 +136,7 @@ def options(schema: dict, value=None, path: str = "") -> Iterator[tuple]:
         parts = []
     for name, option, part in parts:
         yield from options(option, part, (path + name).lstrip("."))
+
+
+TEMPLATES.filters["with_code"] = with_code
+TEMPLATES.globals.update(LEAST_SEEDS=LEAST_SEEDS, counted=counted, duration=duration)

@@ -9,7 +9,7 @@ import pytest
 import aggregate
 import made_up_study
 import write_tables
-from lib.pages import digits, duration, html_page
+from lib.pages import digits, duration, render
 from lib.summary import comparisons_of, quantities_of, summarise
 from lsnn.errors import ResultError
 from lsnn.storage.files import read_record, write_record
@@ -41,7 +41,7 @@ class Cells(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open and self.open[-1] in ("td", "th"):
+        if self.open and self.open[-1] in ("td", "th", "code"):
             self.rows[-1][-1] += data
 
 
@@ -193,18 +193,22 @@ def test_conditions_go_by_their_labels(tmp_path, monkeypatch):
     assert training == f"training: {names}"
 
 
+def summary_page(summary, study):
+    return render("summary.html", **write_tables.summary_tables(summary, study))
+
+
 def test_missing_seeds_and_unconverged_values_are_told():
     table = made_up_study.trajectories()
     table.loc[table["seed"] == 2, "lambda_max"] = float("nan")
     table.loc[table["seed"] == 1, "lambda_max_converged"] = False
     study = made_up_study.read_study(os.path.join(made_up_study.REPOSITORY, "config.yaml"))
-    text = write_tables.summary_page(summarise(table, study), study._replace(seeds=(1, 2)))
+    text = summary_page(summarise(table, study), study._replace(seeds=(1, 2)))
     assert Cells(text).rows[1][1:] == [
         "31.3 (1 of 2 seeds, 1 not converged)",
         "1000 (1 of 2 seeds, 1 not converged)",
     ]
     table["lambda_max"] = float("nan")
-    text = write_tables.summary_page(summarise(table, study), study._replace(seeds=(1, 2)))
+    text = summary_page(summarise(table, study), study._replace(seeds=(1, 2)))
     assert Cells(text).rows[1][1] == "none (0 of 2 seeds)"
 
 
@@ -218,14 +222,14 @@ def test_three_seeds_have_intervals(tmp_path, monkeypatch):
 
 def test_diverged_runs_and_losses_that_nobody_has_in_common_are_told():
     study = made_up_study.STUDY
-    text = write_tables.summary_page(summarise(made_up_study.diverged(), study), study)
+    text = summary_page(summarise(made_up_study.diverged(), study), study)
     rows = Cells(text).rows
     assert rows[1][1:] == ["62.5 (1 of 2 seeds, 1 diverged)", "2000"]
     first = rows.index(["quantity", "three-factor / BPTT"]) + 1
     assert rows[first][1] == "64.0 (1 of 2 seeds, 1 diverged)"
     table = made_up_study.trajectories()
     table.loc[table["condition"] == "bptt", "train_loss"] = [2.0, 0.1, 0.1, 0.1, 0.1, 0.1] * 2
-    text = write_tables.summary_page(summarise(table, study), study)
+    text = summary_page(summarise(table, study), study)
     rows = Cells(text).rows[first + 2 : first + 4]
     assert [row[1] for row in rows] == 2 * ["none (0 of 2 seeds, no common loss)"]
 
@@ -242,7 +246,7 @@ def test_the_page_of_runs_tells_the_warnings(folder, monkeypatch):
 def test_one_condition_has_no_table_of_ratios():
     study = made_up_study.read_study(os.path.join(made_up_study.REPOSITORY, "config.yaml"))
     summary = summarise(made_up_study.trajectories(["three_factor"], seeds=[1]), study)
-    text = write_tables.summary_page(summary, study._replace(seeds=(1,)))
+    text = summary_page(summary, study._replace(seeds=(1,)))
     assert "Ratio" not in text
     assert Cells(text).rows[1][1] == "1000"
 
@@ -254,6 +258,7 @@ def test_configuration_tells_value_unit_and_meaning(rows):
     assert found["conditions.three_factor.iterations"][1:3] == ["160", "iterations"]
     assert found["seeds"][1] == "2, 1"
     assert all(row[3] for row in rows["configuration"])
+    assert "`" not in str(rows["configuration"])
 
 
 def test_run_tells_costs_and_environments(rows):
@@ -313,12 +318,15 @@ def test_damaged_summary_is_refused(folder, monkeypatch):
         write_pages(monkeypatch, folder)
 
 
-def test_names_are_escaped():
-    table = pd.DataFrame({"a<b": ["<i>"]}, index=pd.Index(["&"], name="key"))
-    text = html_page("<b>", [("p", "it's & <"), ("table", table)])
-    assert "<h1>&lt;b&gt;</h1>" in text and "<td>&lt;i&gt;</td>" in text
-    assert "<p>it's & <</p>" in html.unescape(text)
-    assert Cells(text).rows == [["key", "a<b"], ["&", "<i>"]]
+def test_names_are_escaped_and_code_is_marked():
+    table = pd.DataFrame({"key": ["&"], "a<b": ["<i>"], "meaning": ["divides `a<b` and `c`"]})
+    text = render("configuration.html", keys=table)
+    assert "<h1>Configuration</h1>" in text and "<td>&lt;i&gt;</td>" in text
+    assert "<td>divides <code>a&lt;b</code> and <code>c</code></td>" in text
+    assert Cells(text).rows == [
+        ["key", "a<b", "meaning"],
+        ["&", "<i>", "divides a<b and c"],
+    ]
 
 
 @pytest.mark.parametrize(

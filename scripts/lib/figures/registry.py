@@ -29,7 +29,7 @@ MODULES = {
     "examples": recordings,
     "raster": recordings,
 }
-_TEMPLATE = TEMPLATES.get_template("figures/captions.rst.jinja")
+_TEMPLATE = TEMPLATES.get_template("captions.rst.jinja")
 CAPTIONS: Any = _TEMPLATE.make_module({"thresholds": thresholds})
 
 

@@ -24,48 +24,47 @@ from lsnn.study.outputs import compared_columns, gap_columns, headline_columns
 
 def summary_tables(summary: pd.DataFrame, study: Study) -> dict[str, Any]:
     """Return what the page of summary.csv shows: one column per condition, then the ratios."""
+    texts = texts_of(summary, study)
     comparisons = [
-        (comparison, table_of(summary, comparison.quantities, study))
+        (comparison, table_of(texts, comparison.quantities, study))
         for comparison in comparisons_of(study)
     ]
-    quantities = table_of(summary, quantities_of(study), study)
+    quantities = table_of(texts, quantities_of(study), study)
     return {"quantities": quantities, "comparisons": comparisons, "study": study}
 
 
-def table_of(summary: pd.DataFrame, quantities: list[Quantity], study: Study) -> pd.DataFrame:
-    """Return the rows of some quantities as a data frame with one column per condition."""
+def texts_of(summary: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Return summary.csv as texts: a row per quantity, a column per condition or two of them."""
+    texts = [summary_text(row, len(study.seeds)) for row in summary.itertuples()]
+    cells = summary.assign(text=texts).pivot(index="quantity", columns="condition", values="text")
+    return cells[summary["condition"].unique()]
+
+
+def table_of(texts: pd.DataFrame, quantities: list[Quantity], study: Study) -> pd.DataFrame:
+    """Return the rows of some quantities, with the columns that they have, by their labels."""
     labels = {quantity.name: quantity.label for quantity in quantities}
-    rows = summary[summary["quantity"].isin(labels)]
-    cells = pd.DataFrame(
-        {
-            "quantity": rows["quantity"].map(labels),
-            "condition": [label_of(names, study) for names in rows["condition"]],
-            "text": [summary_text(row, len(study.seeds)) for row in rows.itertuples()],
-        }
-    )
-    table = cells.pivot(index="quantity", columns="condition", values="text")
-    table = table.loc[cells["quantity"].unique(), cells["condition"].unique()]
-    return table.reset_index()
+    rows = texts.loc[[name for name in labels if name in texts.index]]
+    rows = rows.dropna(axis="columns", how="all").fillna("")
+    return rows.rename(index=labels, columns=lambda names: label_of(names, study)).reset_index()
 
 
 def headline(summary: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Return the final states in a few numbers as a data frame: one row per condition."""
-    texts = {
-        (row.quantity, row.condition): summary_text(row, len(study.seeds))
-        for row in summary.itertuples()
-    }
+    """Return the final states in a few numbers: one row per condition."""
+    texts = texts_of(summary, study).fillna("")
+
+    def cells(quantity: str, conditions: list[str]) -> list[str]:
+        return texts.reindex(index=[quantity], columns=conditions, fill_value="").to_numpy()[0]
+
     labels = {name: condition.label for name, condition in study.conditions.items()}
-    gaps, compared = gap_columns(study).values(), compared_columns(study)
-    table = pd.DataFrame(index=pd.Index(labels.values(), name="condition"))
+    table = pd.DataFrame({"condition": labels.values()})
     for column in headline_columns(study):
-        title = f"gap, {column.axis}" if column in gaps else column.axis
-        table[title] = [texts.get((f"{column.name}_final", name), "") for name in labels]
-        if column in compared and len(labels) > 1:
-            ratios = [
-                texts.get((f"{column.name}_ratio_final", f"{name} / {study.baseline}"), "")
-                for name in labels
-            ]
-            table[f"ratio to {labels[study.baseline]}"] = ratios
+        is_gap = column in gap_columns(study).values()
+        title = f"gap, {column.axis}" if is_gap else column.axis
+        table[title] = cells(f"{column.name}_final", list(labels))
+        if column in compared_columns(study) and len(labels) > 1:
+            pairs = [f"{name} / {study.baseline}" for name in labels]
+            ratio = f"ratio to {labels[study.baseline]}"
+            table[ratio] = cells(f"{column.name}_ratio_final", pairs)
     return table
 
 
@@ -162,7 +161,7 @@ def main() -> None:
     }
     for name, content in pages.items():
         write_text(os.path.join(folder, name), render(name, **content))
-    write_table(os.path.join(folder, "headline.csv"), headline(summary, study).reset_index())
+    write_table(os.path.join(folder, "headline.csv"), headline(summary, study))
 
 
 if __name__ == "__main__":

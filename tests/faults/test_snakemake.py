@@ -391,7 +391,7 @@ def test_a_changed_rule_trains_its_runs_anew_and_no_others(checkout, tell):
 
     checkout.edit(rule, "label =", "# A comment.\n    label =")
     assert jobs_of(checkout.finish(*ALL)) == {}
-    checkout.edit("scripts/lib/figures/style.py", '"font.size": 8', '"font.size": 9')
+    checkout.edit("scripts/lib/figures/style.mplstyle", "font.size: 8", "font.size: 9")
     assert jobs_of(checkout.finish(*ALL)) == {"plot": 1, "all": 1, "total": 2}
 
     checkout.edit(rule, "return closed(z)", "return z")

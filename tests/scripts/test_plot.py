@@ -13,7 +13,7 @@ import plot
 from lib.estimates import mean_and_interval
 from lib.figures import density, panels, registry, stability, sweep
 from lib.figures.results import Results, read_spectra
-from lib.figures.style import COLUMN, PAGE, label_logarithmic, use_style
+from lib.figures.style import COLUMN, PAGE, make_logarithmic, use_style
 from lib.summary import summarise
 from lib.tables import read_trajectories, write_table
 from lsnn.errors import ConfigError, ResultError
@@ -252,9 +252,9 @@ def test_five_panels_leave_the_sixth_place_empty():
 def test_logarithmic_axes_have_some_labels_and_none_over_another(low, range_):
     """On axes of every length, vertical or horizontal, in a panel as narrow as any."""
     figure, axes = plt.subplots(figsize=(PAGE / 4, 1.8), layout="constrained")
-    axes.set(xscale="log", yscale="log", xlim=(low, low * range_), ylim=(low, low * range_))
     for axis in (axes.xaxis, axes.yaxis):
-        label_logarithmic(axis)
+        make_logarithmic(axis)
+    axes.set(xlim=(low, low * range_), ylim=(low, low * range_))
     figure.canvas.draw()
     for axis, way in ((axes.xaxis, "x"), (axes.yaxis, "y")):
         shown = [

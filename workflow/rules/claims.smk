@@ -92,7 +92,7 @@ rule plot_claims:
     conda:
         "../../envs/workflow.yaml"
     params:
-        **program("plot_claims.py", templates=TEMPLATES),
+        **program("plot_claims.py", also=FIGURE_FILES),
         studies=result_folders(),
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
@@ -124,7 +124,7 @@ rule write_claims:
     conda:
         "../../envs/workflow.yaml"
     params:
-        **program("write_claims.py", templates=TEMPLATES),
+        **program("write_claims.py", also=PAGE_FILES),
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:

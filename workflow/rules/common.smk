@@ -98,11 +98,13 @@ DELETES_RESULTS_ONLY = "--delete-all-output" in sys.argv
 MAX_CLOCK_SKEW = 60  # by which those of two machines may differ
 
 SCRIPTS = BASE / "scripts"
-TEMPLATES = sorted(SCRIPTS.rglob("*.jinja"))  # of captions and pages
+# What makes figures and pages, besides code, as patterns of files in scripts/.
+FIGURE_FILES = ["*.rst.jinja", "*.mplstyle"]
+PAGE_FILES = ["*.html.jinja", "*.md.jinja"]
 PYTHON = Path("python" if CONDA else sys.executable)
 
 
-def program(name, python=PYTHON, by_code=True, templates=()):
+def program(name, python=PYTHON, by_code=True, also=()):
     """Return the params of a rule that runs a program of scripts/.
 
     Files are params of type Path, which Snakemake does not compare: that a checkout or a Python lies elsewhere
@@ -112,7 +114,7 @@ def program(name, python=PYTHON, by_code=True, templates=()):
         name: its file in scripts/.
         python: what runs it, or a function of wildcards that returns it.
         by_code: whether the rule runs again if the program's code, lsnn included, changes.
-        templates: files whose change runs the rule again, too.
+        also: patterns of files in scripts/ whose change runs the rule again, too.
     """
     params = {
         "job": BASE / "workflow/job.sh",
@@ -120,7 +122,8 @@ def program(name, python=PYTHON, by_code=True, templates=()):
         "program": SCRIPTS / name,
     }
     if by_code:
-        texts = [path.read_text(encoding="utf-8") for path in templates]
+        files = sorted(path for pattern in also for path in SCRIPTS.rglob(pattern))
+        texts = [path.read_text(encoding="utf-8") for path in files]
         params["code_hash"] = code_hash([str((SCRIPTS / name).absolute())], order=texts)
     return params
 

@@ -50,7 +50,7 @@ for study, figures in FIGURES_OF.items():
         conda:
             "../../envs/workflow.yaml"
         params:
-            **program("plot.py", templates=TEMPLATES),
+            **program("plot.py", also=FIGURE_FILES),
             study=subpath(input.examples, parent=True),
             folder=subpath(output[0], parent=True),
         shell:
@@ -82,7 +82,7 @@ rule write_tables:
     conda:
         "../../envs/workflow.yaml"
     params:
-        **program("write_tables.py", templates=TEMPLATES),
+        **program("write_tables.py", also=PAGE_FILES),
         computed=computed,
         folder=subpath(output[0], parent=True),
     shell:

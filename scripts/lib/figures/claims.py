@@ -16,7 +16,7 @@ from matplotlib.transforms import Bbox
 
 from lib.claims import ALL, VERDICTS, Claim
 from lib.figures import panels
-from lib.figures.style import label_logarithmic
+from lib.figures.style import make_logarithmic
 from lib.pages import SIGNS, estimate_text, studies_of
 from lib.statistics import STATISTICS
 from lib.statistics.source import NotComputed, column_named
@@ -118,12 +118,10 @@ def draw_runs(
     if kind in ("level", "divergence"):
         axes.axhline(neutral, color="0.2", linewidth=0.8, linestyle="--")
     if kind == "correlation" and (points["x"] > 0).all():
-        axes.set_xscale("log")
-        label_logarithmic(axes.xaxis)
+        make_logarithmic(axes.xaxis)
     column = column_or_expression(statistic.get("column", "diverged"), study)
     if "scale" in STATISTICS[kind].options and (statistic.get("scale") or column.scale) == "log":
-        axes.set_yscale("log")
-        label_logarithmic(axes.yaxis)
+        make_logarithmic(axes.yaxis)
     axes.set_ylabel(panels.axis_label(column))
     if "over" in statistic:
         axes.set_xlabel(panels.axis_label(column_or_expression(statistic["over"], study)))

@@ -1,10 +1,11 @@
 """The density of all eigenvalues of the Hessian."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from matplotlib.axis import Axis
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure as Page
 from matplotlib.scale import AsinhScale
@@ -13,7 +14,7 @@ from scipy import stats
 
 from lib.figures import panels
 from lib.figures.results import Results
-from lib.figures.style import label_logarithmic
+from lib.figures.style import make_logarithmic
 from lsnn.study.columns import FRACTION
 from lsnn.study.config import Study
 from lsnn.study.outputs import Figure
@@ -21,16 +22,6 @@ from lsnn.study.outputs import Figure
 WIDTH = 0.12  # standard deviation, in decades where the axis is logarithmic
 LINEAR = 0.1  # eigenvalues of smaller size are on the linear part of the axis
 PORTIONS = (0.0, 0.33, 1.0)  # of training, at which densities are drawn as lines
-
-
-def draw_density(results: Results, figure: Figure) -> Page | None:
-    """Draw the spectral density along training, one panel per condition."""
-    return draw_densities(results, figure, draw_density_maps)
-
-
-def draw_density_lines(results: Results, figure: Figure) -> Page | None:
-    """Draw the spectral density at a few fractions of training."""
-    return draw_densities(results, figure, draw_lines_at_portions)
 
 
 def draw_densities(
@@ -41,15 +32,13 @@ def draw_densities(
     if not any(name.startswith(f"{start}/") for name in results.spectra):
         return None
     densities = densities_of(results, start)
-    return (
-        panels.page_of_words("all runs diverged")
-        if densities.empty
-        else draw(densities, results.study)
-    )
+    if densities.empty:
+        return panels.page_of_words("all runs diverged")
+    return draw(densities, results.study)
 
 
-def draw_density_maps(densities: pd.DataFrame, study: Study) -> Page:
-    """Draw densities as images, one panel per condition."""
+def maps(densities: pd.DataFrame, study: Study) -> Page:
+    """Return densities along training drawn as images, one panel per condition."""
     means, thresholds = means_over_seeds(densities, study), panels.thresholds(study)
     page, by_condition = panels.panels_by_condition(list(means), study)
     places, most = densities.columns, max(mean.to_numpy().max() for mean in means.values())
@@ -64,8 +53,7 @@ def draw_density_maps(densities: pd.DataFrame, study: Study) -> Page:
         if thresholds.get(name, np.inf) < across[-1]:
             axes.axhline(thresholds[name], **panels.THRESHOLD)
         axes.set(xlabel=FRACTION.label, ylabel="eigenvalue")
-        axes.set_yscale(AsinhScale(axes.yaxis, linear_width=2 * LINEAR))
-        label_eigenvalues(axes.yaxis)
+        scale_eigenvalues(axes.yaxis)
         axes.label_outer()
     page.colorbar(mesh, ax=list(by_condition.values()), label="density per decade")
     if thresholds:
@@ -73,8 +61,8 @@ def draw_density_maps(densities: pd.DataFrame, study: Study) -> Page:
     return page
 
 
-def draw_lines_at_portions(densities: pd.DataFrame, study: Study) -> Page:
-    """Draw densities as lines, one panel per portion of training."""
+def lines_at_portions(densities: pd.DataFrame, study: Study) -> Page:
+    """Return densities drawn as lines, one panel per portion of training."""
     page, all_axes = panels.page_of_panels(len(PORTIONS), sharex=True, sharey=True)
     means, looks = means_over_seeds(densities, study), panels.looks(study)
     for axes, portion in zip(all_axes, PORTIONS, strict=True):
@@ -83,10 +71,9 @@ def draw_lines_at_portions(densities: pd.DataFrame, study: Study) -> Page:
             line = {"color": looks[name].colour, "linestyle": looks[name].line}
             axes.plot(eigenvalues_at(mean.columns), mean.loc[fraction], **line)
             axes.set_title(f"{FRACTION.label} {fraction:.2g}")
-        axes.set(yscale="log", xlabel="eigenvalue", ylabel="density per decade")
-        axes.set_xscale(AsinhScale(axes.xaxis, linear_width=2 * LINEAR))
-        label_logarithmic(axes.yaxis)
-        label_eigenvalues(axes.xaxis)
+        axes.set(xlabel="eigenvalue", ylabel="density per decade")
+        make_logarithmic(axes.yaxis)
+        scale_eigenvalues(axes.xaxis)
         axes.label_outer()
     most = max(mean.to_numpy().max() for mean in means.values())
     all_axes[0].set_ylim(1e-5 * most, 2 * most)
@@ -152,10 +139,16 @@ def smooth(axis: np.ndarray, places: np.ndarray, weights: np.ndarray) -> np.ndar
     return stats.norm.pdf(axis[:, None], places, WIDTH).dot(weights)
 
 
-def label_eigenvalues(axis: Axis) -> None:
-    """Label an axis of eigenvalues at 0 and at powers of ten from 1 on."""
+def scale_eigenvalues(axis: XAxis | YAxis) -> None:
+    """Make an axis one of eigenvalues, with labels at 0 and at powers of ten from 1 on."""
+    scale = AsinhScale(axis, linear_width=2 * LINEAR)
+    axis.axes.set(**{f"{axis.axis_name}scale": scale})
     locator = SymmetricalLogLocator(base=10, linthresh=1)
     locator.set_params(numticks=6)  # with ten ticks or more, at every other power
     axis.set_major_locator(locator)
     axis.set_major_formatter(LogFormatterMathtext())
     axis.set_minor_locator(NullLocator())
+
+
+draw_density = partial(draw_densities, draw=maps)
+draw_density_lines = partial(draw_densities, draw=lines_at_portions)

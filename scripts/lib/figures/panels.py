@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
@@ -16,7 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.scale import SymmetricalLogScale
 
 from lib.estimates import LEAST_SEEDS, mean_and_interval
-from lib.figures.style import COLUMN, PAGE, label_logarithmic, letter_panels
+from lib.figures.style import COLUMN, PAGE, make_logarithmic
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.study.columns import FRACTION, Column
 from lsnn.study.config import Study
@@ -108,12 +109,9 @@ def draw_page(
     for axes, panel in zip(all_axes, panels, strict=True):
         draw(axes, rows, study, panel)
     add_legend(figure, legend_handles(rows, study, column, points))
-    add_notes(
-        figure,
-        left_out(rows, column) if column else "",
-        stopped_early(rows) if along_training else "",
-        diverged(rows, study),
-    )
+    missing = left_out(rows, column) if column else ""
+    stopped = stopped_early(rows) if along_training else ""
+    add_notes(figure, missing, stopped, diverged(rows, study))
     return figure
 
 
@@ -127,7 +125,9 @@ def page_of_panels(number: int, in_row: int = 0, **shared: Any) -> tuple[Figure,
     )
     for axes in grid.flat[number:]:
         axes.remove()
-    letter_panels(figure.axes)
+    if number > 1:
+        for letter, axes in zip(ascii_lowercase, figure.axes, strict=False):
+            axes.set_title(letter, loc="left", weight="bold")
     return figure, figure.axes
 
 
@@ -158,13 +158,12 @@ def axis_label(column: Column) -> str:
 
 def scale_axis(axes: Axes, which: str, column: Column) -> None:
     """Give an axis, "x" or "y", the label, the scale and the limits of a column."""
-    axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
+    axis: Any = {"x": axes.xaxis, "y": axes.yaxis}[which]
     axis.set_label_text(axis_label(column))
     if column.scale == "symlog":
         axes.set(**{f"{which}scale": SymmetricalLogScale(axis, linthresh=1)})
     elif column.scale == "log":
-        axes.set(**{f"{which}scale": "log"})
-        label_logarithmic(axis)
+        make_logarithmic(axis)
     if column.limits[1] is not None:
         axes.set(**{f"{which}lim": column.limits})
 
@@ -268,10 +267,9 @@ def draw_lines(
     axes: Axes, rows: pd.DataFrame, look: Look, x: str, column: Column, alpha: float
 ) -> None:
     """Draw a thin line per run of a condition, and crosses at unconverged eigenvalues."""
-    sns.lineplot(
-        rows, x=x, y=column.name, units="seed", estimator=None, sort=False, ax=axes,
-        color=look.colour, linestyle=look.line, linewidth=0.5, alpha=alpha,
-    )  # fmt: skip
+    for _, run in rows.groupby("seed", sort=False):
+        line = {"color": look.colour, "linestyle": look.line, "linewidth": 0.5, "alpha": alpha}
+        axes.plot(run[x], run[column.name], **line)
     draw_crosses(axes, unconverged(rows, column), look, x, column.name)
 
 
@@ -304,23 +302,22 @@ def legend_handles(
 ) -> list[Any]:
     """Return what stands in the legend of a figure for the conditions and all else it shows."""
     line: dict[str, Any] = {"linestyle": "none"} if points else {"linewidth": 1.6}
-    n_seeds = finished(rows).groupby("condition")["seed"].nunique()
+    has_diverged = rows.groupby(["condition", "seed"])["diverged"].any()
+    n_seeds = (~has_diverged).groupby("condition").sum()
     handles: list[Any] = [
-        looks(study)[name].handle(
-            f"{study.conditions[name].label} (n = {n_seeds.get(name, 0)})", markersize=4, **line
-        )
-        for name in study.conditions
-        if name in set(rows["condition"])
+        look.handle(f"{study.conditions[name].label} (n = {n_seeds[name]})", markersize=4, **line)
+        for name, look in looks(study).items()
+        if name in n_seeds
     ]
     if points:
         large: dict[str, Any] = {"marker": "o", "markersize": 7, "color": "0.7", **BLACK_EDGE}
         handles.append(Line2D([], [], linestyle="none", label="final state", **large))
     else:
-        if rows.groupby("condition")["seed"].nunique().max() > 1:
+        if has_diverged.groupby("condition").size().max() > 1:
             handles.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
         if n_seeds.max() >= LEAST_SEEDS:
             handles.append(Patch(color="0.4", label="95 % interval of mean", **BAND))
-        if rows["diverged"].any():
+        if has_diverged.any():
             handles.append(Line2D([], [], color="0.4", label="diverged", **RING))
         if column and column.threshold and thresholds(study):
             common = common_threshold(study)

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure as Page
 from lib.figures import panels
 from lib.figures.panels import Look
 from lib.figures.results import Results
-from lib.figures.style import COLOURS, label_logarithmic
+from lib.figures.style import COLOURS, make_logarithmic
 from lib.numbers import asked_for
 from lsnn.curvature.quantities import prefix_of
 from lsnn.study.columns import FRACTION
@@ -44,8 +44,8 @@ def draw_stability(results: Results, figure: Figure) -> Page | None:
                 panels.draw_mean(axes, means, look, "fraction", column)
         if name in thresholds:
             axes.axhline(thresholds[name], zorder=1, **panels.THRESHOLD)
-        axes.set(yscale="log", xlabel=FRACTION.label, ylabel="eigenvalue or bound")
-        label_logarithmic(axes.yaxis)
+        axes.set(xlabel=FRACTION.label, ylabel="eigenvalue or bound")
+        make_logarithmic(axes.yaxis)
         axes.label_outer()
     note = panels.left_out(rows, bound)
     panels.add_notes(page, note and f"{bound.label}: {note}", panels.diverged(rows, study))

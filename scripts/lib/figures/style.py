@@ -1,43 +1,31 @@
 """How figures look, and how they are written: alike everywhere, whatever a user's settings are."""
 
-import io
 import os
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
 
+from lib.pages import write_text
 from lsnn.storage.files import atomic_write
 
 # Widths in inches: one column of a journal, 89 mm, and two, 183 mm.
 COLUMN, PAGE = 3.5, 7.2
 
-STYLE = {
-    "font.size": 8,
-    "axes.labelsize": 8,
-    "axes.titlesize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "pdf.fonttype": 42,  # text that can be edited
-    "svg.fonttype": "path",  # the same look where the font is missing
-    "svg.hashsalt": "lsnn",  # the same file for the same data
-}
+STYLE = matplotlib.rc_params_from_file(
+    Path(__file__).with_suffix(".mplstyle"), use_default_template=False
+)
 _NAMES = ("blue", "orange", "green", "red")
 COLOURS = dict(zip(_NAMES, sns.color_palette("colorblind"), strict=False))
 # Without a date, the same data give the same file.
-DPI = 300  # of png
 METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
@@ -47,16 +35,9 @@ def use_style() -> None:
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
 
 
-def letter_panels(panels: Iterable[Axes]) -> None:
-    """Write a, b, c, ... at the panels of a figure, if it has several."""
-    panels = list(panels)
-    for letter, axes in zip("abcdefghijklmnopqrstuvwxyz", panels, strict=False):
-        if len(panels) > 1:
-            axes.set_title(letter, loc="left", weight="bold")
-
-
-def label_logarithmic(axis: Axis) -> None:
-    """Give a logarithmic axis ticks with labels, from three to seven of them on any range."""
+def make_logarithmic(axis: XAxis | YAxis) -> None:
+    """Make an axis logarithmic, with three to seven labels of ticks on any range."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_locator(LogTicks())
     axis.set_major_formatter(LogLabels(minor_thresholds=(np.inf, np.inf)))
     axis.set_minor_formatter(NullFormatter())
@@ -93,20 +74,14 @@ class LogLabels(LogFormatterMathtext):
 
 def save(figure: Figure, folder: str, name: str, caption: str) -> None:
     """Write a figure as svg, pdf and png, laid out once, and its caption as rst; close it."""
-    figure.set_dpi(DPI)
+    figure.set_dpi(STYLE["savefig.dpi"])
     figure.draw_without_rendering()
     figure.set_layout_engine(None)  # it has done its work, for all formats
     for suffix, metadata in METADATA.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=suffix, dpi=DPI, metadata=metadata)
-        _write(folder, f"{name}.{suffix}", buffer.getvalue())
+        with atomic_write(os.path.join(folder, f"{name}.{suffix}")) as stream:
+            figure.savefig(stream, format=suffix, metadata=metadata)
     # Snakemake takes a caption for a template, in which braces could begin an expression.
     text = re.sub(r"\{(?=[{%#])", "{ ", " ".join(caption.split()))
     text = textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
-    _write(folder, f"{name}.rst", f"{text}\n".encode())
+    write_text(os.path.join(folder, f"{name}.rst"), f"{text}\n")
     plt.close(figure)
-
-
-def _write(folder, name, content):
-    with atomic_write(os.path.join(folder, name)) as stream:
-        stream.write(content)

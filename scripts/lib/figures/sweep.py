@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from lib.figures import panels
 from lib.figures.results import Results
-from lib.figures.style import label_logarithmic
+from lib.figures.style import make_logarithmic
 from lib.numbers import asked_for
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.options import default_of
@@ -78,8 +78,7 @@ def scale_setting(axes: Axes, setting: Column, values: Iterable[float]) -> None:
     positive = [value for value in values if value > 0]
     axes.set_xlabel(setting.axis)
     if setting.scale == "log":
-        axes.set_xscale("log")
-        label_logarithmic(axes.xaxis)
+        make_logarithmic(axes.xaxis)
     elif positive and positive[-1] >= 10 * positive[0]:
         axes.set_xscale("symlog", linthresh=positive[0], linscale=0.3)
         axes.set_xticks(values, [f"{value:g}" for value in values])

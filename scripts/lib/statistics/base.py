@@ -1,5 +1,6 @@
 """What all statistics share: their options, the numbers of runs, and what they give."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -41,6 +42,9 @@ def conditions_option(description: str, least: int = 2) -> dict:
     return list_of(description, CONDITION, None, least)
 
 
+Label = Callable[[str | None], str]  # of a condition; of None, that of the baseline
+
+
 class Found(NamedTuple):
     """What a statistic gives."""
 
@@ -68,8 +72,8 @@ class Statistic:
     given: str | None
     condition: str
     baseline: str | None
-    conditions: list[str] | None
-    at: str
+    conditions: Any  # a list, or None
+    at: str = "final"
     over_at: str | None
     scale: str | None
     against: float
@@ -88,17 +92,20 @@ class Statistic:
         """
         raise NotImplementedError
 
-    def describe(self, study: Study | None) -> str:
-        """Return in words what it is of; with the labels of a study, if there is one."""
+    def words(self, label: Label) -> str:
+        """Return in words what it is of, but for where along a run."""
         raise NotImplementedError
 
+    def describe(self, study: Study | None) -> str:
+        """Return in words what it is of; with the labels of a study, if there is one."""
 
-def label_of(condition: str | None, study: Study | None) -> str:
-    """Return the label of a condition; of None, that of the baseline."""
-    if study is None:
-        return condition.replace("_", " ") if condition else "the baseline"
-    condition, known = condition or study.baseline, study.conditions
-    return known[condition].label if condition in known else condition.replace("_", " ")
+        def label(condition: str | None) -> str:
+            name = condition or (study.baseline if study else "the baseline")
+            known = study.conditions if study else {}
+            return known[name].label if name in known else name.replace("_", " ")
+
+        words = self.words(label)
+        return f"{words}, {AT[self.at].words}" if self.at else words
 
 
 class Values(NamedTuple):

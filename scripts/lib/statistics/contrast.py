@@ -1,11 +1,7 @@
 """A condition against another."""
 
 from lib.estimates import mean_estimate
-from lib.numbers import AT
 from lib.statistics import base
-from lib.statistics.base import Found, label_of
-from lib.statistics.source import Source
-from lsnn.study.config import Study
 
 
 class Contrast(base.Statistic):
@@ -20,13 +16,12 @@ class Contrast(base.Statistic):
         "scale": base.SCALE,
     }
 
-    def compute(self, source: Source) -> Found:
+    def compute(self, source: base.Source) -> base.Found:
         baseline = self.baseline or source.study.baseline
         conditions = [baseline, self.condition]
         values = base.values_of(source, conditions, self.column, self.at, self.scale)
         table = values.table()
         return values.found(mean_estimate((table[self.condition] - table[baseline]).dropna()))
 
-    def describe(self, study: Study | None) -> str:
-        pair = f"{label_of(self.condition, study)} against {label_of(self.baseline, study)}"
-        return f"{self.column}, {pair}, {AT[self.at].words}"
+    def words(self, label: base.Label) -> str:
+        return f"{self.column}, {label(self.condition)} against {label(self.baseline)}"

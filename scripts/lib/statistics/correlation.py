@@ -1,12 +1,8 @@
 """Two columns over runs."""
 
 from lib.estimates import correlation_estimate
-from lib.numbers import AT
 from lib.statistics import base
-from lib.statistics.base import Found
-from lib.statistics.source import Source
 from lsnn.options import choice, text
-from lsnn.study.config import Study
 
 
 class Correlation(base.Statistic):
@@ -28,7 +24,7 @@ class Correlation(base.Statistic):
     }
     least_n = 0  # its n counts runs; without 3 seeds there is no interval
 
-    def compute(self, source: Source) -> Found:
+    def compute(self, source: base.Source) -> base.Found:
         conditions = self.conditions or list(source.study.conditions)
         values = base.values_of(source, conditions, self.column, self.at, "linear")
         for name, expression in {"x": self.over, "given": self.given}.items():
@@ -43,7 +39,7 @@ class Correlation(base.Statistic):
         points = runs[["condition", "seed", "x", "y"]]
         return values.found(estimate, is_paired=False)._replace(points=points)
 
-    def describe(self, study: Study | None) -> str:
+    def words(self, label: base.Label) -> str:
         within = ", within conditions" if self.within == "condition" else ""
         given = f", given {self.given}" if self.given else ""
-        return f"{self.column} with {self.over}{within}{given}, {AT[self.at].words}"
+        return f"{self.column} with {self.over}{within}{given}"

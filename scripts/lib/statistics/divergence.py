@@ -1,13 +1,8 @@
 """How many runs diverge."""
 
-import pandas as pd
-
 from lib.estimates import share_estimate
 from lib.statistics import base
-from lib.statistics.base import Found
-from lib.statistics.source import Source
 from lsnn.options import number
-from lsnn.study.config import Study
 
 
 class Divergence(base.Statistic):
@@ -18,14 +13,15 @@ class Divergence(base.Statistic):
         "condition": base.CONDITION,
         "against": number("The share that it is compared with.", 1 / 3, "1", least=0, most=1),
     }
+    at = ""  # at any time
     least_n = 1
 
-    def compute(self, source: Source) -> Found:
+    def compute(self, source: base.Source) -> base.Found:
         base.require_runs(source, [self.condition])
         rows = source.trajectories[source.trajectories["condition"] == self.condition]
         diverged = rows.groupby("seed")["diverged"].any().astype(float)
         n_diverged = int(diverged.sum())
-        points = pd.DataFrame({"seed": diverged.index, "y": diverged.to_numpy()})
+        points = diverged.reset_index(name="y")
         return base.Found(
             share_estimate(n_diverged, len(diverged), self.against),
             self.against,
@@ -34,6 +30,5 @@ class Divergence(base.Statistic):
             n_diverged=n_diverged,
         )
 
-    def describe(self, study: Study | None) -> str:
-        label = base.label_of(self.condition, study)
-        return f"share of diverged runs, {label}, against {self.against:.2g}"
+    def words(self, label: base.Label) -> str:
+        return f"share of diverged runs, {label(self.condition)}, against {self.against:.2g}"

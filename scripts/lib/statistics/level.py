@@ -3,13 +3,9 @@
 import numpy as np
 
 from lib.estimates import mean_estimate
-from lib.numbers import AT
 from lib.statistics import base
-from lib.statistics.base import Found
-from lib.statistics.source import Source
 from lsnn.errors import ConfigError
 from lsnn.options import number
-from lsnn.study.config import Study
 
 
 class Level(base.Statistic):
@@ -24,7 +20,7 @@ class Level(base.Statistic):
         "scale": base.SCALE,
     }
 
-    def compute(self, source: Source) -> Found:
+    def compute(self, source: base.Source) -> base.Found:
         values = base.values_of(source, [self.condition], self.column, self.at, self.scale)
         is_ratio = values.column.scale == "log"
         if is_ratio and self.against <= 0:
@@ -34,6 +30,5 @@ class Level(base.Statistic):
         distances = values.runs["y"].dropna() - (np.log(self.against) if is_ratio else self.against)
         return values.found(mean_estimate(distances), self.against)
 
-    def describe(self, study: Study | None) -> str:
-        label = base.label_of(self.condition, study)
-        return f"{self.column}, {label}, against {self.against:g}, {AT[self.at].words}"
+    def words(self, label: base.Label) -> str:
+        return f"{self.column}, {label(self.condition)}, against {self.against:g}"

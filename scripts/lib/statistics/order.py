@@ -5,11 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from lib.estimates import Estimate, mean_estimate
-from lib.numbers import AT
 from lib.statistics import base
-from lib.statistics.base import Found
-from lib.statistics.source import Source
-from lsnn.study.config import Study
 
 
 class Order(base.Statistic):
@@ -23,16 +19,13 @@ class Order(base.Statistic):
         "scale": base.SCALE,
     }
 
-    conditions: list[str]
-
-    def compute(self, source: Source) -> Found:
+    def compute(self, source: base.Source) -> base.Found:
         values = base.values_of(source, self.conditions, self.column, self.at, self.scale)
         steps = values.table().diff(axis=1).iloc[:, 1:]
         return values.found(weakest_estimate(steps[condition].dropna() for condition in steps))
 
-    def describe(self, study: Study | None) -> str:
-        order = " < ".join(base.label_of(condition, study) for condition in self.conditions)
-        return f"{self.column}, {order}, {AT[self.at].words}"
+    def words(self, label: base.Label) -> str:
+        return f"{self.column}, {' < '.join(map(label, self.conditions))}"
 
 
 def weakest_estimate(steps: Iterable) -> Estimate:

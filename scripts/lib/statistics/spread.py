@@ -2,9 +2,6 @@
 
 from lib.estimates import spread_estimate
 from lib.statistics import base
-from lib.statistics.base import Found, label_of
-from lib.statistics.source import Source
-from lsnn.study.config import Study
 
 
 class Spread(base.Statistic):
@@ -18,13 +15,13 @@ class Spread(base.Statistic):
     }
     least_n = 20
 
-    def compute(self, source: Source) -> Found:
+    def compute(self, source: base.Source) -> base.Found:
         baseline = self.baseline or source.study.baseline
         values = base.values_of(source, [self.condition, baseline], self.column, "final", "linear")
         pairs = values.table().dropna()
         estimate = spread_estimate(pairs[self.condition], pairs[baseline])
         return values.found(estimate)._replace(estimate=estimate, neutral=1.0, is_ratio=True)
 
-    def describe(self, study: Study | None) -> str:
-        condition, baseline = label_of(self.condition, study), label_of(self.baseline, study)
-        return f"{self.column}, standard deviation of {condition} against {baseline}, at the end"
+    def words(self, label: base.Label) -> str:
+        pair = f"{label(self.condition)} against {label(self.baseline)}"
+        return f"{self.column}, standard deviation of {pair}"

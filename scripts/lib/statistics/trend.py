@@ -3,12 +3,8 @@
 import numpy as np
 
 from lib.estimates import mean_estimate
-from lib.numbers import AT
 from lib.statistics import base
-from lib.statistics.base import Found
-from lib.statistics.source import Source
 from lsnn.options import choice, text
-from lsnn.study.config import Study
 
 
 class Trend(base.Statistic):
@@ -28,7 +24,7 @@ class Trend(base.Statistic):
         "scale": base.SCALE,
     }
 
-    def compute(self, source: Source) -> Found:
+    def compute(self, source: base.Source) -> base.Found:
         conditions = self.conditions or list(source.study.conditions)
         values = base.values_of(source, conditions, self.column, self.at, self.scale)
         if self.over is None:
@@ -42,10 +38,9 @@ class Trend(base.Statistic):
         kept = (x + y).dropna().index
         return values.found(mean_estimate(slopes(x.loc[kept], y.loc[kept])))
 
-    def describe(self, study: Study | None) -> str:
-        labels = [base.label_of(condition, study) for condition in self.conditions or ()]
-        of = ", ".join(labels) or "all conditions"
-        return f"{self.column}, slope over {self.over or 'conditions'} ({of}), {AT[self.at].words}"
+    def words(self, label: base.Label) -> str:
+        of = ", ".join(map(label, self.conditions or ())) or "all conditions"
+        return f"{self.column}, slope over {self.over or 'conditions'} ({of})"
 
 
 def slopes(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -78,27 +78,20 @@ def quantities_of(study: Study) -> list[Quantity]:
 
 def comparisons_of(study: Study) -> list[Comparison]:
     """Return the :class:`Comparison` of everything that conditions are compared by."""
-    comparisons = []
-    for column in compared_columns(study):
-        title = f"{capitalised(how_compared(column))} between conditions: {column.label}"
-        sign = "/" if column.scale == "log" else "-"
-        comparisons.append(Comparison(title, compared(column), sign))
-    gaps = gap_columns(study).values()
-    differences = [
-        quantity._replace(label=f"{capitalised(column.axis)}: {quantity.label}")
-        for column in gaps
-        for quantity in compared(column)
-    ]
-    spreads = [
-        Quantity(
-            f"{column.name}_spread_ratio_final",
-            f"{capitalised(column.label)}: final states",
-            column,
-            "final",
-            is_spread=True,
+    comparisons = [
+        Comparison(
+            f"{capitalised(how_compared(column))} between conditions: {column.label}",
+            compared(column),
+            "/" if column.scale == "log" else "-",
         )
-        for column in gaps
+        for column in compared_columns(study)
     ]
+    differences, spreads = [], []
+    for column in gap_columns(study).values():
+        axis, label = capitalised(column.axis), capitalised(column.label)
+        differences += [q._replace(label=f"{axis}: {q.label}") for q in compared(column)]
+        name = f"{column.name}_spread_ratio_final"
+        spreads.append(Quantity(name, f"{label}: final states", column, "final", is_spread=True))
     title = "Generalization gap: "
     comparisons.append(Comparison(f"{title}difference between conditions", differences, "-"))
     comparisons.append(Comparison(f"{title}ratio of standard deviations over seeds", spreads))
@@ -157,41 +150,39 @@ def row_of(quantity: Quantity, names: str, runs: list[dict]) -> dict:
         names: of a condition, or of it and the baseline.
         runs: their runs by seed, None where one diverged.
     """
-    at, is_pair, is_spread = quantity.at, len(runs) == 2, quantity.is_spread
-    is_ratio = quantity.column.scale == "log"
+    at, is_ratio = quantity.at, quantity.column.scale == "log"
+    is_contrast = len(runs) == 2 and not quantity.is_spread
     # A run's own mean over training is the plain one, whatever the scale.
-    is_contrast = is_pair and not is_spread
     column = quantity.column if is_contrast else quantity.column._replace(scale="linear")
     groups = [[of[seed] for of in runs] for seed in runs[0] if all(seed in of for of in runs)]
     finished = [group for group in groups if all(run is not None for run in group)]
     every = [run for of in runs for run in of.values() if run is not None]
     levels = common_to(every, at) if at in AT_EQUAL_LOSS else None
-    values, n_unconverged, row = [], [], {}
+    numbers = []
     for group in finished:
         common = common_to(group, at) if levels is None else levels
-        numbers = [number_of(run, column, at, common) for run in group]
-        values.append([number.value for number in numbers])
-        n_unconverged.append(sum(number.n_unconverged for number in numbers))
-    table = np.array(values).reshape(len(finished), len(runs))
-    if is_spread:
-        estimate = spread_estimate(*table.T)
+        numbers.append([number_of(run, column, at, common) for run in group])
+    values, n_unconverged = np.reshape(numbers, (len(finished), len(runs), 2)).transpose(2, 0, 1)
+    sign_p = np.nan
+    if quantity.is_spread:
+        estimate = spread_estimate(*values.T)
+        kept = np.isfinite(values).all(axis=1)
     else:
+        of_seeds = values[:, 0]
         if is_contrast:
-            table = from_scale(table[:, :1] - table[:, 1:], column)
-            row["sign_p"] = sign_test(table, neutral=1 if is_ratio else 0)
-        of_runs = table[:, 0]
-        kept = np.isfinite(of_runs) & ((of_runs > 0) | (not is_ratio))
-        estimate = mean_estimate(of_runs[kept], is_ratio)
-        row["n_unconverged"] = int(np.array(n_unconverged)[kept].sum())
+            of_seeds = from_scale(values[:, 0] - values[:, 1], column)
+            sign_p = sign_test(of_seeds, neutral=1 if is_ratio else 0)
+        kept = np.isfinite(of_seeds) & ((of_seeds > 0) | (not is_ratio))
+        estimate = mean_estimate(of_seeds[kept], is_ratio)
     return {
         "quantity": quantity.name,
         "condition": names,
         "mean": estimate.value,
         "ci_low": estimate.low,
         "ci_high": estimate.high,
+        "sign_p": sign_p,
         "n": estimate.n if np.isfinite(estimate.value) else 0,
         "n_diverged": len(groups) - len(finished),
-        "n_unconverged": 0,
+        "n_unconverged": int(n_unconverged[kept].sum()),
         "n_levels": None if levels is None else len(levels),
-        **row,
     }

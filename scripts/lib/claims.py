@@ -10,7 +10,7 @@ from lib.statistics import STATISTICS
 from lib.tables import read_table
 from lsnn.errors import ConfigError, ResultError
 from lsnn.options import NAME, choice, impossible, meanings, named, section, text
-from lsnn.study.checks import check
+from lsnn.study.checks import as_lines, check
 from lsnn.study.columns import CLAIMS, POINTS
 from lsnn.study.config import COMMITTED, read_values
 
@@ -116,7 +116,7 @@ def parse_claims(values: dict) -> dict[str, Claim]:
         found, claims[name] = _claim(name, of_claim)
         problems.update((f"{name}.{key}".rstrip("."), line) for key, line in found.items())
     if problems:
-        raise ConfigError("\n".join(": ".join(line) for line in sorted(problems.items())))
+        raise ConfigError(as_lines(problems))
     return claims
 
 

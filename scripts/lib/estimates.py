@@ -89,8 +89,6 @@ def share_estimate(count: int, n: int, against: float) -> Estimate:
     >>> print(f"{share:.3f} [{low:.3f}, {high:.3f}], p = {p:.3f}, n = {n}")
     1.000 [0.292, 1.000], p = 0.250, n = 3
     """
-    if n == 0:
-        return Estimate(np.nan)
     test = stats.binomtest(count, n, against)
     interval = test.proportion_ci(0.95, method="exact")
     return Estimate(count / n, interval.low, interval.high, test.pvalue, n)

@@ -21,12 +21,13 @@ from lsnn.study.outputs import (
 # A cell without a value: empty, or "nan" in tables of older versions.
 MISSING = ["", "nan"]
 
-_CONTENT = {
-    "text": "text",
-    "integer": "whole numbers",
-    "flag": "True or False",
-    "number": "numbers",
-    "estimate": "numbers",
+# By kind of a column: what its cells hold, and the kinds of the arrays that hold it.
+_KINDS = {
+    "text": ("text", "O"),
+    "integer": ("whole numbers", "iu"),
+    "flag": ("True or False", "b"),
+    "number": ("numbers", "fiu"),
+    "estimate": ("numbers", "fiu"),
 }
 
 
@@ -52,8 +53,6 @@ def read_table(
             )
     except FileNotFoundError:
         raise ResultError(f"{path}: no such file; run the job that writes it") from None
-    except pd.errors.EmptyDataError:
-        raise ResultError(f"{path}: empty; run the job that writes it again") from None
     except ValueError as error:
         raise ResultError(f"{path}: damaged ({error}); run the job that writes it again") from None
     absent = [
@@ -64,14 +63,16 @@ def read_table(
         raise ResultError(f"{path}: column {', '.join(absent)} is missing; found: {found}")
     if table.empty and not may_be_empty:
         raise ResultError(f"{path}: no rows; run the job that writes it again")
-    there = {name: kind for name, kind in kinds.items() if name in table}
-    for name, kind in there.items():
-        if not _holds(table[name], kind):
+    table = table[[name for name in kinds if name in table]].copy()
+    for name, values in table.items():
+        content, held = _KINDS[kinds[name]]
+        is_missing = kinds[name] != "estimate" and values.isna().any()
+        if len(table) and (is_missing or values.dtype.kind not in held):
             raise ResultError(
-                f"{path}: damaged: column {name} must hold {_CONTENT[kind]} and nothing else; run "
-                "the job that writes it again"
+                f"{path}: damaged: column {name} must hold {content} and nothing else; run the job "
+                "that writes it again"
             )
-    return table[list(there)].copy()
+    return table
 
 
 def read_recorded_table(
@@ -102,12 +103,10 @@ def read_trajectories(path: str, study: Study) -> pd.DataFrame:
         *standard_error_columns(study),
         DIVERGED,
     ]
+    table = read_table(path, trajectories_columns(study), optional)
     metadata = os.path.join(os.path.dirname(path), "metadata.json")
     if os.path.exists(metadata):
-        record = read_record(metadata)
-        table = read_recorded_table(path, trajectories_columns(study), record, optional=optional)
-    else:
-        table = read_table(path, trajectories_columns(study), optional=optional)
+        require_recorded(path, read_record(metadata))
     return table if "diverged" in table else table.assign(diverged=False)
 
 
@@ -124,19 +123,6 @@ def require_recorded(path: str, record: dict[str, Any]) -> None:
             f"{path}: altered since it was written (SHA-256 {found} instead of {expected}); run "
             "the job that writes it again"
         )
-
-
-def _holds(values, kind):
-    if kind == "estimate":
-        return pd.api.types.is_float_dtype(values) or pd.api.types.is_integer_dtype(values)
-    if values.isna().any():
-        return False
-    return {
-        "text": pd.api.types.is_string_dtype,
-        "integer": pd.api.types.is_integer_dtype,
-        "flag": pd.api.types.is_bool_dtype,
-        "number": lambda v: _holds(v, "estimate"),
-    }[kind](values)
 
 
 def write_table(path: PathLike, table: pd.DataFrame, missing: str = "") -> None:

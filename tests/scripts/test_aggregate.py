@@ -172,7 +172,7 @@ def test_altered_table_is_refused(run, run_folder, name):
 def test_empty_table_is_refused(run, run_folder, name):
     path = os.path.join(run_folder, name)
     open(path, "w").close()
-    refused(run, path, "empty")
+    refused(run, path, "damaged (No columns")
 
 
 def test_table_that_the_record_does_not_tell_of_is_refused(run, run_folder):

@@ -179,16 +179,11 @@ def values_of(
     common = common_to(finished, at)
     if at in AT_EQUAL_LOSS and finished and not len(common):
         raise Undecided("no training loss that every run brackets by two checkpoints")
-    cells = [
-        [
-            name,
-            seed,
-            *(Number(np.nan) if run is None else number_of(run, column, at, common)),
-            run is None,
-        ]
-        for name in conditions
-        for seed, run in sorted(runs[name].items())
-    ]
+    cells = []
+    for name in conditions:
+        for seed, run in runs[name].items():
+            number = Number(np.nan) if run is None else number_of(run, column, at, common)
+            cells.append([name, seed, *number, run is None])
     names = ["condition", "seed", "y", "n_unconverged", "diverged"]
     table = pd.DataFrame(cells, columns=names).set_index(["condition", "seed"])
     return Values(table.replace([np.inf, -np.inf], np.nan), column)

@@ -16,11 +16,9 @@ from lsnn.study.columns import Column
 from lsnn.study.config import Study, read_study
 from lsnn.study.outputs import trajectories_columns
 
-# What pandas raises where it cannot evaluate an expression.
-NOT_EVALUATED = (
-    ArithmeticError, AttributeError, KeyError, NameError, NotImplementedError, SyntaxError,
-    tokenize.TokenError, TypeError, ValueError,
-)  # fmt: skip
+# What pandas raises where it cannot read an expression, and where it cannot compute it.
+NOT_READ = (NameError, NotImplementedError, SyntaxError, tokenize.TokenError)
+NOT_COMPUTABLE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 # In an expression: `a name in backquotes`, or a bare one that is no function.
 NAME = re.compile(r"`[^`]+`|\b[A-Za-z_]\w*\b(?!\s*\()")
 
@@ -93,7 +91,7 @@ def column_of(
     else:
         try:
             values = table.eval(text)
-        except NOT_EVALUATED as error:
+        except (*NOT_READ, *NOT_COMPUTABLE) as error:
             raise ConfigError(f"{expression}: cannot be evaluated: {error}") from None
         column = Column(expression, "estimate", expression, scale=scale or "linear")
         flags = [f"{of.name}_converged" for of in used if f"{of.name}_converged" in table]

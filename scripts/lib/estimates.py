@@ -136,7 +136,7 @@ def spread_estimate(values: ArrayLike, of_baseline: ArrayLike) -> Estimate:
     if pairs.shape[1] < LEAST_SEEDS:
         return Estimate(np.nan, n=pairs.shape[1])
 
-    def log_ratio(kept):
+    def log_ratio(kept: np.ndarray) -> float:
         spread, baseline = np.std(pairs[:, kept], axis=1, ddof=1)
         return np.log(spread / baseline) if spread > 0 and baseline > 0 else np.nan
 
@@ -202,7 +202,7 @@ def correlation_estimate(
     different, place = np.unique(np.asarray(seeds), return_inverse=True)
     columns = [None if values is None else np.asarray(values) for values in (x, y, groups, given)]
 
-    def fisher_z(kept):
+    def fisher_z(kept: np.ndarray) -> float:
         there = np.isin(place, kept)
         parts = (None if values is None else values[there] for values in columns)
         return np.arctanh(np.clip(rank_correlation(*parts), -1, 1))

@@ -15,7 +15,7 @@ first crossing of it, interpolated linearly in log loss between the checkpoints 
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -130,7 +130,7 @@ def on_scale(values: ArrayLike, column: Column) -> np.ndarray:
     return log_or_nan(values) if column.scale == "log" else np.asarray(values, dtype=float)
 
 
-def from_scale(values, column: Column):
+def from_scale(values: Any, column: Column) -> Any:
     """Return what :func:`on_scale` was given."""
     return np.exp(values) if column.scale == "log" else values
 

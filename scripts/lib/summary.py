@@ -124,7 +124,7 @@ def summarise(trajectories: pd.DataFrame, study: Study) -> pd.DataFrame:
     trajectories = with_spacing(trajectories, study)
 
     @cache  # many columns have values in the same rows
-    def runs_where(where):
+    def runs_where(where: str) -> dict[str, dict[int, pd.DataFrame | None]]:
         return runs_in(asked_for(trajectories, Column("", "", where=where)))
 
     rows = []

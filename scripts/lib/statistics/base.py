@@ -1,6 +1,6 @@
 """What all statistics share: their options, the numbers of runs, and what they give."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -31,7 +31,7 @@ SCALE = choice(
 )
 
 
-def at_option(places=tuple(AT)) -> dict:
+def at_option(places: Sequence[str] = tuple(AT)) -> dict:
     """Return the option that says where along a run its number is taken."""
     meaning = "; ".join(f"{name} - {AT[name].meaning}" for name in places)
     return choice(f"{meaning}.", places, "final")
@@ -127,7 +127,9 @@ class Values(NamedTuple):
         conditions = self.runs.index.unique("condition")
         return self.runs[name].unstack("condition").reindex(columns=conditions)
 
-    def found(self, estimate: Estimate, against: float | None = None, is_paired=True) -> Found:
+    def found(
+        self, estimate: Estimate, against: float | None = None, is_paired: bool = True
+    ) -> Found:
         """Return the :class:`Found` of an estimate that is on the scale of the column.
 
         Args:
@@ -189,7 +191,7 @@ def values_of(
     return Values(table.replace([np.inf, -np.inf], np.nan), column)
 
 
-def require_runs(source: Source, conditions: list[str]):
+def require_runs(source: Source, conditions: list[str]) -> None:
     """Refuse conditions of which a run is missing."""
     known, table = source.study.conditions, source.trajectories
     for condition in conditions:

@@ -56,9 +56,8 @@ class RateNetwork(torch.nn.Module):
     def __init__(self, weights: dict, dtype: torch.dtype):
         super().__init__()
         for name, value in weights.items():
-            parameter = torch.nn.Parameter(torch.tensor(value, dtype=dtype))
-            parameter.requires_grad = name == "w_rec"
-            self.register_parameter(name, parameter)
+            tensor = torch.tensor(value, dtype=dtype)
+            self.register_parameter(name, torch.nn.Parameter(tensor, name == "w_rec"))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return logits (batch, n_out) of inputs (batch, steps, n_in)."""

@@ -243,12 +243,8 @@ def warnings_of(runs: list[dict[str, Any]]) -> list[str]:
 def main() -> None:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--config", required=True, metavar="FILE", help="configuration of the study (YAML)"
-    )
-    parser.add_argument(
-        "--runs", required=True, help="folder with <condition>/seed_<seed>/ for every run"
-    )
+    parser.add_argument("--config", required=True, help="configuration of the study (YAML)")
+    parser.add_argument("--runs", required=True, help="folder with <condition>/seed_<seed>/")
     parser.add_argument("--output", required=True, help="folder of the five files")
     arguments = parser.parse_args()
 

@@ -48,10 +48,8 @@ def row_of(claim: Claim, study: str, source: Source | None) -> tuple[dict, Found
         return {**row, "verdict": "not computed", "why": "the study has not run"}, None
     try:
         found = statistic.compute(source)
-    except NotComputed as error:
-        return {**row, "verdict": "not computed", "why": str(error)}, None
-    except Undecided as error:
-        return {**row, "verdict": "undecided", "why": str(error)}, None
+    except (NotComputed, Undecided) as error:
+        return {**row, "verdict": error.verdict, "why": str(error)}, None
     is_equal = claim.supported_if == "equal"
     if is_equal and not found.is_ratio:
         raise ConfigError(
@@ -151,9 +149,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--claims", required=True, metavar="FILE", help="claims (YAML)")
-    parser.add_argument(
-        "--studies", nargs="*", default=[], metavar="FOLDER", help="folders of results of studies"
-    )
+    parser.add_argument("--studies", nargs="*", default=[], help="folders of studies' results")
     parser.add_argument("--only", metavar="CLAIM", help="the claim to decide (default: all)")
     parser.add_argument("--output", required=True, help="folder of claims.csv and points.csv")
     arguments = parser.parse_args()

@@ -202,7 +202,7 @@ def correlation_estimate(
     different, place = np.unique(np.asarray(seeds), return_inverse=True)
     columns = [None if values is None else np.asarray(values) for values in (x, y, groups, given)]
 
-    def fisher_z(kept: np.ndarray) -> float:
+    def fisher_z(kept):
         there = np.isin(place, kept)
         parts = (None if values is None else values[there] for values in columns)
         return np.arctanh(np.clip(rank_correlation(*parts), -1, 1))

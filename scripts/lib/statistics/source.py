@@ -26,9 +26,13 @@ NAME = re.compile(r"`[^`]+`|\b[A-Za-z_]\w*\b(?!\s*\()")
 class NotComputed(Exception):
     """What a claim needs is not there."""
 
+    verdict = "not computed"
+
 
 class Undecided(Exception):
     """What a claim needs is there, but decides nothing."""
+
+    verdict = "undecided"
 
 
 class Source(NamedTuple):

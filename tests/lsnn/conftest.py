@@ -32,3 +32,9 @@ def published():
     """Numbers computed by the published code in TensorFlow 1.12, by name."""
     with np.load(os.path.join(HERE, "published_code.npz")) as archive:
         return dict(archive)
+
+
+@pytest.fixture
+def in_a_loop(monkeypatch):
+    """Networks are a loop in the graph, which is smaller than that of unrolled steps."""
+    monkeypatch.setattr("lsnn.network.MOST_UNROLLED_STEPS", 0)

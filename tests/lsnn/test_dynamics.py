@@ -120,8 +120,10 @@ def test_some_rules_have_a_derivative_that_is_not_symmetric():
         assert (relative_error(matrix, matrix.T) < 1e-5) == is_symmetric
 
 
-@pytest.mark.parametrize("parameters", [["w_rec"], ["w_in", "w_rec", "w_out", "b_out"]])
-@pytest.mark.parametrize("name", ["plain", "adaptive"])
+@pytest.mark.parametrize(
+    "name, parameters",
+    [("plain", ["w_in", "w_rec", "w_out", "b_out"]), ("adaptive", ["w_rec"])],
+)
 def test_of_bptt_it_is_the_hessian(name, parameters):
     network, weights = small_network(name)
     found = dynamics(network, weights, ready({"name": "bptt"}, weights), parameters)
@@ -199,7 +201,7 @@ def test_an_eigenvalue_that_is_not_reached_has_not_converged(monkeypatch):
         assert not mu.converged and np.isnan(mu.value.real) and np.isnan(mu.value.imag)
 
 
-@pytest.mark.parametrize("name", ["three_factor", "rflo", "mdgl"])
+@pytest.mark.parametrize("name", ["rflo", "mdgl"])
 def test_stability_is_that_of_the_dense_matrices(name):
     network, weights, signs = network_by_dale("leaky", SmallTask())
     rule = ready({"name": name}, weights, signs)
@@ -266,6 +268,7 @@ class GoldenTask(Task):
         return tf.placeholder(tf.float32, [10, None, 8]), tf.placeholder(tf.float32, [None])
 
 
+@pytest.mark.usefixtures("in_a_loop")
 @pytest.mark.parametrize("name", ["three_factor", "mdgl_cell", "three_factor_random_feedback"])
 def test_alignment_is_that_of_golden_gradients(name):
     network = rate_network(RateNeurons, "rate_reset_adaptive")
@@ -291,6 +294,7 @@ def test_alignment_is_that_of_golden_gradients(name):
         assert row["rho" + suffix] == pytest.approx(along / lengths[0] ** 2, rel=1e-4)
 
 
+@pytest.mark.usefixtures("in_a_loop")
 def test_alignment_of_spiking_units():
     network, weights = small_spiking_network("all")
     found = dynamics(network, weights, ready({"name": "three_factor"}, weights))

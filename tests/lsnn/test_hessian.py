@@ -59,7 +59,7 @@ def test_hessian_is_symmetric_and_of_the_chosen_parameters(parameters):
 
 
 def test_a_block_is_part_of_the_hessian_by_all_parameters_on_one_sample():
-    network, weights = small_network("adaptive")
+    network, weights = small_network()
 
     def matrix_of(block, split, samples=15):
         hessian = hessian_of(network, block, split, samples)

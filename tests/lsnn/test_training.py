@@ -280,6 +280,7 @@ def run_variant(folder, name, log=lambda line: None, iterations=12, earlier=None
 SLOW = ("dale_adam", "deep_r_adam", "noise")
 
 
+@pytest.mark.usefixtures("in_a_loop")
 @pytest.mark.parametrize(
     "name",
     [
@@ -311,6 +312,7 @@ def assert_are_the_same(found, expected):
     assert found.rows == expected.rows
 
 
+@pytest.mark.usefixtures("in_a_loop")
 @pytest.mark.parametrize("name", ["deep_r", "adam", "carried"])
 def test_a_longer_run_goes_on_from_a_shorter_one(tmpdir, name):
     """To the bit as if it had been long from the start, from files that say all it depends on."""
@@ -466,6 +468,7 @@ def test_a_bias_that_the_task_does_not_have_stays_zero():
     assert not np.array_equal(after["w_out"], weights["w_out"])
 
 
+@pytest.mark.usefixtures("in_a_loop")
 def test_the_state_is_carried_from_batch_to_batch():
     """Two batches of a half are one of the whole, in value."""
     network = Network(SPIKING_NETWORKS["all"], loss_settings(l2=0.0), CarryingTask(), seed=3)

@@ -27,9 +27,8 @@ def main() -> None:
 
     claims = read_claims(arguments.claims)
     table, points = read_decided(arguments.decided, claims)
-    folders = study_folders(arguments.studies)
-    read = [read_study(os.path.join(folder, "config.yaml")) for folder in folders]
-    studies = {study.name: study for study in read}
+    configs = [os.path.join(folder, "config.yaml") for folder in study_folders(arguments.studies)]
+    studies = {study.name: study for study in map(read_study, configs)}
     use_style()
     save(draw_overview(claims, table), arguments.output, "overview", CAPTIONS.all_claims())
     for name, claim in claims.items():

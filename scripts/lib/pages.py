@@ -124,6 +124,7 @@ def options(schema: Schema, value: Any = None, path: str = "") -> Iterator[tuple
     yield path, schema, value
     own = schema_of(schema, value)
     known, others = own.get("properties", {}), own.get("additionalProperties") or {}
+    parts: list[tuple[str, Schema, Any]] = []
     if isinstance(value, dict):
         parts = [(f".{key}", known.get(key, others), part) for key, part in value.items()]
     elif isinstance(value, list) and "properties" in schema_of(schema.get("items", {})):
@@ -132,8 +133,6 @@ def options(schema: Schema, value: Any = None, path: str = "") -> Iterator[tuple
         parts = [(f".{key}", option, None) for key, option in known.items()]
         parts += [("[]", schema["items"], None)] if "items" in schema else []
         parts += [(".NAME", others, None)] if others else []
-    else:
-        parts = []
     for name, option, part in parts:
         yield from options(option, part, (path + name).lstrip("."))
 

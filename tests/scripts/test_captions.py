@@ -56,7 +56,10 @@ def captions(config):
 
 def test_every_kind_of_figure_has_a_caption():
     found = captions(ALL)
-    assert {*found, *captions(SPIKING)} == set(MODULES)
+    kinds = {*found, *captions(SPIKING)}
+    assert len(kinds) == 11
+    drawn = {name for module in MODULES for name in vars(module) if name.startswith("draw_")}
+    assert {f"draw_{kind}" for kind in kinds} <= drawn
     assert set(found) > OF_HESSIAN
     assert "stop" not in "".join(found.values())
     assert "The L2 term alone shifts every eigenvalue" in found["along_training"]

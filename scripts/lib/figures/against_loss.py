@@ -86,13 +86,9 @@ def draw_falling_loss(axes: Axes, rows: pd.DataFrame, study: Study, column: Colu
     Means are at losses that all runs of a condition pass through.
     """
     loss = measure_column(study.task_class.measures[0], "train")
-    panels.draw_runs(axes, panels.shown(panels.shown(rows, loss), column), study, loss.name, column)
-    panels.draw_means(axes, values_at_losses(rows, column), study, loss.name, column)
-    panels.scale_axis(axes, "x", loss)
-    panels.scale_axis(axes, "y", column)
+    runs, means = panels.shown(panels.shown(rows, loss), column), values_at_losses(rows, column)
+    panels.draw_runs_and_means(axes, runs, means, study, loss, column)
     axes.invert_xaxis()
-    if column.threshold:
-        panels.draw_threshold(axes, study)
 
 
 def values_at_losses(trajectories: pd.DataFrame, column: Column) -> pd.DataFrame:

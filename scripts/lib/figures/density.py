@@ -41,7 +41,7 @@ def maps(densities: pd.DataFrame, study: Study) -> Page:
     """Return densities along training drawn as images, one panel per condition."""
     means, thresholds = means_over_seeds(densities, study), panels.thresholds(study)
     page, by_condition = panels.panels_by_condition(list(means), study)
-    places, most = densities.columns, max(mean.to_numpy().max() for mean in means.values())
+    places, most = densities.columns, max(mean.max(axis=None) for mean in means.values())
     norm = LogNorm(vmin=1e-5 * most, vmax=most, clip=True)
     step = places[1] - places[0]
     across = eigenvalues_at(np.append(places - step / 2, places[-1] + step / 2))
@@ -75,7 +75,7 @@ def lines_at_portions(densities: pd.DataFrame, study: Study) -> Page:
         make_logarithmic(axes.yaxis)
         scale_eigenvalues(axes.xaxis)
         axes.label_outer()
-    most = max(mean.to_numpy().max() for mean in means.values())
+    most = max(mean.max(axis=None) for mean in means.values())
     all_axes[0].set_ylim(1e-5 * most, 2 * most)
     n_runs = densities.reset_index().groupby("condition")["seed"].nunique()
     labels = {name: f"{study.conditions[name].label} (n = {n_runs[name]})" for name in means}

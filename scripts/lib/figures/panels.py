@@ -241,26 +241,39 @@ def unconverged(rows: pd.DataFrame, column: Column) -> pd.DataFrame:
 # Runs and means.
 
 
-def draw_curves(axes: Axes, trajectories: pd.DataFrame, study: Study, column: Column) -> None:
+def draw_curves(axes: Axes, rows: pd.DataFrame, study: Study, column: Column) -> None:
     """Draw runs and means of a column along training, with its axes and 2 / learning rate."""
     if column.scale == "symlog":
         axes.axhline(0, **ZERO)
-    draw_runs(axes, shown(trajectories, column), study, "fraction", column)
-    rows = shown(extended_to_the_end(finished(trajectories)), column)
-    draw_means(axes, rows, study, "fraction", column)
+    means = shown(extended_to_the_end(finished(rows)), column)
+    draw_runs_and_means(axes, shown(rows, column), means, study, FRACTION, column)
     draw_chance(axes, study, column)
+
+
+def draw_runs_and_means(
+    axes: Axes, rows: pd.DataFrame, means: pd.DataFrame, study: Study, x: Column, column: Column
+) -> None:
+    """Draw runs and means of a column against another, with axes and 2 / learning rate.
+
+    Args:
+        axes: on which they are drawn.
+        rows: those of the runs: a thin line each, with a ring where it diverged, and crosses at
+            eigenvalues that did not converge.
+        means: those that are averaged over seeds at every ``x``.
+        study: of which they are.
+        x: the other column.
+        column: what is drawn.
+    """
+    for of_condition, look in rows_and_looks(rows, study):
+        draw_lines(axes, of_condition, look, x.name, column, alpha=0.4)
+        ends = of_condition[of_condition["diverged"]].groupby("seed").tail(1)
+        axes.plot(ends[x.name], ends[column.name], color=look.colour, **RING)
+    for of_condition, look in rows_and_looks(means.dropna(subset=[column.name]), study):
+        draw_mean(axes, of_condition, look, x.name, column)
+    scale_axis(axes, "x", x)
     scale_axis(axes, "y", column)
-    axes.set_xlabel(FRACTION.label)
     if column.threshold:
         draw_threshold(axes, study)
-
-
-def draw_runs(axes: Axes, rows: pd.DataFrame, study: Study, x: str, column: Column) -> None:
-    """Draw a thin line per run, crosses at unconverged eigenvalues, rings where runs diverged."""
-    for of_condition, look in rows_and_looks(rows, study):
-        draw_lines(axes, of_condition, look, x, column, alpha=0.4)
-        ends = of_condition[of_condition["diverged"]].groupby("seed").tail(1)
-        axes.plot(ends[x], ends[column.name], color=look.colour, **RING)
 
 
 def draw_lines(
@@ -271,12 +284,6 @@ def draw_lines(
         line = {"color": look.colour, "linestyle": look.line, "linewidth": 0.5, "alpha": alpha}
         axes.plot(run[x], run[column.name], **line)
     draw_crosses(axes, unconverged(rows, column), look, x, column.name)
-
-
-def draw_means(axes: Axes, rows: pd.DataFrame, study: Study, x: str, column: Column) -> None:
-    """Draw the mean of a column over seeds of each condition, and its interval, at every ``x``."""
-    for of_condition, look in rows_and_looks(rows.dropna(subset=[column.name]), study):
-        draw_mean(axes, of_condition, look, x, column)
 
 
 def draw_mean(axes: Axes, rows: pd.DataFrame, look: Look, x: str, column: Column) -> None:

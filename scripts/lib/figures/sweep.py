@@ -40,7 +40,11 @@ def draw_sweep(results: Results, figure: Figure) -> Page:
     page, all_axes = panels.page_of_panels(len(columns))
     for axes, column in zip(all_axes, columns, strict=True):
         for number, of_sweep in panels.shown(final, column).groupby("sweep"):
-            draw_states(axes, of_sweep, looks[number], setting.name, column)
+            look, x, y = looks[number], of_sweep[setting.name], of_sweep[column.name]
+            axes.plot(x, y, look.marker, color=look.colour, markersize=2.5, alpha=0.5, mew=0)
+            panels.draw_mean(axes, of_sweep, look, setting.name, column)
+            crossed = panels.unconverged(of_sweep, column)
+            panels.draw_crosses(axes, crossed, look, setting.name, column.name)
         scale_setting(axes, setting, values.values())
         panels.scale_axis(axes, "y", column)
         panels.draw_chance(axes, study, column)
@@ -60,16 +64,6 @@ def draw_sweep(results: Results, figure: Figure) -> Page:
     notes = [panels.left_out(asked_for(final, column), column) for column in compared]
     panels.add_notes(page, *notes, panels.diverged(rows, study))
     return page
-
-
-def draw_states(
-    axes: Axes, rows: pd.DataFrame, look: panels.Look, setting: str, column: Column
-) -> None:
-    """Draw runs and means of the conditions of a sweep."""
-    small: dict[str, Any] = {"markersize": 2.5, "alpha": 0.5, "mew": 0}
-    axes.plot(rows[setting], rows[column.name], look.marker, color=look.colour, **small)
-    panels.draw_mean(axes, rows, look, setting, column)
-    panels.draw_crosses(axes, panels.unconverged(rows, column), look, setting, column.name)
 
 
 def scale_setting(axes: Axes, setting: Column, values: Iterable[float]) -> None:

@@ -5,22 +5,20 @@ They tell of the declarations in the code, and of the committed results.
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
 
 from lib.claims import CLAIM
 from lib.committed import CommittedStudy
-from lib.pages import DOCS, markdown_table, options, render, write_text
+from lib.pages import DOCS, options, render, write_text
 from lib.program import run
 from lib.statistics import STATISTICS
 from lsnn.curvature.quantities import REGISTRIES, columns_of
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
-from lsnn.options import Registry, default_of, schema_of, section
+from lsnn.options import Registry, Schema, default_of, schema_of, section
 from lsnn.study import columns, outputs
 from lsnn.study.checks import allowed
+from lsnn.study.columns import Column
 from lsnn.study.config import SCHEMA, SUITE, parse_study
 from lsnn.tasks import TASKS
 
@@ -35,9 +33,9 @@ REGISTERED: dict[str, Registry] = {
 QUALIFYING = ("_se", "_residual", "_converged")  # endings of columns that qualify another
 
 
-def configuration_tables() -> dict[str, str]:
-    """Return a table of every key with default, unit, bounds and meaning, by its heading."""
-    tables = {
+def schemas() -> dict[str, Schema]:
+    """Return the schema of everything that has options, by its heading."""
+    found = {
         "A study": SCHEMA,
         "A suite of studies": SUITE,
         "A claim, under a name of its own in a file of claims": CLAIM,
@@ -45,28 +43,12 @@ def configuration_tables() -> dict[str, str]:
     for kind, registry in REGISTERED.items():
         for name, member in registry.items():
             if member.options:
-                tables[f"{kind} `{name}`"] = section("", member.options)
-    return {heading: options_table(schema) for heading, schema in tables.items()}
+                found[f"{kind} `{name}`"] = section("", member.options)
+    return found
 
 
-def options_table(schema: dict) -> str:
-    """Return a table of the options of a schema."""
-    rows = [
-        {
-            "key": f"`{key}`",
-            "default": "" if default_of(option) is None else f"`{json.dumps(default_of(option))}`",
-            "unit": option["unit"],
-            "allowed": allowed(option),
-            "meaning": option["description"],
-        }
-        for key, option, _ in options(schema)
-        if key and not key.endswith(("[]", ".NAME")) and "properties" not in schema_of(option)
-    ]
-    return markdown_table(pd.DataFrame(rows))
-
-
-def columns_tables() -> dict[str, str]:
-    """Return a table of every column with its label, unit and meaning, by its heading."""
+def columns_of_tables() -> dict[str, list[Column]]:
+    """Return the columns of every table but those that qualify another, by its heading."""
     everything = {kind: [{"quantities": list(REGISTRIES[kind])}] for kind in REGISTRIES}
     condition = {"iterations": 1, "checkpoint_every": 1}
     study = parse_study({"conditions": {"bptt": condition}, **everything})
@@ -85,36 +67,29 @@ def columns_tables() -> dict[str, str]:
         "claims.csv": columns.CLAIMS,
         "points.csv": columns.POINTS,
     }
-    return {heading: columns_table(listed) for heading, listed in tables.items()}
+    return {
+        heading: [column for column in listed if not column.name.endswith(QUALIFYING)]
+        for heading, listed in tables.items()
+    }
 
 
-def columns_table(listed: Sequence[columns.Column]) -> str:
-    """Return a table of columns, without those that qualify another."""
-    rows = [
-        {
-            "column": f"`{column.name}`",
-            "kind": column.kind,
-            "unit": column.unit if column.label else "",
-            "label": column.label,
-            "meaning": column.meaning,
-        }
-        for column in listed
-        if not column.name.endswith(QUALIFYING)
-    ]
-    table = pd.DataFrame(rows)
-    return markdown_table(table.loc[:, (table != "").any()])
+TELLS_OF = {
+    "study": CommittedStudy,
+    "schemas": schemas,
+    "columns_of_tables": columns_of_tables,
+    "options": options,
+    "schema_of": schema_of,
+    "default_of": default_of,
+    "allowed": allowed,
+    "dumps": json.dumps,
+}
 
 
 def generated_pages() -> dict[str, str]:
     """Return the generated pages, by their path in docs/."""
-    tables = {
-        "study": CommittedStudy,
-        "configuration_tables": configuration_tables,
-        "columns_tables": columns_tables,
-    }
     templates = [path.relative_to(DOCS).as_posix() for path in sorted(DOCS.rglob("*.md.jinja"))]
     names = [template.removesuffix(".jinja") for template in templates]
-    return {name: render(name, **tables) for name in names}
+    return {name: render(name, **TELLS_OF) for name in names}
 
 
 def main() -> None:

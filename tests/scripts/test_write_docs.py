@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from lib.committed import CommittedStudy
+from lib.pages import render
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.learning_rules.base import LearningRule
 from lsnn.options import number
-from write_docs import configuration_tables, generated_pages
+from write_docs import TELLS_OF, generated_pages
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -34,7 +35,8 @@ def test_what_has_options_has_a_table_of_them(monkeypatch):
         options = {"gain": number("What it | does.", 0.5, least=0, most=1)}
 
     monkeypatch.setitem(LEARNING_RULES, "damped", Damped)
-    page = configuration_tables()["Learning rule `damped`"]
+    page = render("reference/configuration.md", **TELLS_OF)
+    assert "## Learning rule `damped`" in page
     assert r"| `gain` | `0.5` | 1 | a number >= 0 and <= 1 | What it \| does. |" in page
 
 

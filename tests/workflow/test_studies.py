@@ -109,22 +109,20 @@ def test_the_short_study_of_pixelwise_mnist_is_the_beginning_of_the_long_one():
 CAPTIONS = sorted(path.stem for path in (REPOSITORY / "workflow/report").glob("*.rst"))
 
 
-def params_of_file(study):
-    """Return the params of the rules that captions belong to."""
-    return {
-        "computed": types.SimpleNamespace(values=as_mapping(study), columns=shown_columns(study)),
-    }
-
-
-def rendered(file, params, studies, shown=(), changes=()):
+def rendered(file, studies, shown=(), changes=()):
     """Return a caption of the report as text; complain of flaws in it.
 
     On the first page stand the files ``shown``, of each study, and the lines ``changes``.
     """
     there = {"shown": shown, "changes": changes}
     abouts = [{**about_study(study), **there} for study in studies]
-    report = {"studies": abouts, "overview": None}
-    snakemake = types.SimpleNamespace(config={"report": lambda: report}, params=params)
+    config = {
+        "report": lambda: {"studies": abouts, "overview": None},
+        "computed": {study.name: study for study in studies}.get,
+        "shown_columns": shown_columns,
+    }
+    wildcards = types.SimpleNamespace(study=studies[0].name)
+    snakemake = types.SimpleNamespace(config=config, wildcards=wildcards)
     template = (REPOSITORY / f"workflow/report/{file}.rst").read_text(encoding="utf-8")
     # As Snakemake makes it, but for what is undefined.
     environment = jinja2.Environment(
@@ -141,7 +139,7 @@ def rendered(file, params, studies, shown=(), changes=()):
 def caption(name, *configs):
     """Return a caption of studies."""
     studies = [parse_study(config) for config in configs]
-    return rendered(name, params_of_file(studies[0]), studies)
+    return rendered(name, studies)
 
 
 @pytest.mark.parametrize("name", CAPTIONS)
@@ -182,14 +180,14 @@ def test_the_first_page_shows_what_is_there(tmp_path):
     shown = [str(figure), str(table)]
     for configs in [[{}], [{"name": "one"}, {"name": "two", **SPIKING}]]:
         studies = [parse_study(config) for config in configs]
-        text = rendered("workflow", {}, studies, shown)
+        text = rendered("workflow", studies, shown)
         assert text.count(str(figure)) == text.count(str(table)) == len(configs)
         assert "Figures_" in text
-    assert "What came out" not in rendered("workflow", {}, studies)
+    assert "What came out" not in rendered("workflow", studies)
 
 
 def test_the_first_page_says_where_results_are_of_another_configuration():
-    text = rendered("workflow", {}, [parse_study({})], changes=["seeds: 2 there, 4 wanted"])
+    text = rendered("workflow", [parse_study({})], changes=["seeds: 2 there, 4 wanted"])
     assert "are of another configuration" in text and "``seeds: 2 there, 4 wanted``" in text
     assert "another configuration" not in caption("workflow", {})
 

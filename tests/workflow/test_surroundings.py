@@ -109,13 +109,13 @@ def test_what_is_said_at_the_end_is_there(checkout, demo):
     figure.unlink()
     tables = checkout.snakemake("--cores", "1", "--until", "write_tables", *DEMO)
     assert "logs of the jobs, as they run: results/demo/logs\n" in tables.stdout
-    assert "demo: tables in results/demo/" in tables.stdout
+    assert "demo: results in results/demo/" in tables.stdout
     (checkout.folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     made = checkout.run("make", "--no-print-directory", "demo", "CORES=2")
     (checkout.folder / ".venv").unlink()
     assert made.returncode == 0, made.stdout
     assert figure.read_bytes() == content
-    assert "demo: figures and tables in results/demo/" in made.stdout
+    assert "demo: results in results/demo/" in made.stdout
     lines = made.stdout.partition("95 % intervals:\n")[2].splitlines()
     numbers = r"largest eigenvalue λ_max \S+;{} training cross entropy \(nats\) \S+; test accuracy "
     assert re.match("  BPTT: " + numbers.format(""), lines[0])
@@ -134,4 +134,4 @@ def test_nothing_is_said_of_tables_of_another_configuration(checkout, demo, tmp_
     done = checkout.snakemake("--cores", "2", *jobs, *DEMO, tmp_path / "change.yaml")
     assert done.returncode == 0, done.stdout
     assert "finished runs are kept" in done.stdout
-    assert "tables in" not in done.stdout and "largest eigenvalue" not in done.stdout
+    assert "results in" not in done.stdout and "largest eigenvalue" not in done.stdout

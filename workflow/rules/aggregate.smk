@@ -30,9 +30,7 @@ rule study:
     priority: 2  # before all others
     localrule: True
     params:
-        text=lambda wildcards: yaml.safe_dump(
-            as_mapping(study_of(wildcards)), sort_keys=False
-        ),
+        text=lambda wildcards: yaml.safe_dump(as_mapping(study_of(wildcards)), sort_keys=False),
     template_engine:
         "jinja2"
 
@@ -62,10 +60,6 @@ rule aggregate:
         "../../envs/workflow.yaml"
     params:
         **program("aggregate.py"),
-        computed=computed,
         folder=subpath(output.trajectories, parent=True),
     shell:
-        command(
-            "--config {input.study}"
-            " --runs {params.folder}/runs --output {params.folder}"
-        )
+        command("--config {input.study} --runs {params.folder}/runs --output {params.folder}")

@@ -93,21 +93,17 @@ rule plot_claims:
         "../../envs/workflow.yaml"
     params:
         **program("plot_claims.py", also=FIGURE_FILES),
-        studies=result_folders(),
+        studies=["--studies", *result_folders()],
         decided=subpath(input.table, parent=True),
         folder=subpath(output[0], parent=True),
     shell:
         command(
             "--claims {input.claims} --decided {params.decided}"
-            " --studies {params.studies} --output {params.folder}"
+            " {params.studies} --output {params.folder}"
         )
 
 
-rule write_claims:
-    input:
-        claims=CLAIMS_FILE,
-        table=f"{CLAIMS_FOLDER}/claims.csv",
-        points=f"{CLAIMS_FOLDER}/points.csv",
+use rule plot_claims as write_claims with:
     output:
         report(
             f"{CLAIMS_FOLDER}/claims.html",
@@ -120,15 +116,6 @@ rule write_claims:
         f"{CLAIMS_FOLDER}/logs/write_claims.log",
     benchmark:
         f"{CLAIMS_FOLDER}/benchmarks/write_claims.tsv"
-    localrule: True
-    conda:
-        "../../envs/workflow.yaml"
     params:
         **program("write_claims.py", also=PAGE_FILES),
-        decided=subpath(input.table, parent=True),
-        folder=subpath(output[0], parent=True),
-    shell:
-        command(
-            "--claims {input.claims} --decided {params.decided}"
-            " --output {params.folder}"
-        )
+        studies="",

@@ -13,10 +13,7 @@ rule examples:
     conda:
         conda_of
     params:
-        **model_program("record.py"),
-        settings=lambda wildcards: canonical_json(
-            study_of(wildcards).examples_settings()
-        ),
+        **model_program("record.py", lambda study, job: study.examples_settings()),
     shell:
         command(
             "--kind examples --settings {params.settings:q} --data {params.data:q}"

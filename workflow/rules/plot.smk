@@ -28,9 +28,7 @@ for study, figures in FIGURES_OF.items():
             [
                 report(
                     f"results/{study}/figures/{figure.name}.svg",
-                    caption=Path(
-                        f"results/{study}/figures/{figure.name}.rst"
-                    ).absolute(),
+                    caption=Path(f"results/{study}/figures/{figure.name}.rst").absolute(),
                     category="Figures",
                     subcategory=study if len(STUDIES) > 1 else None,
                     labels={"figure": figure.words},
@@ -83,7 +81,6 @@ rule write_tables:
         "../../envs/workflow.yaml"
     params:
         **program("write_tables.py", also=PAGE_FILES),
-        computed=computed,
         folder=subpath(output[0], parent=True),
     shell:
         command(

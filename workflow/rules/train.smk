@@ -1,6 +1,7 @@
-# One process per run. Progress is kept beside the outputs, in files that Snakemake does not know and so
-# does not delete: a run that was stopped goes on. update(): the outputs are not deleted either before the
-# job starts; it leaves results that its record vouches for as they are, and sets others aside.
+# One process per run. Progress is kept beside the outputs, in files that Snakemake does not know and
+# so does not delete: a run that was stopped goes on. update(): the outputs are not deleted either
+# before the job starts; it leaves results that its record vouches for as they are, and sets others
+# aside.
 rule train:
     input:
         data=ancient(data_of),  # verified by every job; its date says nothing
@@ -16,15 +17,11 @@ rule train:
     priority: 1  # the longer jobs first, so that no core is idle at the end
     conda:
         conda_of
-    threads: 1
     resources:
         **JOB_RESOURCES,
     params:
-        **model_program("train.py"),
-        settings=lambda wildcards: canonical_json(
-            study_of(wildcards).training_settings(
-                wildcards.condition, int(wildcards.seed)
-            )
+        **model_program(
+            "train.py", lambda study, job: study.training_settings(job.condition, int(job.seed))
         ),
         folder=subpath(output.checkpoints, parent=True),
     shell:

@@ -14,14 +14,10 @@ rule trial:
         f"{RESULTS}/benchmarks/trial/{{condition}}.tsv"
     conda:
         conda_of
-    threads: 1
     resources:
         **JOB_RESOURCES,
     params:
-        **model_program("record.py"),
-        settings=lambda wildcards: canonical_json(
-            study_of(wildcards).trial_settings(wildcards.condition)
-        ),
+        **model_program("record.py", lambda study, job: study.trial_settings(job.condition)),
     shell:
         command(
             "--kind trial --settings {params.settings:q} --data {params.data:q}"

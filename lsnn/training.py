@@ -432,8 +432,8 @@ def resume(folder, settings, columns, earlier, log):
         arrays, rows = earlier
         # The memory is that at the last checkpoint; nobody asks for it at another one.
         memory = without_prefix(MEMORY, arrays)
-        progress.begin(
-            [
+        progress.append(
+            *[
                 _record(
                     arrays["iteration"][i],
                     {name: arrays[name][i] for name in PARAMETERS},

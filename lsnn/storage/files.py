@@ -31,6 +31,7 @@ import numpy as np
 from lsnn.errors import ResultError, WriteError
 
 RECORD_VERSION = 1
+AGAIN = "delete it and run the job that writes it again"  # the way out where a file is damaged
 
 PathLike = Union[str, "os.PathLike[str]"]
 Log = Callable[[str], None]  # called with a line of text for the reader
@@ -49,36 +50,30 @@ def atomic_write(path: PathLike) -> Iterator[BinaryIO]:
     Raises:
         WriteError: the disk is full, the folder is protected, and the like.
     """
+    folder, name = os.path.split(os.path.abspath(path))
     try:
-        with _replacement(os.path.abspath(path)) as stream:
-            yield stream
+        os.makedirs(folder, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+        UNFINISHED_FILES.add(temporary)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        finally:
+            UNFINISHED_FILES.remove(temporary)
     except OSError as error:
         raise WriteError(
             f"{path}: cannot be written: {error.strerror or error}; a file that was there before "
             "is unchanged"
         ) from None
-
-
-@contextlib.contextmanager
-def _replacement(path):
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix="." + os.path.basename(path) + ".")
-    UNFINISHED_FILES.add(temporary)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    finally:
-        UNFINISHED_FILES.remove(temporary)
 
 
 def _remove_temporaries(paths):
@@ -196,24 +191,19 @@ def read_record(path: PathLike) -> Dict[str, Any]:
         with reading(path), open(path, "rb") as stream:
             record = json.loads(stream.read().decode())
         expected = record.pop("sha256")
+        found = hashlib.sha256(canonical_json(record).encode()).hexdigest()
+        version = record.pop("format_version", 1)  # the first records do not say
     except FileNotFoundError:
         raise ResultError(f"{path}: no such file") from None
     except (ValueError, KeyError, AttributeError, TypeError):
-        raise ResultError(
-            f"{path}: damaged, or not a record of this project; delete it and run the job that "
-            "writes it again"
-        ) from None
-    found = hashlib.sha256(canonical_json(record).encode()).hexdigest()
+        raise ResultError(f"{path}: damaged, or not a record of this project; {AGAIN}") from None
     if found != expected:
-        raise ResultError(
-            f"{path}: altered since it was written (SHA-256 {found} instead of {expected}); delete "
-            "it and run the job that writes it again"
-        )
-    version = record.pop("format_version", 1)  # the first records do not say
+        why = f"SHA-256 {found} instead of {expected}"
+        raise ResultError(f"{path}: altered since it was written ({why}); {AGAIN}")
     if version != RECORD_VERSION:
         raise ResultError(
             f"{path}: record format {version}, this version of lsnn reads format {RECORD_VERSION}; "
-            "delete it and run the job that writes it again"
+            + AGAIN
         )
     return record
 
@@ -253,7 +243,4 @@ def read_arrays(path: PathLike) -> Dict[str, np.ndarray]:
         # An OSError without a number is from numpy; EINVAL, a seek to before the beginning.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        raise ResultError(
-            f"{path}: damaged, or not an npz file ({error}); delete it and run the job that writes "
-            "it again"
-        ) from None
+        raise ResultError(f"{path}: damaged, or not an npz file ({error}); {AGAIN}") from None

@@ -6,9 +6,10 @@ each written whole or not at all, and never again.
 
 import json
 import os
+import re
 import shutil
 from collections import OrderedDict
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional
 
 import numpy as np
 
@@ -44,10 +45,10 @@ class Progress:
         self.records: List[Arrays] = []
         self._job = json.loads(canonical_json(job))
         self._log = log
-        n_found = max(map(self._number_of, self._files()), default=0)
+        n_found = max(self._numbers(), default=0)
         if n_found:
             try:
-                is_mine = read_record(self._path("job.json"))["job"] == self._job
+                is_mine = read_record(self._path_of_job)["job"] == self._job
                 why = "progress of another job"
             except ResultError as error:
                 is_mine, why = False, str(error)
@@ -66,22 +67,19 @@ class Progress:
         """The last record, or None."""
         return self.records[-1] if self.records else None
 
-    def append(self, record: Arrays) -> None:
-        """Keep one more record.
+    def append(self, *records: Arrays) -> None:
+        """Keep one more record; of several, all or, if the job is killed meanwhile, none.
 
         Raises:
             WriteError: the disk is full, and the like; earlier records are kept.
         """
-        self._write([record])
-
-    def begin(self, records: Sequence[Arrays]) -> None:
-        """Start with these records: with all of them, or with none if the job is killed meanwhile.
-
-        Raises:
-            WriteError: as :meth:`append`.
-        """
-        assert not self.records
-        self._write(records)
+        if not self.records:
+            write_record(self._path_of_job, {"job": self._job})
+        new = [OrderedDict((n, np.asarray(a)) for n, a in record.items()) for record in records]
+        # The last one first: while one before it is missing, it does not count.
+        for number, record in reversed(list(enumerate(new, self.size + 1))):
+            write_arrays(self._path(number), record)
+        self.records += new
 
     def set_aside(self, why: str) -> None:
         """Rename the folder, so that the job starts anew."""
@@ -91,48 +89,28 @@ class Progress:
         self.records = []
         self._log(f"not used, moved to {aside}, starting anew: {self.folder}: {why}")
 
-    def remove(self) -> None:
-        """Delete the folder, when the job is done."""
-        remove(self.folder)
-
-    def _write(self, records):
-        if not self.records:
-            write_record(self._path("job.json"), {"job": self._job})
-        new = [OrderedDict((n, np.asarray(a)) for n, a in record.items()) for record in records]
-        # The last one first: while one before it is missing, it does not count.
-        for number, record in reversed(list(enumerate(new, self.size + 1))):
-            write_arrays(self._path(f"{number:04d}.npz"), record)
-        self.records += new
-
     def _load(self, n_found):
         for number in range(1, n_found + 1):
-            path = self._path(f"{number:04d}.npz")
             try:
-                self.records.append(read_arrays(path))
+                self.records.append(read_arrays(self._path(number)))
             except ResultError as error:
                 rest = f"resuming from record {self.size}" if self.size else "starting anew"
                 self._log(f"record {number} of {n_found} is damaged; {rest} ({error})")
                 break
-        for name in sorted(self._files(), key=self._number_of, reverse=True):
-            if self._number_of(name) > self.size:
-                os.unlink(self._path(name))
+        for number in sorted(self._numbers(), reverse=True):
+            if number > self.size:
+                os.unlink(self._path(number))
 
-    def _files(self):
+    def _numbers(self):
         there = os.listdir(self.folder) if os.path.isdir(self.folder) else []
-        return [name for name in there if name.endswith(".npz") and name[:-4].isdigit()]
+        return [int(name[:-4]) for name in there if re.match(r"\d+\.npz\Z", name)]
 
-    @staticmethod
-    def _number_of(name):
-        return int(name[:-4])
+    def _path(self, number):
+        return os.path.join(self.folder, f"{number:04d}.npz")
 
-    def _path(self, name):
-        return os.path.join(self.folder, name)
-
-
-def remove(folder: str) -> None:
-    """Delete the progress of a job, if there is any."""
-    if os.path.isdir(folder):
-        shutil.rmtree(folder)
+    @property
+    def _path_of_job(self):
+        return os.path.join(self.folder, "job.json")
 
 
 def under(prefix: str, arrays: Arrays) -> "OrderedDict[str, Any]":

@@ -1,13 +1,12 @@
 """What made a result: settings, versions, device, commit, wall time; and whether it is there."""
 
-import hashlib
 import os
 import subprocess
 from typing import Any, Dict, Mapping, Optional, Sequence
 
 from lsnn import __version__, backend
 from lsnn.errors import ResultError
-from lsnn.storage.files import Log, PathLike, canonical_json, read_record, sha256_of_file
+from lsnn.storage.files import Log, PathLike, read_record, sha256_of_file
 
 
 def record(
@@ -29,7 +28,6 @@ def record(
     return dict(
         measures,
         settings=settings,
-        settings_sha256=hashlib.sha256(canonical_json(settings).encode()).hexdigest(),
         outputs={os.path.basename(path): sha256_of_file(path) for path in outputs},
         environment=environment(threads),
         wall_seconds=wall_seconds,

@@ -6,8 +6,8 @@ scaled by the products of weights and states that its passes take. It is right t
 them. A GPU counts as such a core.
 """
 
-import os
-from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
+import itertools
+from typing import Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from lsnn.curvature.quantities import REGISTRIES, quantities_of
 from lsnn.errors import ResultError
@@ -79,7 +79,7 @@ def _seconds_per_pass(study, n_examples):
     return outline["n_steps"] * per_step * SLOWDOWN.get(study.tensorflow, 1.0)
 
 
-def estimate(studies: Dict[str, Any]) -> str:
+def estimate(studies: Mapping[str, Study]) -> str:
     """Return what remains to be computed of studies (by name) as text: jobs, time and bytes."""
     lines = ["Training, Hessians and dynamics to be computed, by study, with the time on one core:"]
     for name, study in studies.items():
@@ -94,9 +94,8 @@ def estimate(studies: Dict[str, Any]) -> str:
             size = sum(cost.size for cost in costs) / 1e6
             text += f", about {minutes:.0f} min and {size:.1f} MB"
         if jobs:
-            kinds = ["training"] + ["entry"] * bool(study.hessian or study.dynamics)
-            memory = max(memory_of(study, kind) for kind in kinds) / 1e3
-            text += f"; up to {memory:.1f} GB of memory per job"
+            memory = max(memory_of(study, "entry" if entry else "training") for _, entry in jobs)
+            text += f"; up to {memory / 1e3:.1f} GB of memory per job"
         lines.append(text)
     return "\n".join(lines)
 
@@ -104,7 +103,7 @@ def estimate(studies: Dict[str, Any]) -> str:
 def _is_known(study):
     """Return whether a study's task and quantities tell enough of their sizes."""
     entries = [(kind, entry) for kind in REGISTRIES for entry in getattr(study, kind)]
-    quantities = [q for of_entry in entries for q in quantities_of(*of_entry).values()]
+    quantities = [q for entry in entries for q in quantities_of(*entry).values()]
     needed = {"n_steps", "n_in", "n_out", "evaluation_sizes"}
     return needed <= set(study.outline) and all(hasattr(q, "products") for q in quantities)
 
@@ -114,20 +113,17 @@ def _jobs_left(name, study) -> Iterator[Tuple[str, Optional[Tuple[str, str]]]]:
 
     None in place of the entry: the job is training.
     """
-    for condition in study.conditions:
-        for seed in study.seeds:
-            run = os.path.join("results", name, "runs", condition, f"seed_{seed}")
-            record = os.path.join(run, "training.json")
-            is_trained = _is_done(record, study.training_settings(condition, seed))
-            if not is_trained:
-                yield condition, None
-            for kind in REGISTRIES:
-                for entry, options in study.entries(kind).items():
-                    record = os.path.join(run, kind, entry + ".json")
-                    settings = study.entry_settings(kind, entry, condition)
-                    is_asked = seed in study.seeds_of(options)
-                    if is_asked and not (is_trained and _is_done(record, settings)):
-                        yield condition, (kind, entry)
+    entries = [(kind, entry) for kind in REGISTRIES for entry in study.entries(kind)]
+    for condition, seed in itertools.product(study.conditions, study.seeds):
+        run = f"results/{name}/runs/{condition}/seed_{seed}"
+        is_trained = _is_done(f"{run}/training.json", study.training_settings(condition, seed))
+        if not is_trained:
+            yield condition, None
+        for kind, entry in entries:
+            is_asked = seed in study.seeds_of(study.entries(kind)[entry])
+            settings = study.entry_settings(kind, entry, condition)
+            if is_asked and not (is_trained and _is_done(f"{run}/{kind}/{entry}.json", settings)):
+                yield condition, (kind, entry)
 
 
 def _is_done(record, settings):

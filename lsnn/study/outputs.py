@@ -63,7 +63,7 @@ def weight_columns(study: Study) -> List[Column]:
     return [*RANKS.values(), *scale_free_columns(study)]
 
 
-def scale_free_columns(study):
+def scale_free_columns(study: Study) -> "OrderedDict[Column, Tuple[Column, Dict[str, Any]]]":
     """Return the columns of scale-free largest eigenvalues.
 
     Returns:
@@ -77,7 +77,7 @@ def scale_free_columns(study):
     )
 
 
-def standard_error_columns(study):
+def standard_error_columns(study: Study) -> List[Column]:
     """Return the columns of learning_curve.csv that those of older versions lack."""
     splits, measures = study.splits, study.task_class.measures
     return [columns.standard_error_column(m, split) for split in splits for m in measures]
@@ -125,11 +125,10 @@ def about_study(study: Study) -> Dict[str, Any]:
     rules: Dict[str, List[str]] = OrderedDict()
     for condition in study.conditions.values():
         meaning = str(LEARNING_RULES[condition.learning_rule["name"]].__doc__).splitlines()[0]
-        label = new_rule(condition.learning_rule).label
-        rules.setdefault(meaning, []).append(label)
+        labels, label = rules.setdefault(meaning, []), new_rule(condition.learning_rule).label
+        labels += [label] if label not in labels else []
     figure = headline_columns(study)[0].figure or "learning_curves"
-    unique = {meaning: list(OrderedDict.fromkeys(labels)) for meaning, labels in rules.items()}
-    return dict(as_mapping(study), rules=unique, figure=figure)
+    return dict(as_mapping(study), rules=rules, figure=figure)
 
 
 def chance_of(study: Study, column: Column) -> Optional[float]:
@@ -142,7 +141,7 @@ def chance_of(study: Study, column: Column) -> Optional[float]:
     return 1 / n_out if is_accuracy and n_out else None
 
 
-def sweeps_of(study):
+def sweeps_of(study: Study) -> Dict[str, List[Dict[float, str]]]:
     """Return what is swept, and over which conditions.
 
     A sweep is over conditions that differ in one number alone, their learning rate or an option of
@@ -153,7 +152,7 @@ def sweeps_of(study):
         conditions. Each has at least two values; of conditions with the same value it has the
         first.
     """
-    groups = {}
+    groups: Dict[Tuple[str, str], Dict[float, str]] = {}
     for name, condition in study.conditions.items():
         training, rule = study.training_of(name)._asdict(), condition.learning_rule
         swept = [("learning_rate", training)]
@@ -165,7 +164,7 @@ def sweeps_of(study):
             ]
             by_value = groups.setdefault((setting, canonical_json(others)), {})
             by_value.setdefault(where[setting], name)
-    sweeps = {}
+    sweeps: Dict[str, List[Dict[float, str]]] = {}
     for (setting, _), by_value in groups.items():
         if len(by_value) > 1:
             sweeps.setdefault(setting, []).append(by_value)

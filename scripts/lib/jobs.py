@@ -7,12 +7,13 @@ and needs no schema. By hand they are looked up in a configuration.
 import argparse
 import json
 import logging
+import shutil
 import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 from lsnn import backend
 from lsnn.errors import ConfigError
-from lsnn.storage import checkpoints, progress, records
+from lsnn.storage import checkpoints, records
 from lsnn.storage.code_hash import require_code_hash
 from lsnn.storage.files import exclusive, write_record, write_table
 
@@ -139,7 +140,7 @@ def complete(
             log(f"already complete: {names}; delete one to compute it anew")
         else:
             compute(found)
-        progress.remove(files.progress)
+        shutil.rmtree(files.progress, ignore_errors=True)
 
 
 def write_results(

@@ -63,9 +63,6 @@ def test_what_was_written_is_read_and_goes_on(folder):
     progress.append(record(4))
     assert_holds(progress, range(5))
     assert_holds(Progress(folder, JOB, pytest.fail), range(5))
-    progress.remove()
-    assert not os.path.exists(folder)
-    progress_module.remove(folder)  # there is none
 
 
 def test_without_a_folder_there_are_no_records_until_one_is_written(folder):
@@ -76,7 +73,7 @@ def test_without_a_folder_there_are_no_records_until_one_is_written(folder):
 
 def test_records_can_begin_it_all_at_once(folder):
     progress = Progress(folder, JOB, pytest.fail)
-    progress.begin([record(number) for number in range(3)])
+    progress.append(*[record(number) for number in range(3)])
     progress.append(record(3))
     assert_holds(Progress(folder, JOB, pytest.fail), range(4))
 
@@ -100,7 +97,7 @@ def test_of_records_that_begin_it_none_counts_if_the_job_is_killed_meanwhile(
 
     monkeypatch.setattr(progress_module, "write_arrays", write)
     with pytest.raises(Killed):
-        Progress(folder, JOB, pytest.fail).begin([record(number) for number in range(5)])
+        Progress(folder, JOB, pytest.fail).append(*[record(number) for number in range(5)])
     monkeypatch.undo()
     lines = []
     assert_holds(Progress(folder, JOB, lines.append), [])

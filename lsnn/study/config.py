@@ -5,6 +5,7 @@ the class that has the name; ``docs/reference/configuration.md`` lists them all.
 """
 
 import functools
+import re
 from collections import OrderedDict
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type
 
@@ -545,6 +546,11 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
     yield from _contradictions_of_run(values)
     labels: Dict[str, str] = {}
     for name, condition in conditions.items():
+        if re.search(r"(.+)\1{19}\Z", name):
+            what = (
+                "no name that ends in 20 times the same, which Snakemake takes for an endless loop"
+            )
+            yield f"conditions.{name}", impossible(name, what)
         path, label = f"conditions.{name}.", condition.get("label")
         other = labels.setdefault(label, name)
         if other != name:
@@ -570,7 +576,8 @@ def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
     """Yield the contradictions between the settings of a run, as :func:`_contradictions`."""
     options, network, rule = options_of(run["task"]), run["network"], run.get("learning_rule")
     task = TASKS[run["task"]["name"]]
-    sizes = task.outline(**options).get("sizes", {})
+    outline = task.outline(**options)
+    sizes = outline.get("sizes", {})
     spiking = NEURONS[network["neurons"]["name"]].spiking
     for key, what in task.impossible(**options).items():
         yield "task." + key, impossible(options[key], what), "task"
@@ -587,16 +594,19 @@ def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
     for kind in REGISTRIES:
         for place, entry in enumerate(run[kind]):
             yield from entry_contradictions(kind, place, entry, task, sizes, spiking)
+            k = max(quantity.get("k", 1) for quantity in entry["quantities"])
+            most = outline.get("n_out", k) if entry["block"] == "b_out" else k
+            if k > most:
+                line = f"k = {k} is not possible; allowed: at most {most}, the entries of b_out"
+                yield f"{kind}.{place}.quantities", line, "task"
 
 
 def _names_taken(kind: str, entries: List[Dict[str, Any]]) -> Iterator[Tuple[str, ...]]:
     """Yield contradictions, as :func:`_contradictions`, for entries with the name of another."""
     first_places: Dict[str, int] = {}
     for place, entry in enumerate(entries):
-        first = first_places.setdefault(name_of(entry), place)
-        if first != place and "name" not in entry and "name" not in entries[first]:
-            line = f"same block and split as {kind}.{first}; give it a `name`, or list its "
-            yield f"{kind}.{place}", line + "quantities there", kind
-        elif first != place:
-            line = f'"{name_of(entry)}" is the name of {kind}.{first}, too; choose another'
-            yield f"{kind}.{place}.name", line, kind
+        name = name_of(entry)
+        first = first_places.setdefault(name, place)
+        if first != place:
+            line = f'"{name}" is the name of {kind}.{first}, too; give one of them another `name`'
+            yield f"{kind}.{place}", line + ", or list all quantities in one entry", kind

@@ -26,6 +26,7 @@ from lsnn.training import TRAINING, TrainingSettings
 NAN, INF = float("nan"), float("inf")
 RULE_NAMES = "one of " + ", ".join(f'"{name}"' for name in sorted(LEARNING_RULES))
 SPIKING = {"network": {"neurons": "lif"}, "hessian": []}
+MANY = {"name": "extremes", "k": 11}
 
 
 def at(path, value):
@@ -119,6 +120,8 @@ WRONG_VALUES = [
     ("conditions.backprop", {"label": "a"}, RULE_NAMES),
     ("conditions.two words", {"learning_rule": "bptt"}, "a string matching"),
     ("conditions.bptt\n", {"learning_rule": "bptt"}, "a string matching"),
+    ("conditions.b" + 20 * "0", {"learning_rule": "bptt"}, "20 times the same"),
+    ("conditions.b" + 20 * "ab", {"learning_rule": "bptt"}, "20 times the same"),
     ("conditions.bptt", 100, "a mapping"),
     ("conditions.bptt.learning_rule", ["bptt"], "a name or a mapping"),
     ("conditions.bptt.learning_rule.name", "bppt", "(did you mean bptt?)"),
@@ -152,6 +155,11 @@ WRONG_VALUES = [
     ("hessian.0.seeds", 0, "a whole number >= 1"),
     ("hessian.0.block", "bias", 'one of "w_in", "w_rec", "w_out", "b_out", "all"'),
     ("hessian.0.block", ["w_rec", "w_rec"], 'one of "w_in", '),
+    (
+        "hessian.0",
+        {"block": "b_out", "quantities": [{"name": "extremes", "k": 11}]},
+        "at most 10, ",
+    ),
     ("hessian.0.quantities", [], "a non-empty list of distinct names or mappings"),
     ("hessian.0.quantities", "extremes", "a non-empty list"),
     ("hessian.0.quantities", ["extremes", "extremes"], "distinct"),
@@ -428,20 +436,15 @@ def test_entries_of_the_hessian_have_their_defaults():
 
 def test_two_entries_of_one_name_are_refused():
     named = {"name": "more", "samples": 10}
-    lines = {
-        "hessian.2: same block and split as hessian.0; give it a `name`, or list its quantities "
-        "there": [{}, {"block": "w_in"}, {"samples": 10}],
-        'hessian.1.name: "more" is the name of hessian.0, too; choose another': [
-            named,
-            {"name": "more"},
-        ],
-        'hessian.1.name: "w_in_test" is the name of hessian.0, too; choose another': [
-            {"name": "w_in_test"},
-            {"block": "w_in", "split": "test"},
-        ],
-    }
-    for line, entries in lines.items():
-        assert refusal({"hessian": entries}) == line
+    for place, name, entries in [
+        (2, "w_rec_validation", [{}, {"block": "w_in"}, {"samples": 10}]),
+        (1, "more", [named, {"name": "more"}]),
+        (1, "w_in_test", [{"name": "w_in_test"}, {"block": "w_in", "split": "test"}]),
+    ]:
+        assert refusal({"hessian": entries}) == (
+            f'hessian.{place}: "{name}" is the name of hessian.0, too; give one of them another '
+            "`name`, or list all quantities in one entry"
+        )
     study = parse_study({"hessian": [{}, {"block": "w_in"}, named]})
     assert list(study.entries("hessian")) == ["w_rec_validation", "w_in_validation", "more"]
 

@@ -1,15 +1,9 @@
 # All runs of a study in one table, and the statistics over seeds.
-TABLES = expand(
-    f"{RESULTS}/{{name}}",
-    study=STUDIES,
-    name=[
-        "trajectories.csv",
-        "summary.csv",
-        "spectra.npz",
-        "metadata.json",
-        "config.yaml",
-    ],
-)
+TABLES = [
+    f"results/{study}/{name}"
+    for study in STUDIES
+    for name in ("trajectories.csv", "summary.csv", "spectra.npz", "metadata.json", "config.yaml")
+]
 
 
 # A template that lies where this runs, so that a workflow that was moved has no other input, and reruns nothing.

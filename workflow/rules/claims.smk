@@ -5,20 +5,21 @@ CLAIMS_FILE = config.get("claims", [])
 CLAIMS_FIGURES = ["overview", *(name for name, claim in CLAIMS.items() if claim.main)]
 CLAIMS_RESULTS = [
     f"{CLAIMS_FOLDER}/{name}"
-    for name in [
-        "claims.csv",
-        "claims.html",
-        *(f"figures/{figure}.svg" for figure in CLAIMS_FIGURES),
-    ]
+    for name in ["claims.csv", "claims.html", *(f"figures/{name}.svg" for name in CLAIMS_FIGURES)]
     if CLAIMS
 ]
-CLAIMS_INPUTS = ["trajectories.csv", "config.yaml", "metadata.json"]
+
+
+def tables_of(names=STUDIES):
+    """Return what claims on some studies are decided from."""
+    files = ("trajectories.csv", "config.yaml", "metadata.json")
+    return [f"{folder}/{name}" for folder in result_folders(names) for name in files]
 
 
 rule decide_claims:
     input:
         claims=CLAIMS_FILE,
-        tables=expand("{folder}/{name}", folder=result_folders(), name=CLAIMS_INPUTS),
+        tables=tables_of(),
     output:
         claims=f"{CLAIMS_FOLDER}/claims.csv",
         points=f"{CLAIMS_FOLDER}/points.csv",
@@ -44,11 +45,7 @@ rule decide_claims:
 use rule decide_claims as decide_claim with:
     input:
         claims=CLAIMS_FILE,
-        tables=lambda wildcards: expand(
-            "{folder}/{name}",
-            folder=result_folders(CLAIMS[wildcards.claim].statistics),
-            name=CLAIMS_INPUTS,
-        ),
+        tables=lambda wildcards: tables_of(CLAIMS[wildcards.claim].statistics),
     output:
         claims=f"{CLAIMS_FOLDER}/{{claim}}/claims.csv",
         points=f"{CLAIMS_FOLDER}/{{claim}}/points.csv",

@@ -4,7 +4,6 @@ import os
 import re
 import sys
 import time
-from functools import partial
 from itertools import chain, product
 from pathlib import Path
 
@@ -45,11 +44,7 @@ except ImportError as error:
 
 
 def read_configuration():
-    """Return the studies by name, the name of their claims, and these.
-
-    Raises:
-        WorkflowError: the configuration is not possible.
-    """
+    """Return the studies by name, the name of their claims, and these."""
     try:
         for path in workflow.configfiles:
             configuration.read_values(path)  # refuses a repeated key, which Snakemake overlooks
@@ -133,25 +128,14 @@ def command(arguments):
     return "bash {params.job:q} {log:q} {params.python:q} {params.program:q} " + arguments
 
 
-def entry_settings(kind, study, job):
-    """Return the settings of a job of an entry of `hessian` or `dynamics`."""
-    return study.entry_settings(kind, job.entry, job.condition)
-
-
 def computed(name):
-    """Return the study that the results under a name are of; before there are any, the one asked for."""
+    """Return the study that results under a name are of; before there are any, the one asked for."""
     path = f"results/{name}/config.yaml"
     return configuration.read_study(path) if os.path.exists(path) else STUDIES[name]
 
 
 def report_context():
-    """Return what the first page of the report tells: of what is there, not of what is asked for now.
-
-    Returns:
-        ``studies``, as about_study() has them, each with the lines in which it differs from the one
-        asked for (``changes``), and the paths of its main figure and numbers if they are there
-        (``shown``); and the path of the figure of all claims, or None (``overview``).
-    """
+    """Return what the first page of the report tells, of what is there: not of what is asked for."""
     studies = []
     for name, wanted in STUDIES.items():
         about = about_study(computed(name))
@@ -159,7 +143,7 @@ def report_context():
         about["shown"] = shown if all(map(os.path.exists, shown)) else []
         about["changes"] = differences(as_mapping(computed(name)), as_mapping(wanted))
         studies.append(about)
-    overview = f"results/{CLAIMS_NAME}/figures/overview.svg"
+    overview = f"results/{CLAIMS_NAME}/figures/overview.svg"  # of all claims
     is_there = CLAIMS and os.path.exists(overview)
     return {"studies": studies, "overview": overview if is_there else None}
 
@@ -172,14 +156,14 @@ config["shown_columns"] = shown_columns
 
 def one_of(names):
     """Return the pattern of a wildcard that is one of some names."""
-    return "|".join(map(re.escape, names)) or "(?!)"
+    return "|".join(sorted({re.escape(str(name)) for name in names})) or "(?!)"
 
 
 wildcard_constraints:
     study=one_of(STUDIES),
-    condition="[^/]+",
-    seed="[0-9]+",
-    entry="[^/]+",
+    condition=one_of(name for study in STUDIES.values() for name in study.conditions),
+    seed=one_of(seed for study in STUDIES.values() for seed in study.seeds),
+    entry=one_of(n for s in STUDIES.values() for kind in REGISTRIES for n in s.entries(kind)),
 
 
 def study_of(wildcards):
@@ -262,11 +246,7 @@ def outcome_of(name):
 
 
 def refuse_future_dates():
-    """Refuse files that are dated in the future: Snakemake would redo, at every start, what is made from them.
-
-    Raises:
-        WorkflowError: names the first one, and what to do.
-    """
+    """Refuse files of the future: Snakemake would redo, at every start, what is made from them."""
     now = time.time()
     versions = [study.tensorflow for study in STUDIES.values()]
     paths = [f".environments/tensorflow-{version}/environment.json" for version in versions]

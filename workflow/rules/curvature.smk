@@ -22,7 +22,10 @@ for kind in REGISTRIES:
         resources:
             **JOB_RESOURCES,
         params:
-            **model_program("curvature.py", partial(entry_settings, kind)),
+            **model_program(
+                "curvature.py",
+                lambda study, job, kind=kind: study.entry_settings(kind, job.entry, job.condition),
+            ),
             kind=kind,
             folder=subpath(output.table, parent=True),
         shell:

@@ -34,7 +34,10 @@ def number(
 
     ``others`` are further rules of JSON schema.
     """
-    return _bounded("number", description, default, unit, least, above, most, others)
+    bounds = {"minimum": least, "exclusiveMinimum": above, "maximum": most}
+    option: Schema = {name: bound for name, bound in bounds.items() if bound is not None}
+    option.update(others, type="number", description=description, default=default, unit=unit)
+    return option
 
 
 def integer(
@@ -46,14 +49,8 @@ def integer(
     **others: Any,
 ) -> Schema:
     """Return an option that is a whole number from ``least`` to ``most``; as :func:`number`."""
-    return _bounded("integer", description, default, unit, least, None, most, others)
-
-
-def _bounded(kind, description, default, unit, least, above, most, others):
-    bounds = {"minimum": least, "exclusiveMinimum": above, "maximum": most}
-    bounds = {name: bound for name, bound in bounds.items() if bound is not None}
-    meaning = {"type": kind, "description": description, "default": default, "unit": unit}
-    return dict(bounds, **dict(others, **meaning))
+    option = number(description, default, unit, least, most=most, **others)
+    return dict(option, type="integer")
 
 
 def text(description: str, default: Optional[str] = None, **bounds: Any) -> Schema:

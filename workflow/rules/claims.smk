@@ -10,12 +10,6 @@ CLAIMS_RESULTS = [
 ]
 
 
-def tables_of(names=STUDIES):
-    """Return what claims on some studies are decided from."""
-    files = ("trajectories.csv", "config.yaml", "metadata.json")
-    return [f"{folder}/{name}" for folder in result_folders(names) for name in files]
-
-
 rule decide_claims:
     input:
         claims=CLAIMS_FILE,

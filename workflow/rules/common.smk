@@ -125,7 +125,8 @@ def model_program(name, settings_of):
 
 def command(arguments):
     """Return the shell line that runs the program of a rule, which has such params."""
-    return "bash {params.job:q} {log:q} {params.python:q} {params.program:q} " + arguments
+    start = "bash {params.job:q} {log:q} {params.python:q} {params.program:q}"
+    return f"{start} {arguments}"
 
 
 def computed(name):
@@ -174,6 +175,12 @@ def study_of(wildcards):
 def result_folders(names=STUDIES):
     """Return the folders of results of those of some studies that exist."""
     return [f"results/{study}" for study in STUDIES if study in names]
+
+
+def tables_of(names=STUDIES):
+    """Return what claims on some studies are decided from."""
+    files = ("trajectories.csv", "config.yaml", "metadata.json")
+    return [f"{folder}/{name}" for folder in result_folders(names) for name in files]
 
 
 def data_of(wildcards):

@@ -265,7 +265,7 @@ def test_logarithmic_axes_have_some_labels_and_none_over_another(low, range_):
         is_usual = low >= 1e-3 and low * range_ <= 1e4
         assert (3 if is_usual and range_ >= 10 else 2) <= len(shown) <= 8
         ends = sorted((getattr(box, way + "0"), getattr(box, way + "1")) for box in shown)
-        assert all(one[1] < other[0] for one, other in itertools.pairwise(ends))
+        assert all(left[1] < right[0] for left, right in itertools.pairwise(ends))
 
 
 def drawn_bands(axes):
@@ -409,11 +409,11 @@ def test_a_table_from_before_there_were_such_columns_is_drawn_as_any(tmp_path, n
     write_table(tmp_path / "table.csv", table.drop(columns=["diverged", *newer]), missing="nan")
     older = read_trajectories(tmp_path / "table.csv", STUDY)
     assert not older["diverged"].any()
-    figures = [draw(FIGURES[name], one, STUDY) for one in (older, table)]
+    figures = [draw(FIGURES[name], rows, STUDY) for rows in (older, table)]
     assert texts(figures[0]) == texts(figures[1])
     for axes, expected in zip(*(figure.axes for figure in figures), strict=True):
         lines = zip(axes.lines, expected.lines, strict=True)
-        assert all(np.array_equal(one.get_xydata(), two.get_xydata()) for one, two in lines)
+        assert all(np.array_equal(old.get_xydata(), new.get_xydata()) for old, new in lines)
 
 
 def test_a_second_entry_has_figures_of_its_own(tmp_path, monkeypatch):
@@ -432,11 +432,11 @@ def test_a_second_entry_has_figures_of_its_own(tmp_path, monkeypatch):
         name: draw(figures[name], table, study).axes[0]
         for name in ("leading_eigenvalue", "all_train_leading_eigenvalue")
     }
-    assert {name: one.get_ylabel() for name, one in axes.items()} == {
+    assert {name: panel.get_ylabel() for name, panel in axes.items()} == {
         "leading_eigenvalue": "largest eigenvalue $\\lambda_{\\max}$",
         "all_train_leading_eigenvalue": "largest eigenvalue $\\lambda_{\\max}$,\nall, train",
     }
-    [(_, first)], [(_, second)] = (line_of(one, BPTT, 1.6) for one in axes.values())
+    [(_, first)], [(_, second)] = (line_of(panel, BPTT, 1.6) for panel in axes.values())
     assert second == pytest.approx(2 * first)
 
 
@@ -518,8 +518,8 @@ def test_a_rule_has_its_look_whatever_other_rules_there_are():
     for name in STUDY.conditions:
         config = {**made_up_study.CONFIG, "conditions": {name: {}}}
         assert panels.looks(parse_study(config)) == {name: panels.looks(STUDY)[name]}
-    for one, other in zip(*panels.looks(STUDY).values(), strict=True):
-        assert one != other
+    for bptt, other in zip(*panels.looks(STUDY).values(), strict=True):
+        assert bptt != other
 
 
 def hue_and_lightness(colour):
@@ -604,7 +604,7 @@ def test_a_number_of_a_rule_can_be_swept_too():
     axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_xscale()) == ("hops (synapses)", "symlog")
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "4", "27"]
-    assert len({one.get_xlim() for one in figure.axes}) == 1
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1
     assert texts(figure) == ["truncated BPTT (n = 2)", "2 / learning rate"]
     [(x, y)] = line_of(axes, sweep.look_of_sweep(HOPS, {0: "hops_0"}, 0).colour, 1.6)
     assert list(x) == [0, 1, 4, 27]
@@ -729,7 +729,7 @@ def test_table_without_rows_or_cut_short_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("which, other", [("x", "y"), ("y", "x")])
 def test_a_column_scales_the_axis_that_it_is_on_and_no_other(which, other):
-    (column,) = [one for one in shown_columns(made_up_study.STUDY) if one.scale == "symlog"]
+    (column,) = [shown for shown in shown_columns(made_up_study.STUDY) if shown.scale == "symlog"]
     figure, axes = plt.subplots()
     panels.scale_axis(axes, which, column)
     scales = {"x": axes.get_xscale(), "y": axes.get_yscale()}
@@ -779,8 +779,8 @@ def test_noisy_examples_have_panels_of_their_own():
 
 
 CHOSEN = parse_study(made_up_study.CHOSEN)
-OF_ENTRIES = [one for one in figures_of(CHOSEN) if one.entry]
-OF_CHOSEN = [one for one in figures_of(CHOSEN) if one.column and one.column.where]
+OF_ENTRIES = [figure for figure in figures_of(CHOSEN) if figure.entry]
+OF_CHOSEN = [figure for figure in figures_of(CHOSEN) if figure.column and figure.column.where]
 
 
 def test_the_figures_of_entries_are_those_that_their_quantities_declare():
@@ -790,41 +790,44 @@ def test_the_figures_of_entries_are_those_that_their_quantities_declare():
 
 
 @pytest.mark.parametrize(
-    "variant, one",
-    [("full", one) for one in [*OF_ENTRIES, *{one.kind: one for one in OF_CHOSEN}.values()]]
-    + [(variant, one) for one in OF_ENTRIES for variant in ("one condition", "diverged")]
+    "variant, wanted",
+    [
+        ("full", wanted)
+        for wanted in [*OF_ENTRIES, *{wanted.kind: wanted for wanted in OF_CHOSEN}.values()]
+    ]
+    + [(variant, wanted) for wanted in OF_ENTRIES for variant in ("one condition", "diverged")]
     + [("unconverged", OF_ENTRIES[-1])],
     ids=lambda value: getattr(value, "name", value),
 )
 @pytest.mark.filterwarnings("error")
-def test_figures_of_some_checkpoints_can_be_drawn(variant, one):
+def test_figures_of_some_checkpoints_can_be_drawn(variant, wanted):
     conditions = ["bptt"] if variant == "one condition" else None
     table = made_up_study.trajectories(conditions, study=CHOSEN)
     if variant == "diverged":
         table = made_up_study.diverged(table, runs=[("bptt", 2)])
     if variant == "unconverged":
         table["mu_abs_max_converged"] &= table["mu_abs_max"].isna()
-    figure = draw(one, table, CHOSEN, spectra=made_up_study.spectra(CHOSEN))
+    figure = draw(wanted, table, CHOSEN, spectra=made_up_study.spectra(CHOSEN))
     figure.canvas.draw()
     width, _ = figure.get_size_inches()
     assert width in (COLUMN, PAGE)
     assert not [text for text in texts(figure) if "not shown" in text]
     assert ("not converged" in texts(figure)) == (
-        variant == "unconverged" and one.name == "stability"
+        variant == "unconverged" and wanted.name == "stability"
     )
 
 
 def test_without_spectra_or_columns_there_is_no_such_figure():
     table = made_up_study.trajectories()
-    for one in OF_ENTRIES:
-        assert draw(one, table, CHOSEN) is None
+    for wanted in OF_ENTRIES:
+        assert draw(wanted, table, CHOSEN) is None
 
 
 def test_where_all_runs_diverged_a_figure_of_spectra_says_so():
     runs = [(condition, seed) for condition in CHOSEN.conditions for seed in (1, 2)]
     table = made_up_study.diverged(made_up_study.trajectories(study=CHOSEN), runs)
-    for one in OF_ENTRIES[:2]:
-        figure = draw(one, table, CHOSEN, spectra=made_up_study.spectra(CHOSEN))
+    for wanted in OF_ENTRIES[:2]:
+        figure = draw(wanted, table, CHOSEN, spectra=made_up_study.spectra(CHOSEN))
         assert [text.get_text() for text in figure.texts] == ["all runs diverged"]
 
 

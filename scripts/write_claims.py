@@ -6,7 +6,6 @@ row per claim and study, claims.md both tables, of all claims.
 """
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,15 @@ import numpy as np
 import pandas as pd
 
 from lib.claims import ALL, EQUAL, Claim, number_of_tests, read_claims, read_decided
-from lib.pages import SIGNS, estimate_text, markdown_table, render, studies_of, write_text
+from lib.pages import (
+    SIGNS,
+    estimate_text,
+    markdown_table,
+    render,
+    studies_of,
+    write_page,
+    write_text,
+)
 from lib.program import run
 from lsnn.errors import ResultError
 
@@ -131,12 +138,8 @@ def main() -> None:
         block = render("verdicts.md", **about_claims(claims, table, main_ones or claims))
         text = Path(arguments.into).read_text(encoding="utf-8")
         write_text(arguments.into, with_block(text, block, arguments.into))
-    pages = {
-        "claims.md": about_claims(claims, table, claims),
-        "claims.html": {"tests": long_table(claims, table)},
-    }
-    for name, content in pages.items():
-        write_text(os.path.join(arguments.output, name), render(name, **content))
+    write_page(arguments.output, "claims.md", **about_claims(claims, table, claims))
+    write_page(arguments.output, "claims.html", tests=long_table(claims, table))
 
 
 if __name__ == "__main__":

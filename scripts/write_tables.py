@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.pages import digits, duration, label_of, options, render, summary_text, write_text
+from lib.pages import digits, duration, label_of, options, summary_text, write_page
 from lib.program import run
 from lib.summary import Quantity, comparisons_of, quantities_of
 from lib.tables import read_recorded_table, write_table
@@ -150,17 +150,10 @@ def main() -> None:
             "scripts/aggregate.py again"
         )
     labels = {name: condition.label for name, condition in study.conditions.items()}
-    pages = {
-        "summary.html": summary_tables(summary, study),
-        "configuration.html": {"keys": configuration(study)},
-        "run.html": {
-            "metadata": metadata,
-            "costs": costs(metadata, labels),
-            "environments": environments(metadata, labels),
-        },
-    }
-    for name, content in pages.items():
-        write_text(os.path.join(folder, name), render(name, **content))
+    write_page(folder, "summary.html", **summary_tables(summary, study))
+    write_page(folder, "configuration.html", keys=configuration(study))
+    tables = {"costs": costs(metadata, labels), "environments": environments(metadata, labels)}
+    write_page(folder, "run.html", metadata=metadata, **tables)
     write_table(os.path.join(folder, "headline.csv"), headline(summary, study))
 
 

@@ -1,5 +1,6 @@
 """What pages and their tables are made of: in HTML for the report, in Markdown for the docs."""
 
+import os
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -37,6 +38,11 @@ SIGNS = {
 def render(name: str, **content: Any) -> str:
     """Return the page of the template ``name``.jinja, with what it is to show."""
     return TEMPLATES.get_template(f"{name}.jinja").render(content)
+
+
+def write_page(folder: str, name: str, **content: Any) -> None:
+    """Write a page, as :func:`render`, under its name into a folder."""
+    write_text(os.path.join(folder, name), render(name, **content))
 
 
 def write_text(path: PathLike, text: str) -> None:

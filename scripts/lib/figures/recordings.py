@@ -13,11 +13,11 @@ from scipy.special import softmax
 
 from lib.figures.panels import BAND
 from lib.figures.results import Results, draw_recorded
-from lib.figures.style import COLOURS
+from lib.figures.style import RED
 from lsnn.neurons.base import DT
 from lsnn.study.outputs import Figure
 
-REGULAR, ADAPTIVE = "0.25", COLOURS["red"]
+REGULAR, ADAPTIVE = "0.25", RED
 MOST_LINES = 20  # of thresholds; for more than that, mean and range are drawn
 MOST_ANALOG_LINES = 4  # of inputs; more than that are an image
 MOST_IN_COLUMN = 6  # of classes in the legend
@@ -171,21 +171,17 @@ def draw_outputs(axes: Axes, outputs: np.ndarray, metadata: dict[str, Any]) -> N
     For a task with classes that is the softmax, and nothing is dashed.
     """
     n_steps, n_out = outputs.shape
+    is_classification = metadata["is_classification"]
+    name, values = ("class", softmax(outputs, axis=1)) if is_classification else ("output", outputs)
+    labels = [f"{name} {number}" for number in range(n_out)]
     axes.set_prop_cycle(color=sns.color_palette("colorblind", n_out))
-    if metadata["is_classification"]:
-        labels = [f"class {number}" for number in range(n_out)]
-        axes.plot(times(n_steps), softmax(outputs, axis=1), linewidth=1, label=labels)
+    axes.plot(times(n_steps), values, linewidth=1, label=labels)
+    if is_classification:
         axes.set(ylabel="softmax of output", ylim=(-0.02, 1.02))
     else:
         middles = window_starts(metadata, n_steps) + DT * metadata["window_steps"] / 2
-        parts = {
-            "output": (times(n_steps), outputs, "-"),
-            "target": (middles, metadata["target"], "--"),
-        }
-        for name, (x, y, line) in parts.items():
-            axes.plot(
-                x, y, line, linewidth=1, label=[f"{name} {number}" for number in range(n_out)]
-            )
+        labels = [f"target {number}" for number in range(n_out)]
+        axes.plot(middles, metadata["target"], "--", linewidth=1, label=labels)
         axes.set_ylabel("output")
     add_legend(axes)
 

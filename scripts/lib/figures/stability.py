@@ -5,7 +5,7 @@ from matplotlib.figure import Figure as Page
 from lib.figures import panels
 from lib.figures.panels import Look
 from lib.figures.results import Results
-from lib.figures.style import COLOURS, make_logarithmic
+from lib.figures.style import BLUE, GREEN, RED, make_logarithmic
 from lib.numbers import asked_for
 from lsnn.curvature.quantities import prefix_of
 from lsnn.study.columns import FRACTION
@@ -13,12 +13,9 @@ from lsnn.study.outputs import Figure, entry_columns
 
 # The label and the look of the columns that are compared.
 SHOWN = {
-    "hessian_max": (r"$\lambda_{\max}$ of the Hessian", Look(COLOURS["blue"], "-", "o")),
-    "mu_abs_max": (r"$|\mu|$ of the rule's derivative", Look(COLOURS["red"], (0, (5, 1)), "s")),
-    "curvature_bound": (
-        r"2 / (learning rate $\times\ \rho$)",
-        Look(COLOURS["green"], (0, (1, 1)), "^"),
-    ),
+    "hessian_max": (r"$\lambda_{\max}$ of the Hessian", Look(BLUE, "-", "o")),
+    "mu_abs_max": (r"$|\mu|$ of the rule's derivative", Look(RED, (0, (5, 1)), "s")),
+    "curvature_bound": (r"2 / (learning rate $\times\ \rho$)", Look(GREEN, (0, (1, 1)), "^")),
 }
 
 

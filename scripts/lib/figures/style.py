@@ -23,8 +23,7 @@ COLUMN, PAGE = 3.5, 7.2
 STYLE = matplotlib.rc_params_from_file(
     Path(__file__).with_suffix(".mplstyle"), use_default_template=False
 )
-_NAMES = ("blue", "orange", "green", "red")
-COLOURS = dict(zip(_NAMES, sns.color_palette("colorblind"), strict=False))
+BLUE, _, GREEN, RED, *_ = sns.color_palette("colorblind")
 # Without a date, the same data give the same file.
 METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 

@@ -65,7 +65,7 @@ def test_the_class_that_is_wanted_stands_above_the_steps_that_are_asked_for():
     assert [texts_of(axes) for axes in figure.axes] == [["yes"], ["no"], ["no"], ["yes"]]
     figure = recordings.draw_side_by_side(*examples("recalls"))
     assert [texts_of(axes) for axes in figure.axes] == [["0", "1"], ["1"], ["0"], ["1", "0"]]
-    assert figure.axes[1].texts[0].get_position()[0] == 15  # the middle of its window
+    assert figure.axes[1].texts[0].xy[0] == 15  # the middle of its window
 
 
 def test_the_outputs_that_are_wanted_are_lines():

@@ -134,7 +134,7 @@ def test_windows_that_are_asked_for_are_shaded_and_told():
     axes = panels()["softmax of output"]
     shaded = [(patch.get_x(), patch.get_width()) for patch in axes.patches]
     assert shaded == [(70, 50), (120, 50), (170, 50)]  # the last three of four, up to 220
-    told = {text.get_position()[0]: text.get_text() for text in axes.texts}
+    told = {text.xy[0]: text.get_text() for text in axes.texts}
     assert told == {95: "1", 145: "1", 195: "1 (0)", 220: "  target (answer)"}
 
 

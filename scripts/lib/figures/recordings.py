@@ -217,8 +217,8 @@ def answers(metadata: dict[str, Any]) -> list[str]:
 
 def write_above(axes: Axes, time: float, text: str, ha: str) -> None:
     """Write a text above a panel at a time (ms)."""
-    across = axes.get_xaxis_transform()
-    axes.text(time, 1.02, text, transform=across, fontsize=8, ha=ha, va="bottom")
+    place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    axes.annotate(text, (time, 1), (0, 1), fontsize=8, ha=ha, va="bottom", **place)
 
 
 def add_legend(axes: Axes) -> None:

@@ -697,7 +697,7 @@ def test_the_sweep_is_drawn_of_studies_that_have_one(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "content, message",
     [
-        ("", "empty"),
+        ("", "damaged .No columns to parse from file"),
         ("a,b\n1,2\n", "column condition, learning_rule, learning_rate, seed, iteration,"),
         ('"unfinished', "damaged"),
         ("a,b\n1,2\n1,2,3\n", "damaged"),

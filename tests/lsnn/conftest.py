@@ -4,10 +4,20 @@ import sys
 import numpy as np
 import pytest
 
+from lsnn.backend import tf
 from lsnn.tasks import TASKS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(os.path.dirname(os.path.dirname(HERE)), "data")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests of large graphs are slow ones on TensorFlow 1.12, which takes long to build them."""
+    if tf.VERSION.startswith("1."):
+        for item in items:
+            if item.get_closest_marker("large_graph"):
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

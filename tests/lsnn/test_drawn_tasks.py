@@ -243,6 +243,7 @@ SMALL = {
 }
 
 
+@pytest.mark.large_graph
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_the_hessian_of_every_rate_task_is_that_of_finite_differences(name):
     task = new_task(dict(SMALL[name], name=name), "data", 1)

@@ -26,6 +26,8 @@ from test_golden_rules import RULES as GOLDEN_RULES
 from test_learning_rules import RULES, network_by_dale, ready
 from test_spectrum import Known
 
+pytestmark = pytest.mark.large_graph
+
 LENGTHS = [
     {"name": "step_length", "direction": {"name": "three_factor"}, "step": {"name": "rflo"}},
     {"name": "step_length", "scale": "length"},

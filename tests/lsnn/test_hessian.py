@@ -58,6 +58,7 @@ def test_hessian_is_symmetric_and_of_the_chosen_parameters(parameters):
     assert np.array_equal(hessian.matvec(direction), hessian.product(direction))
 
 
+@pytest.mark.large_graph
 def test_a_block_is_part_of_the_hessian_by_all_parameters_on_one_sample():
     network, weights = small_network()
 

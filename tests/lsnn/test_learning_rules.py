@@ -306,6 +306,7 @@ def test_mdgl_with_leaky_units_is_less_than_all_paths_of_one_synapse():
     assert_gradients_differ({"mdgl": mdgl["w_rec"], "hop": hop["w_rec"]}, 0.01)
 
 
+@pytest.mark.large_graph
 @pytest.mark.parametrize(
     "name",
     ["plain"] + [pytest.param(n, marks=pytest.mark.slow) for n in ("adaptive", "rate_delays")],
@@ -396,6 +397,7 @@ def pair(direction, step, scale):
     }
 
 
+@pytest.mark.large_graph
 @pytest.mark.usefixtures("in_a_loop")
 @pytest.mark.parametrize(
     "direction, step",

@@ -17,6 +17,8 @@ from lsnn.options import build
 from lsnn.study.config import network_settings
 from small import loss_settings
 
+pytestmark = pytest.mark.large_graph
+
 PEERS = np.load(os.path.join(os.path.dirname(__file__), "peers.npz"))
 
 

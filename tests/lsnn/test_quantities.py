@@ -15,6 +15,8 @@ from lsnn.options import build
 from lsnn.study.config import parse_study
 from small import small_network
 
+pytestmark = pytest.mark.large_graph
+
 EXTREMES = [
     name + suffix
     for name in ("lambda_max", "lambda_min", "lambda_abs_max")

@@ -18,6 +18,8 @@ from lsnn.study.config import parse_study
 from lsnn.training import checkpoint_iterations
 from small import small_network
 
+pytestmark = pytest.mark.large_graph
+
 
 class Known(LinearOperator):
     """A symmetric matrix, and how often it was asked for a product."""

@@ -1,5 +1,6 @@
 """The hash of the code: what changes it, and what does not."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -39,6 +40,11 @@ def hashes(folder, python=sys.executable):
     return dict(line.rsplit(None, 1) for line in output.decode().splitlines())
 
 
+@functools.lru_cache(maxsize=None)
+def hashes_here():
+    return hashes(REPOSITORY)
+
+
 @pytest.fixture
 def copy(tmpdir):
     """A copy of the library, of which a test may edit files."""
@@ -55,13 +61,13 @@ def edit(copy, file, old, new):
 
 def changed(copy):
     """Return the jobs whose hash differs from that of the library here."""
-    before, after = hashes(REPOSITORY), hashes(copy)
+    before, after = hashes_here(), hashes(copy)
     assert sorted(before) == sorted(after)
     return sorted(job for job in before if before[job] != after[job])
 
 
 def test_there_is_one_hash_a_kind_of_job():
-    found = hashes(REPOSITORY)
+    found = hashes_here()
     assert len(found) == 13 and len(set(found.values())) == 13
 
 
@@ -71,22 +77,19 @@ def test_it_is_the_same_on_every_python_of_the_project():
         folder = f".environments/tensorflow-{version}"
         pythons.append(os.path.join(REPOSITORY, folder, "bin/python"))
     for python in pythons:
-        assert hashes(REPOSITORY, python) == hashes(REPOSITORY)
+        assert hashes(REPOSITORY, python) == hashes_here()
 
 
-@pytest.mark.parametrize(
-    "file, old, new",
-    [
+def test_words_do_not_count(copy):
+    for file, old, new in [
         ("learning_rules/three_factor.py", "label =", "# A comment.\n    label ="),
         ("learning_rules/three_factor.py", "A three-factor rule: no", "A rule: no"),
         ("training.py", '"""Take one step', '"""Do one step'),
         ("training.py", "self.iteration += 1", "self.iteration  +=  1  # one more"),
         ("storage/files.py", "RECORD_VERSION = 1", "RECORD_VERSION = 2"),
         ("study/config.py", "The study as typed", "A study as typed"),
-    ],
-)
-def test_words_do_not_count(copy, file, old, new):
-    edit(copy, file, old, new)
+    ]:
+        edit(copy, file, old, new)
     assert changed(copy) == []
 
 
@@ -153,28 +156,22 @@ def test_a_number_changes_the_jobs_that_depend_on_it(copy, file, old, new, jobs)
     assert changed(copy) == sorted(jobs)
 
 
-@pytest.mark.parametrize(
-    "package, member, registry",
-    [
+def test_a_new_member_changes_no_hash_of_the_others(copy):
+    for package, member, registry in [
         ("learning_rules", "BPTT", "LEARNING_RULES"),
         ("tasks", "SequentialMnist", "TASKS"),
         ("neurons", "RateNeurons", "NEURONS"),
         ("curvature/quantities", "Extremes", "QUANTITIES"),
         ("curvature/quantities", "Alignment", "DYNAMICS"),
-    ],
-)
-def test_a_new_member_changes_no_hash_of_the_others(copy, package, member, registry):
-    here = copy.join("lsnn", package)
-    here.join("new_one.py").write(
-        "from lsnn.{0} import {1}\n\n\nclass NewOne({1}):\n    '''A new one.'''\n".format(
-            package.replace("/", "."), member
+    ]:
+        here, module = copy.join("lsnn", package), "lsnn." + package.replace("/", ".")
+        here.join(f"new_{registry}.py").write(
+            f"from {module} import {member}\n\n\nclass NewOne({member}):\n    'A new one.'\n"
         )
-    )
-    text = here.join("__init__.py").read_text("utf-8")
-    text += "\nfrom lsnn.{} import new_one\n\n{}['new_one'] = new_one.NewOne\n".format(
-        package.replace("/", "."), registry
-    )
-    here.join("__init__.py").write_text(text, "utf-8")
+        text = here.join("__init__.py").read_text("utf-8")
+        text += f"\nfrom {module} import new_{registry}\n"
+        text += f"\n{registry}['new_one'] = new_{registry}.NewOne\n"
+        here.join("__init__.py").write_text(text, "utf-8")
     assert changed(copy) == []
 
 

@@ -14,6 +14,8 @@ from lsnn.storage import checkpoints
 from lsnn.storage.files import read_record, sha256_of_file
 from lsnn.tasks.mnist import FILES
 
+pytestmark = pytest.mark.slow
+
 OF_ALL = {
     "tensorflow": "2",
     "network": {"n_units": 8},

@@ -34,7 +34,7 @@ class Column(NamedTuple):
     figure: str = ""  # name of its figure along training, if it has one
     threshold: bool = False  # whether 2 / learning rate is drawn beside it
     is_shifted_by_l2: bool = False  # whether the L2 term adds to it, as to a Hessian's eigenvalue
-    where: str = ""  # the column that has values where this one was asked for; empty: everywhere
+    where: str = ""  # a column that has values wherever this one was asked for; empty: everywhere
 
     @property
     def axis(self) -> str:

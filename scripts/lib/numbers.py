@@ -84,8 +84,8 @@ def number_of(run: pd.DataFrame, column: Column, at: str, common: np.ndarray) ->
         run: its rows, in the order of its iterations.
         column: what the number is of; it is taken on this column's scale.
         at: one of :data:`AT`.
-        common: what :func:`common_to` returns, for this ``at``, of the runs that are compared. Who
-            calls decides which these are. Summary: the pair for ``mean``, and all runs of both
+        common: what :func:`common_to` returns, for this ``at``, of the runs that are compared. The
+            caller decides which these are. Summary: the pair for ``mean``, and all runs of both
             conditions for equal losses; the run alone where nothing is compared. Claims: all runs
             of all the conditions in the claim.
     """

@@ -6,11 +6,12 @@ FIGURES = [
     for figure in figures
     for suffix in ("svg", "pdf", "png", "rst")
 ]
-REPORT_TABLES = expand(
-    f"{RESULTS}/report/{{name}}",
-    study=STUDIES,
-    name=["summary.html", "configuration.html", "run.html", "headline.csv"],
-)
+PAGES = ("summary", "configuration", "run")
+REPORT_TABLES = [
+    f"results/{study}/report/{name}"
+    for study in STUDIES
+    for name in (*(f"{page}.html" for page in PAGES), "headline.csv")
+]
 
 
 # One job draws all figures of a study: it takes Python longer to start than to draw one.
@@ -69,7 +70,7 @@ rule write_tables:
                 subcategory=SUBCATEGORY,
                 labels={"table": name},
             )
-            for name in ("summary", "configuration", "run")
+            for name in PAGES
         ],
         HEADLINE,
     log:

@@ -9,7 +9,12 @@ from lib.statistics.order import Order
 from lib.statistics.spread import Spread
 from lib.statistics.trend import Trend
 
-CLASSES = (Contrast, Level, Order, Trend, Spread, Correlation, Divergence)
 STATISTICS: dict[str, type[Statistic]] = {
-    statistic.__name__.lower(): statistic for statistic in CLASSES
+    "contrast": Contrast,
+    "level": Level,
+    "order": Order,
+    "trend": Trend,
+    "spread": Spread,
+    "correlation": Correlation,
+    "divergence": Divergence,
 }

@@ -65,8 +65,8 @@ class Statistic:
     """
 
     options: ClassVar[dict[str, dict]] = {}
-    required: ClassVar[tuple] = ()  # options without which it is nothing
-    # Options, of which every statistic has some.
+    required: ClassVar[tuple] = ()  # options that a claim must give
+    # The options of all statistics; each has some of them.
     column: str
     over: str
     given: str | None
@@ -93,11 +93,11 @@ class Statistic:
         raise NotImplementedError
 
     def words(self, label: Label) -> str:
-        """Return in words what it is of, but for where along a run."""
+        """Return in words what it compares, without the place along a run."""
         raise NotImplementedError
 
     def describe(self, study: Study | None) -> str:
-        """Return in words what it is of; with the labels of a study, if there is one."""
+        """Return in words what it compares, and where; with the labels of a study, if given."""
 
         def label(condition: str | None) -> str:
             name = condition or (study.baseline if study else "the baseline")
@@ -111,7 +111,7 @@ class Statistic:
 class Values(NamedTuple):
     """Numbers of runs, on the scale of their column."""
 
-    # Index: condition, seed, of runs that the column was asked for of. Columns: y, the number, nan
+    # Index: condition, seed, of the runs that the column was asked for. Columns: y, the number, nan
     # where there is none; further numbers of the same runs; diverged; n_unconverged.
     runs: pd.DataFrame
     column: Column

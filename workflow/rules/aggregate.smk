@@ -13,18 +13,24 @@ if not TEMPLATE.exists():
     TEMPLATE.write_text("{{ params.text }}")
 
 
-# The study as it was asked for, for the jobs that need all of it: no argument of a program can be that long.
+def asked_for(wildcards):
+    """Return a study as it was asked for, as text."""
+    return yaml.safe_dump(as_mapping(study_of(wildcards)), sort_keys=False)
+
+
+# The study as a file, as no argument of a program can be that long. It is temporary: whatever Snakemake
+# compares, a job that reads it gets the study of today.
 rule study:
     input:
         ancient(str(TEMPLATE)),
     output:
-        f"{RESULTS}/study.yaml",
+        temp(f"{RESULTS}/study.yaml"),
     log:
         f"{RESULTS}/logs/study.log",  # stays empty: no program runs
     priority: 2  # before all others
     localrule: True
     params:
-        text=lambda wildcards: yaml.safe_dump(as_mapping(study_of(wildcards)), sort_keys=False),
+        text=asked_for,
     template_engine:
         "jinja2"
 
@@ -54,6 +60,7 @@ rule aggregate:
         "../../envs/workflow.yaml"
     params:
         **program("aggregate.py"),
+        study=asked_for,  # a change of it runs this again
         folder=subpath(output.trajectories, parent=True),
     shell:
         command("--config {input.study} --runs {params.folder}/runs --output {params.folder}")

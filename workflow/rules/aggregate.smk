@@ -13,11 +13,6 @@ if not TEMPLATE.exists():
     TEMPLATE.write_text("{{ params.text }}")
 
 
-def asked_for(wildcards):
-    """Return a study as it was asked for, as text."""
-    return yaml.safe_dump(as_mapping(study_of(wildcards)), sort_keys=False)
-
-
 # The study as a file, as no argument of a program can be that long. It is temporary: whatever Snakemake
 # compares, a job that reads it gets the study of today.
 rule study:

@@ -172,6 +172,11 @@ def study_of(wildcards):
     return STUDIES[wildcards.study]
 
 
+def asked_for(wildcards):
+    """Return a study as it was asked for, as text."""
+    return yaml.safe_dump(as_mapping(study_of(wildcards)), sort_keys=False)
+
+
 def result_folders(names=STUDIES):
     """Return the folders of results of those of some studies that exist."""
     return [f"results/{study}" for study in STUDIES if study in names]

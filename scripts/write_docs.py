@@ -48,7 +48,7 @@ def schemas() -> dict[str, Schema]:
 
 
 def columns_of_tables() -> dict[str, list[Column]]:
-    """Return the columns of every table but those that qualify another, by its heading."""
+    """Return the columns of each table by its heading, without residuals and other qualifiers."""
     everything = {kind: [{"quantities": list(REGISTRIES[kind])}] for kind in REGISTRIES}
     condition = {"iterations": 1, "checkpoint_every": 1}
     study = parse_study({"conditions": {"bptt": condition}, **everything})

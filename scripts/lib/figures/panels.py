@@ -259,7 +259,7 @@ def draw_runs_and_means(
         axes: on which they are drawn.
         rows: those of the runs: a thin line each, with a ring where it diverged, and crosses at
             eigenvalues that did not converge.
-        means: those that are averaged over seeds at every ``x``.
+        means: rows whose mean over seeds is drawn at every ``x``.
         study: of which they are.
         x: the other column.
         column: what is drawn.

@@ -108,8 +108,19 @@ def schema_of(option: Schema, value: Any = None) -> Schema:
     registry, default = option["registry"], default_of(option) or {}
     name = value.get("name", default.get("name")) if isinstance(value, dict) else value
     own = registry[name].options if isinstance(name, str) and name in registry else {}
+    if option.get("is_partial"):
+        own = partial(section("", own))["properties"]
     names = choice(option["description"], sorted(registry), default.get("name"))
     return section(option["description"], OrderedDict(name=names, **own))
+
+
+def partial(option: Schema) -> Schema:
+    """Return an option of which a part may be given; what is not given, at any depth, is absent."""
+    option = dict(option, default=None, is_partial=True)
+    if "properties" in option:
+        parts = option["properties"].items()
+        option["properties"] = OrderedDict((name, partial(part)) for name, part in parts)
+    return option
 
 
 def default_of(option: Schema) -> Any:

@@ -21,7 +21,7 @@ import scipy
 
 from lib.program import run
 from lib.summary import summarise
-from lib.tables import read_recorded_table, require_recorded, write_table
+from lib.tables import read_recorded_table, require_recorded, with_settings, write_table
 from lsnn.curvature.hessian import ALL
 from lsnn.curvature.quantities import PRODUCTS, REGISTRIES, arrays_of, columns_of, columns_of_table
 from lsnn.curvature.weights import ranks_of_change, squared_norms
@@ -94,6 +94,7 @@ def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
     table["learning_rule"] = settings["learning_rule"]["name"]
     table["learning_rate"] = settings["training"]["learning_rate"]
     table["diverged"] = training["diverged_at"] is not None
+    table = with_settings(table, study)
     for column in columns:
         if column.kind == "flag":  # where nothing was computed, nothing failed to converge
             table[column.name] = table[column.name].ne(False)

@@ -62,8 +62,9 @@ def headline(summary: pd.DataFrame, study: Study) -> pd.DataFrame:
         title = f"gap, {column.axis}" if is_gap else column.axis
         table[title] = cells(f"{column.name}_final", list(labels))
         if column in compared_columns(study) and len(labels) > 1:
-            pairs = [f"{name} / {study.baseline}" for name in labels]
-            ratio = f"ratio to {labels[study.baseline]}"
+            pairs = [f"{name} / {of.baseline}" for name, of in study.conditions.items()]
+            baselines = {of.baseline for of in study.conditions.values()}
+            ratio = f"ratio to {labels[study.baseline] if len(baselines) == 1 else 'its baseline'}"
             table[ratio] = cells(f"{column.name}_ratio_final", pairs)
     return table
 

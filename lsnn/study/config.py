@@ -4,10 +4,11 @@ Meaning, unit, default and bounds of every key are declared here or, for what is
 the class that has the name; ``docs/reference/configuration.md`` lists them all.
 """
 
+import copy
 import functools
 import re
 from collections import OrderedDict
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Type
 
 import yaml
 
@@ -31,19 +32,23 @@ from lsnn.neurons import NEURONS
 from lsnn.options import (
     FOLDER,
     NAME,
+    Schema,
     choice,
+    default_of,
     impossible,
     integer,
     list_of,
     meanings,
     named,
     options_of,
+    partial,
     section,
     text,
 )
 from lsnn.storage.code_hash import code_hash_of_job
 from lsnn.storage.files import atomic_write
-from lsnn.study.checks import add_contradictions, as_lines, check, suggestion
+from lsnn.study.checks import add_contradictions, as_lines, check, fill, suggestion
+from lsnn.study.sweep import SWEEP, as_written, axes_of, grid_of, in_words, sweep_contradictions
 from lsnn.tasks import TASKS, hashes_of_own_files
 from lsnn.tasks.base import Task
 from lsnn.training import TRAINING, TrainingSettings, training_contradictions
@@ -56,6 +61,14 @@ DEFAULT_CONDITIONS = {
     "three_factor": {"iterations": 16000, "checkpoint_every": 400},
 }
 
+# Sections of a study of which a condition may replace a part, and what they hold.
+SECTIONS: "OrderedDict[str, Schema]" = OrderedDict(
+    task=named("What the network learns: " + meanings(TASKS), TASKS, "sequential_mnist"),
+    network=section("The recurrent network.", NETWORK),
+    loss=section("The terms of the loss besides that of the task.", LOSS),
+    training=section("Stochastic gradient descent.", TRAINING),
+)
+
 CONDITION = section(
     "A condition.",
     OrderedDict(
@@ -63,11 +76,15 @@ CONDITION = section(
             "Learning rule; if left out, that of the condition's name: " + meanings(LEARNING_RULES),
             LEARNING_RULES,
         ),
-        training={
-            "type": "object",
-            "description": "Settings of training that replace the study's.",
-            "properties": {key: dict(option, default=None) for key, option in TRAINING.items()},
-            "additionalProperties": False,
+        **{
+            name: dict(
+                partial(option),
+                description=f"What replaces a part of the study's `{name}`"
+                + (", but for its name." if name == "task" else "."),
+                unit="-",
+                default={},
+            )
+            for name, option in SECTIONS.items()
         },
         iterations=integer("Training iterations of a run.", 10000, "iterations", least=1),
         checkpoint_every=integer(
@@ -80,10 +97,14 @@ CONDITION = section(
             least=1,
         ),
         label=text(
-            "What it is called in figures and tables; if left out, its rule with options, and its "
-            "settings of training.",
+            "What it is called in figures and tables; if left out, its rule with options, and what "
+            "it replaces.",
             minLength=1,
-            maxLength=100,
+            maxLength=200,
+        ),
+        baseline=text(
+            "The condition that its ratios and differences are taken against; if left out, the "
+            "study's `baseline`."
         ),
     ),
 )
@@ -106,10 +127,7 @@ STUDY = OrderedDict(
         "data",
         **FOLDER,
     ),
-    task=named("What the network learns: " + meanings(TASKS), TASKS, "sequential_mnist"),
-    network=section("The recurrent network.", NETWORK),
-    loss=section("The terms of the loss besides that of the task.", LOSS),
-    training=section("Stochastic gradient descent.", TRAINING),
+    **SECTIONS,
     conditions={
         "type": "object",
         "description": "What is compared, each under a name that is also its folder's.",
@@ -118,6 +136,15 @@ STUDY = OrderedDict(
         "propertyNames": dict(NAME, type="string"),
         "additionalProperties": CONDITION,
         "default": DEFAULT_CONDITIONS,
+    },
+    sweep=dict(SWEEP, default=None),
+    axes={
+        "type": "object",
+        "description": "Keys of conditions that move together, such as network.neurons.tau_m, by "
+        "the name of their axis; figures show the first. Those of `sweep` are added.",
+        "unit": "-",
+        "additionalProperties": list_of("Keys.", text("A key.", minLength=1), None),
+        "default": {},
     },
     baseline=text("The condition that ratios are taken against; if left out, the first one."),
     seeds={
@@ -177,13 +204,52 @@ SUITE = section(
 
 
 class Condition(NamedTuple):
-    """What the runs of a condition have in common; they differ in the seed."""
+    """A condition, as it is configured."""
 
     learning_rule: Dict[str, Any]  # its name and options
-    training: Dict[str, Any]  # settings of training that replace the study's
+    # What replaces parts of the study's sections.
+    task: Dict[str, Any]
+    network: Dict[str, Any]
+    loss: Dict[str, Any]
+    training: Dict[str, Any]
     iterations: int
     checkpoint_every: int
     label: str  # in figures and tables
+    baseline: str  # the condition that its ratios are taken against
+
+
+class Setup(NamedTuple):
+    """What the runs of a condition have in common; they differ in the seed."""
+
+    task: Dict[str, Any]  # its name and options
+    network: NetworkSettings
+    loss: LossSettings
+    training: TrainingSettings
+    learning_rule: Dict[str, Any]  # its name and options
+    iterations: int
+    checkpoint_every: int
+
+    @property
+    def spiking(self) -> bool:
+        """Whether the units emit spikes."""
+        return NEURONS[self.network.neurons["name"]].spiking
+
+    @property
+    def outline(self) -> Dict[str, Any]:
+        """What is known of the sizes of the task before data are read."""
+        return TASKS[self.task["name"]].outline(**options_of(self.task))
+
+    @property
+    def threshold(self) -> Optional[float]:
+        """The curvature above which gradient descent diverges on a quadratic.
+
+        That is 2 / learning rate (Cohen et al. 2021). None: the optimiser is another one, or the
+        learning rate decays.
+        """
+        training = self.training
+        if training.optimiser != "sgd" or training.decay_factor != 1.0:
+            return None
+        return 2.0 / training.learning_rate
 
 
 class Study(NamedTuple):
@@ -197,6 +263,7 @@ class Study(NamedTuple):
     loss: LossSettings
     training: TrainingSettings
     conditions: Dict[str, Condition]
+    axes: Dict[str, List[str]]  # keys of conditions that move together, by name
     baseline: str  # the condition that ratios are taken against
     seeds: Tuple[int, ...]
     hessian: Tuple[Dict[str, Any], ...]  # what is computed of it; nothing if empty
@@ -208,48 +275,47 @@ class Study(NamedTuple):
         return self.tensorflow.endswith("-gpu")
 
     @property
-    def spiking(self) -> bool:
-        """Whether the units emit spikes."""
-        return NEURONS[self.network.neurons["name"]].spiking
-
-    @property
     def task_class(self) -> Type[Task]:
         """The class of the task, which declares what is measured."""
         return TASKS[self.task["name"]]
 
     @property
     def splits(self) -> Tuple[str, ...]:
-        """The splits of the data that networks are evaluated on."""
-        return self.task_class.splits(**options_of(self.task))
+        """The splits of the data that networks are evaluated on, the same in all conditions."""
+        return self.task_class.splits(**options_of(self.setup().task))
 
-    @property
-    def outline(self) -> Dict[str, Any]:
-        """What is known of the sizes of the task before data are read."""
-        return self.task_class.outline(**options_of(self.task))
+    def setup(self, condition: Optional[str] = None) -> Setup:
+        """Return what the runs of a condition have in common; by default, of the baseline.
+
+        Raises:
+            ConfigError: the study has no such condition.
+        """
+        given = self._condition(self.baseline if condition is None else condition)
+        return Setup(
+            task=merged(self.task, given.task),
+            network=NetworkSettings(**merged(self.network._asdict(), given.network)),
+            loss=self.loss._replace(**given.loss),
+            training=TrainingSettings(**merged(self.training._asdict(), given.training)),
+            learning_rule=given.learning_rule,
+            iterations=given.iterations,
+            checkpoint_every=given.checkpoint_every,
+        )
 
     def data_files(self) -> List[str]:
-        """Return the paths of the files that the task reads.
+        """Return the paths of the files that the tasks of all conditions read.
 
         Raises:
             DataError: one of the user's own is missing.
         """
-        own = self.task_class.own_files(self.data, **options_of(self.task))
-        return own or [f"{self.data}/{name}" for name in self.task_class.data_files]
+        files: Dict[str, None] = OrderedDict()
+        for condition in self.conditions:
+            options = options_of(self.setup(condition).task)
+            own = self.task_class.own_files(self.data, **options)
+            files.update(dict.fromkeys(own or self._shared_files()))
+        return list(files)
 
-    def training_of(self, condition: str) -> TrainingSettings:
-        """Return the settings of training of a condition."""
-        return self.training._replace(**self.conditions[condition].training)
-
-    def threshold_of(self, condition: str) -> Optional[float]:
-        """Return the curvature above which gradient descent diverges on a quadratic.
-
-        That is 2 / learning rate (Cohen et al. 2021). None: the optimiser is another one, or the
-        learning rate decays.
-        """
-        training = self.training_of(condition)
-        if training.optimiser != "sgd" or training.decay_factor != 1.0:
-            return None
-        return 2.0 / training.learning_rate
+    def _shared_files(self):
+        return [f"{self.data}/{name}" for name in self.task_class.data_files]
 
     def training_settings(self, condition: str, seed: int) -> dict:
         """Return all that the result of one training run depends on, its code too, JSON-able.
@@ -257,18 +323,18 @@ class Study(NamedTuple):
         Raises:
             ConfigError: the study has no such run.
         """
-        given = self._condition(condition)
+        setup = self.setup(condition)
         if seed not in self.seeds:
             raise ConfigError(f"seeds: has no run with seed {seed}; there are: {list(self.seeds)}")
         of_run = {
             "condition": condition,
             "seed": seed,
-            "learning_rule": given.learning_rule,
-            "iterations": given.iterations,
-            "checkpoint_every": given.checkpoint_every,
-            "training": self.training_of(condition),
+            "learning_rule": setup.learning_rule,
+            "iterations": setup.iterations,
+            "checkpoint_every": setup.checkpoint_every,
+            "training": setup.training,
         }
-        return _with_code_hash(dict(self.network_settings(), **of_run))
+        return _with_code_hash(dict(self.network_settings(condition), **of_run))
 
     def entries(self, kind: str) -> Dict[str, Dict[str, Any]]:
         """The entries of :attr:`hessian` or :attr:`dynamics`, whichever is named, by name."""
@@ -281,8 +347,9 @@ class Study(NamedTuple):
     def entry_settings(self, kind: str, name: str, condition: Optional[str] = None) -> dict:
         """Return all that an entry of :attr:`hessian` or :attr:`dynamics` depends on.
 
-        It also depends on weights, and on what the learning rule has drawn for the run. The
-        condition of the run means nothing to an entry of :attr:`hessian`.
+        It also depends on weights, and on what the learning rule has drawn for the run. An entry of
+        :attr:`hessian` depends on the condition for its network, task and loss alone; by default,
+        they are the baseline's.
 
         Raises:
             ConfigError: the study has no such entry, or no such condition.
@@ -292,15 +359,14 @@ class Study(NamedTuple):
             known = ", ".join(entries) or "none"
             raise ConfigError(f"{kind}: has no entry {name}; there are: {known}")
         entry = {key: value for key, value in entries[name].items() if key != "seeds"}
-        settings = dict(self.network_settings(), **{kind: entry})
+        settings = dict(self.network_settings(condition), **{kind: entry})
         if kind == "dynamics":
-            given = self._condition(condition)
-            settings["learning_rule"] = given.learning_rule
-            settings["training"] = self.training._replace(**given.training)
+            setup = self.setup(condition)
+            settings.update(learning_rule=setup.learning_rule, training=setup.training)
         return _with_code_hash(settings)
 
     def examples_settings(self) -> dict:
-        """Return all that examples of the task depend on, those of the first seed."""
+        """Return all that examples of the baseline's task depend on, those of the first seed."""
         return _with_code_hash(dict(self.network_settings(), seed=self.seeds[0]))
 
     def trial_settings(self, condition: str) -> dict:
@@ -310,7 +376,8 @@ class Study(NamedTuple):
             ConfigError: the study has no such condition.
         """
         label = self._condition(condition).label
-        return _with_code_hash(dict(self.network_settings(), condition=condition, label=label))
+        of_network = self.network_settings(condition)
+        return _with_code_hash(dict(of_network, condition=condition, label=label))
 
     def _condition(self, name):
         if name not in self.conditions:
@@ -318,22 +385,43 @@ class Study(NamedTuple):
             raise ConfigError(f"conditions: has no {name}; there are: {known}")
         return self.conditions[name]
 
-    def network_settings(self) -> dict:
-        """Return what a network and its task are made of, as JSON-able values.
+    def network_settings(self, condition: Optional[str] = None) -> dict:
+        """Return what a condition's network and task are made of, as JSON-able values.
 
-        Of the user's own files that is their SHA-256, by name.
+        Of the user's own files that is their SHA-256, by name. Without a condition, it is the
+        baseline.
 
         Raises:
             DataError: such a file is missing.
         """
+        setup = self.setup(condition)
         settings = {
             "tensorflow": self.tensorflow,
-            "task": self.task,
-            "network": self.network,
-            "loss": self.loss,
+            "task": setup.task,
+            "network": setup.network,
+            "loss": setup.loss,
         }
-        own = hashes_of_own_files(self.task, self.data)
+        own = hashes_of_own_files(setup.task, self.data)
         return as_mapping(dict(settings, own_files=own) if own else settings)
+
+
+def merged(values: Mapping[str, Any], own: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return values with own ones in the place of theirs, mappings key by key.
+
+    Options of another thing, under another name, are not mixed, nor is a rule to stop, which has a
+    measure.
+
+    >>> merged({"a": {"name": "lif", "tau_m": 20}, "b": 1}, {"a": {"tau_m": 5}})
+    {'a': {'name': 'lif', 'tau_m': 5}, 'b': 1}
+    """
+    found = dict(values)
+    for key, value in own.items():
+        there = found.get(key)
+        if isinstance(value, dict) and isinstance(there, dict):
+            is_other = value.get("name", there.get("name")) != there.get("name")
+            value = value if is_other or "measure" in value else merged(there, value)
+        found[key] = value
+    return found
 
 
 def _with_code_hash(settings):
@@ -462,12 +550,27 @@ def parse_study(values: dict) -> Study:
         raise ConfigError("the configuration: " + impossible(values, "a mapping"))
     if "studies" in values:
         raise ConfigError("studies: a suite, not a study; name the file of one of its studies")
-    problems, values = check(SCHEMA, _with_rules(values))
-    for condition in values["conditions"].values():
-        if "learning_rule" in condition:
-            condition.setdefault("label", default_label(condition))
+    values, axes, grid, swept = _swept(_with_rules(values))
+    problems, values = check(SCHEMA, _with_names(values))
+    problems.update(swept)
     values.setdefault("baseline", next(iter(values["conditions"]), None))
+    task, own_neurons = values["task"]["name"], values["network"]["neurons"]["name"]
+    for name, condition in values["conditions"].items():
+        if condition["task"].pop("name", task) != task:
+            line = f"the task is the study's, {task}; another one takes another study"
+            problems.setdefault(f"conditions.{name}.task.name", line)
+        neurons = condition["network"].get("neurons", {})
+        if neurons.get("name") == own_neurons:
+            del neurons["name"]
+        if "learning_rule" in condition:
+            words = [default_label(condition), *(grid.lengths.get(name, []) if grid else [])]
+            condition.setdefault("label", ", ".join(words))
+        if "name" in neurons:
+            condition["network"]["neurons"] = fill(NETWORK["neurons"], neurons)
+        condition.setdefault("baseline", values["baseline"])
     add_contradictions(problems, _contradictions(values))
+    if problems and grid:
+        problems = as_written(problems, grid, axes)
     if problems:
         raise ConfigError(as_lines(problems))
     seeds, conditions = values["seeds"], values["conditions"]
@@ -511,19 +614,92 @@ def _with_rules(values):
     return dict(values, conditions=conditions)
 
 
+def _swept(values):
+    """Return values with conditions at every point of their grid, its axes, it, and problems.
+
+    The grid is None where there is none, or where there are problems, a line by key.
+    """
+    values = dict(values)
+    sweep, conditions = values.pop("sweep", None), values["conditions"]
+    if sweep is None or not isinstance(conditions, dict):
+        return values, [], None, {}
+    problems, _ = check(section("", {"sweep": SWEEP}), {"sweep": sweep})
+    axes = [] if problems else axes_of(sweep)
+    problems.update(sweep_contradictions(axes, len(conditions)))
+    if problems:
+        return values, axes, None, problems
+    baseline = values.get("baseline", next(iter(conditions), None))
+    grid = grid_of(axes, conditions, baseline)
+    if grid.twice:
+        line = f"two of its conditions would be called {grid.twice[0]}; give them apart"
+        return values, axes, None, {"sweep": line}
+    values["conditions"] = grid.conditions
+    if isinstance(values.setdefault("axes", {}), dict):
+        values["axes"] = dict(values["axes"], **grid.axes)
+    places = (name for name, origin in grid.origins.items() if origin == baseline)
+    values["baseline"] = next(places, baseline)
+    return values, axes, grid, {}
+
+
+def _with_names(values):
+    """Return values with the names of task and neurons in what conditions replace of them."""
+    conditions = values["conditions"]
+    if not isinstance(conditions, dict):
+        return values
+    network = values.get("network")
+    task = values.get("task", default_of(SECTIONS["task"]))
+    neurons = network.get("neurons") if isinstance(network, dict) else None
+    neurons = neurons or default_of(NETWORK["neurons"])
+    conditions = copy.deepcopy(conditions)
+    for condition in conditions.values():
+        if isinstance(condition, dict):
+            _name(condition, "task", task)
+            if isinstance(condition.get("network"), dict):
+                _name(condition["network"], "neurons", neurons)
+    return dict(values, conditions=conditions)
+
+
+def _name(values, key, named_as):
+    """Give options under a key the name of what they are options of, or take them away if empty."""
+    if values.get(key) == {}:
+        del values[key]
+    elif isinstance(values.get(key), dict):
+        name = named_as.get("name") if isinstance(named_as, dict) else named_as
+        values[key] = dict({"name": name}, **values[key])
+
+
 def default_label(condition: dict) -> str:
-    """Return what a condition without a label is called: its rule, and what it trains with."""
-    parts = [new_rule(condition["learning_rule"]).label]
-    for key, value in condition["training"].items():
-        if isinstance(value, dict):
-            value = " ".join(str(part) for pair in value.items() for part in pair)
-        value = f"{value:g}" if isinstance(value, float) else value
-        parts.append(f"{key.replace('_', ' ')} {value}")
-    return ", ".join(parts)
+    """Return what a condition without a label is called: its rule, and what it replaces."""
+    return ", ".join([new_rule(condition["learning_rule"]).label, *words_of_settings(condition)])
+
+
+def words_of_settings(condition: dict) -> List[str]:
+    """Return in words what a condition replaces of the study."""
+    return [word for name in SECTIONS for word in _words_of(condition[name])]
+
+
+def _words_of(settings):
+    """Return settings in words, a list; of a name and options, or of several things, these."""
+    words = []
+    for key, value in settings.items():
+        if key in ("neurons", "rewiring", "parts"):
+            words += _words_of(value)
+        else:
+            words.append(str(value) if key == "name" else in_words(key, value))
+    return words
 
 
 def as_mapping(value: Any) -> Any:
-    """Return a study, or a part of one, as JSON-able mappings and lists."""
+    """Return a study, or a part of one, as JSON-able mappings and lists.
+
+    Of a condition it has what is its own.
+    """
+    if isinstance(value, Study):
+        conditions = {
+            name: _own(condition, value.baseline) for name, condition in value.conditions.items()
+        }
+        mapping = as_mapping(dict(value._asdict(), conditions=conditions))
+        return {key: part for key, part in mapping.items() if key != "axes" or part}
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
@@ -531,6 +707,17 @@ def as_mapping(value: Any) -> Any:
     if isinstance(value, tuple):
         return [as_mapping(part) for part in value]
     return value
+
+
+def _own(condition, baseline):
+    """Return a condition as a mapping, without empty sections, nor the baseline of all."""
+    own = condition._asdict()
+    return {
+        key: value
+        for key, value in own.items()
+        if value or key not in SECTIONS
+        if key != "baseline" or value != baseline
+    }
 
 
 def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
@@ -541,9 +728,13 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
     if baseline not in conditions:
         known = f"one of the conditions {', '.join(conditions)}{suggestion(baseline, conditions)}"
         yield "baseline", impossible(baseline, known), "conditions"
+    for axis, keys in values["axes"].items():
+        for key in keys:
+            if not any(_sets(condition, key.split(".")) for condition in conditions.values()):
+                line = f"{key} is set by no condition; name a key of theirs"
+                yield f"axes.{axis}", line, "conditions"
     for kind in REGISTRIES:
         yield from _names_taken(kind, values[kind])
-    yield from _contradictions_of_run(values)
     labels: Dict[str, str] = {}
     for name, condition in conditions.items():
         if re.search(r"(.+)\1{19}\Z", name):
@@ -556,20 +747,36 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
         if other != name:
             line = f'"{label}" is the label of {other}, too; give one of them another `label`'
             yield path + "label", line, "conditions"
+        if condition["baseline"] not in (baseline, *conditions):
+            known = f"one of the conditions {', '.join(conditions)}"
+            yield path + "baseline", impossible(condition["baseline"], known)
         iterations, every = condition["iterations"], condition["checkpoint_every"]
         if iterations % every:
             divisor = impossible(every, f"a divisor of iterations = {iterations}")
             yield path + "checkpoint_every", divisor, path + "iterations"
-        # What a condition says replaces what the study says.
-        own = {key: dict(values.get(key, {}), **condition.get(key, {})) for key in OF_RUN}
-        for key, *rest in _contradictions_of_run(dict(values, **own)):
-            part, _, inner = key.partition(".")
-            is_own = inner.split(".")[0] in condition.get(part, {})
-            yield (path + key if is_own else key, *rest)
+        own = {key: merged(values[key], condition[key]) for key in SECTIONS}
+        run = dict(values, **own, learning_rule=condition.get("learning_rule"))
+        for key, line, *others in _contradictions_of_run(run):
+            if _has(condition, key):
+                yield (path + key, line, *others)
+            elif any(_has(condition, other) for other in others):
+                yield (f"conditions.{name}", f"{key}: {line}", *others)
+            else:
+                yield (key, line, *others)
 
 
-# Sections of which a condition's replace the study's.
-OF_RUN = ("learning_rule", "training")
+def _sets(values, path):
+    """Return whether there is a value at a path."""
+    first, *rest = path
+    is_there = isinstance(values, dict) and first in values
+    return is_there and (not rest or _sets(values[first], rest))
+
+
+def _has(condition, key):
+    """Return whether a condition has something of its own under the first two parts of a key."""
+    part, _, inner = key.partition(".")
+    own = condition.get(part) if part in CONDITION["properties"] else None
+    return bool(own) and (not inner or inner.split(".")[0] in own)
 
 
 def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:

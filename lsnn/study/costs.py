@@ -6,6 +6,7 @@ scaled by the products of weights and states that its passes take. It is right t
 them. A GPU counts as such a core.
 """
 
+import functools
 import itertools
 from typing import Iterator, Mapping, NamedTuple, Optional, Tuple
 
@@ -40,43 +41,46 @@ class Cost(NamedTuple):
 
 def training_cost(study: Study, condition: str) -> Cost:
     """Return the :class:`Cost` of a run of a condition."""
-    outline, n_units = study.outline, study.network.n_units
-    given = study.conditions[condition]
-    n_checkpoints = len(checkpoint_iterations(given.iterations, given.checkpoint_every))
+    setup = study.setup(condition)
+    outline, n_units = setup.outline, setup.network.n_units
+    n_checkpoints = len(checkpoint_iterations(setup.iterations, setup.checkpoint_every))
     n_weights = n_units * (outline["n_in"] + n_units + outline["n_out"]) + outline["n_out"]
-    seconds = given.iterations * _seconds_per_pass(study, study.training_of(condition).batch_size)
+    per_pass = functools.partial(_seconds_per_pass, setup, study.tensorflow)
+    seconds = setup.iterations * per_pass(setup.training.batch_size)
     # Without the backward pass, which is two thirds of a pass.
     evaluated = sum(outline["evaluation_sizes"].values())
-    seconds += n_checkpoints * _seconds_per_pass(study, evaluated) / 3.0
+    seconds += n_checkpoints * per_pass(evaluated) / 3.0
     return Cost(SECONDS_PER_JOB + seconds, 4.0 * n_weights * n_checkpoints)
 
 
 def entry_cost(study: Study, condition: str, kind: str, name: str) -> Cost:
     """Return the :class:`Cost` of an entry of `hessian` or `dynamics` of a run."""
-    given, entry = study.conditions[condition], study.entries(kind)[name]
-    n_checkpoints = len(checkpoint_iterations(given.iterations, given.checkpoint_every))
+    setup, entry = study.setup(condition), study.entries(kind)[name]
+    n_checkpoints = len(checkpoint_iterations(setup.iterations, setup.checkpoint_every))
     n_checkpoints = min(n_checkpoints, entry.get("checkpoints", n_checkpoints))
     quantities = quantities_of(kind, entry).values()
     products = n_checkpoints * sum(quantity.products for quantity in quantities)
     arrays = sum(getattr(quantity, "kept", 0) for quantity in quantities)
-    seconds = products * PASSES_PER_PRODUCT * _seconds_per_pass(study, entry["samples"])
+    per_pass = _seconds_per_pass(setup, study.tensorflow, entry["samples"])
+    seconds = products * PASSES_PER_PRODUCT * per_pass
     return Cost(SECONDS_PER_JOB + seconds, n_checkpoints * (200.0 + 8.0 * arrays))
 
 
-def memory_of(study: Study, job: str) -> float:
-    """Return the MB of memory that a job of a study needs at most: "training", or of an "entry"."""
-    least = MEMORY_OF_STATES if study.on_gpu or study.spiking else LEAST_MEMORY
-    weights = 4.0 * study.network.n_delays * study.network.n_units**2 / 1e6
+def memory_of(study: Study, condition: str, job: str) -> float:
+    """Return the MB of memory that a job of a run needs at most: "training", or of an "entry"."""
+    setup = study.setup(condition)
+    least = MEMORY_OF_STATES if study.on_gpu or setup.spiking else LEAST_MEMORY
+    weights = 4.0 * setup.network.n_delays * setup.network.n_units**2 / 1e6
     return max(least, MEMORY + COPIES[job] * weights)
 
 
-def _seconds_per_pass(study, n_examples):
+def _seconds_per_pass(setup, tensorflow, n_examples):
     """Return the time of a forward and backward pass over this many examples."""
-    outline, network = study.outline, study.network
+    outline, network = setup.outline, setup.network
     n_units = network.n_units
     weights = network.n_delays * n_units * (n_units + outline["n_in"]) + n_units * outline["n_out"]
     per_step = SECONDS_PER_STEP + SECONDS_PER_WEIGHT * weights * n_examples
-    return outline["n_steps"] * per_step * SLOWDOWN.get(study.tensorflow, 1.0)
+    return outline["n_steps"] * per_step * SLOWDOWN.get(tensorflow, 1.0)
 
 
 def estimate(studies: Mapping[str, Study]) -> str:
@@ -94,7 +98,8 @@ def estimate(studies: Mapping[str, Study]) -> str:
             size = sum(cost.size for cost in costs) / 1e6
             text += f", about {minutes:.0f} min and {size:.1f} MB"
         if jobs:
-            memory = max(memory_of(study, "entry" if entry else "training") for _, entry in jobs)
+            kinds = [(condition, "entry" if entry else "training") for condition, entry in jobs]
+            memory = max(memory_of(study, *kind) for kind in kinds)
             text += f"; up to {memory / 1e3:.1f} GB of memory per job"
         lines.append(text)
     return "\n".join(lines)
@@ -105,7 +110,9 @@ def _is_known(study):
     entries = [(kind, entry) for kind in REGISTRIES for entry in getattr(study, kind)]
     quantities = [q for entry in entries for q in quantities_of(*entry).values()]
     needed = {"n_steps", "n_in", "n_out", "evaluation_sizes"}
-    return needed <= set(study.outline) and all(hasattr(q, "products") for q in quantities)
+    outlines = [study.setup(condition).outline for condition in study.conditions]
+    is_known = all(needed <= set(outline) for outline in outlines)
+    return is_known and all(hasattr(q, "products") for q in quantities)
 
 
 def _jobs_left(name, study) -> Iterator[Tuple[str, Optional[Tuple[str, str]]]]:

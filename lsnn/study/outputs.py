@@ -7,7 +7,6 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from lsnn.curvature.quantities import REGISTRIES, columns_of, prefix_of, quantities_of
 from lsnn.curvature.weights import RANKS, scale_free
 from lsnn.learning_rules import LEARNING_RULES, new_rule
-from lsnn.storage.files import canonical_json
 from lsnn.study import columns
 from lsnn.study.columns import (
     CONDITION_COLUMNS,
@@ -18,6 +17,7 @@ from lsnn.study.columns import (
     measure_column,
 )
 from lsnn.study.config import Study, as_mapping
+from lsnn.study.settings import setting_columns, sweeps_of
 from lsnn.tasks.base import ACCURACY
 
 
@@ -29,6 +29,7 @@ class Figure(NamedTuple):
     column: Any = None  # the Column that it shows, or shows something against
     entry: Any = None  # the list and the name of the entry that it shows
     condition: Optional[str] = None  # that it shows, if it shows one
+    setting: str = ""  # that is swept in it: its name in sweeps_of(study)
     title: str = ""  # in the report; empty: its name in words
 
     @property
@@ -85,7 +86,8 @@ def standard_error_columns(study: Study) -> List[Column]:
 
 def trajectories_columns(study: Study) -> List[Column]:
     """Return the columns of trajectories.csv."""
-    found = [*CONDITION_COLUMNS, *RUN_KEYS, FRACTION, DIVERGED, *learning_curve_columns(study)]
+    found = [*CONDITION_COLUMNS, *setting_columns(study).values(), *RUN_KEYS, FRACTION, DIVERGED]
+    found += learning_curve_columns(study)
     found += entry_columns(study) + weight_columns(study) + list(gap_columns(study).values())
     return list(OrderedDict.fromkeys(found))
 
@@ -137,60 +139,8 @@ def chance_of(study: Study, column: Column) -> Optional[float]:
     That is 1 / number of classes, which are equally frequent, or nearly so, in all tasks here.
     """
     is_accuracy = any(column == measure_column(ACCURACY, split) for split in study.splits)
-    n_out = study.outline.get("n_out")
+    n_out = study.setup().outline.get("n_out")
     return 1 / n_out if is_accuracy and n_out else None
-
-
-def sweeps_of(study: Study) -> Dict[str, List[Dict[float, str]]]:
-    """Return what is swept, and over which conditions.
-
-    A sweep is over conditions that differ in one number alone, their learning rate or an option of
-    their rule, apart from their length.
-
-    Returns:
-        Sweeps by the name of what is swept, lists of mappings from its values to the names of
-        conditions. Each has at least two values; of conditions with the same value it has the
-        first.
-    """
-    groups: Dict[Tuple[str, str], Dict[float, str]] = {}
-    for name, condition in study.conditions.items():
-        training, rule = study.training_of(name)._asdict(), condition.learning_rule
-        swept = [("learning_rate", training)]
-        swept += [(setting, rule) for setting in _numbers_of(rule)]
-        for setting, where in swept:
-            others = [
-                {k: v for k, v in options.items() if options is not where or k != setting}
-                for options in (rule, training)
-            ]
-            by_value = groups.setdefault((setting, canonical_json(others)), {})
-            by_value.setdefault(where[setting], name)
-    sweeps: Dict[str, List[Dict[float, str]]] = {}
-    for (setting, _), by_value in groups.items():
-        if len(by_value) > 1:
-            sweeps.setdefault(setting, []).append(by_value)
-    return sweeps
-
-
-def _numbers_of(rule):
-    """Return the options of a learning rule, by name, that are numbers."""
-    options = LEARNING_RULES[rule["name"]].options
-    return {
-        name: option
-        for name, option in options.items()
-        if option.get("type") in ("number", "integer")
-    }
-
-
-def setting_column(study: Study, setting: str) -> Column:
-    """Return the column of what is swept: the learning rate, or an option of a rule."""
-    for column in CONDITION_COLUMNS:
-        if column.name == setting:
-            return column
-    for condition in study.conditions.values():
-        option = _numbers_of(condition.learning_rule).get(setting)
-        if option:
-            return Column(setting, "number", setting.replace("_", " "), unit=option["unit"])
-    raise KeyError(setting)
 
 
 def figures_of(study: Study) -> List[Figure]:
@@ -213,9 +163,10 @@ def figures_of(study: Study) -> List[Figure]:
             for quantity in quantities_of(kind, entry).values():
                 for figure in getattr(quantity, "figures", ()):
                     figures.append(Figure(prefix_of(entry) + figure, figure, entry=(kind, name)))
-    for setting in sweeps_of(study):
-        figures.append(Figure(setting + "_sweep", "sweep", setting_column(study, setting)))
-    for name, condition in study.conditions.items() if study.spiking else ():
-        title = "raster " + condition.label
-        figures.append(Figure("raster_" + name, "raster", condition=name, title=title))
+    for name, sweep in sweeps_of(study).items():
+        figures.append(Figure(name + "_sweep", "sweep", sweep.column, setting=name))
+    for name, condition in study.conditions.items():
+        if study.setup(name).spiking:
+            title = "raster " + condition.label
+            figures.append(Figure("raster_" + name, "raster", condition=name, title=title))
     return figures

@@ -58,7 +58,8 @@ class CommittedStudy:
         """
         rows = []
         for name in conditions or self.study.conditions:
-            against = [f"{name}{sign}{self.study.baseline}" for sign in (" / ", " - ")]
+            baseline = self.study.conditions[name].baseline
+            against = [f"{name}{sign}{baseline}" for sign in (" / ", " - ")]
             cells = [
                 next(filter(None, (self.cell(quantity, n) for n in [name, *against])), "")
                 for quantity in quantities

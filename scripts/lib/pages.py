@@ -125,7 +125,8 @@ def options(schema: Schema, value: Any = None, path: str = "") -> Iterator[tuple
     """Yield (path, option, value) for an option and for all that it holds, depth first.
 
     Without a value, which has to fit the option, these are all that values can hold: the entries
-    of a list are called [], the keys that are the user's NAME.
+    of a list are called [], the keys that are the user's NAME. What repeats the options of another
+    is not entered.
     """
     yield path, schema, value
     own = schema_of(schema, value)
@@ -135,7 +136,7 @@ def options(schema: Schema, value: Any = None, path: str = "") -> Iterator[tuple
         parts = [(f".{key}", known.get(key, others), part) for key, part in value.items()]
     elif isinstance(value, list) and "properties" in schema_of(schema.get("items", {})):
         parts = [(f".{place}", schema["items"], part) for place, part in enumerate(value)]
-    elif value is None:
+    elif value is None and "is_partial" not in schema:
         parts = [(f".{key}", option, None) for key, option in known.items()]
         parts += [("[]", schema["items"], None)] if "items" in schema else []
         parts += [(".NAME", others, None)] if others else []

@@ -11,7 +11,8 @@ The interval is the 95 % t interval over seeds, for positive quantities and rati
 logarithms; with fewer than 3 there is none. Ratios and differences also have, as information, the
 p-value of the exact sign test (two-sided) of "as often above as below 1", or 0.
 
-Conditions are compared by pairs of runs of one seed, which start from the same weights: at equal
+Conditions are compared with their baselines by pairs of runs of one seed, which start from the same
+weights: at equal
 fraction of training over the checkpoints that both have, at equal loss at those that every run of
 the two conditions passes through; ``n_levels`` tells how many. Eigenvalues are compared by their
 ratio, generalization gaps, which can be negative, by their difference.
@@ -37,6 +38,7 @@ from lib.numbers import (
     runs_in,
     with_spacing,
 )
+from lib.tables import with_settings
 from lsnn.study.columns import SUMMARY, Column
 from lsnn.study.config import Study
 from lsnn.study.outputs import compared_columns, gap_columns, shown_columns
@@ -131,16 +133,16 @@ def summarise(trajectories: pd.DataFrame, study: Study) -> pd.DataFrame:
     for quantity in quantities_of(study):
         runs = runs_where(quantity.column.where)
         rows += [row_of(quantity, condition, [of]) for condition, of in runs.items()]
-    baseline = study.baseline
     for comparison in comparisons_of(study):
         for quantity in comparison.quantities:
             runs = runs_where(quantity.column.where)
             for condition, of_condition in runs.items():
+                baseline = study.conditions[condition].baseline
                 if condition != baseline and baseline in runs:
                     names = f"{condition} {comparison.sign} {baseline}"
                     rows.append(row_of(quantity, names, [of_condition, runs[baseline]]))
     summary = pd.DataFrame(rows, columns=[column.name for column in SUMMARY])
-    return summary.astype({"n_levels": "Int64"})
+    return with_settings(summary.astype({"n_levels": "Int64"}), study)
 
 
 def row_of(quantity: Quantity, names: str, runs: list[dict]) -> dict:

@@ -17,6 +17,7 @@ from lsnn.study.outputs import (
     trajectories_columns,
     weight_columns,
 )
+from lsnn.study.settings import setting_values
 
 # A cell without a value: empty, or "nan" in tables of older versions.
 MISSING = ["", "nan"]
@@ -91,7 +92,8 @@ def read_recorded_table(
 def read_trajectories(path: str, study: Study) -> pd.DataFrame:
     """Return a study's table of trajectories, of whatever origin.
 
-    One of an older version may lack what has been computed of the Hessian since.
+    One of an older version may lack what has been computed of the Hessian since. Settings are those
+    of the study.
 
     Raises:
         ResultError: it is damaged, or not the one that the metadata.json beside it describes.
@@ -101,13 +103,25 @@ def read_trajectories(path: str, study: Study) -> pd.DataFrame:
         *weight_columns(study),
         *gap_columns(study).values(),
         *standard_error_columns(study),
+        *setting_values(study),
         DIVERGED,
     ]
     table = read_table(path, trajectories_columns(study), optional)
     metadata = os.path.join(os.path.dirname(path), "metadata.json")
     if os.path.exists(metadata):
         require_recorded(path, read_record(metadata))
-    return table if "diverged" in table else table.assign(diverged=False)
+    table = table if "diverged" in table else table.assign(diverged=False)
+    return with_settings(table, study)
+
+
+def with_settings(table: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Return a table with the settings in which conditions differ.
+
+    Of a row about a condition and another it is compared with, they are those of the first.
+    """
+    condition = table["condition"].str.split(" ").str[0]
+    settings = setting_values(study).items()
+    return table.assign(**{column.name: condition.map(values) for column, values in settings})
 
 
 def require_recorded(path: str, record: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
             if (row["seed"], row["iteration"]) == (str(seed), "0")
         ]
     expected = [
-        (name, condition.learning_rule["name"], study.training_of(name).learning_rate)
+        (name, condition.learning_rule["name"], study.setup(name).training.learning_rate)
         for name, condition in study.conditions.items()
     ]
     found_rows = [

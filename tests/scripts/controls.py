@@ -38,7 +38,9 @@ def final_states(n_seeds):
     study = made_up(n_seeds)
     table = made_up_study.trajectories(seeds=study.seeds, study=study)
     table = with_spacing(table.groupby(["condition", "seed"], sort=False).tail(1), study)
-    return study, table[["condition", "seed", "fraction", "diverged", "is_evenly_spaced"]]
+    table = table[["condition", "seed", "fraction", "diverged", "is_evenly_spaced"]]
+    places = table["condition"].map(list(CONDITIONS).index)
+    return study, table.assign(train_loss=1.0, learning_rate=places.astype(float))
 
 
 def source_of(columns, diverged=None):
@@ -91,7 +93,15 @@ def correlate(columns, r, random):
         columns[Y][condition] = r * x + np.sqrt(1 - r**2) * random.standard_normal(len(x))
 
 
+def improve(columns, effect, random):
+    """Raise Y where the training loss is lowest; it goes with Y from run to run."""
+    columns["train_loss"] = {condition: np.exp(y) for condition, y in columns[Y].items()}
+    columns["train_loss"]["three_factor"] = columns["train_loss"]["three_factor"] * np.exp(-effect)
+    raise_by_place([0, 0, 1])(columns, effect, random)
+
+
 OF_Y = {"column": Y}
+PAIR = {**OF_Y, "conditions": ["mdgl", "three_factor"]}
 CONTROLS = {
     "contrast": Control({**OF_Y, "condition": "mdgl"}, 1.5, raise_by_place([0, 1, 0])),
     "level": Control(
@@ -99,6 +109,8 @@ CONTROLS = {
     ),
     "order": Control({**OF_Y, "conditions": list(CONDITIONS)}, 1.5, raise_by_place([0, 1, 4])),
     "trend": Control(OF_Y, 1.0, raise_by_place([0, 1, 2])),
+    "interaction": Control({**PAIR, "over": "learning_rate"}, 2.0, raise_by_place([0, 1, 2])),
+    "best": Control(PAIR, 4.0, improve),
     "spread": Control({**OF_Y, "condition": "mdgl"}, np.log(3), spread_out, np.exp),
     "correlation": Control(
         # The rank correlation of normal numbers (Pearson 1907).

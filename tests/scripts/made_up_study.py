@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from lib.tables import with_settings
 from lsnn.curvature.quantities import REGISTRIES, arrays_of, columns_of, columns_of_table, name_of
 from lsnn.storage import checkpoints
 from lsnn.storage.files import sha256_of_file, write_record, write_table
@@ -98,7 +99,7 @@ def eigenvalues(condition, seed, study=STUDY, place=0):
     It starts in inverse proportion to the learning rate. Of the second entry of ``hessian`` it is
     twice that of the first one.
     """
-    scale = 1000.0 * (place + 1) * (0.01 / study.training_of(condition).learning_rate)
+    scale = 1000.0 * (place + 1) * (0.01 / study.setup(condition).training.learning_rate)
     rows = []
     for row in learning_curve(condition, seed, study):
         k = round(5 * row["fraction"])
@@ -162,14 +163,14 @@ def trajectories(conditions=None, seeds=(1, 2), study=STUDY):
                         piece[column.name] = piece[column.name].astype(float)
             add_weights(piece, study)
             piece["learning_rule"] = study.conditions[condition].learning_rule["name"]
-            piece["learning_rate"] = study.training_of(condition).learning_rate
+            piece["learning_rate"] = study.setup(condition).training.learning_rate
             piece["diverged"] = False
             pieces.append(piece)
     table = pd.concat(pieces, ignore_index=True)
     for (measure, split), column in gap_columns(study).items():
         sign = 1 if measure == "loss" else -1
         table[column.name] = sign * (table[f"{split}_{measure}"] - table[f"train_{measure}"])
-    return table[names_of(trajectories_columns(study))]
+    return with_settings(table, study)[names_of(trajectories_columns(study))]
 
 
 def weights_of(rows):

@@ -19,7 +19,6 @@ from lib.tables import read_trajectories, write_table
 from lsnn.errors import ConfigError, ResultError
 from lsnn.storage import checkpoints
 from lsnn.storage.files import sha256_of_file, write_record
-from lsnn.study.columns import Column
 from lsnn.study.config import parse_study
 from lsnn.study.outputs import Figure, compared_columns, figures_of, shown_columns
 
@@ -30,7 +29,7 @@ LARGEST, SMALLEST = COLUMNS["lambda_max"], COLUMNS["lambda_min"]
 BPTT = panels.looks(STUDY)["bptt"].colour
 
 SWEEP = parse_study(made_up_study.SWEEP)
-RATES = {name: SWEEP.training_of(name).learning_rate for name in SWEEP.conditions}
+RATES = {name: SWEEP.setup(name).training.learning_rate for name in SWEEP.conditions}
 
 
 def with_cells(column, values):
@@ -602,23 +601,17 @@ def test_a_number_of_a_rule_can_be_swept_too():
     """Zero among its values, and 2 / learning rate the same for all of them."""
     figure = plot_sweep(made_up_study.trajectories(study=HOPS), HOPS)
     axes = figure.axes[0]
-    assert (axes.get_xlabel(), axes.get_xscale()) == ("hops (synapses)", "symlog")
+    assert (axes.get_xlabel(), axes.get_xscale()) == (
+        "hops (synapses), logarithmic above 0",
+        "symlog",
+    )
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "4", "27"]
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
     assert texts(figure) == ["truncated BPTT (n = 2)", "2 / learning rate"]
-    [(x, y)] = line_of(axes, sweep.look_of_sweep(HOPS, {0: "hops_0"}, 0).colour, 1.6)
+    [(x, y)] = line_of(axes, sweep.look_of_line(HOPS, {0: "hops_0"}, 0).colour, 1.6)
     assert list(x) == [0, 1, 4, 27]
     assert y == pytest.approx(4 * [2000])
     assert horizontal(axes) == [(panels.THRESHOLD["color"], 200)]
-
-
-@pytest.mark.parametrize(
-    "values, scale", [([-2, -1], "linear"), ([0, 0.5], "linear"), ([0, 0.1, 2], "symlog")]
-)
-def test_a_number_of_a_rule_is_swept_on_the_scale_that_shows_it(values, scale):
-    _, axes = plt.subplots()
-    sweep.scale_setting(axes, Column("mu", "number", "mu"), values)
-    assert axes.get_xscale() == scale
 
 
 def test_the_sweep_leaves_diverged_runs_out_and_tells_of_them():
@@ -658,6 +651,70 @@ def test_the_threshold_is_in_the_legend_whichever_panel_has_it():
     figure = plot_sweep(made_up_study.trajectories(study=study), study)
     assert "trace" in figure.axes[0].get_ylabel()
     assert texts(figure).count("2 / learning rate") == 1
+
+
+LEAKS = {
+    **made_up_study.CONFIG,
+    "sweep": {"network.neurons.tau_m": [0.01, 2, 5], "training.optimiser": ["sgd", "adam"]},
+}
+
+
+def sweep_of(study, name, table):
+    [figure] = [figure for figure in figures_of(study) if figure.name == name + "_sweep"]
+    return registry.draw(Results(study, table, summary=summarise(table, study)), figure)
+
+
+def test_conditions_are_compared_with_the_baseline_at_the_same_setting():
+    study = parse_study(LEAKS)
+    table = made_up_study.trajectories(study=study, seeds=[1, 2])
+    ten = (
+        table["tau_m"]
+        .map({0.01: 1.0, 2: 10.0, 5: 100.0})
+        .where(table["learning_rule"] == "three_factor", 1.0)
+    )
+    figure = sweep_of(study, "tau_m", table.assign(lambda_max=table["lambda_max"] * ten))
+    ratios = [axes for axes in figure.axes if "ratio to baseline" in axes.get_ylabel()]
+    assert ["at the end" in axes.get_ylabel().replace("\n", " ") for axes in ratios] == [
+        True,
+        False,
+    ]
+    assert {axes.get_xlabel() for axes in figure.axes} == {"tau m (ms), linear"}
+    lines = [line for line in ratios[0].lines if len(line.get_xdata()) == 3]
+    assert len(lines) == 2  # of the three-factor rule, by either optimiser
+    for line in lines:
+        assert list(line.get_xdata()) == [0.01, 2, 5]
+        # Final states: bptt falls to a 32nd, three_factor does not fall; seeds 1 and 2.
+        assert line.get_ydata() == pytest.approx(32 * 2**0.5 * np.array([1, 10, 100]))
+    assert "three-factor, optimiser adam (n = 2)" in texts(figure)
+
+
+def test_a_setting_that_is_no_number_has_categories():
+    study = parse_study(LEAKS)
+    figure = sweep_of(study, "optimiser", made_up_study.trajectories(study=study))
+    for axes in figure.axes:
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["sgd", "adam"]
+        assert axes.get_xlabel() == "optimiser"
+
+
+def test_a_baseline_that_is_not_swept_is_drawn_at_every_value():
+    conditions = {"bptt": LENGTH, **HOPS_CONDITIONS}
+    study = parse_study({**made_up_study.CONFIG, "conditions": conditions})
+    figure = sweep_of(study, "hops", made_up_study.trajectories(study=study))
+    [(x, y)] = line_of(figure.axes[0], panels.looks(study)["bptt"].colour, 1.6)
+    assert list(x) == [0, 1, 4, 27] and len(set(y)) == 1
+    assert texts(figure)[1] == "BPTT (n = 2)"
+
+
+def test_the_sweep_marks_where_runs_diverged():
+    table = made_up_study.trajectories(study=SWEEP)
+    table = made_up_study.diverged(table, [("bptt_0.05", 1), ("bptt_0.05", 2), ("bptt_0.02", 1)])
+    figure = plot_sweep(table, SWEEP)
+    for axes in figure.axes:
+        [rings] = [
+            line for line in axes.lines if line.get_marker() == "o" and line.get_mfc() == "none"
+        ]
+        assert list(rings.get_xdata()) == [0.02, 0.05] and set(rings.get_ydata()) == {0}
+    assert "diverged" in texts(figure)
 
 
 def test_the_sweep_shows_no_other_condition():

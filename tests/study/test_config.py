@@ -20,7 +20,7 @@ from lsnn.study.config import (
     training_settings,
     write_study,
 )
-from lsnn.study.outputs import setting_column, sweeps_of
+from lsnn.study.settings import sweeps_of
 from lsnn.training import TRAINING, TrainingSettings
 
 NAN, INF = float("nan"), float("inf")
@@ -133,7 +133,7 @@ WRONG_VALUES = [
     ("conditions.bptt.training.stop", {"measure": "loss"}, "below in place of above"),
     ("conditions.bptt.training.stop", {"measure": "x", "above": 1}, "of the task: loss, accuracy"),
     ("conditions.modprop.learning_rule.weights", "type", '"cell", or a fraction of excitatory'),
-    ("conditions.bptt.label", "", "a non-empty string of at most 100 characters"),
+    ("conditions.bptt.label", "", "a non-empty string of at most 200 characters"),
     ("baseline", 3, "a string"),
     ("baseline", "bpt", "one of the conditions bptt, three_factor (did you mean bptt?)"),
     ("seeds", 0, "a whole number >= 1"),
@@ -366,7 +366,7 @@ def test_neurons_may_be_a_name_alone_and_have_the_defaults_of_their_model(name, 
     for neurons in (name, {"name": name}):
         found = parse_study({"network": {"neurons": neurons}, "hessian": []})
         assert found.network.neurons == dict(options, name=name)
-        assert found.spiking == (name != "rate")
+        assert found.setup().spiking == (name != "rate")
     found = network_settings(neurons={"name": name, "tau_m": 7}).neurons
     assert found == dict(options, name=name, tau_m=7.0) and isinstance(found["tau_m"], float)
 
@@ -597,11 +597,11 @@ def test_conditions_have_free_names_rules_overrides_and_labels():
         "three-factor, decay factor 0.5",
         "three-factor, learning rate 0.1",
     ]
-    assert study.training_of("bptt") == study.training
-    assert study.training_of("slow") == study.training._replace(learning_rate=0.001)
+    assert study.setup("bptt").training == study.training
+    assert study.setup("slow").training == study.training._replace(learning_rate=0.001)
     slow = study.conditions["slow"]
     assert (slow.iterations, slow.checkpoint_every) == (30, 10)
-    assert study.conditions["adam"][2:4] == (10000, 250)
+    assert study.conditions["adam"][5:7] == (10000, 250)
 
 
 def test_a_condition_stops_where_the_study_does_unless_it_says_otherwise():
@@ -609,8 +609,8 @@ def test_a_condition_stops_where_the_study_does_unless_it_says_otherwise():
     conditions = {"bptt": {}, "three_factor": {"training": {"stop": own}, "label": "own"}}
     study = parse_study({"training": {"stop": stop}, "conditions": conditions})
     assert study.conditions["bptt"].training == {} and study.conditions["bptt"].label == "BPTT"
-    assert study.training_of("bptt").stop == stop
-    assert study.training_of("three_factor").stop == own
+    assert study.setup("bptt").training.stop == stop
+    assert study.setup("three_factor").training.stop == own
     assert parse_study({}).training.stop == {}
 
 
@@ -634,7 +634,7 @@ def test_the_settings_of_a_run_are_those_of_its_condition():
 
 def test_the_threshold_is_that_of_gradient_descent_at_one_learning_rate():
     study = parse_study(SWEEP)
-    assert {name: study.threshold_of(name) for name in study.conditions} == {
+    assert {name: study.setup(name).threshold for name in study.conditions} == {
         "bptt": 200.0,
         "slow": 2000.0,
         "adam": None,
@@ -642,15 +642,6 @@ def test_the_threshold_is_that_of_gradient_descent_at_one_learning_rate():
         "local_decay": None,
         "local_fast": 20.0,
     }
-
-
-def test_a_sweep_is_of_conditions_that_differ_in_learning_rate_and_length_alone():
-    assert sweeps_of(parse_study(SWEEP)) == {
-        "learning_rate": [{0.01: "bptt", 0.001: "slow"}, {0.01: "local", 0.1: "local_fast"}]
-    }
-    assert sweeps_of(parse_study({})) == {}
-    longer = {"learning_rule": "bptt", "iterations": 20000, "label": "BPTT, longer"}
-    assert sweeps_of(parse_study({"conditions": {"bptt": {}, "longer": longer}})) == {}
 
 
 def test_the_baseline_is_the_first_condition_unless_it_is_named():
@@ -756,16 +747,12 @@ def test_an_impossible_option_of_a_rule_is_refused(damped, name, option, message
     assert found == "conditions.a.learning_rule." + message
 
 
-def test_a_sweep_can_be_over_a_number_of_a_rule_but_not_over_two_at_once(damped):
-    conditions = {
-        "weak": {"learning_rule": {"name": "damped", "gain": 0.1}},
-        "strong": {"learning_rule": {"name": "damped", "gain": 0.9}},
-    }
-    study = parse_study({"conditions": conditions})
-    assert sweeps_of(study) == {"gain": [{0.1: "weak", 0.9: "strong"}]}
-    assert setting_column(study, "gain").axis == "gain"
-    conditions["strong"]["training"] = {"learning_rate": 0.1}
-    assert sweeps_of(parse_study({"conditions": conditions})) == {}
+def test_a_sweep_can_be_over_a_number_of_a_rule(damped):
+    rules = {"weak": {"name": "damped", "gain": 0.1}, "strong": {"name": "damped", "gain": 0.9}}
+    study = parse_study({"conditions": {name: {"learning_rule": rules[name]} for name in rules}})
+    sweep = sweeps_of(study)["gain"]
+    assert sweep.lines == [{0.1: "weak", 0.9: "strong"}]
+    assert (sweep.keys, sweep.column.axis) == (["learning_rule.gain"], "gain")
 
 
 def test_a_condition_that_stops_elsewhere_says_so_in_its_label():

@@ -69,5 +69,10 @@ def test_where_sizes_are_not_known_the_jobs_are_counted_alone(tmp_path, monkeypa
 )
 def test_memory_is_that_of_states_or_weights(changes, training, entry):
     study = parse_study(changes)
-    assert costs.memory_of(study, "training") == pytest.approx(training)
-    assert costs.memory_of(study, "entry") == pytest.approx(entry)
+    assert costs.memory_of(study, "bptt", "training") == pytest.approx(training)
+    assert costs.memory_of(study, "bptt", "entry") == pytest.approx(entry)
+    of_one = {"bptt": {"network": changes.get("network", {})}, "three_factor": {}}
+    study = parse_study({**changes, "network": {}, "conditions": of_one})
+    assert costs.memory_of(study, "bptt", "entry") == pytest.approx(entry)
+    least = 6000 if study.on_gpu else 1500
+    assert costs.memory_of(study, "three_factor", "entry") == pytest.approx(least)

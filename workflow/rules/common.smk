@@ -54,7 +54,8 @@ def read_configuration():
             update_config(config, configuration.command_line_values(given))
         studies = configuration.studies_of(config)
         for study in studies.values():
-            study.network_settings()  # complains of the user's own files that cannot be read
+            for condition in study.conditions:  # complains of own files that cannot be read
+                study.network_settings(condition)
         if "claims" not in config:
             return studies, "claims", {}
         sys.path.append(str(BASE.absolute() / "scripts"))
@@ -214,7 +215,7 @@ def conda_of(wildcards):
 def memory_given(wildcards, attempt):
     """Return MB of memory."""
     job = "entry" if "entry" in wildcards.keys() else "training"
-    return attempt * int(memory_of(study_of(wildcards), job))
+    return attempt * int(memory_of(study_of(wildcards), wildcards.condition, job))
 
 
 # What jobs that may go to a cluster are given. With Snakemake's --retries a job has more time and

@@ -170,13 +170,13 @@ def scale_axis(axes: Axes, which: str, column: Column) -> None:
 
 def thresholds(study: Study) -> dict[str, float]:
     """Return 2 / learning rate by condition; not where the learning rate is not a single one."""
-    values = {name: study.threshold_of(name) for name in study.conditions}
+    values = {name: study.setup(name).threshold for name in study.conditions}
     return {name: value for name, value in values.items() if value}
 
 
 def common_threshold(study: Study) -> float | None:
     """Return 2 / learning rate if it is the same for all conditions."""
-    values = {study.threshold_of(name) for name in study.conditions}
+    values = {study.setup(name).threshold for name in study.conditions}
     return values.pop() if len(values) == 1 else None
 
 
@@ -325,11 +325,16 @@ def legend_handles(
         if n_seeds.max() >= LEAST_SEEDS:
             handles.append(Patch(color="0.4", label="95 % interval of mean", **BAND))
         if has_diverged.any():
-            handles.append(Line2D([], [], color="0.4", label="diverged", **RING))
+            handles.append(diverged_handle())
         if column and column.threshold and thresholds(study):
             common = common_threshold(study)
             handles.append(threshold_handle(f" = {common:.4g}" if common else " of each colour"))
     return handles + cross_handles(rows, [column] if column else [])
+
+
+def diverged_handle() -> Line2D:
+    """Return what stands for a run that diverged in a legend."""
+    return Line2D([], [], color="0.4", label="diverged", **RING)
 
 
 def threshold_handle(which: str = "") -> Line2D:

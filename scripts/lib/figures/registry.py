@@ -15,10 +15,11 @@ from lib.figures.results import Results
 from lib.pages import TEMPLATES
 from lsnn.study.config import Study
 from lsnn.study.outputs import Figure
+from lsnn.study.settings import sweeps_of
 
 MODULES = (along_training, against_loss, sweep, density, stability, recordings)
 _TEMPLATE = TEMPLATES.get_template("captions.rst.jinja")
-CAPTIONS: Any = _TEMPLATE.make_module({"thresholds": thresholds})
+CAPTIONS: Any = _TEMPLATE.make_module({"thresholds": thresholds, "sweeps_of": sweeps_of})
 
 
 def draw(results: Results, figure: Figure) -> Page | None:

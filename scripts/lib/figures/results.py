@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.tables import read_trajectories, require_recorded
+from lib.tables import read_table, read_trajectories, require_recorded
 from lsnn.errors import ResultError
 from lsnn.storage import checkpoints
 from lsnn.storage.files import read_record
+from lsnn.study.columns import SUMMARY
 from lsnn.study.config import Study, read_study
+
+NO_SUMMARY = pd.DataFrame(columns=[column.name for column in SUMMARY])
 
 
 class Results(NamedTuple):
@@ -22,6 +25,7 @@ class Results(NamedTuple):
     trajectories: pd.DataFrame
     spectra: dict[str, Any] = {}  # arrays of spectra.npz
     folder: str = ""  # where examples.npz and trials/ are
+    summary: pd.DataFrame = NO_SUMMARY  # without rows where there is none
 
 
 def read_results(folder: str) -> Results:
@@ -33,7 +37,9 @@ def read_results(folder: str) -> Results:
     study = read_study(os.path.join(folder, "config.yaml"))
     trajectories = read_trajectories(os.path.join(folder, "trajectories.csv"), study)
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
-    return Results(study, trajectories, read_spectra(folder), folder)
+    path = os.path.join(folder, "summary.csv")
+    summary = read_table(path, SUMMARY) if os.path.exists(path) else NO_SUMMARY
+    return Results(study, trajectories, read_spectra(folder), folder, summary)
 
 
 def read_spectra(folder: str) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """The statistics that decide claims, one file each: options, computation and words together."""
 
 from lib.statistics.base import Statistic
+from lib.statistics.best import Best
 from lib.statistics.contrast import Contrast
 from lib.statistics.correlation import Correlation
 from lib.statistics.divergence import Divergence
+from lib.statistics.interaction import Interaction
 from lib.statistics.level import Level
 from lib.statistics.order import Order
 from lib.statistics.spread import Spread
@@ -14,6 +16,8 @@ STATISTICS: dict[str, type[Statistic]] = {
     "level": Level,
     "order": Order,
     "trend": Trend,
+    "interaction": Interaction,
+    "best": Best,
     "spread": Spread,
     "correlation": Correlation,
     "divergence": Divergence,

@@ -22,7 +22,7 @@ COLUMN = text(
     minLength=1,
 )
 CONDITION = text("A condition of the study.", minLength=1)
-BASELINE = text("What it is compared with; if left out, the study's baseline.", minLength=1)
+BASELINE = text("What it is compared with; if left out, its baseline in the study.", minLength=1)
 SCALE = choice(
     "log - ratios and geometric means; linear - differences and means; if left out, that of the "
     "column's axis; for an expression, linear.",
@@ -189,6 +189,31 @@ def values_of(
     names = ["condition", "seed", "y", "n_unconverged", "diverged"]
     table = pd.DataFrame(cells, columns=names).set_index(["condition", "seed"])
     return Values(table.replace([np.inf, -np.inf], np.nan), column)
+
+
+def against_baselines(
+    source: Source, conditions: list[str], expression: str, at: str, scale: str | None
+) -> Values:
+    """Return the :class:`Values` of conditions less those of their baselines, paired by seed.
+
+    Fractions of training, and losses, are those common to all runs of a condition and its baseline.
+
+    Raises:
+        NotComputed, Undecided: as :func:`values_of`.
+    """
+    parts = []
+    for condition in conditions:
+        baseline = source.baseline_of(condition)
+        values = values_of(source, [baseline, condition], expression, at, scale)
+        pair = [values.runs.xs(name, level="condition") for name in (condition, baseline)]
+        own, other = (runs.loc[pair[0].index.intersection(pair[1].index)] for runs in pair)
+        difference = own.assign(
+            y=own["y"] - other["y"],
+            n_unconverged=own["n_unconverged"] + other["n_unconverged"],
+            diverged=own["diverged"] | other["diverged"],
+        )
+        parts.append(pd.concat({condition: difference}, names=["condition"]))
+    return Values(pd.concat(parts), values.column)
 
 
 def require_runs(source: Source, conditions: list[str]) -> None:

@@ -17,7 +17,7 @@ class Contrast(base.Statistic):
     }
 
     def compute(self, source: base.Source) -> base.Found:
-        baseline = self.baseline or source.study.baseline
+        baseline = self.baseline or source.baseline_of(self.condition)
         conditions = [baseline, self.condition]
         values = base.values_of(source, conditions, self.column, self.at, self.scale)
         table = values.table()

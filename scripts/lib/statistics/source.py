@@ -41,6 +41,11 @@ class Source(NamedTuple):
     study: Study
     trajectories: pd.DataFrame
 
+    def baseline_of(self, condition: str) -> str:
+        """Return what a condition is compared with; of an unknown one, the study's baseline."""
+        known = self.study.conditions
+        return known[condition].baseline if condition in known else self.study.baseline
+
 
 def read_source(folder: str) -> Source:
     """Return the :class:`Source` in the folder of a study's results."""

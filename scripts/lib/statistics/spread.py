@@ -16,7 +16,7 @@ class Spread(base.Statistic):
     least_n = 20
 
     def compute(self, source: base.Source) -> base.Found:
-        baseline = self.baseline or source.study.baseline
+        baseline = self.baseline or source.baseline_of(self.condition)
         values = base.values_of(source, [self.condition, baseline], self.column, "final", "linear")
         pairs = values.table().dropna()
         estimate = spread_estimate(pairs[self.condition], pairs[baseline])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lib.estimates import mean_estimate
+from lib.estimates import Estimate, mean_estimate
 from lib.statistics import base
 from lsnn.options import choice, text
 
@@ -34,13 +34,18 @@ class Trend(base.Statistic):
             at = self.over_at or self.at
             others = base.values_of(source, conditions, self.over, at, "linear")
             values = values.beside("x", others)
-        x, y = values.table("x"), values.table()
-        kept = (x + y).dropna().index
-        return values.found(mean_estimate(slopes(x.loc[kept], y.loc[kept])))
+        return values.found(slope_over(values))
 
     def words(self, label: base.Label) -> str:
         of = ", ".join(map(label, self.conditions or ())) or "all conditions"
         return f"{self.column}, slope over {self.over or 'conditions'} ({of})"
+
+
+def slope_over(values: base.Values, neutral: float = 0.0) -> Estimate:
+    """Return the :class:`Estimate` of the mean slope of y over x, less a neutral one."""
+    x, y = values.table("x"), values.table()
+    kept = (x + y).dropna().index
+    return mean_estimate(slopes(x.loc[kept], y.loc[kept]) - neutral)
 
 
 def slopes(x: np.ndarray, y: np.ndarray) -> np.ndarray:

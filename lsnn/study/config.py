@@ -5,6 +5,7 @@ the class that has the name; ``docs/reference/configuration.md`` lists them all.
 """
 
 import functools
+import math
 import re
 from collections import OrderedDict
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type
@@ -46,7 +47,14 @@ from lsnn.storage.files import atomic_write
 from lsnn.study.checks import add_contradictions, as_lines, check, suggestion
 from lsnn.tasks import TASKS, hashes_of_own_files
 from lsnn.tasks.base import Task
-from lsnn.training import TRAINING, TrainingSettings, training_contradictions
+from lsnn.training import checkpoint_iterations
+from lsnn.update.settings import (
+    TRAINING,
+    TrainingSettings,
+    learning_rate_at,
+    not_plain_descent,
+    training_contradictions,
+)
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
 COMMITTED = "committed"
@@ -240,16 +248,22 @@ class Study(NamedTuple):
         """Return the settings of training of a condition."""
         return self.training._replace(**self.conditions[condition].training)
 
-    def threshold_of(self, condition: str) -> Optional[float]:
+    def threshold_of(self, condition: str, iteration: Optional[int] = None) -> Optional[float]:
         """Return the curvature above which gradient descent diverges on a quadratic.
 
-        That is 2 / learning rate (Cohen et al. 2021). None: the optimiser is another one, or the
-        learning rate decays.
+        That is 2 / learning rate (Cohen et al. 2021), at an iteration; without one, that of all
+        checkpoints. None: the update is not plain gradient descent, or the learning rate is not the
+        same at all of them.
         """
-        training = self.training_of(condition)
-        if training.optimiser != "sgd" or training.decay_factor != 1.0:
+        training, given = self.training_of(condition), self.conditions[condition]
+        if not_plain_descent(training.optimiser, training.parts):
             return None
-        return 2.0 / training.learning_rate
+        at = checkpoint_iterations(given.iterations, given.checkpoint_every)
+        rates = {learning_rate_at(training, i) for i in (at if iteration is None else [iteration])}
+        rate = rates.pop()
+        if rates:
+            return None
+        return 2.0 / rate if rate else math.inf
 
     def training_settings(self, condition: str, seed: int) -> dict:
         """Return all that the result of one training run depends on, its code too, JSON-able.
@@ -513,13 +527,23 @@ def _with_rules(values):
 
 def default_label(condition: dict) -> str:
     """Return what a condition without a label is called: its rule, and what it trains with."""
-    parts = [new_rule(condition["learning_rule"]).label]
-    for key, value in condition["training"].items():
-        if isinstance(value, dict):
-            value = " ".join(str(part) for pair in value.items() for part in pair)
-        value = f"{value:g}" if isinstance(value, float) else value
-        parts.append(f"{key.replace('_', ' ')} {value}")
-    return ", ".join(parts)
+    settings = dict(condition["training"])
+    parts = settings.pop("parts", None)
+    words = [new_rule(condition["learning_rule"]).label]
+    words += ["no parts"] if parts == {} else []
+    words += [_in_words(*pair) for pair in (*settings.items(), *(parts or {}).items())]
+    return ", ".join(words)
+
+
+def _in_words(key, value):
+    """Return a setting in words: cosine, {"final": 0.5} -> "cosine final 0.5"."""
+    if isinstance(value, dict):
+        value = " ".join(_in_words(*pair) for pair in value.items())
+    elif isinstance(value, list):
+        value = " ".join(value)
+    elif isinstance(value, float):
+        value = f"{value:g}"
+    return f"{key.replace('_', ' ')} {value}"
 
 
 def as_mapping(value: Any) -> Any:
@@ -582,7 +606,7 @@ def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
     for key, what in task.impossible(**options).items():
         yield "task." + key, impossible(options[key], what), "task"
     yield from network_contradictions(network)
-    yield from training_contradictions(run["training"], task.measures, sizes)
+    yield from training_contradictions(run["training"], task, sizes)
     if rule:
         has_signs = network["excitatory"] != FREE_SIGNS
         for key, what in new_rule(rule).undefined(spiking, has_signs).items():
@@ -593,7 +617,8 @@ def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
         yield "hessian", impossible(run["hessian"], what), "network.neurons"
     for kind in REGISTRIES:
         for place, entry in enumerate(run[kind]):
-            yield from entry_contradictions(kind, place, entry, task, sizes, spiking)
+            training = run["training"]
+            yield from entry_contradictions(kind, place, entry, task, sizes, spiking, training)
             k = max(quantity.get("k", 1) for quantity in entry["quantities"])
             most = outline.get("n_out", k) if entry["block"] == "b_out" else k
             if k > most:

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure as Page
 
 from lib.figures import against_loss, along_training, density, recordings, stability, sweep
-from lib.figures.panels import thresholds
+from lib.figures.panels import changing_thresholds, thresholds
 from lib.figures.results import Results
 from lib.pages import TEMPLATES
 from lsnn.study.config import Study
@@ -18,7 +18,9 @@ from lsnn.study.outputs import Figure
 
 MODULES = (along_training, against_loss, sweep, density, stability, recordings)
 _TEMPLATE = TEMPLATES.get_template("captions.rst.jinja")
-CAPTIONS: Any = _TEMPLATE.make_module({"thresholds": thresholds})
+CAPTIONS: Any = _TEMPLATE.make_module(
+    {"thresholds": thresholds, "changing_thresholds": changing_thresholds}
+)
 
 
 def draw(results: Results, figure: Figure) -> Page | None:

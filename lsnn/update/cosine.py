@@ -17,7 +17,7 @@ class Cosine(Part):
         "iterations": integer(
             "Iterations over which the learning rate falls.", 10000, "iterations", least=1
         ),
-        "final": number("Part of the learning rate that is left then.", 0.0, least=0, most=1),
+        "final": number("Part of the learning rate that is left after them.", 0.0, least=0, most=1),
     }
 
     def __init__(self, iterations: int, final: float):

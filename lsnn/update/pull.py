@@ -15,7 +15,11 @@ class Pull(Part):
     It adds strength (w - w_start) to the gradient of every trained parameter.
     """
 
-    options = {"strength": number("Coefficient of the penalty for leaving them.", 0.01, least=0)}
+    options = {
+        "strength": number(
+            "Coefficient of the penalty for leaving the weights before training.", 0.01, least=0
+        )
+    }
 
     def __init__(self, strength: float):
         self._strength = strength

@@ -18,10 +18,9 @@ class SAM(Part):
     """
 
     options = {
-        "rho": number("Length of the step uphill, before the gradient is taken.", 0.05, least=0),
+        "rho": number("How far uphill the gradient is taken.", 0.05, least=0),
         "ascent": choice(
-            "The gradient g along which it goes uphill: rule - the learning rule's; exact - that "
-            "of BPTT.",
+            "The gradient that leads uphill: rule - the learning rule's; exact - that of BPTT.",
             [RULE, EXACT],
             RULE,
         ),

@@ -8,8 +8,12 @@ class StepDecay(Part):
     """A learning rate that decays in steps: times factor^(iteration // every)."""
 
     options = {
-        "factor": number("What multiplies the learning rate at each step.", 0.8, above=0, most=1),
-        "every": integer("Iterations from step to step.", 50000, "iterations", least=1),
+        "factor": number(
+            "What multiplies the learning rate at every step down.", 0.8, above=0, most=1
+        ),
+        "every": integer(
+            "Iterations from one step down to the next.", 50000, "iterations", least=1
+        ),
     }
 
     def __init__(self, factor: float, every: int):

@@ -499,7 +499,7 @@ def test_entries_of_dynamics_depend_on_the_rule_and_not_on_the_seeds():
     assert study.seeds_of(entry) == (5, 3) and study.seeds_of(W_REC) == (5, 3, 8)
     assert study.seeds_of(dict(entry, seeds=9)) == (5, 3, 8)
     settings = study.entry_settings("dynamics", "w_rec_validation", "three_factor")
-    assert settings["learning_rule"] == {"name": "three_factor"}
+    assert settings["learning_rule"]["name"] == "three_factor"
     assert settings["training"]["batch_size"] == 256
     assert settings["dynamics"]["checkpoints"] == 10 and "seeds" not in settings["dynamics"]
     more = parse_study({"dynamics": [dict(DYNAMICS, seeds=3)]})

@@ -250,15 +250,17 @@ class LearningRule:
         """The rule in whose graph the loss is computed; one, if :meth:`gradients` asks two."""
         return self
 
-    def gradients(self, gradients_of: Callable[..., Dict[str, Tensor]]) -> Dict[str, Tensor]:
+    def gradients(
+        self, gradients_of: Callable[..., Dict[str, Tensor]], weights: Mapping[str, Tensor]
+    ) -> Dict[str, Tensor]:
         """Return the gradient of which the update is made, tensors by name of the parameter.
 
         Args:
             gradients_of: function of a learning rule that returns its gradients, tensors by name
                 of the trained parameters that have one, each of its parameter's shape: of the whole
                 loss, with ``terms="l2"`` of the L2 term alone, and with ``terms="data"`` of what
-                depends on the examples; at the weights of the update or, with ``weights``, at
-                others, tensors by name of all parameters.
+                depends on the examples; at ``weights`` or, with ``weights=`` others, at those.
+            weights: tensors by name of all parameters, at which the gradient is wanted.
         """
         return gradients_of(self)
 

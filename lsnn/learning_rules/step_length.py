@@ -99,7 +99,9 @@ class StepLength(LearningRule):
                 }
             )
 
-    def gradients(self, gradients_of: Callable[..., Dict[str, Tensor]]) -> Dict[str, Tensor]:
+    def gradients(
+        self, gradients_of: Callable[..., Dict[str, Tensor]], weights: Mapping[str, Tensor]
+    ) -> Dict[str, Tensor]:
         found = gradients_of(self.direction, terms="data")
         regularising = gradients_of(self.direction, terms="l2")
         scale, scaled = self.scale, [name for name in SCALED if name in found]

@@ -89,7 +89,7 @@ class Update:
                 where = at if weights is None else weights
                 return self._gradients(rule, where, respond, targets, terms)
 
-            return rule.gradients(gradients_of)
+            return rule.gradients(gradients_of, at)
 
         at = weights
         for part in self._parts:

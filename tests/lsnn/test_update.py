@@ -223,6 +223,25 @@ def test_what_is_not_trained_is_not_rewired(rewiring):
         assert np.array_equal(found[name], weights[name]) == (name not in TWO)
 
 
+class Ahead(LearningRule):
+    """A test double: BPTT at twice the weights."""
+
+    def gradients(self, gradients_of, weights):
+        doubled = {name: 2.0 * weight for name, weight in weights.items()}
+        return gradients_of(self, terms="data", weights=doubled)
+
+
+def test_a_rule_can_take_its_gradient_at_other_weights():
+    network, weights = small_network("adaptive", l2=0.3)
+    examples = network.task.examples("train", np.arange(20))
+    found = Direction(Ahead(), network, weights)(weights, examples)
+    doubled = {name: 2 * weight for name, weight in weights.items()}
+    expected = Direction(LearningRule(), network, weights)(doubled, examples)
+    for name in PARAMETERS:
+        l2 = 0.3 * doubled[name] if name != "b_out" else 0.0
+        assert relative_error(found[name], expected[name] - l2) < 1e-5
+
+
 def test_of_step_length_only_what_is_trained_counts():
     network, weights = small_network("adaptive", l2=0.0)
     examples = network.task.examples("train", np.arange(20))

@@ -235,7 +235,7 @@ WRONG_TOGETHER += [
     (
         dict(STABILITY, training={"optimiser": "adam"}),
         "training.optimiser",
-        '"sgd", or dynamics.1 without stability, for which M has to be known',
+        '"sgd", or dynamics.1 without stability: no derivative of the update is known',
     ),
     (
         dict(STABILITY, conditions={"bptt": {"training": {"parts": {"sam": {"rho": 0}}}}}),

@@ -140,7 +140,9 @@ def entry_contradictions(
             name = key.rpartition(".")[2]
             other = "no such part" if name in training["parts"] else f'"{SGD}"'
             value = training["parts"].get(name, training["optimiser"])
-            what = f"{other}, or {path[:-1]} without stability, for which M has to be known"
+            what = (
+                f"{other}, or {path[:-1]} without stability: no derivative of the update is known"
+            )
             yield key, impossible(value, what), path + "quantities"
     if block == "b_out" and not task.readout_bias:
         yield path + "block", '"b_out": the task has no readout bias; choose another block', "task"

@@ -181,7 +181,7 @@ class Network:
 
     @property
     def trained(self) -> List[str]:
-        """Names of the parameters that are trained: all but the bias where a task has none."""
+        """Names of the parameters that can be trained: not the bias where a task has none."""
         return [name for name in PARAMETERS if name != "b_out" or self.task.readout_bias]
 
     def initial_weights(self) -> "OrderedDict[str, np.ndarray]":

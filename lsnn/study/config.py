@@ -258,10 +258,10 @@ class Study(NamedTuple):
         training, given = self.training_of(condition), self.conditions[condition]
         if not_plain_descent(training.optimiser, training.parts):
             return None
-        at = checkpoint_iterations(given.iterations, given.checkpoint_every)
-        rates = {learning_rate_at(training, i) for i in (at if iteration is None else [iteration])}
-        rate = rates.pop()
-        if rates:
+        schedule = checkpoint_iterations(given.iterations, given.checkpoint_every)
+        at = schedule if iteration is None else [iteration]
+        rate, *others = {learning_rate_at(training, place) for place in at}
+        if others:
             return None
         return 2.0 / rate if rate else math.inf
 

@@ -106,7 +106,9 @@ def uphill(weights, gradients, rho):
 @pytest.mark.usefixtures("in_a_loop")
 @pytest.mark.parametrize(
     "settings, trainable",
-    [(settings, "all") for settings in RULES] + [(RULES[1], TWO), (RULES[-1], TWO)],
+    [(settings, "all") for settings in RULES[:2]]
+    + [pytest.param(settings, "all", marks=pytest.mark.slow) for settings in RULES[2:]]
+    + [(RULES[1], TWO), (RULES[-1], TWO)],
 )
 def test_sam_takes_the_gradient_a_step_uphill(settings, trainable):
     """Against the plain direction, in a graph of its own, at weights that are moved in numpy."""

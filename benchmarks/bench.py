@@ -136,8 +136,9 @@ def follow(
 ) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
     """Return the figures along a run by a rule, and comparisons with the published method."""
     learning_rule, iterations = study.conditions[rule].learning_rule, arrays["iteration"].tolist()
+    constants, start = constants_of(arrays), checkpoints.weights_at(arrays, 0)
     dynamics = dynamics_of(
-        network, learning_rule, study.training, constants_of(arrays), study.hessian[0]
+        network, learning_rule, study.training, constants, start, study.hessian[0]
     )
     last = len(iterations) - 1
     compared = {EARLY: "early", last // 2: "middle", last: "late"}

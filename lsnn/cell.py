@@ -15,6 +15,7 @@ class CellState(NamedTuple):
     neurons: Any  # state of the neurons; its ``z`` (batch, units) is their output
     underway: Tuple[Tensor, ...]  # what arrives after 1, 2, .. further steps, each (batch, units)
     relayed: Tuple[Tensor, ...]  # zeros in their place, through which a rule relays an error
+    traces: Tuple[Tensor, ...]  # what a rule keeps along the steps, each (batch, size)
 
 
 class Cell:
@@ -63,6 +64,7 @@ class Cell:
                 self._w_back = by_delay(w_back, delays["w_rec"], n_delays)
         # An error is relayed to the first step at which a current can show in the output.
         self._n_relayed = n_delays - 1 + neurons.latency if self._rule.relays else 0
+        self._trace_sizes = self._rule.trace_sizes(neurons.n_units)
 
     @property
     def output_size(self) -> int:
@@ -75,14 +77,15 @@ class Cell:
         n_units = self.neurons.n_units
         sizes = [n_units] * len(self.neurons.state_type._fields)
         underway, relayed = (n_units,) * (self.n_delays - 1), (n_units,) * self._n_relayed
-        return CellState(self.neurons.state_type(*sizes), underway, relayed)
+        return CellState(self.neurons.state_type(*sizes), underway, relayed, self._trace_sizes)
 
     def zero_state(self, batch_size: Tensor, dtype: Any = None) -> CellState:
         """Return the state before the first step, one copy."""
         shape = tf.stack([batch_size, self.neurons.n_units])
         underway = tuple(tf.zeros(shape) for _ in range(self.n_delays - 1))
         relayed = tuple(tf.zeros(shape) for _ in range(self._n_relayed))
-        return CellState(self.neurons.zero_state(batch_size), underway, relayed)
+        traces = tuple(tf.zeros(tf.stack([batch_size, size])) for size in self._trace_sizes)
+        return CellState(self.neurons.zero_state(batch_size), underway, relayed, traces)
 
     def __call__(
         self,
@@ -109,14 +112,20 @@ class Cell:
         currents, underway = _arriving(self._by_delay(currents), state.underway)
         if noise is not None:
             currents = currents + self._copied(noise)
-        neurons = self.neurons.step(state.neurons, currents)
+        neurons, traces = self.neurons.step(state.neurons, currents), ()
+        if self._trace_sizes:
+            traces = self._rule.next_traces(state.traces, currents)
+            # The output reads the membrane of this step or, with latency, of the one before.
+            read = state.traces if self.neurons.latency else traces
+            slope = self.neurons.slope(state.neurons, neurons)
+            neurons = neurons._replace(z=self._rule.output(neurons.z, slope, read))
         output, relayed = self._first(neurons.z), ()
         if self._rule.relays:
             sent = self._by_delay(self._rule.relayed(state.neurons.z, self._w_back))
             sent = [tf.zeros_like(sent[0])] * self.neurons.latency + sent
             arrived, relayed = _arriving(sent, state.relayed)
             output = output + self.neurons.gain(state.neurons, neurons) * arrived
-        return output, CellState(neurons, underway, relayed)
+        return output, CellState(neurons, underway, relayed, traces)
 
     def copied(self, state: CellState) -> CellState:
         """Return a state in as many copies as the learning rule has."""

@@ -181,7 +181,7 @@ class Network:
 
     @property
     def trained(self) -> List[str]:
-        """Names of the parameters that are trained: all but the bias where a task has none."""
+        """Names of the parameters that can be trained: not the bias where a task has none."""
         return [name for name in PARAMETERS if name != "b_out" or self.task.readout_bias]
 
     def initial_weights(self) -> "OrderedDict[str, np.ndarray]":
@@ -208,6 +208,7 @@ class Network:
         learning_rule: Optional[LearningRule] = None,
         noise_seed: Any = 0,
         unrolled: bool = False,
+        initial_state: Optional[State] = None,
     ) -> Response:
         """Return the :class:`Response` to ``inputs`` (steps, batch, n_in).
 
@@ -216,6 +217,8 @@ class Network:
             learning_rule: decides which paths the gradient may take; the exact gradient if None.
             noise_seed: int32 scalar, which the noise in the input current depends on, if any.
             unrolled: whether a second derivative is wanted, whatever the number of steps.
+            initial_state: that of another response, under any rule, to start from; new zeros if
+                None.
         """
 
         def step(t, carried, x):
@@ -229,6 +232,10 @@ class Network:
         rule = (learning_rule or LearningRule()).for_network(self)
         cell = self._cell(weights, rule)
         zero_state = _zero_state(cell, tf.shape(inputs)[1])
+        if initial_state is not None:  # but for what the rule itself carries along
+            neurons, underway = initial_state.cell.neurons, initial_state.cell.underway
+            own = zero_state.cell._replace(neurons=neurons, underway=underway)
+            zero_state = State(own, initial_state.trace)
         state = zero_state._replace(cell=cell.copied(zero_state.cell))
         carried = (state, tf.zeros([]), tf.zeros([self.neurons.n_units]))
         n_steps, windows = self.task.n_steps, [self.task.n_windows, self.task.window_steps]

@@ -1,102 +1,24 @@
 """Training by a learning rule, with a checkpoint every so many iterations."""
 
-import functools
 import time
 from collections import OrderedDict
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterator,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from lsnn.backend import Tensor, flatten, new_session, pack, tf
+from lsnn.backend import flatten, new_session, pack, tf
 from lsnn.errors import DivergenceError
 from lsnn.learning_rules import new_rule
 from lsnn.learning_rules.base import LearningRule
-from lsnn.network import PARAMETERS, Network, Response
-from lsnn.options import choice, impossible, integer, number, section, text
+from lsnn.network import PARAMETERS, Network
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.storage.progress import Progress, under, without_prefix
-from lsnn.tasks.base import Measure, Task, mean_by_example
+from lsnn.tasks.base import Task, mean_by_example
+from lsnn.update.settings import ADAM, SGD, TrainingSettings
+from lsnn.update.update import Update, responses_to
 
-OPTIMISERS = {
-    "sgd": lambda learning_rate: tf.train.GradientDescentOptimizer(learning_rate),
-    "adam": lambda learning_rate: tf.train.AdamOptimizer(learning_rate),
-}
-
-TRAINING = OrderedDict(
-    optimiser=choice(
-        "sgd - plain gradient descent; adam - Adam with its usual constants.",
-        sorted(OPTIMISERS, reverse=True),
-        "sgd",
-    ),
-    learning_rate=number("Step size of the optimiser.", 0.01, above=0, most=1000),
-    decay_factor=number(
-        "Factor that multiplies the learning rate every `decay_every` iterations.",
-        1.0,
-        above=0,
-        most=1,
-    ),
-    decay_every=integer(
-        "Iterations between two decays of the learning rate.", 50000, "iterations", least=1
-    ),
-    batch_size=integer("Examples in a training batch.", 256, "examples", least=1),
-    stop=section(
-        "Where training ends before its last iteration: at the first checkpoint at which a measure "
-        "of the task on the validation split is above, or below, a value.",
-        OrderedDict(
-            measure=text("Name of the measure, such as accuracy."),
-            above=number("Training stops above this value.", None, least=-1000000),
-            below=number("Training stops below this value.", None, least=-1000000),
-        ),
-    ),
-)
-
-
-def training_contradictions(
-    training: Mapping[str, Any], measures: Sequence[Measure], sizes: Mapping[str, int]
-) -> Iterator[Tuple[str, ...]]:
-    """Yield a tuple for every value that others make impossible: key, line, and their keys.
-
-    Args:
-        training: options above, by name.
-        measures: those of the task.
-        sizes: examples of each split, as far as they are known.
-    """
-    batch_size, stop = training["batch_size"], training["stop"]
-    if batch_size > sizes.get("train", batch_size):
-        line = impossible(batch_size, f"at most the {sizes['train']} examples of split train")
-        yield "training.batch_size", line, "task"
-    known = [measure.name for measure in measures]
-    if stop and stop.get("measure") not in known:
-        line = impossible(stop.get("measure"), f"a measure of the task: {', '.join(known)}")
-        yield "training.stop.measure", line, "task"
-    if stop and ("above" in stop) == ("below" in stop):
-        one_of_them = "{measure: NAME, above: VALUE}, or below in place of above"
-        yield "training.stop", impossible(stop, one_of_them)
-
-
-class TrainingSettings(NamedTuple):
-    """Section ``training`` of a study; its fields are the options :data:`TRAINING`."""
-
-    optimiser: str
-    learning_rate: float
-    decay_factor: float
-    decay_every: int
-    batch_size: int
-    stop: Dict[str, Any]
-
+OPTIMISERS = {SGD: "GradientDescentOptimizer", ADAM: "AdamOptimizer"}  # in tf.train
 
 # What the names of arrays begin with in checkpoint files and in records of progress.
 OF_RULE = "rule/"  # constants of the learning rule
@@ -136,45 +58,6 @@ class TrainingResult(NamedTuple):
         return self.arrays["iteration"].tolist()
 
 
-def gradients_by(
-    learning_rule: LearningRule,
-    network: Network,
-    weights: Mapping[str, Tensor],
-    respond: Callable[[LearningRule], Response],
-    targets: Tensor,
-    l2: bool = True,
-) -> Dict[str, Tensor]:
-    """Return the gradients that the optimiser is given, tensors by name of the parameter.
-
-    Each has the shape of its parameter: ``w_in`` (n_in, units), ``w_rec`` (units, units) [pre,
-    post], ``w_out`` (units, n_out), ``b_out`` (n_out).
-
-    Args:
-        learning_rule: with its constants.
-        network: whose loss is descended.
-        weights: tensors by name.
-        respond: function of a learning rule that returns the network's response, in whose graph the
-            rule takes effect.
-        targets: as the task's placeholders have them.
-        l2: whether they include the gradient of the L2 term.
-    """
-
-    def gradients_of(rule, terms="all"):
-        if terms == "l2" and not l2:
-            return OrderedDict()
-        if terms == "l2":
-            loss = network.l2_loss(weights)
-        elif terms == "data" or not l2:
-            loss = network.data_loss(respond(rule), targets)
-        else:
-            loss = network.loss(weights, respond(rule), targets)
-        gradients = tf.gradients(loss, [weights[name] for name in network.trained])
-        pairs = zip(network.trained, gradients)
-        return OrderedDict((name, gradient) for name, gradient in pairs if gradient is not None)
-
-    return learning_rule.gradients(gradients_of)
-
-
 class Trainer:
     """The graph of one training run and its session.
 
@@ -186,6 +69,7 @@ class Trainer:
         iteration: number of the next step.
         rewiring: of the run, if its weights have signs to keep.
         threads: most threads to compute with.
+        start: weights before training, arrays by name; ``weights`` if None.
     """
 
     def __init__(
@@ -197,7 +81,9 @@ class Trainer:
         iteration: int = 0,
         rewiring: Optional[Union[Rewiring, DalesLaw]] = None,
         threads: int = 1,
+        start: Optional[Mapping[str, np.ndarray]] = None,
     ):
+        self.update = Update(learning_rule, network, training, weights if start is None else start)
         self.task = network.task
         self.noisy = network.neurons.input_noise > 0.0
         self.training = training
@@ -209,12 +95,8 @@ class Trainer:
             self.noise_seed = tf.placeholder_with_default(0, [], "noise_seed")
             self.learning_rate = tf.placeholder_with_default(training.learning_rate, [])
             self.weights = network.variables()
-
-            @functools.lru_cache(maxsize=None)
-            def response_by(rule):
-                return network.respond(self.weights, self.inputs, rule, self.noise_seed)
-
-            response = response_by(learning_rule.loss_rule)
+            respond = responses_to(network, self.inputs, self.noise_seed)
+            response = respond(learning_rule.loss_rule, self.weights)
             self.initial_state, self.final_state = response.initial_state, response.final_state
             self.task_loss = self.task.loss(response.logits, self.targets)
             self.l2_loss = network.l2_loss(self.weights)
@@ -226,13 +108,12 @@ class Trainer:
             self._measures = OrderedDict(
                 (name, measure(response.logits, self.targets)) for name, measure in measures.items()
             )
-            parameters = [self.weights[name] for name in network.trained]
+            trained = self.update.trained
+            parameters = [self.weights[name] for name in trained]
 
-            self.gradients = gradients_by(
-                learning_rule, network, self.weights, response_by, self.targets
-            )
-            gradients = [self.gradients[name] for name in network.trained]
-            optimiser = OPTIMISERS[training.optimiser](self.learning_rate)
+            self.gradients = self.update.direction(self.weights, respond, self.targets)
+            gradients = [self.gradients[name] for name in trained]
+            optimiser = getattr(tf.train, OPTIMISERS[training.optimiser])(self.learning_rate)
             # Otherwise a weight could be updated before the gradient of another has read it.
             with tf.control_dependencies([*gradients, self.loss]):
                 self.descend = optimiser.apply_gradients(zip(gradients, parameters))
@@ -245,13 +126,14 @@ class Trainer:
         self.session = new_session(graph, threads)
         self.session.run(initialise)
         self._carried = None  # state in which the last batch ended
-        self._rewired = {name: weights[name] for name in REWIRED} if rewiring else {}
+        rewired = [name for name in REWIRED if name in trained] if rewiring else []
+        self._rewired = {name: weights[name] for name in rewired}
         for name, variable in self.weights.items():
             variable.load(weights[name], self.session)
 
     def step(self, inputs: np.ndarray, targets: np.ndarray) -> float:
         """Take one step of the optimiser on a batch of the task; return the loss before it."""
-        learning_rate = learning_rate_at(self.training, self.iteration)
+        learning_rate = self.update.learning_rate(self.iteration)
         feed = {self.inputs: inputs, self.targets: targets, self.learning_rate: learning_rate}
         if self.noisy:
             random = generator(self.seed, "input noise", self.iteration)
@@ -344,11 +226,6 @@ class Trainer:
         return results
 
 
-def learning_rate_at(training: TrainingSettings, iteration: int) -> float:
-    """Return the learning rate of an iteration."""
-    return training.learning_rate * training.decay_factor ** (iteration // training.decay_every)
-
-
 def checkpoint_iterations(iterations: int, checkpoint_every: int) -> List[int]:
     """Return the iterations at which a checkpoint is taken.
 
@@ -402,7 +279,8 @@ def train(
 
     progress = resume(folder, settings, learning_curve_names(network.task), earlier, log)
     last = progress.last or dict(weights, iteration=0)
-    trainer = Trainer(network, rule, training, last, int(last["iteration"]), rewiring, threads)
+    at = int(last["iteration"])
+    trainer = Trainer(network, rule, training, last, at, rewiring, threads, start=weights)
     if progress.size:
         trainer.remember(without_prefix(MEMORY, last))
     diverged_at, ms_per_iteration = loop(trainer, progress, settings, log)

@@ -12,6 +12,7 @@ import argparse
 import os
 import platform
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +39,7 @@ from lsnn.study.outputs import (
     standard_error_columns,
     trajectories_columns,
 )
+from lsnn.update.settings import learning_rate_at
 
 KEYS = ("settings", "outputs", "environment", "wall_seconds")  # of every record
 TRAINING_KEYS = (*KEYS, "ms_per_iteration", "diverged_at")
@@ -92,7 +94,8 @@ def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
     columns = trajectories_columns(study)
     table = table.reindex(columns=names_of(columns)).sort_values("iteration")
     table["learning_rule"] = settings["learning_rule"]["name"]
-    table["learning_rate"] = settings["training"]["learning_rate"]
+    rate = partial(learning_rate_at, study.setup(condition).training)
+    table["learning_rate"] = table["iteration"].map(rate)
     table["diverged"] = training["diverged_at"] is not None
     table = with_settings(table, study)
     for column in columns:

@@ -32,7 +32,8 @@ from lsnn.storage import checkpoints, records
 from lsnn.storage.files import sha256_of_file
 from lsnn.storage.progress import Progress
 from lsnn.study.columns import RUN_KEYS
-from lsnn.training import TrainingSettings, checkpoint_iterations, constants_of
+from lsnn.training import checkpoint_iterations, constants_of
+from lsnn.update.settings import TrainingSettings
 
 Arrays = Dict[str, np.ndarray]
 
@@ -44,9 +45,12 @@ def hessian(network: Network, arrays: Arrays, settings: jobs.Settings, threads: 
 
 
 def dynamics(network: Network, arrays: Arrays, settings: jobs.Settings, threads: int) -> Dynamics:
-    """Return the learning rule's update in a run."""
+    """Return the update of a run."""
     rule, training = settings["learning_rule"], TrainingSettings(**settings["training"])
-    return dynamics_of(network, rule, training, constants_of(arrays), settings["dynamics"], threads)
+    constants, start = constants_of(arrays), checkpoints.weights_at(arrays, 0)
+    return dynamics_of(
+        network, rule, training, constants, start, settings["dynamics"], threads=threads
+    )
 
 
 OPERATORS: Dict[str, Callable[..., Any]] = {"hessian": hessian, "dynamics": dynamics}

@@ -1,4 +1,4 @@
-"""Compares a rule's update, and its derivative, with the true gradient and Hessian."""
+"""Compares training's update, and its derivative, with the true gradient and Hessian."""
 
 import functools
 from collections import OrderedDict
@@ -9,88 +9,86 @@ import numpy as np
 from lsnn.backend import new_session, tf
 from lsnn.curvature.hessian import Hessian, parameters_of, sample_of
 from lsnn.curvature.jacobian import GradientJacobian
+from lsnn.errors import ConfigError
 from lsnn.learning_rules import new_rule
-from lsnn.learning_rules.base import LearningRule
 from lsnn.network import PARAMETERS, Network
-from lsnn.training import TrainingSettings, gradients_by, learning_rate_at
+from lsnn.update.settings import TrainingSettings, not_plain_descent
+from lsnn.update.update import Update, responses_to
 
 RECURRENT = ("w_in", "w_rec")  # the parameters whose gradient a rule changes
 
 
 class UpdateJacobian(GradientJacobian):
-    """The transpose of M = d g_hat / dw, g_hat being the gradient that a learning rule gives.
+    """The transpose of M = dd/dw, d being the direction of training's update.
 
-    Its eigenvalues are those of M. The L2 term is included; what the rule has drawn for the run is
-    held fixed. The rule cuts and replaces paths in g_hat; g_hat itself is differentiated exactly.
+    Its eigenvalues are those of M. What does not depend on the examples is included, such as the L2
+    term and a pull; what the rule has drawn for the run is held fixed. The rule cuts and replaces
+    paths in d; d itself is differentiated exactly.
 
     Args:
-        learning_rule: :class:`lsnn.learning_rules.base.LearningRule` with its constants.
-        network, inputs, targets, parameters, threads: as for :class:`GradientJacobian`.
+        update: :class:`lsnn.update.update.Update`, whose derivative is known.
+        inputs, targets, parameters, threads: as for :class:`GradientJacobian`.
+
+    Raises:
+        ConfigError: it is not known.
     """
 
     def __init__(
         self,
-        learning_rule: LearningRule,
-        network: Network,
+        update: Update,
         inputs: np.ndarray,
         targets: np.ndarray,
         parameters: Sequence[str],
         threads: int = 1,
     ):
+        for key in not_plain_descent(update.training.optimiser, update.training.parts):
+            raise ConfigError(f"{key}: no derivative of the update is known with it")
+
         def gradient_of(weights, inputs, targets):
-            @functools.lru_cache(maxsize=None)
-            def respond(rule):
-                return network.respond(weights, inputs, rule, unrolled=True)
+            respond = responses_to(update.network, inputs, unrolled=True)
+            return update.direction(weights, respond, targets)
 
-            return gradients_by(learning_rule, network, weights, respond, targets)
-
-        super().__init__(network, inputs, targets, parameters, gradient_of, threads)
+        super().__init__(update.network, inputs, targets, parameters, gradient_of, threads)
 
 
 class Dynamics:
-    """A learning rule's gradient, its derivative M, and the Hessian, on the same examples.
+    """The direction of training's update, its derivative M, and the Hessian, on the same examples.
 
     What is not asked for is not built.
 
     Args:
-        learning_rule: with its constants.
-        network: that it trains.
-        training: how it does.
+        update: what training does.
         examples: inputs and targets, as the network's task has them.
-        parameters: names of the parameters to differentiate by.
+        parameters: names of the parameters to differentiate by; all are trained.
         threads: most threads to compute with.
     """
 
     def __init__(
         self,
-        learning_rule: LearningRule,
-        network: Network,
-        training: TrainingSettings,
+        update: Update,
         examples: Sequence[np.ndarray],
         parameters: Sequence[str],
         threads: int = 1,
     ):
-        self._rule, self._network, self._training = learning_rule, network, training
+        self._update = update
         self._examples, self._threads = examples, threads
         self.parameters = parameters
         self._weights: Mapping[str, np.ndarray] = {}
         self._operators: Dict[str, GradientJacobian] = {}
         self._gradients: List[Dict[str, np.ndarray]] = []  # at the weights, once computed
+        network = update.network
         with tf.Graph().as_default() as graph:
             self._placeholders = network.task.placeholders()
             inputs, targets = self._placeholders
             self._variables = network.variables()
+            respond = responses_to(network, inputs)
 
-            @functools.lru_cache(maxsize=None)
-            def respond(rule):
-                return network.respond(self._variables, inputs, rule)
+            def direction(update, data_only):
+                return update.direction(self._variables, respond, targets, data_only)
 
-            def gradients(rule, l2):
-                return gradients_by(rule, network, self._variables, respond, targets, l2)
-
-            self._exact = gradients(LearningRule(), l2=False)
-            self._approximate = gradients(learning_rule, l2=False)
-            self._update = gradients(learning_rule, l2=True)
+            self._exact = direction(update.of_exact_gradient(), data_only=True)
+            self._approximate = direction(update, data_only=True)
+            self._direction = direction(update, data_only=False)
         self._session = new_session(graph, threads)
 
     @property
@@ -101,17 +99,16 @@ class Dynamics:
     @property
     def hessian(self) -> Hessian:
         """The Hessian; it is made of network and examples alone."""
-        return self._operator("hessian", Hessian)
+        return self._operator("hessian", functools.partial(Hessian, self._update.network))
 
     @property
     def jacobian(self) -> UpdateJacobian:
-        """The derivative of the rule's gradient."""
-        return self._operator("jacobian", functools.partial(UpdateJacobian, self._rule))
+        """The derivative of the update's direction."""
+        return self._operator("jacobian", functools.partial(UpdateJacobian, self._update))
 
-    def _operator(self, name, of_network):
+    def _operator(self, name, new):
         if name not in self._operators:
-            arguments = [*self._examples, self.parameters]
-            operator = of_network(self._network, *arguments, threads=self._threads)
+            operator = new(*self._examples, self.parameters, threads=self._threads)
             operator.move_to(self._weights)
             self._operators[name] = operator
         return self._operators[name]
@@ -125,9 +122,9 @@ class Dynamics:
             operator.move_to(weights)
 
     def gradients(self) -> List[Dict[str, np.ndarray]]:
-        """Return the exact gradient and the rule's, without L2 term.
+        """Return the exact gradient, and the direction, without what the examples do not change.
 
-        Each is arrays by name of the parameter, of its shape, float64.
+        Each is arrays by name of the trained parameters, of their shapes, float64.
         """
         if not self._gradients:
             feed = dict(zip(self._placeholders, self._examples))
@@ -136,15 +133,13 @@ class Dynamics:
         return self._gradients
 
     def update(self, iteration: int) -> Dict[str, np.ndarray]:
-        """Return the gradient that training takes at an iteration, on its batch, by name."""
-        batch = self._network.task.batch(iteration, self._training.batch_size)
-        return _double(self._session.run(self._update, dict(zip(self._placeholders, batch))))
+        """Return the direction that training takes at an iteration, on its batch, by name."""
+        batch = self._update.network.task.batch(iteration, self._update.training.batch_size)
+        return _double(self._session.run(self._direction, dict(zip(self._placeholders, batch))))
 
     def learning_rate(self, iteration: int) -> float:
-        """Return the step of plain gradient descent at an iteration; nan for another optimiser."""
-        if self._training.optimiser != "sgd":
-            return np.nan
-        return learning_rate_at(self._training, iteration)
+        """Return the learning rate of an iteration."""
+        return self._update.learning_rate(iteration)
 
 
 def dynamics_of(
@@ -152,6 +147,7 @@ def dynamics_of(
     rule: Mapping[str, Any],
     training: TrainingSettings,
     constants: Mapping[str, np.ndarray],
+    start: Mapping[str, np.ndarray],
     entry: Mapping[str, Any],
     threads: int = 1,
 ) -> Dynamics:
@@ -162,6 +158,7 @@ def dynamics_of(
         rule: settings of the learning rule, its name and options.
         training: how it was.
         constants: what the rule has drawn for the run, arrays by name.
+        start: weights before training, arrays by name.
         entry: of the configuration's list ``dynamics``.
         threads: most threads to compute with.
 
@@ -170,14 +167,16 @@ def dynamics_of(
     """
     learning_rule = new_rule(rule)
     learning_rule.take(constants)
+    update = Update(learning_rule, network, training, start)
     examples = sample_of(network, entry["split"], entry["samples"])
-    parameters = parameters_of(network, entry["block"])
-    return Dynamics(learning_rule, network, training, examples, parameters, threads)
+    block = parameters_of(network, entry["block"])
+    trained = [name for name in block if name in update.trained]
+    return Dynamics(update, examples, trained, threads)
 
 
 def flat(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
-    """Return the arrays of some names concatenated into a vector (size,)."""
-    return np.concatenate([np.ravel(arrays[name]) for name in names])
+    """Return the arrays that there are of some names, concatenated into a vector (size,)."""
+    return np.concatenate([np.zeros(0), *(arrays[n].ravel() for n in names if n in arrays)])
 
 
 def _double(arrays):

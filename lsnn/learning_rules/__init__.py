@@ -8,6 +8,7 @@ from typing import Any, Dict, Mapping, Type
 
 from lsnn.learning_rules.base import LearningRule
 from lsnn.learning_rules.bptt import BPTT
+from lsnn.learning_rules.leaky_trace import LeakyTrace
 from lsnn.learning_rules.mdgl import MDGL
 from lsnn.learning_rules.modprop import ModProp
 from lsnn.learning_rules.rflo import RFLO
@@ -23,9 +24,11 @@ LEARNING_RULES: Dict[str, Type[LearningRule]] = {
     "rflo": RFLO,
     "mdgl": MDGL,
     "modprop": ModProp,
+    "step_length": StepLength,
+    "leaky_trace": LeakyTrace,
 }
-PAIRED.update(LEARNING_RULES)  # any two of these
-LEARNING_RULES["step_length"] = StepLength
+# Any two of the others can be paired.
+PAIRED.update((name, rule) for name, rule in LEARNING_RULES.items() if rule is not StepLength)
 
 
 def new_rule(settings: Mapping[str, Any]) -> LearningRule:

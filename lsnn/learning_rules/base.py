@@ -1,6 +1,6 @@
 """What a learning rule may change: the gradient's way through a step of the network."""
 
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -10,23 +10,30 @@ from lsnn.learning_rules.own_derivatives import with_derivatives
 from lsnn.options import choice, number
 
 CELL, TYPE = "cell", "type"
-SYMMETRIC, RANDOM = "symmetric", "random"
+SYMMETRIC, RANDOM, SIGNS = "symmetric", "random", "signs"
 
 FEEDBACK_SCALE = number(
-    "Root mean square of the random feedback, relative to that of w_out before training. The step "
-    "of w_in and w_rec is proportional to it.",
+    "Size of a feedback other than w_out, relative to the root mean square of w_out before "
+    "training. The step of w_in and w_rec is proportional to it.",
     1.0,
     above=0,
 )
-FEEDBACK = {
-    "feedback": choice(
-        "What brings the readout's error back to the units: symmetric - w_out; random - a normal "
-        "matrix, drawn for the run and never trained.",
-        [SYMMETRIC, RANDOM],
-        SYMMETRIC,
-    ),
-    "feedback_scale": FEEDBACK_SCALE,
+FEEDBACKS = {
+    SYMMETRIC: "w_out",
+    RANDOM: "a normal matrix, drawn for the run and never trained",
+    SIGNS: "the present signs of w_out, all of one size (Liao et al. 2016)",
 }
+
+
+def feedback_options(*kinds: str) -> Dict[str, Any]:
+    """Return the options of a rule that has a choice of these kinds of feedback."""
+    meaning = "; ".join(f"{kind} - {FEEDBACKS[kind]}" for kind in kinds)
+    what = f"What brings the readout's error back to the units: {meaning}."
+    feedback = choice(what, list(kinds), SYMMETRIC)
+    return {"feedback": feedback, "feedback_scale": FEEDBACK_SCALE}
+
+
+FEEDBACK = feedback_options(SYMMETRIC, RANDOM, SIGNS)
 WEIGHTS = {
     "weights": choice(
         "Which recurrent weights bring an error back from unit to unit: cell - w_rec; type - its "
@@ -42,12 +49,13 @@ class LearningRule:
 
     A rule is made of a few choices, each a method here: what the recurrent input passes
     (:meth:`recurrent_input`, ``copies``, ``relays``), which weights carry it back
-    (:meth:`backward_weights`), what feeds the readout's error back (:meth:`readout`), and how the
-    optimiser's gradient is made of those of one or two rules (:meth:`gradients`).
+    (:meth:`backward_weights`), what feeds the readout's error back (:meth:`readout`), what a unit's
+    own memory passes (:meth:`output`, with traces that the rule keeps), and how the update's
+    gradient is made of those of one or two rules (:meth:`gradients`).
 
-    A rule never changes what a network computes: :meth:`recurrent_input`, :meth:`readout` and
-    :meth:`recurrent_product` return the same value as in this class, to the bit, whatever gradient
-    they let pass. Derivatives are replaced by
+    A rule never changes what a network computes: :meth:`recurrent_input`, :meth:`readout`,
+    :meth:`recurrent_product` and :meth:`output` return the same value as in this class, to the bit,
+    whatever gradient they let pass. Derivatives are replaced by
     :func:`lsnn.learning_rules.own_derivatives.with_derivatives`, so that the derivative of a rule's
     gradient is exact.
 
@@ -83,8 +91,8 @@ class LearningRule:
         parts = [label]
         if self.weights == TYPE:
             parts.append("type weights")
-        if self.feedback == RANDOM:
-            parts.append("random feedback")
+        if self.feedback != SYMMETRIC:
+            parts.append({RANDOM: "random feedback", SIGNS: "sign feedback"}[self.feedback])
         if self.feedback_scale != 1.0:
             parts.append(f"feedback x {self.feedback_scale:g}")
         return ", ".join(parts)
@@ -102,8 +110,13 @@ class LearningRule:
                 '"cell", or a fraction of excitatory units in network.excitatory: without Dale\'s '
                 "law units have no types, and means over all synapses are near 0"
             )
+        if self.feedback == SIGNS and dales_law:
+            reasons["feedback"] = (
+                "another feedback under Dale's law: all weights of a unit have one sign, and the "
+                "errors of the classes add up to 0"
+            )
         if self.feedback == SYMMETRIC and self.feedback_scale != 1.0:
-            reasons["feedback_scale"] = "1, or feedback: random, which it is the size of"
+            reasons["feedback_scale"] = "1, or feedback: random or signs, which it is the size of"
         return reasons
 
     def for_network(self, network: Any) -> "LearningRule":
@@ -129,11 +142,12 @@ class LearningRule:
             signs: 1 of excitatory units and -1 of inhibitory ones (units); None without types.
             generator: the run's, for this purpose.
         """
-        constants = {}
+        constants, w_out = {}, weights["w_out"]
+        size = self.feedback_scale * (w_out.astype(float) ** 2).mean() ** 0.5
         if self.feedback == RANDOM:
-            w_out = weights["w_out"]
-            size = self.feedback_scale * (w_out.astype(float) ** 2).mean() ** 0.5
             constants["feedback"] = (size * generator.randn(*w_out.shape)).astype("float32")
+        if self.feedback == SIGNS:
+            constants["feedback_size"] = np.float32(size)
         if self.weights == TYPE:
             assert signs is not None, "weights of types are defined where units have types"
             constants["signs"] = signs.astype("float32")
@@ -193,25 +207,60 @@ class LearningRule:
         if self.feedback == SYMMETRIC:
             return tf.matmul(trace, w_out)
 
+        if self.feedback == SIGNS:
+            feedback = self.constants["feedback_size"] * tf.sign(w_out)
+        else:
+            feedback = self.constants["feedback"]
+
         def own(d):
-            back = tf.matmul(d, self.constants["feedback"], transpose_b=True)
+            back = tf.matmul(d, feedback, transpose_b=True)
             return back, tf.matmul(trace, d, transpose_a=True)
 
         return with_derivatives(own, tf.matmul, trace, w_out)
+
+    def trace_sizes(self, n_units: int) -> Tuple[int, ...]:
+        """Return the sizes of the traces that the rule keeps along the steps; none as a rule.
+
+        Each is a tensor (batch, size), 0 before the first step. A rule that keeps some has the
+        method :meth:`next_traces`.
+        """
+        return ()
+
+    def next_traces(self, traces: Tuple[Tensor, ...], current: Tensor) -> Tuple[Tensor, ...]:
+        """Return the traces after a step.
+
+        Args:
+            traces: those before it.
+            current: the units' input current in it (batch, units).
+        """
+        raise NotImplementedError
+
+    def output(self, z: Tensor, slope: Tensor, traces: Tuple[Tensor, ...]) -> Tensor:
+        """Return the units' output of a step, if the rule keeps traces.
+
+        Args:
+            z: the output (batch, units), whose gradient goes to the units' own memory.
+            slope: derivative of z with respect to the membrane that it reads (batch, units).
+            traces: those after the step of that membrane.
+        """
+        return z
 
     @property
     def loss_rule(self) -> "LearningRule":
         """The rule in whose graph the loss is computed; one, if :meth:`gradients` asks two."""
         return self
 
-    def gradients(self, gradients_of: Callable[..., Dict[str, Tensor]]) -> Dict[str, Tensor]:
-        """Return the gradients that the optimiser is given, tensors by name of the parameter.
+    def gradients(
+        self, gradients_of: Callable[..., Dict[str, Tensor]], weights: Mapping[str, Tensor]
+    ) -> Dict[str, Tensor]:
+        """Return the gradient of which the update is made, tensors by name of the parameter.
 
         Args:
             gradients_of: function of a learning rule that returns its gradients, tensors by name
-                of the parameters that have one, each of its parameter's shape: of the whole loss,
-                with ``terms="l2"`` of the L2 term alone, and with ``terms="data"`` of what depends
-                on the examples.
+                of the trained parameters that have one, each of its parameter's shape: of the whole
+                loss, with ``terms="l2"`` of the L2 term alone, and with ``terms="data"`` of what
+                depends on the examples; at ``weights`` or, with ``weights=`` others, at those.
+            weights: tensors by name of all parameters, at which the gradient is wanted.
         """
         return gradients_of(self)
 

@@ -28,7 +28,8 @@ class StepLength(LearningRule):
         length:  s = |g_hat| / |g|
 
     or s is a given number. The gradient of the L2 term is added as it is, and so are those of the
-    readout, which are the same under all rules.
+    readout, which are the same under all rules. Of w_in and w_rec, one that is not trained takes no
+    part.
     """
 
     options = {
@@ -98,24 +99,26 @@ class StepLength(LearningRule):
                 }
             )
 
-    def gradients(self, gradients_of: Callable[..., Dict[str, Tensor]]) -> Dict[str, Tensor]:
+    def gradients(
+        self, gradients_of: Callable[..., Dict[str, Tensor]], weights: Mapping[str, Tensor]
+    ) -> Dict[str, Tensor]:
         found = gradients_of(self.direction, terms="data")
         regularising = gradients_of(self.direction, terms="l2")
-        scale = self.scale
-        if scale in (RHO, LENGTH):
+        scale, scaled = self.scale, [name for name in SCALED if name in found]
+        if scaled and scale in (RHO, LENGTH):
             other = gradients_of(self.step, terms="data")
-            square = _dot(found, found)
+            square = _dot(found, found, scaled)
             if scale == RHO:
-                scale = tf.maximum(0.0, tf.div_no_nan(_dot(other, found), square))
+                scale = tf.maximum(0.0, tf.div_no_nan(_dot(other, found, scaled), square))
             else:
-                scale = tf.sqrt(tf.div_no_nan(_dot(other, other), square))
-        found.update((name, scale * found[name]) for name in SCALED)
+                scale = tf.sqrt(tf.div_no_nan(_dot(other, other, scaled), square))
+        found.update((name, scale * found[name]) for name in scaled)
         return OrderedDict(
             (name, gradient + regularising[name] if name in regularising else gradient)
             for name, gradient in found.items()
         )
 
 
-def _dot(gradient, other):
-    """Return the scalar product of two gradients over w_in and w_rec together."""
-    return tf.add_n([tf.reduce_sum(gradient[name] * other[name]) for name in SCALED])
+def _dot(gradient, other, names):
+    """Return the scalar product of two gradients over some parameters together."""
+    return tf.add_n([tf.reduce_sum(gradient[name] * other[name]) for name in names])

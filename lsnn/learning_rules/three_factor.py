@@ -3,7 +3,7 @@
 from typing import Any
 
 from lsnn.backend import Tensor
-from lsnn.learning_rules.base import LearningRule
+from lsnn.learning_rules.base import SIGNS, SYMMETRIC, LearningRule, feedback_options
 from lsnn.learning_rules.own_derivatives import closed
 
 
@@ -18,7 +18,11 @@ class ThreeFactor(LearningRule):
     check it against traces computed forward in time.
     """
 
-    label = "three-factor"
+    options = feedback_options(SYMMETRIC, SIGNS)
+
+    @property
+    def label(self) -> str:
+        return self.with_choices("three-factor")
 
     def recurrent_input(self, z: Tensor, distance: Tensor, step: Any) -> Tensor:
         return closed(z)

@@ -84,6 +84,11 @@ class LIF:
         _, threshold, u, free = self._at_threshold(before)
         return (1.0 - self.alpha) * pseudo_derivative(u, self.dampening, free) / threshold
 
+    def slope(self, before: SpikingState, after: SpikingState) -> Tensor:
+        """Return the derivative of a spike with respect to the previous step's membrane."""
+        _, threshold, u, free = self._at_threshold(before)
+        return pseudo_derivative(u, self.dampening, free) / threshold
+
     def _at_threshold(self, state):
         """Return adaptation, threshold, u and who may spike (None: all) one step after a state."""
         a = self.adaptation(state)

@@ -91,7 +91,15 @@ class RateNeurons:
         Args:
             before, after: states around the step of the output.
         """
-        return (1.0 - self.alpha) * tf.cast(after.z > 0.0, tf.float32) / DT
+        return (1.0 - self.alpha) * self.slope(before, after)
+
+    def slope(self, before: RateState, after: RateState) -> Tensor:
+        """Return the derivative of an output with respect to the membrane that it reads.
+
+        Args:
+            before, after: states around the step of the output.
+        """
+        return tf.cast(after.z > 0.0, tf.float32) / DT
 
     def threshold_at(self, a: Tensor) -> Any:
         """Return the threshold A (batch, units), or one for all, at an adaptation."""

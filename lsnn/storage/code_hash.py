@@ -14,7 +14,7 @@ import itertools
 import os
 import re
 import tokenize
-from typing import Any, Iterable, Mapping, Tuple
+from typing import Any, Iterable, List, Mapping, Tuple, Type
 
 from lsnn.curvature.quantities import REGISTRIES, quantities_of
 from lsnn.errors import LsnnError
@@ -22,6 +22,7 @@ from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
 from lsnn.storage.files import canonical_json
 from lsnn.tasks import TASKS
+from lsnn.update import PARTS
 
 LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCRIPTS = os.path.join(os.path.dirname(LIBRARY), "scripts")
@@ -33,11 +34,15 @@ PROGRAMS = {"hessian": "curvature/hessian", "dynamics": "curvature/rule_update"}
 
 def code_hash_of_job(settings: Mapping[str, Any]) -> str:
     """Return the hash of the code that the results of a job with these settings depend on."""
-    members = [TASKS[settings["task"]["name"]], NEURONS[settings["network"]["neurons"]["name"]]]
+    members: List[Type[Any]] = [
+        TASKS[settings["task"]["name"]],
+        NEURONS[settings["network"]["neurons"]["name"]],
+    ]
     programs, order = ["network"], []
     if "learning_rule" in settings:
         programs = ["training"]
         members += _rules(settings["learning_rule"])
+        members += [PARTS[name] for name in settings["training"]["parts"]]
     for kind, registry in REGISTRIES.items():
         if kind in settings:
             programs = [PROGRAMS[kind], "curvature/along_run"]

@@ -67,7 +67,7 @@ CONDITION_COLUMNS = (
         "learning_rate",
         "number",
         "learning rate",
-        meaning="At the start of training.",
+        meaning="At the iteration.",
         scale="log",
     ),
 )

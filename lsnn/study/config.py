@@ -6,6 +6,7 @@ the class that has the name; ``docs/reference/configuration.md`` lists them all.
 
 import copy
 import functools
+import math
 import re
 from collections import OrderedDict
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Type
@@ -51,7 +52,14 @@ from lsnn.study.checks import add_contradictions, as_lines, check, fill, suggest
 from lsnn.study.sweep import SWEEP, as_written, axes_of, grid_of, in_words, sweep_contradictions
 from lsnn.tasks import TASKS, hashes_of_own_files
 from lsnn.tasks.base import Task
-from lsnn.training import TRAINING, TrainingSettings, training_contradictions
+from lsnn.training import checkpoint_iterations
+from lsnn.update.settings import (
+    TRAINING,
+    TrainingSettings,
+    learning_rate_at,
+    not_plain_descent,
+    training_contradictions,
+)
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
 COMMITTED = "committed"
@@ -239,17 +247,21 @@ class Setup(NamedTuple):
         """What is known of the sizes of the task before data are read."""
         return TASKS[self.task["name"]].outline(**options_of(self.task))
 
-    @property
-    def threshold(self) -> Optional[float]:
-        """The curvature above which gradient descent diverges on a quadratic.
+    def threshold(self, iteration: Optional[int] = None) -> Optional[float]:
+        """Return the curvature above which gradient descent diverges on a quadratic.
 
-        That is 2 / learning rate (Cohen et al. 2021). None: the optimiser is another one, or the
-        learning rate decays.
+        That is 2 / learning rate (Cohen et al. 2021), at an iteration; without one, that of all
+        checkpoints. None: the update is not plain gradient descent, or the learning rate is not the
+        same at all of them.
         """
-        training = self.training
-        if training.optimiser != "sgd" or training.decay_factor != 1.0:
+        if not_plain_descent(self.training.optimiser, self.training.parts):
             return None
-        return 2.0 / training.learning_rate
+        schedule = checkpoint_iterations(self.iterations, self.checkpoint_every)
+        at = schedule if iteration is None else [iteration]
+        rate, *others = {learning_rate_at(self.training, place) for place in at}
+        if others:
+            return None
+        return 2.0 / rate if rate else math.inf
 
 
 class Study(NamedTuple):
@@ -562,6 +574,9 @@ def parse_study(values: dict) -> Study:
         neurons = condition["network"].get("neurons", {})
         if neurons.get("name") == own_neurons:
             del neurons["name"]
+        own_parts = condition["training"].get("parts", {})
+        for part in set(own_parts) - set(values["training"]["parts"]):
+            own_parts[part] = fill(TRAINING["parts"]["properties"][part], own_parts[part])
         if "learning_rule" in condition:
             words = [default_label(condition), *(grid.lengths.get(name, []) if grid else [])]
             condition.setdefault("label", ", ".join(words))
@@ -789,7 +804,7 @@ def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
     for key, what in task.impossible(**options).items():
         yield "task." + key, impossible(options[key], what), "task"
     yield from network_contradictions(network)
-    yield from training_contradictions(run["training"], task.measures, sizes)
+    yield from training_contradictions(run["training"], task, sizes)
     if rule:
         has_signs = network["excitatory"] != FREE_SIGNS
         for key, what in new_rule(rule).undefined(spiking, has_signs).items():
@@ -800,7 +815,8 @@ def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
         yield "hessian", impossible(run["hessian"], what), "network.neurons"
     for kind in REGISTRIES:
         for place, entry in enumerate(run[kind]):
-            yield from entry_contradictions(kind, place, entry, task, sizes, spiking)
+            training = run["training"]
+            yield from entry_contradictions(kind, place, entry, task, sizes, spiking, training)
             k = max(quantity.get("k", 1) for quantity in entry["quantities"])
             most = outline.get("n_out", k) if entry["block"] == "b_out" else k
             if k > most:

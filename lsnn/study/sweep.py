@@ -172,8 +172,11 @@ def shortened(keys: Iterable[str], taken: Iterable[str] = ()) -> "OrderedDict[st
 def in_words(name: str, value: Any) -> str:
     """Return a setting and its value in words: ("tau_m", 5.0) -> "tau m 5"."""
     if isinstance(value, dict):
-        value = " ".join(str(part) for pair in value.items() for part in pair)
-    value = f"{value:g}" if isinstance(value, float) else value
+        value = " ".join(in_words(*pair) for pair in value.items())
+    elif isinstance(value, list):
+        value = " ".join(map(str, value))
+    elif isinstance(value, float):
+        value = f"{value:g}"
     return f"{name.replace('_', ' ')} {value}"
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lsnn.errors import ResultError
 from lsnn.storage.files import PathLike, atomic_write, read_record, reading, sha256_of_file
-from lsnn.study.columns import DIVERGED, Column
+from lsnn.study.columns import CONDITION_COLUMNS, DIVERGED, Column
 from lsnn.study.config import Study
 from lsnn.study.outputs import (
     entry_columns,
@@ -103,7 +103,7 @@ def read_trajectories(path: str, study: Study) -> pd.DataFrame:
         *weight_columns(study),
         *gap_columns(study).values(),
         *standard_error_columns(study),
-        *setting_values(study),
+        *(column for column in setting_values(study) if column not in CONDITION_COLUMNS),
         DIVERGED,
     ]
     table = read_table(path, trajectories_columns(study), optional)
@@ -115,13 +115,17 @@ def read_trajectories(path: str, study: Study) -> pd.DataFrame:
 
 
 def with_settings(table: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Return a table with the settings in which conditions differ.
+    """Return a table with the settings in which conditions differ; a learning rate it has stays.
 
     Of a row about a condition and another it is compared with, they are those of the first.
     """
     condition = table["condition"].str.split(" ").str[0]
-    settings = setting_values(study).items()
-    return table.assign(**{column.name: condition.map(values) for column, values in settings})
+    settings = {
+        column.name: condition.map(values)
+        for column, values in setting_values(study).items()
+        if column not in CONDITION_COLUMNS or column.name not in table
+    }
+    return table.assign(**settings)
 
 
 def require_recorded(path: str, record: dict[str, Any]) -> None:

@@ -144,7 +144,8 @@ def backward(run, errors, rule="bptt", w_back=None, feedback=None, of_rates=0.0,
     Args:
         run: :class:`Run`.
         errors: dE/dy of every step (steps, batch, n_out).
-        rule: bptt, three_factor, mdgl, modprop (option mu), window or hops (option k).
+        rule: bptt, three_factor, mdgl, modprop (option mu), window or hops (option k), leaky_trace
+            (option tau), whose traces go forward in time.
         w_back: what stands for w_rec on the way back.
         feedback: what stands for w_out.
         of_rates: dE/dz that does not come through the readout, the same in every step.
@@ -155,6 +156,12 @@ def backward(run, errors, rule="bptt", w_back=None, feedback=None, of_rates=0.0,
     signals = run.learning_signals(errors, run.w["w_out"] if feedback is None else feedback)
     n_steps = len(signals)
     q = [signal + of_rates for signal in signals]
+    of_readout = {
+        "w_out": sum(s.T.dot(error) for s, error in zip(run.s, errors)),
+        "b_out": np.sum(errors, axis=(0, 1)),
+    }
+    if rule == "leaky_trace":
+        return dict(_by_presynaptic_traces(run, q, **options), **of_readout)
     # Step 4: what else reaches a unit.
     if rule == "mdgl":
         for t in range(n_steps):
@@ -195,8 +202,31 @@ def backward(run, errors, rule="bptt", w_back=None, feedback=None, of_rates=0.0,
             sources = {"w_in": run.x[t - d], "w_rec": run.z[t - d]}
             for name, source in sources.items():
                 gradients[name] += run.masks[name][d] * source.T.dot(errors_of_current[t])
-    gradients["w_out"] = sum(s.T.dot(error) for s, error in zip(run.s, errors))
-    gradients["b_out"] = np.sum(errors, axis=(0, 1))
+    return dict(gradients, **of_readout)
+
+
+def _by_presynaptic_traces(run, q, tau):
+    """Return the sums over steps of error, slope of the unit, and trace of what a synapse carries.
+
+    Args:
+        q: error of the output of every step.
+        tau: time constant of the traces.
+    """
+    kept = decay(tau)
+    gradients = {name: np.zeros_like(run.w[name]) for name in ("w_in", "w_rec")}
+    traces = {name: [0.0] * run.n_delays for name in gradients}
+    for t, error in enumerate(q):
+        before = {name: list(by_delay) for name, by_delay in traces.items()}
+        for d in range(run.n_delays):
+            carried = {"w_in": run.x[t - d], "w_rec": run.z[t - d]} if t >= d else {}
+            for name, by_delay in traces.items():
+                by_delay[d] = kept * by_delay[d] + (1 - kept) * carried.get(name, 0.0)
+        # A spike reads the membrane of the step before, relative to the threshold.
+        of_membrane = error * run.slope[t] / (run.A[t] if run.spiking else 1.0)
+        for name, by_delay in (before if run.spiking else traces).items():
+            for mask, trace in zip(run.masks[name], by_delay):
+                if np.ndim(trace):  # nothing has arrived yet
+                    gradients[name] += mask * trace.T.dot(of_membrane)
     return gradients
 
 

@@ -10,9 +10,11 @@ from lsnn.curvature.hessian import Hessian
 from lsnn.curvature.quantities import DYNAMICS
 from lsnn.curvature.quantities.alignment import alignment
 from lsnn.curvature.rule_update import RECURRENT, Dynamics, UpdateJacobian, dynamics_of, flat
+from lsnn.errors import ConfigError
 from lsnn.learning_rules.base import LearningRule
 from lsnn.neurons.rate import RateNeurons, RateState
 from lsnn.options import build
+from lsnn.update.update import Update
 from small import (
     SmallTask,
     relative_error,
@@ -43,8 +45,8 @@ class Smooth(RateNeurons):
         return RateState(v=state.v, a=state.a, z=tf.tanh(state.v))
 
 
-def smooth_network(name="plain"):
-    network, weights, signs = network_by_dale(name, SmallTask())
+def smooth_network(name="plain", excitatory=0.7):
+    network, weights, signs = network_by_dale(name, SmallTask(), excitatory)
     network.neurons.__class__ = Smooth
     return network, weights, signs
 
@@ -53,10 +55,22 @@ def examples_of(network, n=8):
     return network.task.examples("train", np.arange(n))
 
 
+def update_by(rule, network, weights, **training):
+    """Return the update of a run that starts from these weights."""
+    return Update(rule, network, training_settings(**training), weights)
+
+
+def jacobian_of(rule, network, weights, examples, parameters, **training):
+    """Return the derivative of the update at these weights, from which its run starts."""
+    update = update_by(rule, network, weights, **training)
+    jacobian = UpdateJacobian(update, *examples, parameters)
+    jacobian.move_to(weights)
+    return jacobian
+
+
 def dynamics(network, weights, rule, parameters=("w_rec",), n=8, **training):
-    found = Dynamics(
-        rule, network, training_settings(**training), examples_of(network, n), list(parameters)
-    )
+    update = update_by(rule, network, weights, **training)
+    found = Dynamics(update, examples_of(network, n), list(parameters))
     found.move_to(weights)
     return found
 
@@ -74,23 +88,27 @@ def dense(operator):
 
 
 # The others are slow tests.
+SIGN_FEEDBACK = {"name": "three_factor", "feedback": "signs"}
 FAST = [{"name": name} for name in ("three_factor", "rflo", "mdgl")] + LENGTHS[:1]
+FAST += [SIGN_FEEDBACK]
 
 
 @pytest.mark.parametrize(
     "settings",
     [
         pytest.param(one, marks=[] if one in FAST else pytest.mark.slow)
-        for one in [one for one, _ in RULES] + LENGTHS
+        for one in [one for one, _ in RULES] + LENGTHS + [SIGN_FEEDBACK]
     ],
     ids=str,
 )
 def test_derivative_of_the_update_against_finite_differences(settings):
     """A step of 1e-3 agrees; of 1e-2 the third derivative shows."""
-    network, weights, signs = smooth_network()
+    network, weights, signs = smooth_network(
+        excitatory="none" if settings == SIGN_FEEDBACK else 0.7
+    )
     rule = ready(settings, weights, signs)
     parameters = ["w_in", "w_rec", "w_out"]
-    jacobian = UpdateJacobian(rule, network, *examples_of(network), parameters)
+    jacobian = jacobian_of(rule, network, weights, examples_of(network), parameters)
     random = np.random.RandomState(1)
     sizes = [weights[name].size for name in parameters]
     along, step = random.randn(sum(sizes)), 1e-3
@@ -116,8 +134,7 @@ def test_some_rules_have_a_derivative_that_is_not_symmetric():
     network, weights, signs = smooth_network()
     for name, is_symmetric in (("bptt", True), ("three_factor", False), ("rflo", False)):
         rule = ready({"name": name}, weights, signs)
-        jacobian = UpdateJacobian(rule, network, *examples_of(network), ["w_rec"])
-        jacobian.move_to(weights)
+        jacobian = jacobian_of(rule, network, weights, examples_of(network), ["w_rec"])
         matrix = dense(jacobian)
         assert (relative_error(matrix, matrix.T) < 1e-5) == is_symmetric
 
@@ -207,7 +224,8 @@ def test_an_eigenvalue_that_is_not_reached_has_not_converged(monkeypatch):
 def test_stability_is_that_of_the_dense_matrices(name):
     network, weights, signs = network_by_dale("leaky", SmallTask())
     rule = ready({"name": name}, weights, signs)
-    found = dynamics(network, weights, rule, learning_rate=0.05, decay_factor=0.5, decay_every=10)
+    parts = {"step_decay": {"factor": 0.5, "every": 10}}
+    found = dynamics(network, weights, rule, learning_rate=0.05, parts=parts)
     row = measured(found, "stability", iteration=25, tolerance=1e-5)
     spectrum = np.linalg.eigvals(dense(found.jacobian))
     assert row["mu_abs_max"] == pytest.approx(np.abs(spectrum).max(), rel=1e-3)
@@ -227,13 +245,17 @@ def test_stability_is_that_of_the_dense_matrices(name):
         assert np.isnan(row["curvature_bound"]) and np.isnan(row["part_of_bound"])
 
 
-def test_of_another_optimiser_there_is_no_step():
+@pytest.mark.parametrize(
+    "key, training",
+    [("training.optimiser", {"optimiser": "adam"}), ("training.parts.sam", {"parts": {"sam": {}}})],
+)
+def test_the_derivative_of_an_update_that_is_no_plain_descent_is_refused(key, training):
     network, weights = small_network()
     rule = ready({"name": "three_factor"}, weights)
-    row = measured(dynamics(network, weights, rule, optimiser="adam"), "stability")
-    for name in ("eta_mu", "eta_hessian", "curvature_bound", "part_of_bound"):
-        assert np.isnan(row[name])
-    assert row["mu_abs_max"] > 0
+    found = dynamics(network, weights, rule, **training)
+    assert 0 < measured(found, "alignment")["cosine"] < 1
+    with pytest.raises(ConfigError, match=key + ": no derivative of the update is known with it"):
+        measured(found, "stability")
 
 
 def test_curvatures_are_those_of_the_dense_hessian():
@@ -243,8 +265,8 @@ def test_curvatures_are_those_of_the_dense_hessian():
     row = measured(found, "curvature", iteration=4)
     matrix = dense(found.hessian)
     exact, of_rule = found.gradients()
-    jacobian = UpdateJacobian(rule, network, *network.task.batch(4, 7), ["w_in", "w_rec"])
-    jacobian.move_to(weights)
+    batch = network.task.batch(4, 7)
+    jacobian = jacobian_of(rule, network, weights, batch, ["w_in", "w_rec"])
     vectors = {
         "gradient": flat(exact, RECURRENT),
         "rule_gradient": flat(of_rule, RECURRENT),
@@ -279,7 +301,8 @@ def test_alignment_is_that_of_golden_gradients(name):
     rule = ready(GOLDEN_RULES[name], weights)
     rule.take({"feedback": GOLDEN["common/feedback"].astype(np.float32)})
     inputs = GOLDEN["common/inputs_rate"].transpose(1, 0, 2)
-    found = Dynamics(rule, network, None, [inputs, np.zeros(4)], ["w_rec"])
+    update = update_by(rule, network, weights)
+    found = Dynamics(update, [inputs, np.zeros(4)], ["w_rec"])
     found.move_to(weights)
     row = measured(found, "alignment")
     folder = "biolhess_code/rate_reset_adaptive/last/{}/grad_{}"
@@ -322,7 +345,8 @@ def test_what_a_run_has_drawn_is_taken_from_it():
     network, weights = small_network()
     rule = ready({"name": "rflo"}, weights)
     entry = {"block": "all", "split": "train", "samples": 8}
-    arguments = (network, {"name": "rflo"}, training_settings(), rule.constants, entry)
+    training = training_settings()
+    arguments = (network, {"name": "rflo"}, training, rule.constants, weights, entry)
     found = dynamics_of(*arguments)
     found.move_to(weights)
     assert found.parameters == network.trained

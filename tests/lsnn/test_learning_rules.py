@@ -34,6 +34,12 @@ def feedback(run, rule, signs):
     return rule.constants["feedback"].astype(float)
 
 
+def sizes_and_signs(run, rule, signs):
+    """What stands for w_out: its signs, all of one size, and a scale."""
+    w_out = run.w["w_out"]
+    return rule.feedback_scale * np.sqrt(np.mean(w_out**2)) * np.sign(w_out)
+
+
 def means_of_existing(run, rule, signs):
     """What stands for w_rec: its means by type, over the synapses that exist."""
     return rule_oracle.type_means(run.w["w_rec"], signs, True)
@@ -49,6 +55,7 @@ def means_of_all(run, rule, signs):
 RULES = [
     ({"name": "bptt"}, {"rule": "bptt"}),
     ({"name": "three_factor"}, {"rule": "three_factor"}),
+    ({"name": "leaky_trace", "tau": 4.0}, {"rule": "leaky_trace", "tau": 4.0}),
     ({"name": "rflo"}, {"rule": "three_factor", "feedback": feedback}),
     ({"name": "truncated_bptt", "hops": 0}, {"rule": "hops", "k": 0}),
     ({"name": "truncated_bptt", "hops": 1}, {"rule": "hops", "k": 1}),
@@ -64,6 +71,18 @@ RULES = [
     (
         {"name": "modprop", "weights": "type", "feedback": "random"},
         {"rule": "modprop", "mu": 0.25, "w_back": means_of_all, "feedback": feedback},
+    ),
+]
+# The same without Dale's law, under which the signs of a unit's weights are all the same.
+OF_FREE_SIGNS = [
+    ({"name": "three_factor"}, {"rule": "three_factor"}),
+    (
+        {"name": "three_factor", "feedback": "signs"},
+        {"rule": "three_factor", "feedback": sizes_and_signs},
+    ),
+    (
+        {"name": "mdgl", "feedback": "signs", "feedback_scale": 2.0},
+        {"rule": "mdgl", "feedback": sizes_and_signs},
     ),
 ]
 # step_length has one of its own: it is made of the gradients of two of these.
@@ -84,16 +103,19 @@ class MiddleTask(LongerTask):
     n_steps = 8
 
 
-def network_by_dale(name, task, **terms):
-    """Return a network of :data:`ALL` whose units have types, its weights, and their signs."""
-    settings = ALL[name]._replace(excitatory=0.7)
+def network_by_dale(name, task, excitatory=0.7, **terms):
+    """Return a network of :data:`ALL` whose units have types, its weights, and their signs.
+
+    With "none" in place of the part that is excitatory, they have neither types nor signs.
+    """
+    settings = ALL[name]._replace(excitatory=excitatory)
     network = Network(settings, loss_settings(**terms), task, seed=4)
     weights, keeper = start_of_run(network)
     if network.neurons.spiking:
         weights["w_in"] = np.abs(weights["w_in"])
     weights["w_rec"][1, 5] = weights["w_rec"][7, 2] = 0.0  # synapses that do not exist
     weights["b_out"] = np.array([0.1, -0.2, 0.3, 0.0], np.float32)
-    return network, weights, keeper.signs["w_rec"][:, 0]
+    return network, weights, keeper.signs["w_rec"][:, 0] if keeper else None
 
 
 def ready(settings, weights, signs=None):
@@ -153,8 +175,20 @@ def test_gradients_of_all_rules_are_those_of_the_oracle(name, in_loop, monkeypat
     monkeypatch.setattr("lsnn.network.MOST_UNROLLED_STEPS", 0 if in_loop else 100)
     task = LongerTask() if name in SPIKING_NETWORKS else MiddleTask()
     network, weights, signs = network_by_dale(name, task, **RATE_TERM)
-    examples = network.task.examples("train", np.arange(6))
     pairs = OF_SPIKING_UNITS if network.neurons.spiking else RULES
+    assert_gradients_are_those_of_the_oracle(network, weights, signs, pairs)
+
+
+@pytest.mark.usefixtures("in_a_loop")
+@pytest.mark.parametrize("name", ["all", "rate_delays"])
+def test_gradients_by_sign_feedback_are_those_of_the_oracle(name):
+    network, weights, _ = network_by_dale(name, LongerTask(), excitatory="none", **RATE_TERM)
+    assert_gradients_are_those_of_the_oracle(network, weights, None, OF_FREE_SIGNS)
+
+
+def assert_gradients_are_those_of_the_oracle(network, weights, signs, pairs):
+    """Assert it of pairs of a rule's settings and the arguments that describe it."""
+    examples = network.task.examples("train", np.arange(6))
     rules = [LearningRule()] + [ready(settings, weights, signs) for settings, _ in pairs]
     found, forward = zip(
         *(gradients_and_forward(rule, network, weights, examples) for rule in rules)
@@ -275,6 +309,53 @@ def test_limits_of_the_rules():
     assert_gradients_differ({name: found["w_rec"] for name, found in kinds.items()}, 0.01)
 
 
+@pytest.mark.usefixtures("in_a_loop")
+@pytest.mark.parametrize("name, is_equal", [("leaky", True), ("adaptive", False)])
+def test_a_trace_that_decays_as_the_membrane_is_the_three_factor_rules(name, is_equal):
+    """Where a unit has a membrane alone; not where reset and adaptation remember as well."""
+    network, weights, _ = network_by_dale(name, LongerTask(), **RATE_TERM)
+    examples = network.task.examples("train", np.arange(20))
+    tau_m = network.settings.neurons["tau_m"]
+    rules = [{"name": "three_factor"}, {"name": "leaky_trace", "tau": tau_m}]
+    rules += [{"name": "leaky_trace", "tau": 2 * tau_m}]
+    three_factor, same_decay, slower = gradients_by(
+        [ready(one, weights) for one in rules], network, weights, examples
+    )
+    for parameter in ("w_in", "w_rec"):
+        error = relative_error(same_decay[parameter], three_factor[parameter])
+        assert error < 1e-6 if is_equal else error > 0.01, parameter
+        assert relative_error(slower[parameter], three_factor[parameter]) > 0.01, parameter
+    assert relative_error(slower["w_out"], three_factor["w_out"]) < 1e-6  # the readout's is exact
+
+
+def test_only_a_rule_with_traces_has_them_in_its_state():
+    network, weights, _ = network_by_dale("all", LongerTask())
+    inputs = tf.placeholder(tf.float32, [12, None, 3])
+    tensors = {key: tf.constant(value) for key, value in weights.items()}
+    for name, n_traces in [("three_factor", 0), ("mdgl", 0), ("leaky_trace", 1)]:
+        rule = ready({"name": name}, weights)
+        state = network.respond(tensors, inputs, rule).final_state
+        assert len(state.cell.traces) == n_traces
+
+
+def test_sign_feedback_follows_the_signs_of_the_readout_and_keeps_its_size():
+    network, weights, _ = network_by_dale("plain", SmallTask(), excitatory="none")
+    examples = network.task.examples("train", np.arange(20))
+    rule = ready({"name": "three_factor", "feedback": "signs", "feedback_scale": 3.0}, weights)
+    assert rule.label == "three-factor, sign feedback, feedback x 3"
+    size = 3 * np.sqrt(np.mean(weights["w_out"] ** 2))
+    assert rule.constants == {"feedback_size": pytest.approx(size, rel=1e-6)}
+    later = dict(weights, w_out=-5 * weights["w_out"])
+    (found,) = gradients_by([rule], network, later, examples)
+    by_hand = ready({"name": "rflo"}, weights)
+    by_hand.take({"feedback": (size * np.sign(later["w_out"])).astype(np.float32)})
+    symmetric = ready({"name": "three_factor"}, weights)
+    expected, other = gradients_by([by_hand, symmetric], network, later, examples)
+    for parameter in ("w_in", "w_rec"):
+        assert relative_error(found[parameter], expected[parameter]) < 1e-6
+        assert relative_error(found[parameter], other[parameter]) > 0.1
+
+
 @pytest.mark.parametrize("hops", [1, 2])
 def test_without_memory_a_window_of_steps_is_as_many_hops(hops, monkeypatch):
     network, weights, _ = network_by_dale("plain", SmallTask())
@@ -308,17 +389,18 @@ def test_mdgl_with_leaky_units_is_less_than_all_paths_of_one_synapse():
 
 @pytest.mark.large_graph
 @pytest.mark.parametrize(
-    "name",
-    ["plain"] + [pytest.param(n, marks=pytest.mark.slow) for n in ("adaptive", "rate_delays")],
+    "name, excitatory, pairs",
+    [("plain", 0.7, RULES), ("adaptive", "none", OF_FREE_SIGNS)]
+    + [pytest.param(n, 0.7, RULES, marks=pytest.mark.slow) for n in ("adaptive", "rate_delays")],
 )
-def test_the_derivative_of_a_rules_gradient_is_exact(name):
+def test_the_derivative_of_a_rules_gradient_is_exact(name, excitatory, pairs):
     """M v, with M = d g_hat / d w_rec, against differences of the oracle's gradient."""
-    network, weights, signs = network_by_dale(name, SmallTask(), **RATE_TERM)
+    network, weights, signs = network_by_dale(name, SmallTask(), excitatory, **RATE_TERM)
     examples = network.task.examples("train", np.arange(6))
     random = np.random.RandomState(5)
     direction = {n: random.randn(*w.shape).astype(np.float32) for n, w in weights.items()}
     derivatives = {}
-    for settings, choices in RULES:
+    for settings, choices in pairs:
         rule = ready(settings, weights, signs)
         with tf.Graph().as_default() as graph:
             tensors = {key: tf.constant(value) for key, value in weights.items()}
@@ -459,6 +541,8 @@ def test_random_feedback_has_the_size_of_the_readout_and_belongs_to_the_seed():
 REFUSED = [
     ({"name": "mdgl", "weights": "type"}, {}, 'weights: "type" is not possible', "Dale's law"),
     ({"name": "mdgl", "feedback_scale": 2}, {}, "feedback_scale: 2.0 is not", "feedback: random"),
+    ({"name": "mdgl", "feedback": "signs"}, {"excitatory": 0.5}, "feedback: ", "Dale's law"),
+    ({"name": "three_factor", "feedback_scale": 2}, {}, "feedback_scale: 2.0 is not", "or signs"),
     ({"name": "modprop"}, {"neurons": "lif"}, 'name: "modprop" is not possible', "spiking units"),
     (
         pair("bptt", "modprop", "rho"),

@@ -18,6 +18,7 @@ from lsnn.training import (
     start_of_run,
     train,
 )
+from lsnn.update import PARTS
 from small import (
     SPIKING_NETWORKS,
     LongerTask,
@@ -255,7 +256,7 @@ def with_noise(name, input_noise):
 
 
 VARIANTS = {
-    "adam": (network_settings(n_units=9), SmallTask, {"optimiser": "adam", "decay_factor": 0.5}),
+    "adam": (network_settings(n_units=9), SmallTask, {"optimiser": "adam"}),
     "dale": (dale(), SmallTask, {"learning_rate": 0.2}),
     "dale_adam": (dale(), SmallTask, {"optimiser": "adam"}),
     "deep_r": (dale(connectivity=0.5, l1=0.1, temperature=0.1), SmallTask, {}),
@@ -263,12 +264,33 @@ VARIANTS = {
     "carried": (SPIKING_NETWORKS["all"], CarryingTask, {}),
     "noise": (with_noise("alif", 0.2), LongerTask, {}),
 }
+# Every part of training, each of which is to have changed something at iteration 4.
+OPTIONS = {
+    "step_decay": {"factor": 0.5, "every": 3},
+    "cosine": {"iterations": 10, "final": 0.1},
+    "ramp": {"iterations": 8, "start": 0.2},
+    "sam": {"rho": 0.1},
+    "pull": {"strength": 0.5},
+}
+VARIANTS.update(
+    (name, (network_settings(n_units=9), SmallTask, {"parts": {name: options}}))
+    for name, options in OPTIONS.items()
+)
+VARIANTS["all_parts_adam"] = (
+    dale(connectivity=0.5),
+    SmallTask,
+    {"optimiser": "adam", "parts": OPTIONS, "trainable": ["w_in", "w_rec"]},
+)
+
+
+def test_every_part_is_among_the_variants():
+    assert sorted(OPTIONS) == sorted(PARTS)
 
 
 def run_variant(folder, name, log=lambda line: None, iterations=12, earlier=None):
     """Train a network of :data:`VARIANTS`."""
     settings_of_network, task, training = VARIANTS[name]
-    training = dict({"batch_size": 10, "learning_rate": 0.05, "decay_every": 6}, **training)
+    training = dict({"batch_size": 10, "learning_rate": 0.05}, **training)
     schedule = dict(SCHEDULE, iterations=iterations)
     study = parse_study({"conditions": {"bptt": schedule}, "training": training})
     loss = loss_settings(l2=0.01, rate_cost=1.0, target_rate=100.0)
@@ -277,7 +299,7 @@ def run_variant(folder, name, log=lambda line: None, iterations=12, earlier=None
     return train(network, study.training_settings("bptt", 1), progress, log, earlier=earlier)
 
 
-SLOW = ("dale_adam", "deep_r_adam", "noise")
+SLOW = ("dale_adam", "deep_r_adam", "noise", "step_decay", "cosine", "ramp")
 
 
 @pytest.mark.usefixtures("in_a_loop")
@@ -424,18 +446,6 @@ def test_connections_and_signs_at_every_one_of_1000_steps(optimiser):
                 seen[name] |= weight != 0.0
     for name in REWIRED:
         assert np.count_nonzero(seen[name]) > np.count_nonzero(weights[name])
-
-
-def test_the_learning_rate_decays():
-    network, weights = small_network()
-    settings = training_settings(learning_rate=0.5, decay_factor=0.1, decay_every=1)
-    trainer = Trainer(network, BPTT(), settings, weights, iteration=2)
-    inputs, targets = network.task.batch(0, 10)
-    feed = {trainer.inputs: inputs, trainer.targets: targets}
-    gradients = trainer.session.run(trainer.gradients, feed)
-    trainer.step(inputs, targets)
-    after = trainer.current_weights()["w_out"]
-    assert after == pytest.approx(weights["w_out"] - 0.005 * gradients["w_out"], abs=1e-7)
 
 
 def test_adam_is_adam():

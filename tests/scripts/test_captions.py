@@ -129,6 +129,15 @@ def test_captions_tell_of_one_threshold_or_of_one_a_condition_or_of_none(kind):
     assert "2 / learning rate" not in captions({"training": {"optimiser": "adam"}})[kind]
 
 
+def test_captions_tell_of_a_threshold_that_changes_where_it_is_drawn():
+    found = captions({"training": {"parts": {"cosine": {}}}})
+    assert "2 / learning rate, of the condition of its colour" in found["along_training"]
+    assert "2 / learning rate" not in found["against_loss"]
+    assert (
+        "2 / learning rate" not in captions({"training": {"parts": {"sam": {}}}})["along_training"]
+    )
+
+
 def test_a_caption_of_a_trial_has_the_label_of_its_condition():
     spiking = captions({**SPIKING, **LEARNING_RATES})["raster"]
     assert "that BPTT, learning rate 0.001 trained from seed 1" in spiking

@@ -218,6 +218,21 @@ def test_mean_runs_and_threshold_of_the_leading_eigenvalue():
     assert not drawn_bands(axes)
 
 
+def test_a_threshold_that_changes_is_a_curve_along_training_and_drawn_nowhere_else():
+    parts = {"step_decay": {"factor": 0.5, "every": 40}}
+    bptt = {**made_up_study.CONFIG["conditions"]["bptt"], "training": {"parts": parts}}
+    conditions = {**made_up_study.CONFIG["conditions"], "bptt": bptt}
+    study = parse_study({**made_up_study.CONFIG, "conditions": conditions})
+    table = made_up_study.trajectories(study=study)
+    along = draw("along_training", table, study, LARGEST)
+    [(x, y)] = line_of(along.axes[0], BPTT, 1)
+    assert list(x[-3:]) == [0.6, 0.8, 1.0] and list(y[-3:]) == [400, 800, 800]
+    assert (y[x < 0.4] == 200).all() and x[0] == 0
+    assert "2 / learning rate of each colour" in texts(along)
+    [axes] = draw("against_loss", table, study, LARGEST).axes
+    assert not line_of(axes, BPTT, 1)
+
+
 def test_panels_have_letters_and_accuracies_the_level_of_a_guess():
     figure = draw("learning_curves", made_up_study.trajectories(), STUDY)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["a", "b", "c"]

@@ -14,12 +14,14 @@ from lsnn.curvature.quantities.extremes import Extremes
 from lsnn.errors import LsnnError
 from lsnn.storage.code_hash import _content, require_code_hash
 from lsnn.study.config import parse_study
+from lsnn.update import PARTS
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 # Prints the hashes of the jobs of a study that has one of everything, a line each.
 PROGRAM = """
 from lsnn.study.config import parse_study
+from lsnn.update import PARTS
 for neurons, hessian in [("rate", [{}]), ("lif", []), ("alif", [])]:
     study = parse_study({
         "network": {"neurons": neurons}, "hessian": hessian, "dynamics": [{}],
@@ -82,7 +84,7 @@ def test_it_is_the_same_on_every_python_of_the_project():
 
 def test_words_do_not_count(copy):
     for file, old, new in [
-        ("learning_rules/three_factor.py", "label =", "# A comment.\n    label ="),
+        ("learning_rules/three_factor.py", "options =", "# A comment.\n    options ="),
         ("learning_rules/three_factor.py", "A three-factor rule: no", "A rule: no"),
         ("training.py", '"""Take one step', '"""Do one step'),
         ("training.py", "self.iteration += 1", "self.iteration  +=  1  # one more"),
@@ -129,7 +131,9 @@ ALL = DYNAMICS + HESSIAN + TRAINING
             "z",
             [j for j in ALL if "three" in j],
         ),
-        ("training.py", "self.iteration += 1", "self.iteration += 2", DYNAMICS + TRAINING),
+        ("training.py", "self.iteration += 1", "self.iteration += 2", TRAINING),
+        ("update/update.py", "direction[name] += term", "pass", DYNAMICS + TRAINING),
+        ("update/pull.py", "weight - start", "weight + start", []),
         (
             "neurons/rate.py",
             "weight_variance = 2.0",
@@ -163,6 +167,7 @@ def test_a_new_member_changes_no_hash_of_the_others(copy):
         ("neurons", "RateNeurons", "NEURONS"),
         ("curvature/quantities", "Extremes", "QUANTITIES"),
         ("curvature/quantities", "Alignment", "DYNAMICS"),
+        ("update", "Pull", "PARTS"),
     ]:
         here, module = copy.join("lsnn", package), "lsnn." + package.replace("/", ".")
         here.join(f"new_{registry}.py").write(
@@ -173,6 +178,15 @@ def test_a_new_member_changes_no_hash_of_the_others(copy):
         text += f"\n{registry}['new_one'] = new_{registry}.NewOne\n"
         here.join("__init__.py").write_text(text, "utf-8")
     assert changed(copy) == []
+
+
+def test_the_parts_of_training_count_that_a_condition_has():
+    parts = [{}, *({name: {}} for name in PARTS)]
+    studies = [parse_study({"training": {"parts": one}, "dynamics": [{}]}) for one in parts]
+    of_runs = {study.training_settings("bptt", 1)["code_hash"] for study in studies}
+    names = ("dynamics", "w_rec_validation", "bptt")
+    of_entries = {study.entry_settings(*names)["code_hash"] for study in studies}
+    assert len(of_runs) == len(of_entries) == len(parts)
 
 
 def test_the_order_counts_in_which_quantities_are_computed(monkeypatch):

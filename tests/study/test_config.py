@@ -21,7 +21,7 @@ from lsnn.study.config import (
     write_study,
 )
 from lsnn.study.settings import sweeps_of
-from lsnn.training import TRAINING, TrainingSettings
+from lsnn.update.settings import TRAINING, TrainingSettings
 
 NAN, INF = float("nan"), float("inf")
 RULE_NAMES = "one of " + ", ".join(f'"{name}"' for name in sorted(LEARNING_RULES))
@@ -102,8 +102,20 @@ WRONG_VALUES = [
     ("training.batch_size", 60000, "at most the 55000 examples of split train"),
     ("loss.l2", -0.01, "a number >= 0"),
     ("training.optimiser", "rmsprop", 'one of "sgd", "adam"'),
-    ("training.decay_factor", 1.5, "<= 1"),
-    ("training.decay_every", 0, "a whole number >= 1"),
+    ("training.parts", ["cosine"], "a mapping"),
+    ("training.parts.cosine", None, "a mapping"),
+    ("training.parts.cosine.iterations", 0, "a whole number >= 1"),
+    ("training.parts.cosine.final", 1.5, "a number >= 0 and <= 1"),
+    ("training.parts.step_decay.factor", 0, "a number > 0 and <= 1"),
+    ("training.parts.step_decay.every", 2.5, "a whole number >= 1"),
+    ("training.parts.ramp.start", -1, "a number >= 0 and <= 1"),
+    ("training.parts.sam.rho", -0.1, "a number >= 0"),
+    ("training.parts.sam.ascent", True, 'one of "rule", "exact"'),
+    ("training.parts.pull.strength", NAN, "a number >= 0"),
+    ("training.trainable", [], '"all", or a non-empty list of distinct items, each one of "w_in"'),
+    ("training.trainable", ["w_rec", "w_rec"], "distinct"),
+    ("training.trainable", ["w_recc"], 'each one of "w_in", "w_rec", "w_out", "b_out"'),
+    ("training.trainable", "w_rec", '"all", or a non-empty list'),
     ("loss.rate_cost", -1, "a number >= 0"),
     ("loss.target_rate", 1000001, "<= 1000000"),
     ("training.stop", 0.95, "a mapping"),
@@ -130,6 +142,8 @@ WRONG_VALUES = [
     ("conditions.bptt.training.learning_rate", 0, "a number > 0"),
     ("conditions.bptt.training.learning_rate", NAN, "a number "),
     ("conditions.bptt.training.batch_size", 60000, "at most the 55000 examples of split train"),
+    ("conditions.bptt.training.parts.cosine.final", 2, "a number >= 0 and <= 1"),
+    ("conditions.bptt.training.trainable", [], "a non-empty list"),
     ("conditions.bptt.training.stop", {"measure": "loss"}, "below in place of above"),
     ("conditions.bptt.training.stop", {"measure": "x", "above": 1}, "of the task: loss, accuracy"),
     ("conditions.modprop.learning_rule.weights", "type", '"cell", or a fraction of excitatory'),
@@ -216,6 +230,29 @@ WRONG_TOGETHER = [
         "another rule for spiking units",
     ),
 ]
+STABILITY = {"dynamics": [{}, {"name": "own", "quantities": ["stability"]}]}
+WRONG_TOGETHER += [
+    (
+        dict(STABILITY, training={"optimiser": "adam"}),
+        "training.optimiser",
+        '"sgd", or dynamics.1 without stability: no derivative of the update is known',
+    ),
+    (
+        dict(STABILITY, conditions={"bptt": {"training": {"parts": {"sam": {"rho": 0}}}}}),
+        "conditions.bptt.training.parts.sam",
+        "no such part, or dynamics.1 without stability",
+    ),
+    (
+        {"dynamics": [{}], "conditions": {"bptt": {"training": {"trainable": ["w_out"]}}}},
+        "conditions.bptt.training.trainable",
+        "a list with w_rec, the block of dynamics.0, or another block there",
+    ),
+    (
+        dict(task("store_recall"), training={"batch_size": 1, "trainable": ["w_out", "b_out"]}),
+        "training.trainable",
+        "a list without b_out: the task has no readout bias",
+    ),
+]
 WRONG_TOGETHER += [
     (dict(SPIKING, network={"neurons": dict(options, name=name)}), "network.neurons." + key, what)
     for name, options, key, what in [
@@ -245,6 +282,9 @@ UNKNOWN_KEYS = [
         ("conditions.bptt.iteration", "did you mean iterations?"),
         ("conditions.bptt.training.learning_rat", "did you mean learning_rate?"),
         ("conditions.bptt.learning_rule.feedback", "allowed: name"),
+        ("training.parts.cosinus", "did you mean cosine?"),
+        ("training.parts.sam.radius", "allowed: ascent, rho"),
+        ("conditions.bptt.training.parts.decay", "allowed: cosine, pull, ramp, sam, step_decay"),
         ("conditions.bptt.training.l2", "allowed: batch_size"),
         ("conditions.bptt.training.l1", "allowed: batch_size"),
         ("conditions.bptt.training.temperature", "allowed: batch_size"),
@@ -459,7 +499,7 @@ def test_entries_of_dynamics_depend_on_the_rule_and_not_on_the_seeds():
     assert study.seeds_of(entry) == (5, 3) and study.seeds_of(W_REC) == (5, 3, 8)
     assert study.seeds_of(dict(entry, seeds=9)) == (5, 3, 8)
     settings = study.entry_settings("dynamics", "w_rec_validation", "three_factor")
-    assert settings["learning_rule"] == {"name": "three_factor"}
+    assert settings["learning_rule"]["name"] == "three_factor"
     assert settings["training"]["batch_size"] == 256
     assert settings["dynamics"]["checkpoints"] == 10 and "seeds" not in settings["dynamics"]
     more = parse_study({"dynamics": [dict(DYNAMICS, seeds=3)]})
@@ -564,7 +604,11 @@ SWEEP = {
         },
         "adam": {"learning_rule": {"name": "bptt"}, "training": {"optimiser": "adam"}},
         "local": {"learning_rule": "three_factor", "label": "of the unit"},
-        "local_decay": {"learning_rule": "three_factor", "training": {"decay_factor": 0.5}},
+        "local_decay": {
+            "learning_rule": "three_factor",
+            "training": {"parts": {"step_decay": {"factor": 0.5, "every": 4000}}},
+        },
+        "local_sam": {"learning_rule": "three_factor", "training": {"parts": {"sam": {}}}},
         "local_fast": {"learning_rule": "three_factor", "training": {"learning_rate": 0.1}},
     },
 }
@@ -587,6 +631,7 @@ def test_conditions_have_free_names_rules_overrides_and_labels():
         "adam": "bptt",
         "local": "three_factor",
         "local_decay": "three_factor",
+        "local_sam": "three_factor",
         "local_fast": "three_factor",
     }
     assert [condition.label for condition in study.conditions.values()] == [
@@ -594,7 +639,8 @@ def test_conditions_have_free_names_rules_overrides_and_labels():
         "BPTT, learning rate 0.001",
         "BPTT, optimiser adam",
         "of the unit",
-        "three-factor, decay factor 0.5",
+        "three-factor, step decay factor 0.5 every 4000",
+        "three-factor, sam rho 0.05 ascent rule",
         "three-factor, learning rate 0.1",
     ]
     assert study.setup("bptt").training == study.training
@@ -634,14 +680,45 @@ def test_the_settings_of_a_run_are_those_of_its_condition():
 
 def test_the_threshold_is_that_of_gradient_descent_at_one_learning_rate():
     study = parse_study(SWEEP)
-    assert {name: study.setup(name).threshold for name in study.conditions} == {
+    assert {name: study.setup(name).threshold() for name in study.conditions} == {
         "bptt": 200.0,
         "slow": 2000.0,
         "adam": None,
         "local": 200.0,
         "local_decay": None,
+        "local_sam": None,
         "local_fast": 20.0,
     }
+    at = [study.setup("local_decay").threshold(i) for i in (0, 3999, 4000, 8000)]
+    assert at == [200.0, 200.0, 400.0, 800.0]
+    assert study.setup("local_sam").threshold(0) is study.setup("adam").threshold(0) is None
+    ramp = {"training": {"parts": {"ramp": {"start": 0}}}}
+    assert parse_study(ramp).setup("bptt").threshold(0) == INF  # the learning rate is 0
+
+
+def test_parts_are_absent_unless_they_are_given_and_a_condition_adds_its_own():
+    conditions = {"bptt": {}, "three_factor": {"training": {"parts": {"pull": {}}}}}
+    longer = {"parts": {"cosine": {"iterations": 200}}}
+    conditions["longer"] = {"learning_rule": "bptt", "training": longer}
+    conditions["some"] = {"learning_rule": "bptt", "training": {"trainable": ["w_in", "w_rec"]}}
+    parts = {"cosine": {"iterations": 100}}
+    study = parse_study({"training": {"parts": parts}, "conditions": conditions})
+    cosine = {"cosine": {"iterations": 100, "final": 0.0}}
+    pull = {**cosine, "pull": {"strength": 0.01}}
+    longer = {"cosine": {"iterations": 200, "final": 0.0}}
+    found = {name: study.setup(name).training.parts for name in conditions}
+    assert found == {"bptt": cosine, "three_factor": pull, "longer": longer, "some": cosine}
+    assert [study.setup(name).training.trainable for name in ("bptt", "some")] == [
+        "all",
+        ["w_in", "w_rec"],
+    ]
+    assert [condition.label for condition in study.conditions.values()] == [
+        "BPTT",
+        "three-factor, pull strength 0.01",
+        "BPTT, cosine iterations 200",
+        "BPTT, trainable w_in w_rec",
+    ]
+    assert parse_study({}).training.parts == {}
 
 
 def test_the_baseline_is_the_first_condition_unless_it_is_named():

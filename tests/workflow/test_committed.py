@@ -151,7 +151,7 @@ def test_bptt_ends_around_the_edge_whatever_the_learning_rate():
     summary = pd.read_csv(REPOSITORY / "results/committed/step_length/summary.csv")
     final = summary[summary["quantity"] == "lambda_max_final"].set_index("condition")["mean"]
     for condition in ("bptt_0.001", "bptt_0.003", "bptt", "bptt_0.03"):
-        edge = study_of("step_length").setup(condition).threshold
+        edge = study_of("step_length").setup(condition).threshold()
         assert 0.7 < final[condition] / edge < 1.3
 
 

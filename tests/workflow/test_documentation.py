@@ -13,12 +13,14 @@ import yaml
 from conftest import REPOSITORY, new_checkout
 from lib.claims import parse_claims
 from lsnn.study.config import parse_study
+from lsnn.update.settings import TRAINING, section_of_part
 from test_extension import EXAMPLES, extend
 
 PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/**/*.md"))]
 # Where programs in Python are run that are not run here, by page.
 PROGRAMS = {
     "add_a_learning_rule.md": "tests/workflow/test_extension.py",
+    "add_a_part_of_training.md": "tests/workflow/test_extension.py",
     "add_a_neuron_model.md": "tests/workflow/test_extension.py",
     "add_a_quantity.md": "tests/workflow/test_extension.py",
     "add_a_task.md": "tests/workflow/test_extension.py",
@@ -105,6 +107,9 @@ def examples(monkeypatch):
         made = getattr(importlib.import_module(module), one)
         registries = importlib.import_module(f"lsnn.{package}")
         monkeypatch.setitem(getattr(registries, registry), name, made)
+        if registry == "PARTS":  # of which each is a section of the configuration
+            section = section_of_part(made)
+            monkeypatch.setitem(TRAINING["parts"]["properties"], name, section)
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "yaml")], ids=identity)

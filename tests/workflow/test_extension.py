@@ -1,6 +1,6 @@
-"""A rule, neurons, a task, a quantity of a reader's own: a file and a line each, found everywhere.
+"""A reader's own rules, neurons, task, quantity, part of training: a file and a line each.
 
-They are put into a copy of the project and run by the real `snakemake`.
+They are put into a copy of the project, run by the real `snakemake`, and found everywhere.
 """
 
 import itertools
@@ -17,6 +17,8 @@ from conftest import REPOSITORY, new_checkout
 EXAMPLES = [
     ("damped", "learning_rules", "Damped", "LEARNING_RULES", "damped"),
     ("sparse_backward", "learning_rules", "SparseBackward", "LEARNING_RULES", "sparse_backward"),
+    ("halving_trace", "learning_rules", "HalvingTrace", "LEARNING_RULES", "halving_trace"),
+    ("l1", "update", "L1", "PARTS", "l1"),
     ("tanh", "neurons", "TanhNeurons", "NEURONS", "tanh"),
     ("running_mean", "tasks", "RunningMean", "TASKS", "running_mean"),
     (
@@ -31,7 +33,7 @@ STUDY = {
     "name": "extended",
     "task": {"name": "running_mean", "n_steps": 5},
     "network": {"n_units": 8, "neurons": {"name": "tanh", "tau_m": 5}},
-    "training": {"batch_size": 20},
+    "training": {"batch_size": 20, "parts": {"l1": {"strength": 0.01}}},
     "conditions": {
         "fading": {
             "learning_rule": {"name": "damped", "kept": 0.25},
@@ -146,6 +148,7 @@ def test_they_stand_in_the_report(results):
     for text in (
         "conditions.fading.learning_rule.kept",
         "Part of the gradient",
+        "training.parts.l1.strength",
         "Steps of noise.",
         "tanh",
     ):
@@ -172,6 +175,8 @@ def test_the_rules_have_the_oracles_that_the_page_gives_them(checkout):
     [
         ("add_a_learning_rule", "damped"),
         ("add_a_learning_rule", "sparse_backward"),
+        ("add_a_learning_rule", "halving_trace"),
+        ("add_a_part_of_training", "l1"),
         ("add_a_neuron_model", "tanh"),
         ("add_a_task", "running_mean"),
         ("add_a_quantity", "random_curvature"),

@@ -43,6 +43,7 @@ from lsnn.options import (
 )
 from lsnn.study.columns import Column
 from lsnn.tasks.base import SPLITS, Task
+from lsnn.update.settings import SGD, is_trained, not_plain_descent
 
 QUANTITIES: Registry = {
     "density": Density,
@@ -72,7 +73,8 @@ def options_of_entry(kind: str, default: str) -> "OrderedDict[str, Any]":
         ),
         block=choice(
             "Parameters to differentiate by, with all their entries, absent synapses included; all "
-            "- all trained ones.",
+            "- all that the task's network has. Those that `training.trainable` leaves out have no "
+            "dynamics.",
             (*PARAMETERS, ALL),
             "w_rec",
         ),
@@ -111,6 +113,7 @@ def entry_contradictions(
     task: Type[Task],
     sizes: Mapping[str, int],
     spiking: bool,
+    training: Mapping[str, Any],
 ) -> Iterator[Tuple[str, ...]]:
     """Yield a tuple for every value that others make impossible: key, line, and their keys.
 
@@ -119,6 +122,7 @@ def entry_contradictions(
         task: class of the study's task.
         sizes: examples of each split, as far as they are known.
         spiking: whether the units emit spikes.
+        training: settings of training.
     """
     path, samples, split = f"{kind}.{place}.", entry["samples"], entry["split"]
     names = [quantity["name"] for quantity in entry["quantities"]]
@@ -127,7 +131,20 @@ def entry_contradictions(
     if kind == "dynamics" and spiking and set(names) != {"alignment"}:
         what = "alignment alone for spiking units: their pseudo-gradient has no derivative"
         yield path + "quantities", impossible(names, what), "network.neurons"
-    if entry["block"] == "b_out" and not task.readout_bias:
+    block, trainable = entry["block"], training["trainable"]
+    if kind == "dynamics" and block != ALL and not is_trained(block, trainable):
+        what = f"a list with {block}, the block of {path[:-1]}, or another block there"
+        yield "training.trainable", impossible(trainable, what), path + "block"
+    for key in not_plain_descent(training["optimiser"], training["parts"]):
+        if "stability" in names:
+            name = key.rpartition(".")[2]
+            other = "no such part" if name in training["parts"] else f'"{SGD}"'
+            value = training["parts"].get(name, training["optimiser"])
+            what = (
+                f"{other}, or {path[:-1]} without stability: no derivative of the update is known"
+            )
+            yield key, impossible(value, what), path + "quantities"
+    if block == "b_out" and not task.readout_bias:
         yield path + "block", '"b_out": the task has no readout bias; choose another block', "task"
     most = sizes.get(split, 2 * samples)
     if samples > most:

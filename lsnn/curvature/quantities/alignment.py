@@ -49,8 +49,10 @@ def _columns():
 class Alignment:
     """The rule's gradient against the exact one: cosine, ratio of lengths, and rho.
 
-    With g the exact gradient and g_hat the rule's, on the same examples and without the L2 term,
-    rho = <g_hat, g> / <g, g>: of w_in and w_rec together, and of each alone.
+    With g the exact gradient and g_hat what training takes in its place, on the same examples and
+    without what these do not change (L2 term, pull), rho = <g_hat, g> / <g, g>: of w_in and w_rec
+    together, and of each alone, as far as they are trained. Under SAM g_hat is the gradient at the
+    weights uphill, and g that at the present ones.
     """
 
     options: Dict[str, Any] = {}

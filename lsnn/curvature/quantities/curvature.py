@@ -18,9 +18,9 @@ DIRECTIONS = {
 class Curvature:
     """The curvature v^T H v / v^T v of the true loss along gradients and along the update.
 
-    Those are, restricted to the block: the exact gradient and the rule's on the same examples as
-    the Hessian, without L2 term, and the gradient, with it, from which plain gradient descent makes
-    its step at this iteration, on its batch.
+    Those are, restricted to what is trained of the block: the exact gradient and the rule's on the
+    same examples as the Hessian, without L2 term or pull, and the direction, with them, from which
+    the optimiser makes its step at this iteration, on its batch.
     """
 
     options: Dict[str, Any] = {}

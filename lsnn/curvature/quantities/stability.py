@@ -21,10 +21,11 @@ from lsnn.study.columns import Column, eigenvalue_columns
 class Stability:
     """The leading eigenvalues mu of the derivative M of the rule's gradient, and of the Hessian.
 
-    Descent by the rule's gradient g_hat, w <- w - eta g_hat, multiplies a small deviation by 1 -
-    eta M with M = d g_hat / dw, which is not symmetric: it shrinks if |1 - eta mu| < 1 for all
-    eigenvalues. With the exact gradient, M is the Hessian. For one sample, or near a minimum of
-    loss 0 with one curved direction, it shrinks if lambda_max < 2 / (eta rho) (Liu et al. 2022).
+    An iteration's step w <- w - eta d, d being the rule's gradient with what training adds to it
+    (:class:`lsnn.update.update.Update`), multiplies a small deviation by 1 - eta M with M = dd/dw,
+    which is not symmetric: it shrinks if |1 - eta mu| < 1 for all eigenvalues. With the exact
+    gradient alone, M is the Hessian. For one sample, or near a minimum of loss 0 with one curved
+    direction, it shrinks if lambda_max < 2 / (eta rho) (Liu et al. 2022).
     """
 
     options = {"tolerance": TOLERANCE}
@@ -88,7 +89,7 @@ class Stability:
         largest, start_of_hessian = self._of_hessian(point)
         parts = [flat(gradient, RECURRENT) for gradient in dynamics.gradients()]
         rho, eta = alignment(*parts)["rho"], dynamics.learning_rate(point.iteration)
-        bound = 2.0 / (eta * rho) if rho > 0.0 else np.nan
+        bound = 2.0 / (eta * rho) if eta * rho > 0.0 else np.nan
         row = by_modulus.columns("mu_abs_max", abs(by_modulus.value))
         row["mu_abs_max_real"] = by_modulus.value.real
         row["mu_abs_max_imag"] = by_modulus.value.imag

@@ -22,6 +22,7 @@ from lsnn.learning_rules import LEARNING_RULES
 from lsnn.study.columns import FRACTION, Column
 from lsnn.study.config import Study
 from lsnn.study.outputs import chance_of
+from lsnn.training import checkpoint_iterations
 
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
@@ -108,7 +109,7 @@ def draw_page(
     figure, all_axes = page_of_panels(len(panels), in_row)
     for axes, panel in zip(all_axes, panels, strict=True):
         draw(axes, rows, study, panel)
-    add_legend(figure, legend_handles(rows, study, column, points))
+    add_legend(figure, legend_handles(rows, study, column, points, along_training))
     missing = left_out(rows, column) if column else ""
     stopped = stopped_early(rows) if along_training else ""
     add_notes(figure, missing, stopped, diverged(rows, study))
@@ -170,24 +171,40 @@ def scale_axis(axes: Axes, which: str, column: Column) -> None:
 
 def thresholds(study: Study) -> dict[str, float]:
     """Return 2 / learning rate by condition; not where the learning rate is not a single one."""
-    values = {name: study.setup(name).threshold for name in study.conditions}
+    values = {name: study.setup(name).threshold() for name in study.conditions}
     return {name: value for name, value in values.items() if value}
 
 
 def common_threshold(study: Study) -> float | None:
     """Return 2 / learning rate if it is the same for all conditions."""
-    values = {study.setup(name).threshold for name in study.conditions}
+    values = {study.setup(name).threshold() for name in study.conditions}
     return values.pop() if len(values) == 1 else None
 
 
-def draw_threshold(axes: Axes, study: Study) -> None:
-    """Draw the lines above which plain gradient descent on a quadratic diverges."""
+def changing_thresholds(study: Study) -> dict[str, tuple[list[float], list[float]]]:
+    """Return fractions of training, and 2 / learning rate at them, where the rate changes."""
+    found = {}
+    for name, given in study.conditions.items():
+        at = checkpoint_iterations(given.iterations, given.checkpoint_every)
+        values = [value for i in at if (value := study.setup(name).threshold(i)) is not None]
+        if len(set(values)) > 1:
+            found[name] = [iteration / given.iterations for iteration in at], values
+    return found
+
+
+def draw_threshold(axes: Axes, study: Study, along_training: bool = False) -> None:
+    """Draw the lines above which plain gradient descent on a quadratic diverges.
+
+    Those that change along training are drawn where ``along_training``.
+    """
     common = common_threshold(study)
     if common:
         axes.axhline(common, zorder=1, **THRESHOLD)
         return
     for name, value in thresholds(study).items():
         axes.axhline(value, zorder=1, **{**THRESHOLD, "color": looks(study)[name].colour})
+    for name, curve in changing_thresholds(study).items() if along_training else ():
+        axes.plot(*curve, zorder=1, **{**THRESHOLD, "color": looks(study)[name].colour})
 
 
 def draw_chance(axes: Axes, study: Study, column: Column) -> None:
@@ -273,7 +290,7 @@ def draw_runs_and_means(
     scale_axis(axes, "x", x)
     scale_axis(axes, "y", column)
     if column.threshold:
-        draw_threshold(axes, study)
+        draw_threshold(axes, study, along_training=x is FRACTION)
 
 
 def draw_lines(
@@ -305,9 +322,16 @@ def draw_crosses(axes: Axes, rows: pd.DataFrame, look: Look, x: str, y: str) -> 
 
 
 def legend_handles(
-    rows: pd.DataFrame, study: Study, column: Column | None, points: bool
+    rows: pd.DataFrame,
+    study: Study,
+    column: Column | None,
+    points: bool,
+    along_training: bool,
 ) -> list[Any]:
-    """Return what stands in the legend of a figure for the conditions and all else it shows."""
+    """Return what stands in the legend of a figure for the conditions and all else it shows.
+
+    The arguments are those of :func:`draw_page`.
+    """
     line: dict[str, Any] = {"linestyle": "none"} if points else {"linewidth": 1.6}
     has_diverged = rows.groupby(["condition", "seed"])["diverged"].any()
     n_seeds = (~has_diverged).groupby("condition").sum()
@@ -326,7 +350,8 @@ def legend_handles(
             handles.append(Patch(color="0.4", label="95 % interval of mean", **BAND))
         if has_diverged.any():
             handles.append(diverged_handle())
-        if column and column.threshold and thresholds(study):
+        changing = changing_thresholds(study) if along_training else {}
+        if column and column.threshold and (thresholds(study) or changing):
             common = common_threshold(study)
             handles.append(threshold_handle(f" = {common:.4g}" if common else " of each colour"))
     return handles + cross_handles(rows, [column] if column else [])

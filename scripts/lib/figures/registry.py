@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure as Page
 
 from lib.figures import against_loss, along_training, density, recordings, stability, sweep
-from lib.figures.panels import thresholds
+from lib.figures.panels import changing_thresholds, thresholds
 from lib.figures.results import Results
 from lib.pages import TEMPLATES
 from lsnn.study.config import Study
@@ -19,7 +19,13 @@ from lsnn.study.settings import sweeps_of
 
 MODULES = (along_training, against_loss, sweep, density, stability, recordings)
 _TEMPLATE = TEMPLATES.get_template("captions.rst.jinja")
-CAPTIONS: Any = _TEMPLATE.make_module({"thresholds": thresholds, "sweeps_of": sweeps_of})
+CAPTIONS: Any = _TEMPLATE.make_module(
+    {
+        "thresholds": thresholds,
+        "changing_thresholds": changing_thresholds,
+        "sweeps_of": sweeps_of,
+    }
+)
 
 
 def draw(results: Results, figure: Figure) -> Page | None:

@@ -29,7 +29,7 @@ def draw_stability(results: Results, figure: Figure) -> Page | None:
     if bound.name not in results.trajectories:
         return None
     rows = asked_for(results.trajectories, bound)
-    thresholds = panels.thresholds(study)
+    thresholds, changing = panels.thresholds(study), panels.changing_thresholds(study)
     page, by_condition = panels.panels_by_condition(rows["condition"].unique(), study)
     for name, axes in by_condition.items():
         of_condition = rows[rows["condition"] == name]
@@ -41,6 +41,8 @@ def draw_stability(results: Results, figure: Figure) -> Page | None:
                 panels.draw_mean(axes, means, look, "fraction", column)
         if name in thresholds:
             axes.axhline(thresholds[name], zorder=1, **panels.THRESHOLD)
+        if name in changing:
+            axes.plot(*changing[name], zorder=1, **panels.THRESHOLD)
         axes.set(xlabel=FRACTION.label, ylabel="eigenvalue or bound")
         make_logarithmic(axes.yaxis)
         axes.label_outer()

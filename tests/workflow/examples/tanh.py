@@ -19,5 +19,5 @@ class TanhNeurons(RateNeurons):
         v = low_pass(self.alpha, state.v, current) if self.alpha > 0.0 else current
         return RateState(v=v, a=state.a, z=tf.tanh(v) / DT)
 
-    def gain(self, before, after):
-        return (1.0 - self.alpha) * (1.0 - tf.square(after.z * DT)) / DT
+    def slope(self, before, after):
+        return (1.0 - tf.square(after.z * DT)) / DT

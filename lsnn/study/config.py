@@ -44,8 +44,9 @@ from lsnn.options import (
 from lsnn.storage.code_hash import code_hash_of_job
 from lsnn.storage.files import atomic_write
 from lsnn.study.checks import add_contradictions, as_lines, check, suggestion
+from lsnn.study.columns import clashing_tests
 from lsnn.tasks import TASKS, hashes_of_own_files
-from lsnn.tasks.base import Task
+from lsnn.tasks.base import SPLITS, Measure, Task, separate_tests
 from lsnn.training import TRAINING, TrainingSettings, training_contradictions
 
 # Folder of results/ that holds the results kept in the repository; no study may write there.
@@ -220,12 +221,24 @@ class Study(NamedTuple):
     @property
     def splits(self) -> Tuple[str, ...]:
         """The splits of the data that networks are evaluated on."""
-        return self.task_class.splits(**options_of(self.task))
+        return (*SPLITS, *self.task.get("tests", ()))
+
+    @property
+    def measures(self) -> Tuple[Measure, ...]:
+        """What is measured of a network's answers, the loss first."""
+        return self.task_class.measures_with(self.loss.kind)
 
     @property
     def outline(self) -> Dict[str, Any]:
         """What is known of the sizes of the task before data are read."""
-        return self.task_class.outline(**options_of(self.task))
+        own, _ = separate_tests(options_of(self.task))
+        return self.task_class.outline(**own)
+
+    @property
+    def outlines_of_tests(self) -> Dict[str, Dict[str, Any]]:
+        """The same of each further test, by name."""
+        _, of_tests = separate_tests(options_of(self.task))
+        return {name: self.task_class.outline(**options) for name, options in of_tests.items()}
 
     def data_files(self) -> List[str]:
         """Return the paths of the files that the task reads.
@@ -574,15 +587,16 @@ OF_RUN = ("learning_rule", "training")
 
 def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
     """Yield the contradictions between the settings of a run, as :func:`_contradictions`."""
-    options, network, rule = options_of(run["task"]), run["network"], run.get("learning_rule")
+    options, of_tests = separate_tests(options_of(run["task"]))
+    network, rule = run["network"], run.get("learning_rule")
     task = TASKS[run["task"]["name"]]
     outline = task.outline(**options)
     sizes = outline.get("sizes", {})
     spiking = NEURONS[network["neurons"]["name"]].spiking
-    for key, what in task.impossible(**options).items():
-        yield "task." + key, impossible(options[key], what), "task"
+    yield from _contradictions_of_task(task, options, of_tests)
     yield from network_contradictions(network)
-    yield from training_contradictions(run["training"], task.measures, sizes)
+    splits = (*SPLITS, *of_tests)
+    yield from training_contradictions(run["training"], task.measures, splits, sizes)
     if rule:
         has_signs = network["excitatory"] != FREE_SIGNS
         for key, what in new_rule(rule).undefined(spiking, has_signs).items():
@@ -599,6 +613,28 @@ def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
             if k > most:
                 line = f"k = {k} is not possible; allowed: at most {most}, the entries of b_out"
                 yield f"{kind}.{place}.quantities", line, "task"
+
+
+def _contradictions_of_task(
+    task: Type[Task], options: Dict[str, Any], of_tests: Dict[str, Dict[str, Any]]
+) -> Iterator[Tuple[str, ...]]:
+    """Yield the contradictions between the options of a task, as :func:`_contradictions`.
+
+    Args:
+        task: its class.
+        options: without further tests.
+        of_tests: those of each further test, by name.
+    """
+    wrong = task.impossible(**options)
+    for key, what in wrong.items():
+        yield "task." + key, impossible(options[key], what), "task"
+    for name, column in clashing_tests(task.measures, of_tests).items():
+        what = f"a name whose columns are new; {column} is a column already"
+        yield "task.tests." + name, impossible(name, what), "task"
+    for name, given in of_tests.items():
+        for key, what in task.impossible(**given).items():
+            if key not in wrong:
+                yield "task.tests." + name, f"{key} {impossible(given[key], what)}", "task"
 
 
 def _names_taken(kind: str, entries: List[Dict[str, Any]]) -> Iterator[Tuple[str, ...]]:

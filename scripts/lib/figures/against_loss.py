@@ -85,7 +85,7 @@ def draw_falling_loss(axes: Axes, rows: pd.DataFrame, study: Study, column: Colu
 
     Means are at losses that all runs of a condition pass through.
     """
-    loss = measure_column(study.task_class.measures[0], "train")
+    loss = measure_column(study.measures[0], "train")
     runs, means = panels.shown(panels.shown(rows, loss), column), values_at_losses(rows, column)
     panels.draw_runs_and_means(axes, runs, means, study, loss, column)
     axes.invert_xaxis()

@@ -23,7 +23,7 @@ from lsnn.study.outputs import Figure, compared_columns, sweeps_of
 def draw_sweep(results: Results, figure: Figure) -> Page:
     """Draw final states against a setting, one line per sweep over it."""
     study, setting, rows = results.study, figure.column, results.trajectories
-    measures, sweeps = study.task_class.measures, sweeps_of(study)[setting.name]
+    measures, sweeps = study.measures, sweeps_of(study)[setting.name]
     columns = [column for column in compared_columns(study) if column.figure]
     columns += [measure_column(measures[0], "train"), measure_column(measures[-1], "test")]
     columns = [column for column in columns if column.name in rows]

@@ -1,6 +1,7 @@
 """Training by a learning rule, with a checkpoint every so many iterations."""
 
 import functools
+import operator
 import time
 from collections import OrderedDict
 from typing import (
@@ -54,9 +55,10 @@ TRAINING = OrderedDict(
     batch_size=integer("Examples in a training batch.", 256, "examples", least=1),
     stop=section(
         "Where training ends before its last iteration: at the first checkpoint at which a measure "
-        "of the task on the validation split is above, or below, a value.",
+        "of the task on a split is above, or below, a value.",
         OrderedDict(
             measure=text("Name of the measure, such as accuracy."),
+            split=text("The split, one of the task's; if left out, validation."),
             above=number("Training stops above this value.", None, least=-1000000),
             below=number("Training stops below this value.", None, least=-1000000),
         ),
@@ -65,13 +67,16 @@ TRAINING = OrderedDict(
 
 
 def training_contradictions(
-    training: Mapping[str, Any], measures: Sequence[Measure], sizes: Mapping[str, int]
+    training: Mapping[str, Any],
+    measures: Sequence[Measure],
+    splits: Sequence[str],
+    sizes: Mapping[str, int],
 ) -> Iterator[Tuple[str, ...]]:
     """Yield a tuple for every value that others make impossible: key, line, and their keys.
 
     Args:
         training: options above, by name.
-        measures: those of the task.
+        measures, splits: those of the task.
         sizes: examples of each split, as far as they are known.
     """
     batch_size, stop = training["batch_size"], training["stop"]
@@ -82,9 +87,17 @@ def training_contradictions(
     if stop and stop.get("measure") not in known:
         line = impossible(stop.get("measure"), f"a measure of the task: {', '.join(known)}")
         yield "training.stop.measure", line, "task"
+    if stop and split_of(stop) not in splits:
+        line = impossible(split_of(stop), f"a split of the task: {', '.join(splits)}")
+        yield "training.stop.split", line, "task"
     if stop and ("above" in stop) == ("below" in stop):
         one_of_them = "{measure: NAME, above: VALUE}, or below in place of above"
         yield "training.stop", impossible(stop, one_of_them)
+
+
+def split_of(stop: Mapping[str, Any]) -> str:
+    """Return the split that section ``stop`` of ``training`` speaks of."""
+    return stop.get("split", "validation")
 
 
 class TrainingSettings(NamedTuple):
@@ -113,7 +126,7 @@ def learning_curve_names(task: Task) -> List[str]:
     over its examples. The loss among them is without the L2 term, which is given by itself;
     activity is that on the validation split.
     """
-    names = [f"{split}_{measure.name}" for split in task.sizes for measure in task.measures]
+    names = [f"{split}_{measure.name}" for split in task.splits for measure in task.measures]
     return names + [name + STANDARD_ERROR for name in names] + ["l2_loss", "mean_activity"]
 
 
@@ -175,6 +188,29 @@ def gradients_by(
     return learning_rule.gradients(gradients_of)
 
 
+class Evaluation(NamedTuple):
+    """The part of a graph that evaluates a network on examples of one length."""
+
+    inputs: Tensor  # placeholder, as the task has it
+    targets: Tensor  # placeholder
+    means: Dict[str, Tensor]  # the task's measures, and the mean activity, by name
+    by_example: Dict[str, Tensor]  # the measures of every example (batch,), by name
+
+
+def evaluation_of(task: Task, inputs: Tensor, targets: Tensor, response: Response) -> Evaluation:
+    """Return the :class:`Evaluation` of a network's response to the inputs of a task."""
+    measures = {measure.name: getattr(task, measure.name) for measure in task.measures}
+    means = OrderedDict(
+        (name, measure(response.logits, targets)) for name, measure in measures.items()
+    )
+    by_example = OrderedDict(
+        (name, measure(response.logits, targets, average=mean_by_example))
+        for name, measure in measures.items()
+    )
+    means["mean_activity"] = response.mean_activity
+    return Evaluation(inputs, targets, means, by_example)
+
+
 class Trainer:
     """The graph of one training run and its session.
 
@@ -220,12 +256,6 @@ class Trainer:
             self.l2_loss = network.l2_loss(self.weights)
             self.loss = network.loss(self.weights, response, self.targets)
             self.mean_activity = response.mean_activity
-            measures = {
-                measure.name: getattr(self.task, measure.name) for measure in self.task.measures
-            }
-            self._measures = OrderedDict(
-                (name, measure(response.logits, self.targets)) for name, measure in measures.items()
-            )
             parameters = [self.weights[name] for name in network.trained]
 
             self.gradients = gradients_by(
@@ -238,16 +268,34 @@ class Trainer:
                 self.descend = optimiser.apply_gradients(zip(gradients, parameters))
             self._optimiser_variables = optimiser.variables()
             initialise = tf.variables_initializer(self._optimiser_variables)
-            self._measures_by_example = OrderedDict(
-                (name, measure(response.logits, self.targets, average=mean_by_example))
-                for name, measure in measures.items()
-            )
+            self._evaluations = self._new_evaluations(network, response)
         self.session = new_session(graph, threads)
         self.session.run(initialise)
         self._carried = None  # state in which the last batch ended
         self._rewired = {name: weights[name] for name in REWIRED} if rewiring else {}
         for name, variable in self.weights.items():
             variable.load(weights[name], self.session)
+
+    def _new_evaluations(self, network, response):
+        """Return the :class:`Evaluation` of each split, by its name.
+
+        Splits whose examples are as long as those of training share one. Others have that of the
+        same weights for their length.
+        """
+        form = operator.attrgetter("n_steps", "n_windows", "window_steps")
+        evaluations = {
+            form(self.task): evaluation_of(network.task, self.inputs, self.targets, response)
+        }
+        found = OrderedDict()
+        for split in self.task.splits:
+            task, _ = self.task.of_split(split)
+            if form(task) not in evaluations:
+                other = network.for_task(task)
+                inputs, targets = task.placeholders()
+                answer = other.respond(self.weights, inputs)
+                evaluations[form(task)] = evaluation_of(other.task, inputs, targets, answer)
+            found[split] = evaluations[form(task)]
+        return found
 
     def step(self, inputs: np.ndarray, targets: np.ndarray) -> float:
         """Take one step of the optimiser on a batch of the task; return the loss before it."""
@@ -310,11 +358,13 @@ class Trainer:
     def evaluate(self) -> Dict[str, float]:
         """Return what :func:`learning_curve_names` names at the current weights, by name."""
         measures = {"l2_loss": float(self.session.run(self.l2_loss))}
-        for split in self.task.sizes:
+        for split in self.task.splits:
             means = self._evaluate_split(split)
             activity = means.pop("mean_activity")
             if split == "validation":
                 measures["mean_activity"] = activity
+            if split in self.task.tests:  # it may overflow there alone: that is no divergence
+                means = {n: mean if np.isfinite(mean) else np.nan for n, mean in means.items()}
             measures.update((split + "_" + name, mean) for name, mean in means.items())
         return measures
 
@@ -323,15 +373,16 @@ class Trainer:
 
         With the measures are their standard errors over the examples; of one example they are nan.
         """
-        fetches = dict(self._measures, mean_activity=self.mean_activity)
-        size, step = self.task.evaluation_sizes[split], self.task.evaluation_batch
-        totals = dict.fromkeys(fetches, 0.0)
-        by_example = {name: [] for name in self._measures}
+        task, name_there = self.task.of_split(split)
+        at = self._evaluations[split]
+        size, step = task.evaluation_sizes[name_there], task.evaluation_batch
+        totals = dict.fromkeys(at.means, 0.0)
+        by_example = {name: [] for name in at.by_example}
         for start in range(0, size, step):
             indices = np.arange(start, min(start + step, size))
-            inputs, targets = self.task.examples(split, indices)
-            feed = {self.inputs: inputs, self.targets: targets}
-            found, values = self.session.run([fetches, self._measures_by_example], feed)
+            inputs, targets = task.examples(name_there, indices)
+            feed = {at.inputs: inputs, at.targets: targets}
+            found, values = self.session.run([at.means, at.by_example], feed)
             for name, value in found.items():
                 totals[name] += len(indices) * float(value)
             for name, value in values.items():
@@ -468,15 +519,16 @@ def loop(trainer, progress, settings, log):
         if iteration in at:
             if not (progress.size and progress.last["iteration"] == iteration):
                 measures = trainer.evaluate()
-                means = [v for n, v in measures.items() if not n.endswith(STANDARD_ERROR)]
-                if not np.isfinite(sum(means)):
+                own = [f"{s}_{m.name}" for s in trainer.task.sizes for m in trainer.task.measures]
+                own += ["l2_loss", "mean_activity"]
+                if not np.isfinite(sum(measures[name] for name in own)):
                     diverged_at = iteration
                     break
                 weights = trainer.current_weights()
                 progress.append(_record(iteration, weights, measures, trainer.memory()))
                 times = (first, seconds, time.time() - started)
                 log(_line(iteration, n_iterations, trainer.task, measures, *times))
-            if _is_good_enough(_row_of(progress.last), **trainer.training.stop):
+            if _is_good_enough(_row_of(progress.last), trainer.training.stop):
                 break
         if iteration == n_iterations:
             break
@@ -522,12 +574,12 @@ def start_of_run(
     return weights, keeper
 
 
-def _is_good_enough(row, measure=None, above=np.inf, below=-np.inf):
-    """Tell whether a measure of a checkpoint on the validation split exceeds its bound."""
-    if measure is None:
+def _is_good_enough(row, stop):
+    """Tell whether training ends at a checkpoint, by section ``stop`` of its settings."""
+    if not stop:
         return False
-    value = row["validation_" + measure]
-    return value > above or value < below
+    value = row[split_of(stop) + "_" + stop["measure"]]
+    return value > stop.get("above", np.inf) or value < stop.get("below", -np.inf)
 
 
 def _tell_of_divergence(diverged_at, progress, settings, log):
@@ -554,7 +606,7 @@ def _line(iteration, n_iterations, task, measures, first, seconds, elapsed):
     """Return the line of the log for a checkpoint."""
     line = f"iteration {iteration}/{n_iterations}"
     for measure in task.measures:
-        values = [f"{split} {measures[split + '_' + measure.name]:.4f}" for split in task.sizes]
+        values = [f"{split} {measures[split + '_' + measure.name]:.4f}" for split in task.splits]
         line += f"  {measure.name}: {', '.join(values)}"
     line += f"  L2 {measures['l2_loss']:.4f}"
     done = iteration - first

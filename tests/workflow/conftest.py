@@ -148,6 +148,7 @@ SWEEP = {
         "slow": {"learning_rule": "bptt", "training": {"learning_rate": 0.001}, **LENGTH},
         "bptt": LENGTH,
         "three_factor": LENGTH,
+        "small": {"learning_rule": "bptt", "network": {"n_units": 6}, **LENGTH},
     },
     "baseline": "bptt",
     "seeds": 1,

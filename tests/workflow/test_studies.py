@@ -231,3 +231,6 @@ def test_captions_name_conditions_by_their_labels():
         "workflow", SWEEP
     )
     assert "to that of BPTT, learning rate 0.001." in caption("summary", SWEEP)
+    own = {**SWEEP["conditions"], "three_factor": {"baseline": "bptt"}}
+    study = {**SWEEP, "conditions": own}
+    assert "to its baseline, at the same setting." in caption("summary", study)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from conftest import SWEEP as STUDY
+from lsnn.storage import checkpoints
 from lsnn.storage.files import read_record
 
 
@@ -21,7 +22,9 @@ def test_tables_have_the_conditions_with_their_rules_and_learning_rates(results)
         (("slow", "bptt", 0.001), 5),
         (("bptt", "bptt", 0.01), 5),
         (("three_factor", "three_factor", 0.01), 5),
+        (("small", "bptt", 0.01), 5),
     ]
+    assert list(trajectories["n_units"].unique()) == [8, 6]
     for condition in STUDY["conditions"]:
         for name in ("learning_curve.csv", "hessian/w_rec_validation.csv"):
             table = pd.read_csv(results / f"runs/{condition}/seed_1/{name}")
@@ -39,16 +42,25 @@ def test_a_condition_trains_with_its_own_learning_rate(results):
     assert settings["training"]["learning_rate"] == 0.001
 
 
+def test_a_condition_has_its_own_network(results):
+    for condition, n_units in (("bptt", 8), ("small", 6)):
+        path = str(results / f"runs/{condition}/seed_1/checkpoints.npz")
+        assert checkpoints.read(path)[0]["w_rec"].shape == (5, n_units, n_units)
+        record = read_record(results / f"runs/{condition}/seed_1/hessian/w_rec_validation.json")
+        assert record["settings"]["network"]["n_units"] == n_units
+
+
 def test_ratios_are_taken_against_the_baseline(results):
     summary = pd.read_csv(results / "summary.csv")
     ratios = summary[summary["quantity"] == "lambda_max_ratio_final"].set_index("condition")["mean"]
-    assert list(ratios.index) == ["slow / bptt", "three_factor / bptt"]
+    assert list(ratios.index) == ["slow / bptt", "three_factor / bptt", "small / bptt"]
     final = summary[summary["quantity"] == "lambda_max_final"].set_index("condition")["mean"]
     assert ratios["slow / bptt"] == pytest.approx(final["slow"] / final["bptt"])
 
 
-def test_the_sweep_is_drawn(results):
-    figures = sorted(path.name for path in (results / "figures").glob("learning_rate_sweep.*"))
-    assert figures == [f"learning_rate_sweep.{suffix}" for suffix in ("pdf", "png", "rst", "svg")]
-    svg = (results / "figures/learning_rate_sweep.svg").read_bytes()
+@pytest.mark.parametrize("setting", ["learning_rate", "n_units"])
+def test_the_sweep_is_drawn(results, setting):
+    figures = sorted(path.name for path in (results / "figures").glob(f"{setting}_sweep.*"))
+    assert figures == [f"{setting}_sweep.{suffix}" for suffix in ("pdf", "png", "rst", "svg")]
+    svg = (results / f"figures/{setting}_sweep.svg").read_bytes()
     assert xml.etree.ElementTree.fromstring(svg).tag.endswith("svg")

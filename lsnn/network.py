@@ -12,12 +12,12 @@ from lsnn.errors import DataError
 from lsnn.learning_rules.base import LearningRule
 from lsnn.neurons import NEURONS, new_neurons
 from lsnn.neurons.base import decay, low_pass
-from lsnn.options import impossible, integer, meanings, named, number, section
+from lsnn.options import choice, impossible, integer, meanings, named, number, section
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRING
 from lsnn.scan import scan
 from lsnn.tasks import hashes_of_own_files, new_task
-from lsnn.tasks.base import Task
+from lsnn.tasks.base import LOSS_KINDS, OWN_LOSS, Task
 
 FREE_SIGNS = "none"  # network.excitatory without Dale's law
 
@@ -45,6 +45,15 @@ NETWORK = OrderedDict(
 )
 
 LOSS = OrderedDict(
+    kind=choice(
+        "The task's term: task - the task's own, softmax cross entropy for classes, the mean "
+        "squared error for pattern generation; squared_error - for classes sum_k (y_k - e_k)^2, "
+        "y_k being the output for class k as it is (no softmax; averaged over the window that the "
+        "task reads), e_k 1 for the target class and 0 for the others, averaged over the batch "
+        "and over all answers that are asked for. Tasks without classes keep their own.",
+        LOSS_KINDS,
+        OWN_LOSS,
+    ),
     l2=number(
         "Coefficient of the L2 term l2 / 2 (|w_in|^2 + |w_rec|^2 + |w_out|^2).", 0.01, least=0
     ),
@@ -87,6 +96,7 @@ class NetworkSettings(NamedTuple):
 class LossSettings(NamedTuple):
     """Section ``loss`` of a study; its fields are the options :data:`LOSS`."""
 
+    kind: str
     l2: float
     rate_cost: float
     target_rate: float
@@ -137,7 +147,7 @@ class Network:
     Args:
         settings: of units and synapses.
         loss: settings of its terms.
-        task: what is learned.
+        task: what is learned; of the kind of loss that ``loss`` asks for.
         seed: of the run; initial weights and synaptic delays are drawn from it.
 
     Attributes:
@@ -148,13 +158,17 @@ class Network:
         self.settings = settings
         self.neurons = new_neurons(settings.neurons, settings.n_units)
         self.kappa = decay(settings.tau_out)
-        self.task = task
+        self.task = task.with_loss(loss.kind)
         self.seed = seed
         self.terms = loss
         self.delays: Optional[Dict[str, np.ndarray]] = None
         if settings.n_delays > 1:
             sizes = (task.n_in, settings.n_units, settings.n_delays)
             self.delays = synaptic_delays(*sizes, generator=generator(seed, "delays"))
+
+    def for_task(self, task: Task) -> "Network":
+        """Return the same network for another task with as many inputs and outputs."""
+        return Network(self.settings, self.terms, task, self.seed)
 
     @property
     def shapes(self) -> "OrderedDict[str, Tuple[int, ...]]":

@@ -8,7 +8,7 @@ checks, the defaults, the messages and the documentation follow from these decla
 
 import json
 from collections import OrderedDict
-from typing import Any, Dict, Iterable, Mapping, Optional
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 from lsnn.errors import ConfigError
 
@@ -146,6 +146,16 @@ def build(registry: Registry, settings: Mapping[str, Any], *arguments: Any) -> A
     """Return what a mapping of a name and options describes, made with further arguments.
 
     Raises:
+        ConfigError: as :func:`resolved`.
+    """
+    member, options = resolved(registry, settings)
+    return member(*arguments, **options)
+
+
+def resolved(registry: Registry, settings: Mapping[str, Any]) -> Tuple[Any, Dict[str, Any]]:
+    """Return the class that a mapping of a name and options names, and all of its options.
+
+    Raises:
         ConfigError: the registry lacks the name, or what it names lacks an option. Values are
             checked only in a configuration (:mod:`lsnn.study.config`).
     """
@@ -158,7 +168,7 @@ def build(registry: Registry, settings: Mapping[str, Any], *arguments: Any) -> A
         known = ", ".join(member.options) or "none"
         raise ConfigError(f"{name}: has no option {unknown}; it has: {known}")
     defaults = {key: default_of(option) for key, option in member.options.items()}
-    return member(*arguments, **dict(defaults, **given))
+    return member, dict(defaults, **given)
 
 
 def options_of(settings: Mapping[str, Any]) -> Dict[str, Any]:

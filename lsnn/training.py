@@ -1,21 +1,22 @@
 """Training by a learning rule, with a checkpoint every so many iterations."""
 
+import operator
 import time
 from collections import OrderedDict
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from lsnn.backend import flatten, new_session, pack, tf
+from lsnn.backend import Tensor, flatten, new_session, pack, tf
 from lsnn.errors import DivergenceError
 from lsnn.learning_rules import new_rule
 from lsnn.learning_rules.base import LearningRule
-from lsnn.network import PARAMETERS, Network
+from lsnn.network import PARAMETERS, Network, Response
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.storage.progress import Progress, under, without_prefix
 from lsnn.tasks.base import Task, mean_by_example
-from lsnn.update.settings import ADAM, SGD, TrainingSettings
+from lsnn.update.settings import ADAM, SGD, TrainingSettings, split_of
 from lsnn.update.update import Update, responses_to
 
 OPTIMISERS = {SGD: "GradientDescentOptimizer", ADAM: "AdamOptimizer"}  # in tf.train
@@ -35,7 +36,7 @@ def learning_curve_names(task: Task) -> List[str]:
     over its examples. The loss among them is without the L2 term, which is given by itself;
     activity is that on the validation split.
     """
-    names = [f"{split}_{measure.name}" for split in task.sizes for measure in task.measures]
+    names = [f"{split}_{measure.name}" for split in task.splits for measure in task.measures]
     return names + [name + STANDARD_ERROR for name in names] + ["l2_loss", "mean_activity"]
 
 
@@ -56,6 +57,29 @@ class TrainingResult(NamedTuple):
     def iterations(self) -> List[int]:
         """The iterations at which there is a checkpoint, a list."""
         return self.arrays["iteration"].tolist()
+
+
+class Evaluation(NamedTuple):
+    """The part of a graph that evaluates a network on examples of one length."""
+
+    inputs: Tensor  # placeholder, as the task has it
+    targets: Tensor  # placeholder
+    means: Dict[str, Tensor]  # the task's measures, and the mean activity, by name
+    by_example: Dict[str, Tensor]  # the measures of every example (batch,), by name
+
+
+def evaluation_of(task: Task, inputs: Tensor, targets: Tensor, response: Response) -> Evaluation:
+    """Return the :class:`Evaluation` of a network's response to the inputs of a task."""
+    measures = {measure.name: getattr(task, measure.name) for measure in task.measures}
+    means = OrderedDict(
+        (name, measure(response.logits, targets)) for name, measure in measures.items()
+    )
+    by_example = OrderedDict(
+        (name, measure(response.logits, targets, average=mean_by_example))
+        for name, measure in measures.items()
+    )
+    means["mean_activity"] = response.mean_activity
+    return Evaluation(inputs, targets, means, by_example)
 
 
 class Trainer:
@@ -102,12 +126,6 @@ class Trainer:
             self.l2_loss = network.l2_loss(self.weights)
             self.loss = network.loss(self.weights, response, self.targets)
             self.mean_activity = response.mean_activity
-            measures = {
-                measure.name: getattr(self.task, measure.name) for measure in self.task.measures
-            }
-            self._measures = OrderedDict(
-                (name, measure(response.logits, self.targets)) for name, measure in measures.items()
-            )
             trained = self.update.trained
             parameters = [self.weights[name] for name in trained]
 
@@ -119,10 +137,7 @@ class Trainer:
                 self.descend = optimiser.apply_gradients(zip(gradients, parameters))
             self._optimiser_variables = optimiser.variables()
             initialise = tf.variables_initializer(self._optimiser_variables)
-            self._measures_by_example = OrderedDict(
-                (name, measure(response.logits, self.targets, average=mean_by_example))
-                for name, measure in measures.items()
-            )
+            self._evaluations = self._new_evaluations(network, response)
         self.session = new_session(graph, threads)
         self.session.run(initialise)
         self._carried = None  # state in which the last batch ended
@@ -130,6 +145,27 @@ class Trainer:
         self._rewired = {name: weights[name] for name in rewired}
         for name, variable in self.weights.items():
             variable.load(weights[name], self.session)
+
+    def _new_evaluations(self, network, response):
+        """Return the :class:`Evaluation` of each split, by its name.
+
+        Splits whose examples are as long as those of training share one. Others have that of the
+        same weights for their length.
+        """
+        form = operator.attrgetter("n_steps", "n_windows", "window_steps")
+        evaluations = {
+            form(self.task): evaluation_of(network.task, self.inputs, self.targets, response)
+        }
+        found = OrderedDict()
+        for split in self.task.splits:
+            task, _ = self.task.of_split(split)
+            if form(task) not in evaluations:
+                other = network.for_task(task)
+                inputs, targets = task.placeholders()
+                answer = other.respond(self.weights, inputs)
+                evaluations[form(task)] = evaluation_of(other.task, inputs, targets, answer)
+            found[split] = evaluations[form(task)]
+        return found
 
     def step(self, inputs: np.ndarray, targets: np.ndarray) -> float:
         """Take one step of the optimiser on a batch of the task; return the loss before it."""
@@ -192,11 +228,13 @@ class Trainer:
     def evaluate(self) -> Dict[str, float]:
         """Return what :func:`learning_curve_names` names at the current weights, by name."""
         measures = {"l2_loss": float(self.session.run(self.l2_loss))}
-        for split in self.task.sizes:
+        for split in self.task.splits:
             means = self._evaluate_split(split)
             activity = means.pop("mean_activity")
             if split == "validation":
                 measures["mean_activity"] = activity
+            if split in self.task.tests:  # it may overflow there alone: that is no divergence
+                means = {n: mean if np.isfinite(mean) else np.nan for n, mean in means.items()}
             measures.update((split + "_" + name, mean) for name, mean in means.items())
         return measures
 
@@ -205,15 +243,16 @@ class Trainer:
 
         With the measures are their standard errors over the examples; of one example they are nan.
         """
-        fetches = dict(self._measures, mean_activity=self.mean_activity)
-        size, step = self.task.evaluation_sizes[split], self.task.evaluation_batch
-        totals = dict.fromkeys(fetches, 0.0)
-        by_example = {name: [] for name in self._measures}
+        task, name_there = self.task.of_split(split)
+        at = self._evaluations[split]
+        size, step = task.evaluation_sizes[name_there], task.evaluation_batch
+        totals = dict.fromkeys(at.means, 0.0)
+        by_example = {name: [] for name in at.by_example}
         for start in range(0, size, step):
             indices = np.arange(start, min(start + step, size))
-            inputs, targets = self.task.examples(split, indices)
-            feed = {self.inputs: inputs, self.targets: targets}
-            found, values = self.session.run([fetches, self._measures_by_example], feed)
+            inputs, targets = task.examples(name_there, indices)
+            feed = {at.inputs: inputs, at.targets: targets}
+            found, values = self.session.run([at.means, at.by_example], feed)
             for name, value in found.items():
                 totals[name] += len(indices) * float(value)
             for name, value in values.items():
@@ -346,15 +385,16 @@ def loop(trainer, progress, settings, log):
         if iteration in at:
             if not (progress.size and progress.last["iteration"] == iteration):
                 measures = trainer.evaluate()
-                means = [v for n, v in measures.items() if not n.endswith(STANDARD_ERROR)]
-                if not np.isfinite(sum(means)):
+                own = [f"{s}_{m.name}" for s in trainer.task.sizes for m in trainer.task.measures]
+                own += ["l2_loss", "mean_activity"]
+                if not np.isfinite(sum(measures[name] for name in own)):
                     diverged_at = iteration
                     break
                 weights = trainer.current_weights()
                 progress.append(_record(iteration, weights, measures, trainer.memory()))
                 times = (first, seconds, time.time() - started)
                 log(_line(iteration, n_iterations, trainer.task, measures, *times))
-            if _is_good_enough(_row_of(progress.last), **trainer.training.stop):
+            if _is_good_enough(_row_of(progress.last), trainer.training.stop):
                 break
         if iteration == n_iterations:
             break
@@ -400,12 +440,12 @@ def start_of_run(
     return weights, keeper
 
 
-def _is_good_enough(row, measure=None, above=np.inf, below=-np.inf):
-    """Tell whether a measure of a checkpoint on the validation split exceeds its bound."""
-    if measure is None:
+def _is_good_enough(row, stop):
+    """Tell whether training ends at a checkpoint, by section ``stop`` of its settings."""
+    if not stop:
         return False
-    value = row["validation_" + measure]
-    return value > above or value < below
+    value = row[split_of(stop) + "_" + stop["measure"]]
+    return value > stop.get("above", np.inf) or value < stop.get("below", -np.inf)
 
 
 def _tell_of_divergence(diverged_at, progress, settings, log):
@@ -432,7 +472,7 @@ def _line(iteration, n_iterations, task, measures, first, seconds, elapsed):
     """Return the line of the log for a checkpoint."""
     line = f"iteration {iteration}/{n_iterations}"
     for measure in task.measures:
-        values = [f"{split} {measures[split + '_' + measure.name]:.4f}" for split in task.sizes]
+        values = [f"{split} {measures[split + '_' + measure.name]:.4f}" for split in task.splits]
         line += f"  {measure.name}: {', '.join(values)}"
     line += f"  L2 {measures['l2_loss']:.4f}"
     done = iteration - first

@@ -102,7 +102,7 @@ def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
         if column.kind == "flag":  # where nothing was computed, nothing failed to converge
             table[column.name] = table[column.name].ne(False)
     add_weights(table, os.path.join(folder, "checkpoints.npz"), study, training)
-    is_worse = {m.name: m.larger_is_worse for m in study.task_class.measures}
+    is_worse = {m.name: m.larger_is_worse for m in study.measures}
     for (measure, split), column in gap_columns(study).items():
         train, unseen = table[f"train_{measure}"], table[f"{split}_{measure}"]
         table[column.name] = unseen - train if is_worse[measure] else train - unseen

@@ -8,12 +8,13 @@ steps, for N units, it has with
     inputs      (T, n_in)           what the network is shown
     spikes      (T, N)     uint8    1 where a unit spikes
     thresholds  (T, N)     float32  of the units
-    outputs     (T, n_out) float32  of the readout, before the softmax
+    outputs     (T, n_out) float32  of the readout, before any softmax
 
 and as metadata where they come from, and what was asked and answered: for each of the last
 `n_windows` windows of `window_steps` steps the class that is wanted (`target`, negative where none
 is) and the class whose mean output is the largest (`prediction`); for a task without classes the
-outputs that are wanted (`target`) and the mean outputs (`prediction`), one list per window;
+outputs that are wanted (`target`) and the mean outputs (`prediction`), one list per window; and
+whether the loss is one of the softmax of outputs (`of_softmax`);
 
 --kind examples, of the first n training examples:
 
@@ -101,6 +102,7 @@ def trial(settings: jobs.Settings, arguments: argparse.Namespace) -> Recorded:
         "example": {"split": SPLIT, "index": EXAMPLE},
         "target": target,
         "prediction": prediction,
+        "of_softmax": task.measures[0].of_softmax,
     }
     return task, found, metadata
 

@@ -91,7 +91,7 @@ def train_and_write(
 
     if not earlier:
         records.set_aside(files.record, files.results, log)
-    columns = learning_curve_columns(network.task.measures, list(network.task.sizes))
+    columns = learning_curve_columns(network.task.measures, network.task.splits)
     run_keys = {"condition": condition, "seed": seed}
     jobs.write_results(
         files,

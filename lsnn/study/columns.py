@@ -4,17 +4,11 @@ A declaration determines how what is read is checked, what the summary says of t
 label, unit and scale in figures and in the report, and its figure along training.
 """
 
+import re
 from collections import OrderedDict
-from typing import Any, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterable, NamedTuple, Sequence, Tuple
 
-from lsnn.tasks.base import NOISY_TEST, Measure
-
-SPLIT_NAMES = {
-    "train": "training",
-    "validation": "validation",
-    "test": "test",
-    NOISY_TEST: "noisy test",
-}
+from lsnn.tasks.base import SPLITS, Measure
 
 
 class Column(NamedTuple):
@@ -145,12 +139,22 @@ def eigenvalue_columns(name: str, label: str, **shown: Any) -> Tuple[Column, ...
     )
 
 
+def in_words(split: str) -> str:
+    """Return the name of a split in words: "noisy_test" -> "noisy test"."""
+    return "training" if split == "train" else split.replace("_", " ")
+
+
+def _kind_on(split):
+    """Return the kind of a column on a split: on a further test a number may be missing."""
+    return "number" if split in SPLITS else "estimate"
+
+
 def measure_column(measure: Measure, split: str) -> Column:
     """Return the column of a task's measure on a split."""
     return Column(
         f"{split}_{measure.name}",
-        "number",
-        f"{SPLIT_NAMES[split]} {measure.label}",
+        _kind_on(split),
+        f"{in_words(split)} {measure.label}",
         unit=measure.unit,
         scale="log" if measure.limits == (0.0, None) else "linear",
         limits=measure.limits,
@@ -171,13 +175,14 @@ def standard_error_column(measure: Measure, split: str) -> Column:
 def gap_column(measure: Measure, split: str = "test") -> Column:
     """Return the column of a measure's difference between training examples and those of a split.
 
-    It is positive where the measure is worse on the latter.
+    It is positive where the measure is worse on the latter. Its name begins with that of the split
+    without a final ``test``.
     """
-    unseen, prefix = SPLIT_NAMES[split], "" if split == "test" else "noisy_"
+    unseen, prefix = in_words(split), re.sub(r"(^|_)test_\Z", r"\1", split + "_")
     first, second = (unseen, "training") if measure.larger_is_worse else ("training", unseen)
     return Column(
         f"{prefix}generalization_gap_{measure.name}",
-        "number",
+        _kind_on(split),
         f"{first} \N{MINUS SIGN} {second} {measure.label}",
         unit=measure.unit,
         summary=("final", "mean", "compared"),
@@ -211,9 +216,33 @@ def gap_columns(
     measures: Sequence[Measure], splits: Sequence[str]
 ) -> "OrderedDict[Tuple[str, str], Column]":
     """Return the columns of the generalization gaps by measure and split of unseen examples."""
-    unseen = [split for split in splits if split in ("test", NOISY_TEST)]
     return OrderedDict(
         ((measure.name, split), gap_column(measure, split))
-        for split in unseen
+        for split in splits
+        if split not in ("train", "validation")
         for measure in measures
     )
+
+
+def clashing_tests(measures: Sequence[Measure], tests: Iterable[str]) -> Dict[str, str]:
+    """Return the further tests that would have a column that there is already, with its name.
+
+    Args:
+        measures: those of the task.
+        tests: names of the splits.
+    """
+
+    def names_of(split):
+        kinds = (measure_column, standard_error_column)
+        own = [column(measure, split) for measure in measures for column in kinds]
+        return {column.name for column in [*own, *gap_columns(measures, [split]).values()]}
+
+    of_no_split = [*CONDITION_COLUMNS, DIVERGED, *learning_curve_columns(measures, ())]
+    taken = {column.name for column in of_no_split}.union(*map(names_of, SPLITS))
+    clashing = {}
+    for test in tests:
+        found = taken.intersection(names_of(test))
+        if found:
+            clashing[test] = min(found)
+        taken.update(names_of(test))
+    return clashing

@@ -49,9 +49,10 @@ from lsnn.options import (
 from lsnn.storage.code_hash import code_hash_of_job
 from lsnn.storage.files import atomic_write
 from lsnn.study.checks import add_contradictions, as_lines, check, fill, suggestion
+from lsnn.study.columns import clashing_tests
 from lsnn.study.sweep import SWEEP, as_written, axes_of, grid_of, in_words, sweep_contradictions
 from lsnn.tasks import TASKS, hashes_of_own_files
-from lsnn.tasks.base import Task
+from lsnn.tasks.base import SPLITS, Measure, Task, separate_tests
 from lsnn.training import checkpoint_iterations
 from lsnn.update.settings import (
     TRAINING,
@@ -245,7 +246,15 @@ class Setup(NamedTuple):
     @property
     def outline(self) -> Dict[str, Any]:
         """What is known of the sizes of the task before data are read."""
-        return TASKS[self.task["name"]].outline(**options_of(self.task))
+        own, _ = separate_tests(options_of(self.task))
+        return TASKS[self.task["name"]].outline(**own)
+
+    @property
+    def outlines_of_tests(self) -> Dict[str, Dict[str, Any]]:
+        """The same of each further test, by name."""
+        _, of_tests = separate_tests(options_of(self.task))
+        outline = TASKS[self.task["name"]].outline
+        return {name: outline(**options) for name, options in of_tests.items()}
 
     def threshold(self, iteration: Optional[int] = None) -> Optional[float]:
         """Return the curvature above which gradient descent diverges on a quadratic.
@@ -294,7 +303,19 @@ class Study(NamedTuple):
     @property
     def splits(self) -> Tuple[str, ...]:
         """The splits of the data that networks are evaluated on, the same in all conditions."""
-        return self.task_class.splits(**options_of(self.setup().task))
+        return (*SPLITS, *self.setup().task.get("tests", ()))
+
+    @property
+    def measures(self) -> Tuple[Measure, ...]:
+        """What is measured of a network's answers, the loss first.
+
+        Where conditions have losses of several kinds, its label does not say which.
+        """
+        kinds = {own.loss.get("kind", self.loss.kind) for own in self.conditions.values()}
+        loss, *others = self.task_class.measures_with(min(kinds))
+        if len(kinds) > 1:
+            loss = loss._replace(label="loss", unit="1")
+        return (loss, *others)
 
     def setup(self, condition: Optional[str] = None) -> Setup:
         """Return what the runs of a condition have in common; by default, of the baseline.
@@ -769,6 +790,10 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
         if iterations % every:
             divisor = impossible(every, f"a divisor of iterations = {iterations}")
             yield path + "checkpoint_every", divisor, path + "iterations"
+        added = set(condition["task"].get("tests", {})) - set(values["task"].get("tests", {}))
+        for test in sorted(added):
+            what = "a test of the study's `task`, whose columns all conditions have"
+            yield f"{path}task.tests.{test}", impossible(test, what), "task"
         own = {key: merged(values[key], condition[key]) for key in SECTIONS}
         run = dict(values, **own, learning_rule=condition.get("learning_rule"))
         for key, line, *others in _contradictions_of_run(run):
@@ -796,15 +821,16 @@ def _has(condition, key):
 
 def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
     """Yield the contradictions between the settings of a run, as :func:`_contradictions`."""
-    options, network, rule = options_of(run["task"]), run["network"], run.get("learning_rule")
+    options, of_tests = separate_tests(options_of(run["task"]))
+    network, rule = run["network"], run.get("learning_rule")
     task = TASKS[run["task"]["name"]]
     outline = task.outline(**options)
     sizes = outline.get("sizes", {})
     spiking = NEURONS[network["neurons"]["name"]].spiking
-    for key, what in task.impossible(**options).items():
-        yield "task." + key, impossible(options[key], what), "task"
+    yield from _contradictions_of_task(task, options, of_tests)
     yield from network_contradictions(network)
-    yield from training_contradictions(run["training"], task, sizes)
+    splits = (*SPLITS, *of_tests)
+    yield from training_contradictions(run["training"], task, splits, sizes)
     if rule:
         has_signs = network["excitatory"] != FREE_SIGNS
         for key, what in new_rule(rule).undefined(spiking, has_signs).items():
@@ -822,6 +848,28 @@ def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
             if k > most:
                 line = f"k = {k} is not possible; allowed: at most {most}, the entries of b_out"
                 yield f"{kind}.{place}.quantities", line, "task"
+
+
+def _contradictions_of_task(
+    task: Type[Task], options: Dict[str, Any], of_tests: Dict[str, Dict[str, Any]]
+) -> Iterator[Tuple[str, ...]]:
+    """Yield the contradictions between the options of a task, as :func:`_contradictions`.
+
+    Args:
+        task: its class.
+        options: without further tests.
+        of_tests: those of each further test, by name.
+    """
+    wrong = task.impossible(**options)
+    for key, what in wrong.items():
+        yield "task." + key, impossible(options[key], what), "task"
+    for name, column in clashing_tests(task.measures, of_tests).items():
+        what = f"a name whose columns are new; {column} is a column already"
+        yield "task.tests." + name, impossible(name, what), "task"
+    for name, given in of_tests.items():
+        for key, what in task.impossible(**given).items():
+            if key not in wrong:
+                yield "task.tests." + name, f"{key} {impossible(given[key], what)}", "task"
 
 
 def _names_taken(kind: str, entries: List[Dict[str, Any]]) -> Iterator[Tuple[str, ...]]:

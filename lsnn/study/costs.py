@@ -48,8 +48,10 @@ def training_cost(study: Study, condition: str) -> Cost:
     per_pass = functools.partial(_seconds_per_pass, setup, study.tensorflow)
     seconds = setup.iterations * per_pass(setup.training.batch_size)
     # Without the backward pass, which is two thirds of a pass.
-    evaluated = sum(outline["evaluation_sizes"].values())
-    seconds += n_checkpoints * per_pass(evaluated) / 3.0
+    evaluated = [(sum(outline["evaluation_sizes"].values()), outline["n_steps"])]
+    for of_test in setup.outlines_of_tests.values():
+        evaluated.append((of_test["evaluation_sizes"]["test"], of_test["n_steps"]))
+    seconds += n_checkpoints * sum(per_pass(*part) for part in evaluated) / 3.0
     return Cost(SECONDS_PER_JOB + seconds, 4.0 * n_weights * n_checkpoints)
 
 
@@ -74,13 +76,16 @@ def memory_of(study: Study, condition: str, job: str) -> float:
     return max(least, MEMORY + COPIES[job] * weights)
 
 
-def _seconds_per_pass(setup, tensorflow, n_examples):
-    """Return the time of a forward and backward pass over this many examples."""
+def _seconds_per_pass(setup, tensorflow, n_examples, n_steps=None):
+    """Return the time of a forward and backward pass over this many examples of so many steps.
+
+    Without a number of steps, these are those of the task.
+    """
     outline, network = setup.outline, setup.network
     n_units = network.n_units
     weights = network.n_delays * n_units * (n_units + outline["n_in"]) + n_units * outline["n_out"]
     per_step = SECONDS_PER_STEP + SECONDS_PER_WEIGHT * weights * n_examples
-    return outline["n_steps"] * per_step * SLOWDOWN.get(tensorflow, 1.0)
+    return (n_steps or outline["n_steps"]) * per_step * SLOWDOWN.get(tensorflow, 1.0)
 
 
 def estimate(studies: Mapping[str, Study]) -> str:

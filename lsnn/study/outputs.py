@@ -41,12 +41,12 @@ class Figure(NamedTuple):
 
 def learning_curve_columns(study: Study) -> Tuple[Column, ...]:
     """Return the columns of learning_curve.csv."""
-    return columns.learning_curve_columns(study.task_class.measures, study.splits)
+    return columns.learning_curve_columns(study.measures, study.splits)
 
 
 def gap_columns(study: Study) -> "OrderedDict[Tuple[str, str], Column]":
     """Return the columns of the generalization gaps, by measure and split."""
-    return columns.gap_columns(study.task_class.measures, study.splits)
+    return columns.gap_columns(study.measures, study.splits)
 
 
 def entry_columns(study: Study) -> List[Column]:
@@ -80,7 +80,7 @@ def scale_free_columns(study: Study) -> "OrderedDict[Column, Tuple[Column, Dict[
 
 def standard_error_columns(study: Study) -> List[Column]:
     """Return the columns of learning_curve.csv that those of older versions lack."""
-    splits, measures = study.splits, study.task_class.measures
+    splits, measures = study.splits, study.measures
     return [columns.standard_error_column(m, split) for split in splits for m in measures]
 
 
@@ -94,7 +94,7 @@ def trajectories_columns(study: Study) -> List[Column]:
 
 def shown_columns(study: Study) -> List[Column]:
     """Return the columns that summary and figures show, in their order there."""
-    measures = study.task_class.measures
+    measures = study.measures
     shown = [column for column in entry_columns(study) if column.label]
     shown += [measure_column(measure, split) for measure in measures for split in study.splits]
     return shown + weight_columns(study) + list(gap_columns(study).values())
@@ -113,7 +113,7 @@ def headline_columns(study: Study) -> List[Column]:
     loss, and the last measure of the task on test examples, with its gap.
     """
     eigenvalues = [column for column, _ in scale_free_columns(study).values()]
-    loss, measure = study.task_class.measures[0], study.task_class.measures[-1]
+    loss, measure = study.measures[0], study.measures[-1]
     on_examples = [measure_column(loss, "train"), measure_column(measure, "test")]
     return eigenvalues[:1] + on_examples + [gap_columns(study)[measure.name, "test"]]
 

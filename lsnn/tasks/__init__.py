@@ -11,9 +11,9 @@ import os
 from typing import Any, Dict, Mapping, Type
 
 from lsnn.errors import DataError
-from lsnn.options import build, options_of
+from lsnn.options import options_of, resolved
 from lsnn.storage.files import sha256_of_file
-from lsnn.tasks.base import Task
+from lsnn.tasks.base import Task, separate_tests
 from lsnn.tasks.delayed_match import DelayedMatch
 from lsnn.tasks.evidence_accumulation import EvidenceAccumulation
 from lsnn.tasks.pattern_generation import PatternGeneration
@@ -32,14 +32,18 @@ TASKS: Dict[str, Type[Task]] = {
 
 
 def new_task(settings: Mapping[str, Any], data: str, seed: int) -> Task:
-    """Return the task of a run.
+    """Return the task of a run, with those of its further tests.
 
     Args:
         settings: its ``name`` and options.
         data: folder of the data sets.
         seed: of the run.
     """
-    return build(TASKS, settings, data, seed)
+    task_class, options = resolved(TASKS, settings)
+    own, of_tests = separate_tests(options)
+    task = task_class(data, seed, **own)
+    task.tests = {name: task_class(data, seed, **given) for name, given in of_tests.items()}
+    return task
 
 
 def hashes_of_own_files(settings: Mapping[str, Any], data: str) -> Dict[str, str]:

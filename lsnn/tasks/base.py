@@ -1,14 +1,16 @@
 """What tasks have in common: splits, batches, and what is measured of a network's answers."""
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+import copy
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from lsnn.backend import Tensor, tf
+from lsnn.options import Schema, choice, section
 from lsnn.randomness import generator
 
 SPLITS = ("train", "validation", "test")
-NOISY_TEST = "noisy_test"  # name of the split, and of the option that asks for it
+OWN_LOSS = "task"  # kind of loss: the task's own
 
 
 class Measure(NamedTuple):
@@ -23,6 +25,7 @@ class Measure(NamedTuple):
     unit: str = "1"  # "1": dimensionless
     larger_is_worse: bool = True
     limits: Tuple[Any, Any] = (0.0, None)  # without an upper limit an axis is logarithmic
+    of_softmax: bool = False  # whether it is of the softmax of outputs
 
 
 def mean(terms: Tensor, weights: Optional[Tensor] = None) -> Tensor:
@@ -47,8 +50,9 @@ def mean_by_example(terms: Tensor, weights: Optional[Tensor] = None) -> Tensor:
 
 Average = Callable[..., Tensor]  # :func:`mean` or :func:`mean_by_example`
 
-CROSS_ENTROPY = Measure("loss", "cross entropy", "nats")
+CROSS_ENTROPY = Measure("loss", "cross entropy", "nats", of_softmax=True)
 SQUARED_ERROR = Measure("loss", "mean squared error")
+SQUARED_ERROR_OF_CLASSES = Measure("loss", "squared error")
 ACCURACY = Measure("accuracy", "accuracy", larger_is_worse=False, limits=(0.0, 1.0))
 
 
@@ -66,21 +70,29 @@ class Task:
         data: folder of the data sets.
         seed: of the run. What a task draws for training, it draws from this: the runs of a seed see
             the same examples, whatever their learning rule.
+
+    Attributes:
+        tests: the tasks of further test splits, by the split's name (:func:`tests_option`): the
+            examples of such a split are the ``test`` examples of its task.
+        loss_kind: which loss it has (:meth:`with_loss`).
     """
 
     n_steps: int
     n_in: int
     n_out: int
-    options: Dict[str, Any] = {}  # :mod:`lsnn.options`: the further keyword arguments
+    # :mod:`lsnn.options`: the further keyword arguments, and ``tests`` (:func:`tests_option`)
+    options: Dict[str, Any] = {}
     measures: Tuple[Measure, ...] = ()
-    is_classification = False  # outputs are logits, of which the largest is the answer
+    is_classification = False  # outputs are of classes, and the largest is the answer
     class_names: Tuple[str, ...] = ()  # where they say more than the numbers of the classes
     n_windows = window_steps = 1
     readout_bias = True
     carries_state = False  # whether a batch starts from the state in which the one before ended
     data_files: Tuple[str, ...] = ()  # names of the files below the data folder that it reads
     evaluation_batch = 1000  # examples that are evaluated at a time
-    sizes: Dict[str, int] = {}  # examples of each split
+    sizes: Dict[str, int] = {}  # examples of each of :data:`SPLITS`
+    tests: Mapping[str, "Task"] = {}
+    loss_kind = OWN_LOSS
 
     def __init__(self, data: str, seed: int):
         self.seed = seed
@@ -90,13 +102,25 @@ class Task:
         """Examples of each split, the first ones, that the learning curve is measured on."""
         return self.sizes
 
-    @classmethod
-    def splits(cls, **options: Any) -> Tuple[str, ...]:
-        """Return the names of the splits that a network is evaluated on, those of ``sizes``.
+    @property
+    def splits(self) -> Tuple[str, ...]:
+        """Names of the splits that a network is evaluated on."""
+        return (*self.sizes, *self.tests)
 
-        A task with an option ``noisy_test`` has a split of that name where the option is not 0.
-        """
-        return SPLITS + ((NOISY_TEST,) if options.get(NOISY_TEST) else ())
+    def of_split(self, split: str) -> Tuple["Task", str]:
+        """Return the task that has the examples of a split, and what the split is called there."""
+        return (self.tests[split], "test") if split in self.tests else (self, split)
+
+    @classmethod
+    def measures_with(cls, loss_kind: str) -> Tuple[Measure, ...]:
+        """Return the measures of the task where its loss is of a kind."""
+        return cls.measures
+
+    def with_loss(self, loss_kind: str) -> "Task":
+        """Return the same task with a loss of a kind, one of :data:`LOSS_KINDS`."""
+        task = copy.copy(self)
+        task.loss_kind, task.measures = loss_kind, self.measures_with(loss_kind)
+        return task
 
     @classmethod
     def outline(cls, **options: Any) -> Dict[str, Any]:
@@ -174,28 +198,45 @@ class FiniteTask(Task):
         return self._epoch[1]
 
 
+def instance_option(drawn: str) -> Schema:
+    """Return the option ``instance`` of a task that draws something once for all of its trials.
+
+    Args:
+        drawn: what that is, in words, a plural.
+    """
+    return choice(
+        f"fixed - the {drawn} are drawn once for all seeds, which vary initial weights and trials: "
+        "intervals over seeds are of this one instance of the task; by_seed - they are drawn anew "
+        "for each seed, which so varies the task, too: intervals are of tasks of this kind. All "
+        "else in the trials is the same draw.",
+        ["fixed", "by_seed"],
+        "fixed",
+    )
+
+
 class DrawnTask(FiniteTask):
     """A finite task whose examples are drawn once for a run, with noise.
 
-    Every split has a generator of its own, except that ``noisy_test`` has the trials of ``test``
-    with their noise scaled up: a network is asked the same there, from noisier inputs.
+    Every split has a generator of its own.
     """
 
     n_validation = n_test = 500
 
     @classmethod
-    def sizes_of(cls, n_train: int, noisy_test: float) -> Dict[str, int]:
+    def sizes_of(cls, n_train: int) -> Dict[str, int]:
         """Return the examples of each split."""
-        sizes = {"train": n_train, "validation": cls.n_validation, "test": cls.n_test}
-        return dict(sizes, **({NOISY_TEST: cls.n_test} if noisy_test else {}))
+        return {"train": n_train, "validation": cls.n_validation, "test": cls.n_test}
 
-    def draw_all(self, name: str, noise: float, noisy_test: float) -> None:
+    def instance_seed(self, instance: str) -> int:
+        """Return the seed of what is drawn once for the task, by its option ``instance``."""
+        return {"fixed": 0, "by_seed": self.seed}[instance]
+
+    def draw_all(self, name: str, noise: float) -> None:
         """Draw the examples of every split by :meth:`draw`, from generators of this name."""
-        self._examples = {}
-        for split, size in self.sizes.items():
-            is_noisy = split == NOISY_TEST
-            random = generator(self.seed, name, "test" if is_noisy else split)
-            self._examples[split] = self.draw(random, size, noisy_test if is_noisy else noise)
+        self._examples = {
+            split: self.draw(generator(self.seed, name, split), size, noise)
+            for split, size in self.sizes.items()
+        }
 
     def draw(
         self, random: np.random.RandomState, size: int, noise: float
@@ -215,20 +256,34 @@ class DrawnTask(FiniteTask):
         return inputs[:, indices], targets[..., indices]
 
 
-class Classification:
-    """What tasks have in common whose examples have one class, told in the only window."""
+class WithClasses:
+    """What tasks have in common whose targets are classes."""
 
     measures: Tuple[Measure, ...] = (CROSS_ENTROPY, ACCURACY)
     is_classification = True
+    loss_kind = OWN_LOSS
+
+    @classmethod
+    def measures_with(cls, loss_kind: str) -> Tuple[Measure, ...]:
+        """Return the measures of the task where its loss is of a kind."""
+        return (LOSSES_OF_CLASSES[loss_kind].measure, *cls.measures[1:])
+
+    def terms_of_loss(self, outputs: Tensor, targets: Tensor, axis: int) -> Tensor:
+        """Return the terms of the loss, of outputs whose classes lie along an axis, the last."""
+        return LOSSES_OF_CLASSES[self.loss_kind].terms(outputs, targets, axis)
+
+
+class Classification(WithClasses):
+    """What tasks have in common whose examples have one class, told in the only window."""
 
     def loss(self, logits: Tensor, targets: Tensor, average: Average = mean) -> Tensor:
-        """Return the softmax cross entropy (nats), averaged over the batch.
+        """Return the loss, softmax cross entropy (nats) or another, averaged over the batch.
 
         Args:
             logits: (1, batch, n_out), of the one window.
             targets: int32 (batch,).
         """
-        return average(cross_entropy(logits[0], targets, axis=1))
+        return average(self.terms_of_loss(logits[0], targets, axis=1))
 
     def accuracy(self, logits: Tensor, targets: Tensor, average: Average = mean) -> Tensor:
         """Return the fraction of the batch whose largest logit is the target's."""
@@ -250,3 +305,62 @@ def is_right(logits: Tensor, targets: Tensor, axis: int) -> Tensor:
     """Return 1 where the largest logit is the target's, else 0, as float32."""
     answers = tf.argmax(logits, axis=axis, output_type=tf.int32)
     return tf.cast(tf.equal(answers, targets), tf.float32)
+
+
+def squared_error(outputs: Tensor, targets: Tensor, axis: int) -> Tensor:
+    """Return |y - e|^2 of outputs y whose classes lie along an axis, the last.
+
+    e is the one-hot vector of the target: 1 for its class, 0 for the others.
+    """
+    n_classes = outputs.shape.as_list()[axis]
+    return tf.reduce_sum(tf.square(outputs - tf.one_hot(targets, n_classes)), axis=axis)
+
+
+class LossOfClasses(NamedTuple):
+    """A loss of targets that are classes."""
+
+    measure: Measure
+    terms: Callable[..., Tensor]  # of outputs, targets, and the axis of the classes
+
+
+# By kind; all other tasks have their own loss, whatever the kind.
+LOSSES_OF_CLASSES = {
+    OWN_LOSS: LossOfClasses(CROSS_ENTROPY, cross_entropy),
+    "squared_error": LossOfClasses(SQUARED_ERROR_OF_CLASSES, squared_error),
+}
+LOSS_KINDS = tuple(LOSSES_OF_CLASSES)
+
+# Names of splits, which are parts of the names of columns.
+SPLIT_NAME: Schema = {"pattern": r"^[A-Za-z][A-Za-z0-9_]*\Z", "maxLength": 100}
+
+
+def tests_option(
+    options: Dict[str, Schema],
+    *varied: str,
+    default: Optional[Mapping[str, Mapping[str, Any]]] = None,
+) -> Schema:
+    """Return the option ``tests`` of a task, which asks for further test splits.
+
+    Args:
+        options: the task's others, by name.
+        varied: the names of those that may differ in a further test. They leave inputs, outputs and
+            classes what they are, so that the network can be asked.
+        default: options that differ, by the name of the split; if left out, there is no such split.
+    """
+    differing = {name: dict(options[name], default=None) for name in varied}
+    return {
+        "type": "object",
+        "description": "Further tests on which the network is evaluated, by names of your choice, "
+        f"each with the options that differ there ({', '.join(varied)}). Otherwise their examples "
+        "are those of the split `test`. What is given replaces the default; {} - none.",
+        "unit": "-",
+        "propertyNames": dict(SPLIT_NAME, type="string"),
+        "additionalProperties": dict(section("A further test.", differing), minProperties=1),
+        "default": default or {},
+    }
+
+
+def separate_tests(options: Mapping[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Dict[str, Any]]]:
+    """Return options of a task without ``tests``, and the same of each further test, by name."""
+    own = {key: value for key, value in options.items() if key != "tests"}
+    return own, {name: dict(own, **changed) for name, changed in options.get("tests", {}).items()}

@@ -7,7 +7,7 @@ import numpy as np
 from lsnn.backend import Tensor, tf
 from lsnn.options import integer, number
 from lsnn.randomness import generator
-from lsnn.tasks.base import NOISY_TEST, Classification, DrawnTask
+from lsnn.tasks.base import Classification, DrawnTask, instance_option, tests_option
 
 SAMPLE_STEPS = TEST_STEPS = 4
 
@@ -15,10 +15,10 @@ SAMPLE_STEPS = TEST_STEPS = 4
 class DelayedMatch(Classification, DrawnTask):
     """Tell from noisy inputs whether the pattern after a delay is the one before it.
 
-    A pattern is a fixed vector of 8 normal inputs, the same in every run. A trial shows one for 4
-    steps, nothing for the delay, and one for 4 steps: with probability 1/2 the same, else another,
-    all equally likely. Normal noise is on every input and step, the delay included. The answer is
-    read at the last step. Training has few trials, always the same.
+    A pattern is a vector of 8 normal inputs, drawn once, for the task or for the run. A trial shows
+    one for 4 steps, nothing for the delay, and one for 4 steps: with probability 1/2 the same, else
+    another, all equally likely. Normal noise is on every input and step, the delay included. The
+    answer is read at the last step. Training has few trials, always the same.
 
     Args:
         data: folder of the data sets; not used, trials are drawn.
@@ -27,7 +27,7 @@ class DelayedMatch(Classification, DrawnTask):
         n_patterns: patterns.
         delay: steps between sample and test.
         noise: standard deviation of the noise.
-        noisy_test: that of the split ``noisy_test``; 0 - there is no such split.
+        instance: "fixed" - patterns are the same in every run; "by_seed" - drawn from the seed.
 
     Attributes:
         patterns: (n_patterns, n_in).
@@ -44,14 +44,11 @@ class DelayedMatch(Classification, DrawnTask):
             least=0,
             most=100,
         ),
-        NOISY_TEST: number(
-            "Standard deviation of the noise in a further split, the test trials with more noise, "
-            "on which the network is evaluated too; 0 - there is no such split.",
-            1.8,
-            least=0,
-            most=100,
-        ),
+        "instance": instance_option("patterns"),
     }
+    options["tests"] = tests_option(
+        options, "delay", "noise", default={"noisy_test": {"noise": 1.8}}
+    )
     class_names = ("no match", "match")
     n_in = 8
     n_out = 2
@@ -65,17 +62,18 @@ class DelayedMatch(Classification, DrawnTask):
         n_patterns: int,
         delay: int,
         noise: float,
-        noisy_test: float,
+        instance: str,
     ):
         super().__init__(data, seed)
         self.n_steps = SAMPLE_STEPS + delay + TEST_STEPS
-        self.sizes = self.sizes_of(n_train, noisy_test)
-        self.patterns = generator(0, "delayed_match", "patterns").randn(n_patterns, self.n_in)
-        self.draw_all("delayed_match", noise, noisy_test)
+        self.sizes = self.sizes_of(n_train)
+        random = generator(self.instance_seed(instance), "delayed_match", "patterns")
+        self.patterns = random.randn(n_patterns, self.n_in)
+        self.draw_all("delayed_match", noise)
 
     @classmethod
-    def outline(cls, n_train, n_patterns, delay, noise, noisy_test):
-        sizes = cls.sizes_of(n_train, noisy_test)
+    def outline(cls, n_train, delay, **others):
+        sizes = cls.sizes_of(n_train)
         n_steps = SAMPLE_STEPS + delay + TEST_STEPS
         outline = {"n_steps": n_steps, "n_in": cls.n_in, "n_out": cls.n_out}
         return dict(outline, sizes=sizes, evaluation_sizes=sizes)

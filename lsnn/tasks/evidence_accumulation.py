@@ -11,7 +11,7 @@ import numpy as np
 from lsnn.backend import Tensor, tf
 from lsnn.options import choice, integer
 from lsnn.randomness import generator
-from lsnn.tasks.base import Classification, FiniteTask
+from lsnn.tasks.base import Classification, FiniteTask, tests_option
 
 STEP = 0.001  # seconds
 CUE_RATE = 40.0  # Hz; of the inputs of the side of a cue, and of those that ask
@@ -71,6 +71,7 @@ class EvidenceAccumulation(Classification, FiniteTask):
             most=8188,
         ),
     }
+    options["tests"] = tests_option(options, "cue_steps", "cue_interval", "delay", "recall_steps")
     class_names = ("left", "right")
     n_in = N_GROUPS * GROUP_SIZE
     n_out = 2

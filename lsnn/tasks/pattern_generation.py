@@ -7,7 +7,7 @@ import numpy as np
 from lsnn.backend import Tensor, tf
 from lsnn.options import integer, number
 from lsnn.randomness import generator
-from lsnn.tasks.base import NOISY_TEST, SQUARED_ERROR, Average, DrawnTask, mean
+from lsnn.tasks.base import SQUARED_ERROR, Average, DrawnTask, instance_option, mean, tests_option
 
 CYCLES = (1, 2, 3, 5)  # of the sinusoids, in a trial
 PATTERN_SD = 0.5  # of the base pattern
@@ -17,7 +17,7 @@ class PatternGeneration(DrawnTask):
     """Produce a sum of sinusoids, step by step, from a fixed pattern of inputs in noise.
 
     The base pattern x_t (n_steps, n_in), normal with standard deviation 0.5, and the target y*_t
-    are those of the task: the same in every run. A trial is x_t with normal noise on every input
+    are drawn once, for the task or for the run. A trial is x_t with normal noise on every input
     and step; training has few of them, always the same. The target is the sum of four sinusoids
     with 1, 2, 3 and 5 cycles a trial, with weights from U(0.5, 2) and phases from U(0, 2 pi), less
     its mean, scaled to a maximum of |y*| = 1 (sum of sinusoids: e-prop tutorial of Bellec et al.
@@ -29,7 +29,8 @@ class PatternGeneration(DrawnTask):
         n_train: training trials.
         n_steps, n_inputs: of a trial.
         noise: standard deviation of the noise.
-        noisy_test: that of the split ``noisy_test``; 0 - there is no such split.
+        instance: "fixed" - base pattern and target are the same in every run; "by_seed" - drawn
+            from the seed.
 
     Attributes:
         target: (n_steps) float32.
@@ -45,14 +46,9 @@ class PatternGeneration(DrawnTask):
             least=0,
             most=100,
         ),
-        NOISY_TEST: number(
-            "Standard deviation of the noise in a further split, the test trials with more noise, "
-            "on which the network is evaluated too; 0 - there is no such split.",
-            0.75,
-            least=0,
-            most=100,
-        ),
+        "instance": instance_option("base pattern and target"),
     }
+    options["tests"] = tests_option(options, "noise", default={"noisy_test": {"noise": 0.75}})
     measures = (SQUARED_ERROR,)
     n_out = 1
     n_validation = n_test = 512
@@ -65,20 +61,22 @@ class PatternGeneration(DrawnTask):
         n_steps: int,
         n_inputs: int,
         noise: float,
-        noisy_test: float,
+        instance: str,
     ):
         super().__init__(data, seed)
         self.n_steps = self.n_windows = n_steps
         self.n_in = n_inputs
-        self.sizes = self.sizes_of(n_train, noisy_test)
-        random = generator(0, "pattern_generation", "pattern")
+        self.sizes = self.sizes_of(n_train)
+        of_instance = self.instance_seed(instance)
+        random = generator(of_instance, "pattern_generation", "pattern")
         self._pattern = PATTERN_SD * random.randn(n_steps, 1, n_inputs)
-        self.target = sum_of_sinusoids(generator(0, "pattern_generation", "target"), n_steps)
-        self.draw_all("pattern_generation", noise, noisy_test)
+        random = generator(of_instance, "pattern_generation", "target")
+        self.target = sum_of_sinusoids(random, n_steps)
+        self.draw_all("pattern_generation", noise)
 
     @classmethod
-    def outline(cls, n_train, n_steps, n_inputs, noise, noisy_test):
-        sizes = cls.sizes_of(n_train, noisy_test)
+    def outline(cls, n_train, n_steps, n_inputs, **others):
+        sizes = cls.sizes_of(n_train)
         outline = {"n_steps": n_steps, "n_in": n_inputs, "n_out": cls.n_out}
         return dict(outline, sizes=sizes, evaluation_sizes=sizes)
 

@@ -10,6 +10,7 @@ import numpy as np
 from lsnn.backend import Tensor, tf
 from lsnn.options import choice, integer, number
 from lsnn.randomness import generator
+from lsnn.tasks.base import tests_option
 from lsnn.tasks.sequential_mnist import SequentialMnist
 
 
@@ -70,6 +71,7 @@ class PixelwiseMnist(SequentialMnist):
             most=10,
         ),
     }
+    options["tests"] = tests_option(options, "repeat", "test_noise")
     cue_steps = 56
     window_steps = 28
     # A sequence of 840 steps costs 30 times as much as one of 28, in time and in memory.
@@ -98,7 +100,7 @@ class PixelwiseMnist(SequentialMnist):
         self.thresholds = np.linspace(0.0, 1.0, n_inputs // 2).astype(np.float32)
 
     @classmethod
-    def outline(cls, encoding, n_inputs, repeat, downsample, test_noise=0.0):
+    def outline(cls, encoding, n_inputs, repeat, downsample, **others):
         return dict(
             super().outline(),
             n_steps=(28 // downsample) ** 2 * repeat + cls.cue_steps,

@@ -10,7 +10,7 @@ from lsnn.errors import DataError
 from lsnn.options import FOLDER, integer, number, text
 from lsnn.randomness import generator
 from lsnn.tasks import idx, mnist
-from lsnn.tasks.base import NOISY_TEST, Classification, FiniteTask
+from lsnn.tasks.base import Classification, FiniteTask, tests_option
 
 VALIDATION = 12  # one training image of so many is kept for validation
 SIZES = {"train": 55000, "validation": 5000, "test": 10000}  # of MNIST
@@ -24,8 +24,8 @@ class SequentialMnist(Classification, FiniteTask):
         seed: of the run.
         images: folder of images of one's own, four files named like those of MNIST; None - MNIST.
         n_train: training images, the first ones after those for validation; None - all.
-        noisy_test: standard deviation of the noise in the split ``noisy_test``, the test images
-            with noise on their pixels, clipped to [0, 1]; None or 0 - there is no such split.
+        test_noise: standard deviation of normal noise on the pixels of test images, which are then
+            clipped to [0, 1]; it is drawn from the seed.
 
     Raises:
         DataError: a file is missing, incomplete or altered, or the files do not belong together.
@@ -42,24 +42,24 @@ class SequentialMnist(Classification, FiniteTask):
         "n_train": integer(
             "Training images, the first ones; if left out, all.", None, "examples", least=1
         ),
-        NOISY_TEST: number(
-            "Standard deviation of the noise in a further split on which the network is evaluated: "
-            "the test images with noise on their pixels, which are then clipped to [0, 1]. 0, or "
-            "left out - there is no such split.",
-            None,
+        "test_noise": number(
+            "Standard deviation of the noise that is added to the pixels of test images, which are "
+            "then clipped to [0, 1].",
+            0.0,
             least=0,
             most=10,
         ),
     }
+    options["tests"] = tests_option(options, "test_noise")
     data_files = tuple("mnist/" + name for name in mnist.FILES)
     n_steps = 28
     n_in = 28
     n_out = 10
     # Images of each split that the learning curve is measured on, at most.
-    most_evaluated = {"train": 5000, "validation": 5000, "test": 10000, NOISY_TEST: 10000}
+    most_evaluated = {"train": 5000, "validation": 5000, "test": 10000}
     evaluation_sizes: Dict[str, int] = {}  # the instance's
 
-    def __init__(self, data, seed, images=None, n_train=None, noisy_test=None):
+    def __init__(self, data, seed, images=None, n_train=None, test_noise=0.0):
         super().__init__(data, seed)
         if images is None:
             files = [os.path.join(data, name) for name in self.data_files]
@@ -80,24 +80,23 @@ class SequentialMnist(Classification, FiniteTask):
                 f"task.n_train = {n_train}"
             )
         used = slice(n_validation, n_validation + n_train if n_train else None)
-        self._noise = noisy_test
+        if test_noise > 0.0:
+            random = generator(seed, "sequential_mnist", "noisy_test")
+            noise = random.normal(0.0, test_noise, test.shape)
+            test = np.clip(test / 255.0 + noise, 0.0, 1.0).astype(np.float32)
         self._splits = {
             "train": (train[:, used], labels[used]),
             "validation": (train[:, :n_validation], labels[:n_validation]),
             "test": (test, test_labels),
         }
-        if noisy_test:
-            self._splits[NOISY_TEST] = (self._with_noise(test), test_labels)
         self.sizes = {split: len(labels) for split, (_, labels) in self._splits.items()}
         self.evaluation_sizes = self._evaluated(self.sizes)
 
     @classmethod
-    def outline(cls, images=None, n_train=None, noisy_test=None):
+    def outline(cls, images=None, n_train=None, **others):
         if images is not None:
             return {}
         sizes = dict(SIZES, train=n_train or SIZES["train"])
-        if noisy_test:
-            sizes[NOISY_TEST] = sizes["test"]
         outline = {"n_steps": cls.n_steps, "n_in": cls.n_in, "n_out": cls.n_out}
         return dict(outline, sizes=sizes, evaluation_sizes=cls._evaluated(sizes))
 
@@ -145,12 +144,6 @@ class SequentialMnist(Classification, FiniteTask):
         if images.dtype == np.uint8:
             images = images / np.float32(255)
         return images, labels[indices].astype(np.int32)
-
-    def _with_noise(self, images):
-        """Return test images (rows, n, columns) as float32 in [0, 1] with noise."""
-        random = generator(self.seed, "sequential_mnist", NOISY_TEST)
-        noise = random.normal(0.0, self._noise, images.shape)
-        return np.clip(images / 255.0 + noise, 0.0, 1.0).astype(np.float32)
 
 
 def _check(files, arrays):

@@ -10,7 +10,7 @@ import numpy as np
 from lsnn.backend import Tensor, tf
 from lsnn.options import integer, number
 from lsnn.randomness import generator
-from lsnn.tasks.base import ACCURACY, CROSS_ENTROPY, Average, Task, cross_entropy, is_right, mean
+from lsnn.tasks.base import Average, Task, WithClasses, is_right, mean, tests_option
 
 STEP = 0.001  # seconds
 NO_RECALL = -1  # target of a symbol that asks for nothing
@@ -25,7 +25,7 @@ AFTER_A_CUE = np.array([JUST_STORED, INVALID, RECALLED, JUST_STORED, INVALID])
 AFTER_A_VALUE = np.array([NEVER_STORED, STORED, STORED, RECALLED, INVALID])
 
 
-class StoreRecall(Task):
+class StoreRecall(WithClasses, Task):
     """Sequences of symbols, each a bit, or a bit with `store`, or `recall` without a bit.
 
     A sequence begins with nothing stored. While nothing is stored a symbol is `store` with the
@@ -80,8 +80,9 @@ class StoreRecall(Task):
             exclusiveMaximum=1,
         ),
     }
-    measures = (CROSS_ENTROPY, ACCURACY)
-    is_classification = True
+    options["tests"] = tests_option(
+        options, "n_symbols", "symbol_steps", "input_rate", "cue_probability"
+    )
     n_out = 2
     readout_bias = False
     carries_state = True
@@ -179,12 +180,12 @@ class StoreRecall(Task):
         return spikes.reshape(self.n_steps, size, self.n_in)
 
     def loss(self, logits: Tensor, targets: Tensor, average: Average = mean) -> Tensor:
-        """Return the softmax cross entropy (nats), averaged over all recalls of the batch.
+        """Return the loss, cross entropy (nats) or another, averaged over all recalls of the batch.
 
         The logits are (n_symbols, batch, 2).
         """
         asked = self._asked(targets)
-        return average(cross_entropy(logits, targets, axis=2), asked)
+        return average(self.terms_of_loss(logits, targets, axis=2), asked)
 
     def accuracy(self, logits: Tensor, targets: Tensor, average: Average = mean) -> Tensor:
         """Return the fraction of the batch's recalls whose larger logit is the stored bit's.

@@ -1,7 +1,7 @@
 """Section `training` of a study: its options, what contradicts what, and what follows from it."""
 
 from collections import OrderedDict
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple, Type, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple, Type, Union
 
 from lsnn.network import PARAMETERS
 from lsnn.options import Schema, choice, impossible, integer, list_of, number, section, text
@@ -41,9 +41,10 @@ TRAINING = OrderedDict(
     batch_size=integer("Examples in a training batch.", 256, "examples", least=1),
     stop=section(
         "Where training ends before its last iteration: at the first checkpoint at which a measure "
-        "of the task on the validation split is above, or below, a value.",
+        "of the task on a split is above, or below, a value.",
         OrderedDict(
             measure=text("Name of the measure, such as accuracy."),
+            split=text("The split, one of the task's; if left out, validation."),
             above=number("Training stops above this value.", None, least=-1000000),
             below=number("Training stops below this value.", None, least=-1000000),
         ),
@@ -63,13 +64,17 @@ class TrainingSettings(NamedTuple):
 
 
 def training_contradictions(
-    training: Mapping[str, Any], task: Type[Task], sizes: Mapping[str, int]
+    training: Mapping[str, Any],
+    task: Type[Task],
+    splits: Sequence[str],
+    sizes: Mapping[str, int],
 ) -> Iterator[Tuple[str, ...]]:
     """Yield a tuple for every value that others make impossible: key, line, and their keys.
 
     Args:
         training: options above, by name.
         task: class of the study's task.
+        splits: of the task.
         sizes: examples of each split, as far as they are known.
     """
     batch_size, stop, trainable = (training[key] for key in ("batch_size", "stop", "trainable"))
@@ -83,9 +88,17 @@ def training_contradictions(
     if stop and stop.get("measure") not in known:
         line = impossible(stop.get("measure"), f"a measure of the task: {', '.join(known)}")
         yield "training.stop.measure", line, "task"
+    if stop and split_of(stop) not in splits:
+        line = impossible(split_of(stop), f"a split of the task: {', '.join(splits)}")
+        yield "training.stop.split", line, "task"
     if stop and ("above" in stop) == ("below" in stop):
         one_of_them = "{measure: NAME, above: VALUE}, or below in place of above"
         yield "training.stop", impossible(stop, one_of_them)
+
+
+def split_of(stop: Mapping[str, Any]) -> str:
+    """Return the split that section ``stop`` of ``training`` speaks of."""
+    return stop.get("split", "validation")
 
 
 def is_trained(parameter: str, trainable: Union[str, List[str]]) -> bool:

@@ -2,7 +2,6 @@
 
 import random
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -32,8 +31,9 @@ MADE_FROM = {
     "settings": STUDY.entry_settings("hessian", "w_rec_validation"),
     "checkpoints": "c0ffee",
 }
-LEARNING_CURVE = training.learning_curve_names(STUDY.task_class)
-NETWORK = Network(STUDY.network, STUDY.loss, SimpleNamespace(n_in=28, n_out=10))
+TASK = STUDY.task_class.__new__(STUDY.task_class)  # without data
+LEARNING_CURVE = training.learning_curve_names(TASK)
+NETWORK = Network(STUDY.network, STUDY.loss, TASK)
 
 
 def damages(path):

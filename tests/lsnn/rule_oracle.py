@@ -334,14 +334,24 @@ def type_means(w_rec, signs, existing):
 def errors_at_outputs(network, outputs, targets):
     """Step 2: return the task's loss and dE/dy (steps, batch, n_out) of every step.
 
-    The loss is the cross entropy of the outputs' mean over a window of last steps.
+    The loss, of the kind of the network's, is of the outputs' mean over a window of last steps.
     """
     n_steps, n_examples, n_out = outputs.shape
     width = network.task.window_steps
-    logits = outputs[n_steps - width :].mean(axis=0)
+    of_kind = {"task": cross_entropy, "squared_error": squared_error}[network.terms.kind]
+    losses, derivatives = of_kind(outputs[n_steps - width :].mean(axis=0), np.eye(n_out)[targets])
+    errors = np.zeros_like(outputs)
+    errors[n_steps - width :] = derivatives / n_examples / width
+    return losses.mean(), errors
+
+
+def cross_entropy(logits, wanted):
+    """Return the softmax cross entropy (batch) and its derivative by the logits (batch, n_out)."""
     probability = np.exp(logits - logits.max(1, keepdims=True))
     probability /= probability.sum(1, keepdims=True)
-    wanted = np.eye(n_out)[targets]
-    errors = np.zeros_like(outputs)
-    errors[n_steps - width :] = (probability - wanted) / n_examples / width
-    return -np.log((probability * wanted).sum(1)).mean(), errors
+    return -np.log((probability * wanted).sum(1)), probability - wanted
+
+
+def squared_error(outputs, wanted):
+    """Return the squared distance (batch) and its derivative by the outputs (batch, n_out)."""
+    return ((outputs - wanted) ** 2).sum(1), 2 * (outputs - wanted)

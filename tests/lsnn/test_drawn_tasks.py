@@ -1,15 +1,31 @@
 """Tasks whose few training trials are drawn: what is in them, and what is new in the test."""
 
+import os
+
 import numpy as np
 import pytest
 
 from lsnn.backend import new_session, tf
 from lsnn.curvature.hessian import hessian_of
+from lsnn.learning_rules import LEARNING_RULES
 from lsnn.network import Network
+from lsnn.randomness import generator
+from lsnn.storage import checkpoints
+from lsnn.study.config import parse_study, read_study
 from lsnn.tasks import TASKS, new_task
 from lsnn.tasks.base import mean_by_example
-from small import NETWORKS, change_of_gradient, loss_settings, relative_error
+from lsnn.training import Trainer
+from rule_oracle import Run, errors_at_outputs
+from small import (
+    NETWORKS,
+    change_of_gradient,
+    loss_settings,
+    relative_error,
+    training_settings,
+)
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+COMMITTED = os.path.join(HERE, "..", "..", "results", "committed")
 DRAWN = ["pattern_generation", "delayed_match"]
 
 
@@ -18,6 +34,7 @@ def task_of(name, seed=1, **options):
 
 
 def everything(task, split):
+    task, split = task.of_split(split)
     return task.examples(split, np.arange(task.sizes[split]))
 
 
@@ -26,7 +43,7 @@ def test_examples_are_a_function_of_the_seed_alone(name):
     first = task_of(name)
     for _ in range(2):
         first.batch(7, 5)
-    again = task_of(name, noisy_test=0)  # what else is asked for changes nothing
+    again = task_of(name, tests={})  # what else is asked for changes nothing
     for split in ("train", "validation", "test"):
         for one, two in zip(everything(first, split), everything(again, split)):
             assert np.array_equal(one, two)
@@ -51,7 +68,7 @@ def test_a_whole_batch_is_every_training_trial_once(name):
 @pytest.mark.parametrize("name", DRAWN)
 def test_no_trial_is_in_two_splits_and_their_noise_is_independent(name):
     task = task_of(name, n_train=500)
-    trials = {split: everything(task, split)[0].transpose(1, 0, 2) for split in task.sizes}
+    trials = {split: everything(task, split)[0].transpose(1, 0, 2) for split in task.splits}
     seen = [one.tobytes() for split in trials for one in trials[split]]
     assert len(set(seen)) == len(seen)
     noise = {
@@ -63,9 +80,9 @@ def test_no_trial_is_in_two_splits_and_their_noise_is_independent(name):
         assert abs(np.corrcoef(noise[one][:n], noise[two][:n])[0, 1]) < 4 / np.sqrt(n)
 
 
-def signal(task, split):
+def signal(task, split, instance="fixed"):
     """Return the inputs of a split without noise, those of the same draws."""
-    options = {"noise": 0, "noisy_test": 1e-9 if split == "noisy_test" else 0}
+    options = {"noise": 0, "tests": {"noisy_test": {"noise": 0}}, "instance": instance}
     name = next(name for name, one in TASKS.items() if isinstance(task, one))
     if split == "train":
         options["n_train"] = task.sizes["train"]
@@ -89,19 +106,63 @@ def test_noise_is_on_every_input_and_step_and_scaled_up_in_the_noisy_test(name, 
     assert np.array_equal(*wanted)
 
 
+def of_study(task):
+    """Return a configuration with a task of any number of trials."""
+    return {"task": task, "training": {"batch_size": 1}, "hessian": []}
+
+
 @pytest.mark.parametrize("name", sorted(TASKS))
 def test_a_task_tells_its_splits_before_data_are_read(name):
-    of_task = TASKS[name]
-    for options in ({}, {"noisy_test": 0.3}):
-        if set(options) - set(of_task.options):
-            continue
-        task = new_task(dict(options, name=name), "data", 1)
-        given = {key: one.get("default") for key, one in of_task.options.items()}
-        given.update(options)
-        assert list(task.sizes) == list(of_task.splits(**given)) == list(task.evaluation_sizes)
-        outline = of_task.outline(**given)
+    task, study = new_task({"name": name}, "data", 1), parse_study(of_study({"name": name}))
+    assert task.splits == study.splits and list(task.sizes) == list(task.evaluation_sizes)
+    of_tests, outline = study.setup().outlines_of_tests, study.setup().outline
+    outlines = dict(of_tests, **{"": outline})
+    assert list(of_tests) == list(task.tests)
+    for split, outline in outlines.items():
         for key in ("n_steps", "n_in", "n_out", "sizes", "evaluation_sizes"):
-            assert outline[key] == getattr(task, key), key
+            assert outline[key] == getattr(task.tests.get(split, task), key), key
+
+
+@pytest.mark.parametrize("name", ["delayed_match_2", "delayed_match_4", "pattern_generation"])
+def test_trials_are_to_the_bit_those_of_the_committed_studies(name):
+    study = read_study(os.path.join(COMMITTED, name, "config.yaml"))
+    path = os.path.join(COMMITTED, name, "examples.npz")
+    arrays, metadata = checkpoints.read(path, ("inputs", "targets"))
+    task = new_task(study.task, "no such folder", metadata["seed"])
+    inputs, targets = task.examples("train", np.arange(4))
+    assert np.array_equal(inputs, arrays["inputs"])
+    assert targets == pytest.approx(arrays["targets"], abs=1e-6)  # sines differ in their last bit
+
+
+def drawn_once(task, instance):
+    """Return what a task draws once for all of its trials, as arrays."""
+    if hasattr(task, "patterns"):
+        return [task.patterns]
+    return [signal(task, "train", instance)[:, 0], task.target]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_by_seed_the_instance_differs_and_nothing_else(name):
+    tasks = {
+        (instance, seed): task_of(name, seed, instance=instance)
+        for instance in ("fixed", "by_seed")
+        for seed in (1, 2)
+    }
+    again = drawn_once(task_of(name, 2, instance="by_seed"), "by_seed")
+    for i, expected in enumerate(again):
+        found = {key: drawn_once(task, key[0])[i] for key, task in tasks.items()}
+        assert np.array_equal(found["by_seed", 2], expected)
+        assert np.array_equal(found["fixed", 1], found["fixed", 2])
+        for key in [("fixed", 1), ("by_seed", 1)]:
+            assert np.abs(found[key] - expected).max() > 0.1
+    for split in tasks["fixed", 1].splits:
+        (noise, targets), (expected, of_fixed) = (
+            (inputs - signal(tasks[instance, 1], split, instance), targets)
+            for instance in ("by_seed", "fixed")
+            for inputs, targets in [everything(tasks[instance, 1], split)]
+        )
+        assert np.abs(noise - expected).max() < 1e-5 and expected.std() > 0.1
+        assert np.array_equal(targets, of_fixed) == (name == "delayed_match")
 
 
 # Pattern generation.
@@ -232,6 +293,83 @@ def test_an_epoch_shows_every_sequence_with_new_spikes_and_none_that_is_held_out
     assert np.array_equal(task.batch(1, 64)[0], batches[1])
     three, one = task.examples("test", np.arange(3))[0], task.examples("test", np.array([2]))[0]
     assert np.array_equal(three[:, 2:], one)
+
+
+# Further tests.
+
+VARIED = {
+    "delayed_match": ({"n_train": 10, "delay": 3}, {"delay": 8, "noise": 0.5}),
+    "pattern_generation": ({"n_steps": 12, "n_inputs": 3}, {"noise": 2.0}),
+    "store_recall": (
+        {"n_symbols": 4, "symbol_steps": 2, "group_size": 2},
+        {"n_symbols": 6, "symbol_steps": 3, "input_rate": 200.0},
+    ),
+    "evidence_accumulation": (
+        {
+            "n_cues": 3,
+            "cue_steps": 2,
+            "cue_interval": 3,
+            "recall_steps": 3,
+            "n_train": 4,
+            "delay": 4,
+        },
+        {"delay": 9, "cue_steps": 3},
+    ),
+}
+
+
+def evaluated(task):
+    """Return the weights of a new network, and its row of the learning curve."""
+    network = Network(NETWORKS["adaptive"], loss_settings(), task, seed=1)
+    weights = network.initial_weights()
+    trainer = Trainer(network, LEARNING_RULES["bptt"](), training_settings(), weights)
+    return network, weights, trainer.evaluate()
+
+
+@pytest.mark.usefixtures("in_a_loop")
+@pytest.mark.parametrize("name", sorted(VARIED))
+def test_a_further_test_is_the_test_of_the_task_with_its_options(name):
+    own, changed = VARIED[name]
+    row = evaluated(task_of(name, tests={"other": changed, "the_same": changed}, **own))[2]
+    without = evaluated(task_of(name, tests={}, **own))[2]
+    for key, value in without.items():
+        assert row[key] == value  # to the bit: nothing else is changed by it
+    expected = evaluated(task_of(name, tests={}, **dict(own, **changed)))[2]
+    of_test = [key for key in expected if key.startswith("test_")]
+    for key in of_test:
+        found = [row[key.replace("test", split, 1)] for split in ("other", "the_same")]
+        assert found[0] == found[1] == pytest.approx(expected[key], rel=1e-5)
+    assert len(row) == len(without) + 2 * len(of_test)
+    assert row["other_loss"] != row["test_loss"]
+
+
+def test_a_longer_delay_has_the_trials_of_the_test_and_the_loss_of_the_oracle():
+    tests = {"long_delay": {"delay": 9}, "noisy_test": {"noise": 2.4}}
+    task = task_of("delayed_match", delay=3, tests=tests)
+    (short, targets), (long, same_targets), (noisy, _) = (
+        everything(task, split) for split in ("test", "long_delay", "noisy_test")
+    )
+    assert short.shape == noisy.shape == (11, 2000, 8) and long.shape == (17, 2000, 8)
+    assert np.array_equal(targets, same_targets)
+    # The draws of the test, by hand.
+    random = generator(1, "delayed_match", "test")
+    targets_by_hand, sample, _ = (random.randint(n, size=2000) for n in (2, 2, 1))
+    noise = random.randn(17 * 2000 * 8)
+    for found, sd in ((short, 1.2), (long, 1.2), (noisy, 2.4)):
+        by_hand = sd * noise[: found.size].reshape(found.shape)
+        by_hand[:4] += task.patterns[sample]
+        by_hand[-4:] += task.patterns[np.where(targets == 1, sample, 1 - sample)]
+        assert np.array_equal(found, by_hand.astype(np.float32))
+    assert np.array_equal(targets, targets_by_hand)
+
+    network, weights, row = evaluated(task)
+    for split, inputs in (("test", short), ("long_delay", long), ("noisy_test", noisy)):
+        outputs = Run(network, weights, inputs).outputs
+        loss, _ = errors_at_outputs(network, outputs, targets)
+        assert row[split + "_loss"] == pytest.approx(loss, rel=1e-5)
+        accuracy = np.mean(outputs[-1].argmax(axis=1) == targets)
+        assert row[split + "_accuracy"] == pytest.approx(accuracy, abs=1e-3)
+    assert abs(row["test_loss"] - row["long_delay_loss"]) > 1e-3
 
 
 # Hessians.

@@ -15,12 +15,13 @@ from lsnn.backend import new_session, tf
 from lsnn.learning_rules import new_rule
 from lsnn.learning_rules.base import type_means
 from lsnn.learning_rules.own_derivatives import closed
-from lsnn.network import LossSettings, Network
+from lsnn.network import Network
 from lsnn.neurons.base import low_pass
 from lsnn.neurons.lif import LIF, SpikingState, pseudo_derivative, spike
 from lsnn.neurons.rate import RateNeurons, RateState, rectified
 from lsnn.study.config import network_settings
-from small import relative_error
+from lsnn.tasks import base
+from small import loss_settings, relative_error
 
 GOLDEN = np.load(os.path.join(os.path.dirname(__file__), "golden_rules.npz"))
 SIGNS = np.where(np.arange(12) < 3, -1.0, 1.0)
@@ -46,7 +47,7 @@ RULES.update((f"hops{k}", {"name": "truncated_bptt", "hops": k}) for k in (0, 1,
 LEFT_OUT = ("window", "chunks", "nonlocal", "online")
 
 
-class Task:
+class Task(base.Task):
     """The inputs of the golden network, and the losses that its gradients are of."""
 
     n_steps, n_in, n_out, readout_bias = 10, 8, 3, True
@@ -126,7 +127,7 @@ def rate_network(kind, net):
 
 def network_of(neurons, kind, tau_out=0.01, **terms):
     settings = network_settings(n_units=12, tau_out=tau_out, neurons=neurons, excitatory=0.75)
-    terms = LossSettings(**dict({"l2": 0.0, "rate_cost": 0.0, "target_rate": 0.0}, **terms))
+    terms = loss_settings(**dict({"l2": 0.0}, **terms))
     network = Network(settings, terms, Task("last"))
     network.neurons.__class__ = kind
     return network

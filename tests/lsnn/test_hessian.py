@@ -14,8 +14,11 @@ from lsnn.curvature.jacobian import Cached
 from lsnn.learning_rules.base import LearningRule
 from lsnn.network import PARAMETERS, Network
 from lsnn.study.config import network_settings
+from rule_oracle import Run
 from small import (
     NETWORKS,
+    LongerTask,
+    SmallTask,
     change_of_gradient,
     loss_settings,
     relative_error,
@@ -95,6 +98,36 @@ def test_autapses_have_the_curvature_of_the_l2_term_alone():
     assert hessian.product(autapse.ravel()) == pytest.approx(
         network.terms.l2 * autapse.ravel(), abs=1e-7
     )
+
+
+@pytest.mark.parametrize("name", ["leaky", "adaptive"])
+def test_the_hessian_of_the_squared_error_by_the_readout_is_that_of_least_squares(name):
+    """2 I by the bias; by w_out 2 <s s^T> for each output, s the trace averaged over the window."""
+    loss = loss_settings(kind="squared_error", l2=0.3)
+    network = Network(NETWORKS[name], loss, LongerTask(3), seed=3)
+    weights = network.initial_weights()
+    inputs, targets = network.task.examples("validation", np.arange(20))
+    of_bias, of_w_out = (Hessian(network, inputs, targets, [part]) for part in ("b_out", "w_out"))
+    for hessian in (of_bias, of_w_out):
+        hessian.move_to(weights)
+    assert dense(of_bias) == pytest.approx(2.0 * np.eye(4), abs=1e-6)
+    s = np.mean(Run(network, weights, inputs).s[-3:], axis=0)
+    by_unit = 2.0 * s.T.dot(s) / len(s) + 0.3 * np.eye(9)
+    assert relative_error(dense(of_w_out), np.kron(by_unit, np.eye(4))) < 1e-5
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_the_hessian_of_the_squared_error_is_the_derivative_of_its_gradient(name):
+    loss = loss_settings(kind="squared_error")
+    network = Network(NETWORKS[name], loss, SmallTask(3), seed=3)
+    weights = network.initial_weights()
+    hessian = Hessian(network, *network.task.examples("validation", np.arange(20)), PARAMETERS)
+    hessian.move_to(weights)
+    direction = np.random.RandomState(1).randn(hessian.size)
+    direction /= np.linalg.norm(direction)
+    product = hessian.product(direction)
+    difference = change_of_gradient(hessian, network, weights, direction)
+    assert relative_error(product, difference) < 1e-2
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))

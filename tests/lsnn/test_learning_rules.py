@@ -11,6 +11,7 @@ from lsnn.learning_rules.own_derivatives import closed, true_derivatives
 from lsnn.network import Network
 from lsnn.randomness import generator
 from lsnn.study.config import ConfigError, parse_study
+from lsnn.tasks.base import LOSS_KINDS
 from lsnn.training import Trainer, start_of_run
 from rule_oracle import assert_gradients_differ, assert_model_is_live
 from small import (
@@ -208,9 +209,29 @@ def assert_gradients_are_those_of_the_oracle(network, weights, signs, pairs):
     )
 
 
+@pytest.mark.usefixtures("in_a_loop")
+@pytest.mark.parametrize("name", ["all", "rate_delays"])
+def test_gradients_of_the_squared_error_are_those_of_the_oracle(name):
+    task = LongerTask() if name in SPIKING_NETWORKS else MiddleTask()
+    of_kind = {}
+    for kind in LOSS_KINDS:
+        network, weights, signs = network_by_dale(name, task, kind=kind, **RATE_TERM)
+        examples = network.task.examples("train", np.arange(6))
+        rules = [{"name": "bptt"}, {"name": "three_factor"}]
+        found = gradients_by([ready(rule, weights) for rule in rules], network, weights, examples)
+        for rule, gradients in zip(rules, found):
+            choices = {"rule": rule["name"]}
+            expected = expected_gradients(network, weights, examples, signs, rule, choices)
+            for parameter, gradient in gradients.items():
+                assert relative_error(gradient, expected[parameter]) < 1e-5, (rule, parameter)
+            of_kind[rule["name"], kind] = gradients["w_rec"]
+    assert_gradients_differ(of_kind)
+
+
+@pytest.mark.parametrize("kind", LOSS_KINDS)
 @pytest.mark.parametrize("name", sorted(ALL))
-def test_the_loss_is_that_of_the_oracle(name):
-    network, weights, _ = network_by_dale(name, LongerTask(), **RATE_TERM)
+def test_the_loss_is_that_of_the_oracle(name, kind):
+    network, weights, _ = network_by_dale(name, LongerTask(), kind=kind, **RATE_TERM)
     examples = network.task.examples("train", np.arange(6))
     with tf.Graph().as_default() as graph:
         tensors = {key: tf.constant(value) for key, value in weights.items()}

@@ -11,6 +11,7 @@ import pytest
 from lsnn.curvature.hessian import hessian_of
 from lsnn.errors import ConfigError, DataError
 from lsnn.network import network_of
+from lsnn.randomness import generator
 from lsnn.study.config import parse_study
 from lsnn.tasks import new_task
 from lsnn.tasks.mnist import FILES
@@ -195,10 +196,10 @@ def test_few_training_images_are_the_first_ones():
 
 
 def test_the_noisy_test_has_the_images_of_the_test_with_clipped_noise():
-    task = mnist(noisy_test=0.2)
+    task = mnist(tests={"noisy_test": {"test_noise": 0.2}})
     indices = np.arange(2000)
     clean, labels = task.examples("test", indices)
-    noisy, same_labels = task.examples("noisy_test", indices)
+    noisy, same_labels = task.tests["noisy_test"].examples("test", indices)
     assert np.array_equal(labels, same_labels)
     assert noisy.dtype == np.float32 and noisy.min() == 0.0 and noisy.max() == 1.0
     middle = (clean > 0.45) & (clean < 0.55)
@@ -207,6 +208,9 @@ def test_the_noisy_test_has_the_images_of_the_test_with_clipped_noise():
     black = noisy[clean == 0.0]
     assert np.mean(black == 0.0) == pytest.approx(0.5, abs=0.01)
     assert black.mean() == pytest.approx(0.2 / np.sqrt(2 * np.pi), rel=0.02)
-    assert np.array_equal(mnist(noisy_test=0.2).examples("noisy_test", indices)[0], noisy)
-    other = new_task({"name": "sequential_mnist", "noisy_test": 0.2}, "data", 2)
-    assert not np.array_equal(other.examples("noisy_test", indices)[0], noisy)
+    drawn = generator(1, "sequential_mnist", "noisy_test").normal(0.0, 0.2, (28, 10000, 28))
+    by_hand = np.clip(np.rint(255.0 * clean.astype(np.float64)) / 255.0 + drawn[:, :2000], 0.0, 1.0)
+    assert np.array_equal(noisy, by_hand.astype(np.float32))
+    assert np.array_equal(mnist(test_noise=0.2).examples("test", indices)[0], noisy)
+    other = new_task({"name": "sequential_mnist", "test_noise": 0.2}, "data", 2)
+    assert not np.array_equal(other.examples("test", indices)[0], noisy)

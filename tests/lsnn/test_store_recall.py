@@ -8,7 +8,7 @@ from scipy.stats import chisquare
 
 from lsnn.backend import new_session, tf
 from lsnn.tasks import new_task
-from lsnn.tasks.base import mean_by_example
+from lsnn.tasks.base import mean, mean_by_example
 
 PUBLISHED = {
     "name": "store_recall",
@@ -220,6 +220,27 @@ LOGITS = np.array(
     ],
     np.float32,
 )
+
+
+def test_the_squared_error_by_hand():
+    task = store_recall(n_symbols=3).with_loss("squared_error")
+    with tf.Graph().as_default() as graph:
+        logits = tf.constant(LOGITS)
+        measures = [
+            getattr(task, measure.name)(logits, tf.constant(TARGETS), average=average)
+            for measure in task.measures
+            for average in (mean, mean_by_example)
+        ]
+        found = new_session(graph).run(measures)
+    loss, loss_by_example, accuracy, _ = found
+    terms = {
+        place: sum((LOGITS[place] - np.eye(2)[TARGETS[place]]) ** 2)
+        for place in [(1, 0), (2, 0), (2, 1)]
+    }
+    assert loss == pytest.approx(sum(terms.values()) / 3.0)
+    first = (terms[1, 0] + terms[2, 0]) / 2.0
+    assert loss_by_example == pytest.approx(np.array([first, terms[2, 1]]))
+    assert accuracy == pytest.approx(1.0 / 3.0)
 
 
 def test_loss_and_accuracy_by_hand():

@@ -10,6 +10,7 @@ from lsnn.network import PARAMETERS, Network
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
 from lsnn.storage import checkpoints
 from lsnn.study.config import network_settings, parse_study
+from lsnn.tasks import new_task
 from lsnn.tasks.base import FiniteTask, Measure, mean
 from lsnn.training import (
     Trainer,
@@ -520,6 +521,8 @@ def test_training_ends_when_the_accuracy_is_good_enough(tmpdir):
         ({"measure": "accuracy", "below": 0.5}, [0.9, 0.5, 0.5, 0.5, 0.6, 0.4, 0.9], 8),
         ({"measure": "loss", "below": 1.5}, [2.0, 1.4, 3.0, 1.0], 1),
         ({"measure": "loss", "above": 1.5}, [1.6, 1.4, 3.0, 1.0], 0),
+        ({"measure": "loss", "below": 1.5, "split": "train"}, [2.0, 1.6, 1.4, 3.0], 2),
+        ({"measure": "accuracy", "above": 0.5, "split": "test"}, [0.2, 0.7, 0.1], 1),
         ({"measure": "loss", "below": 0.0}, [2.0, 1.4, 3.0, 1.0, 1.0, 1.0, 0.0], 12),
         ({}, [2.0, 1.4, 3.0, 1.0, 1.0, 1.0, 1.0], 12),
     ],
@@ -527,15 +530,17 @@ def test_training_ends_when_the_accuracy_is_good_enough(tmpdir):
 def test_training_ends_at_the_first_checkpoint_beyond_the_bound(
     tmpdir, monkeypatch, stop, series, last
 ):
-    """On the validation split: at every checkpoint the other splits are beyond it."""
+    """On its split: at every checkpoint the other splits are beyond it."""
     beyond = 9.0 if "above" in stop else -9.0
+    splits = {"train", "validation", "test"}
+    of_stop = stop.get("split", "validation")
     name = stop.get("measure", "loss")
     values = iter(series)
 
     def made_up(trainer):
         measures = dict.fromkeys(learning_curve_names(trainer.task), 0.0)
-        measures.update({split + name: beyond for split in ("train_", "test_")})
-        measures["validation_" + name] = next(values)
+        measures.update({split + "_" + name: beyond for split in splits - {of_stop}})
+        measures[of_stop + "_" + name] = next(values)
         return measures
 
     monkeypatch.setattr(Trainer, "evaluate", made_up)
@@ -547,6 +552,35 @@ def test_training_ends_at_the_first_checkpoint_beyond_the_bound(
     for _ in range(2):  # also when it goes on from progress that says so
         progress = train(network, study.training_settings("bptt", 1), folder)
         assert progress.iterations == AT[: AT.index(last) + 1]
+
+
+def test_training_ends_where_the_loss_on_training_examples_is_small_enough(tmpdir):
+    network, _ = small_network(seed=1)
+    of_run = settings(learning_rate=0.1)
+    whole = train(network, of_run, os.path.join(str(tmpdir), "whole"))
+    losses = [row["train_loss"] for row in whole.rows]
+    bound = (losses[2] + losses[3]) / 2
+    assert min(losses[:3]) > bound > losses[3]
+    assert min(row["validation_loss"] for row in whole.rows) > bound
+    of_run["training"]["stop"] = {"measure": "loss", "below": bound, "split": "train"}
+    stopped = train(network, of_run, os.path.join(str(tmpdir), "stopped"))
+    assert stopped.iterations == whole.iterations[:4]
+
+
+def test_a_further_test_that_overflows_is_no_divergence(tmpdir, monkeypatch):
+    """Units that drive themselves grow until the end of the sequence."""
+    task = {"name": "delayed_match", "n_train": 10, "delay": 0, "tests": {"far": {"delay": 80}}}
+    network = Network(network_settings(n_units=9), loss_settings(), new_task(task, "data", 1), 1)
+    weights = network.initial_weights()
+    weights["w_rec"] = np.full((9, 9), 0.5, np.float32)
+    weights["w_in"] = np.abs(weights["w_in"])
+    row = Trainer(network, BPTT(), training_settings(), weights).evaluate()
+    assert np.isnan(row["far_loss"]) and np.isfinite(row["test_loss"])
+    assert not [name for name, value in row.items() if np.isnan(value) and "far_" not in name]
+
+    monkeypatch.setattr(network, "initial_weights", lambda: weights)
+    result = train(network, settings(learning_rate=1e-9), str(tmpdir), lambda line: None)
+    assert result.diverged_at is None and result.iterations == AT
 
 
 def test_a_standard_error_of_one_example_is_missing_and_no_divergence(tmpdir):

@@ -31,7 +31,10 @@ CONFIG = {
 }
 STUDY = parse_study(CONFIG)
 WITHOUT_HESSIAN = {**CONFIG, "hessian": []}
-NOISY = {**CONFIG, "task": {"name": "sequential_mnist", "noisy_test": 0.2}}
+NOISY = {
+    **CONFIG,
+    "task": {"name": "sequential_mnist", "tests": {"noisy_test": {"test_noise": 0.2}}},
+}
 TWO_ENTRIES = {**CONFIG, "hessian": [{}, {"block": "all", "split": "train"}]}
 SPECTRUM = {"name": "spectrum", "checkpoints": 3, "seeds": 1, "quantities": ["density", "trace"]}
 # Quantities of which some are computed at some checkpoints, of the first seed, which is 2.

@@ -84,7 +84,10 @@ def test_a_caption_says_what_is_swept_and_that_a_task_has_classes():
     hops = [{"learning_rule": {"name": "truncated_bptt", "hops": hops}} for hops in (0, 2)]
     of_hops = captions({"conditions": dict(zip("ab", hops, strict=True))})["sweep"]
     assert "final states against the hops" in of_hops and "dashed" in of_hops
-    assert "as its softmax" in captions(SPIKING)["raster"]
+    assert "and the output, as its softmax, one line per class." in captions(SPIKING)["raster"]
+    squared = captions({**SPIKING, "loss": {"kind": "squared_error"}})
+    assert "and the output, one line per class." in squared["raster"]
+    assert "squared error on training examples" in squared["learning_curves"]
     pattern = captions(
         {**SPIKING, "task": {"name": "pattern_generation"}, "training": {"batch_size": 20}}
     )
@@ -92,10 +95,13 @@ def test_a_caption_says_what_is_swept_and_that_a_task_has_classes():
     assert "Below is the target output." in pattern["examples"]
 
 
-def test_captions_tell_of_noisy_examples():
+def test_captions_tell_of_further_tests():
     noisy = captions(made_up_study.NOISY)
-    assert "and on noisier test inputs, along training" in noisy["learning_curves"]
-    assert "and on noisier ones, than on training examples" in noisy["gaps"]
+    assert "sets, and on further tests (noisy test), along training" in noisy["learning_curves"]
+    assert "test examples, and on those of further tests (noisy test), than on" in noisy["gaps"]
+    found = captions({"hessian": []})
+    assert "validation and test sets, along training" in found["learning_curves"]
+    assert "on test examples than on training examples" in found["gaps"]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +109,7 @@ def test_captions_tell_of_noisy_examples():
     [
         ({"measure": "accuracy", "above": 0.95}, "whose validation accuracy is above 0.95. It"),
         ({"measure": "loss", "below": 0.2}, "whose validation loss is below 0.2. It"),
+        ({"measure": "loss", "below": 0.2, "split": "train"}, "whose training loss is below 0.2."),
     ],
 )
 def test_captions_tell_of_runs_that_stop_early(stop, words):

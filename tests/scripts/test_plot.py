@@ -850,6 +850,22 @@ def test_noisy_examples_have_panels_of_their_own():
     assert len(draw("gap_against", table, study, LARGEST).axes) == 4
 
 
+def test_many_gaps_have_a_row_of_panels_each():
+    tests = {name: {"test_noise": 0.2} for name in ("noisy_test", "noisier")}
+    study = parse_study({"task": {"name": "sequential_mnist", "tests": tests}})
+    table = made_up_study.trajectories(study=parse_study(made_up_study.NOISY))
+    for name in [name for name in table if name.startswith("noisy_")]:
+        table[name.replace("noisy_test", "noisier").replace("noisy_", "noisier_")] = table[name]
+    axes = draw("gaps", table, study).axes
+    assert len(axes) == 18
+    titles = [one.get_title().replace("\n", " ") for one in axes]
+    assert titles[::3][2:4] == [
+        "training \N{MINUS SIGN} noisy test accuracy",
+        "noisy test \N{MINUS SIGN} training cross entropy",
+    ]
+    assert titles[1::3] == titles[2::3] == 6 * [""]
+
+
 CHOSEN = parse_study(made_up_study.CHOSEN)
 OF_ENTRIES = [figure for figure in figures_of(CHOSEN) if figure.entry]
 OF_CHOSEN = [figure for figure in figures_of(CHOSEN) if figure.column and figure.column.where]

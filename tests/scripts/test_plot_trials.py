@@ -130,6 +130,15 @@ def test_probabilities_of_the_classes_sum_to_one():
     assert sum(line.get_ydata() for line in lines) == pytest.approx(1)
 
 
+def test_outputs_that_are_not_of_a_softmax_are_drawn_as_they_are():
+    arrays, metadata = made_up_trial.trial(n_out=3)
+    figure = recordings.draw_trial(arrays, {**metadata, "of_softmax": False})
+    axes = next(axes for axes in figure.axes if axes.get_ylabel() == "output")
+    lines = [line for line in axes.lines if line.get_label().startswith("class")]
+    assert np.array([line.get_ydata() for line in lines]) == pytest.approx(arrays["outputs"].T)
+    assert len(axes.patches) == 3  # the windows that are asked for
+
+
 def test_windows_that_are_asked_for_are_shaded_and_told():
     axes = panels()["softmax of output"]
     shaded = [(patch.get_x(), patch.get_width()) for patch in axes.patches]

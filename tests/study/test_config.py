@@ -20,6 +20,7 @@ from lsnn.study.config import (
     training_settings,
     write_study,
 )
+from lsnn.study.outputs import chance_of, trajectories_columns
 from lsnn.study.settings import sweeps_of
 from lsnn.update.settings import TRAINING, TrainingSettings
 
@@ -27,6 +28,8 @@ NAN, INF = float("nan"), float("inf")
 RULE_NAMES = "one of " + ", ".join(f'"{name}"' for name in sorted(LEARNING_RULES))
 SPIKING = {"network": {"neurons": "lif"}, "hessian": []}
 MANY = {"name": "extremes", "k": 11}
+STOP = {"measure": "loss", "below": 0.3, "split": "noisy_test"}
+NOISE = {"noise": 2}
 
 
 def at(path, value):
@@ -117,6 +120,7 @@ WRONG_VALUES = [
     ("training.trainable", ["w_recc"], 'each one of "w_in", "w_rec", "w_out", "b_out"'),
     ("training.trainable", "w_rec", '"all", or a non-empty list'),
     ("loss.rate_cost", -1, "a number >= 0"),
+    ("loss.kind", "mse", 'one of "task", "squared_error"'),
     ("loss.target_rate", 1000001, "<= 1000000"),
     ("training.stop", 0.95, "a mapping"),
     ("training.stop.measure", 3, "a string"),
@@ -125,6 +129,7 @@ WRONG_VALUES = [
     ("training.stop", {"measure": "loss", "below": INF}, "a number "),
     ("training.stop", {"measure": "acuracy", "above": 0.95}, "of the task: loss, accuracy"),
     ("training.stop", {"above": 0.95}, "a measure of the task: loss, accuracy"),
+    ("training.stop", STOP, "a split of the task: train, validation, test"),
     ("training.stop", {"measure": "accuracy"}, "above: VALUE}, or below in place of above"),
     ("training.stop", {"measure": "loss", "above": 0, "below": 1}, "below in place of above"),
     ("conditions", {}, "a mapping with at least one key"),
@@ -198,14 +203,33 @@ WRONG_TOGETHER = [
     (task("pixelwise_mnist", test_noise=NAN), "task.test_noise", "a number "),
     (task("sequential_mnist", n_train=0), "task.n_train", "a whole number >= 1"),
     (task("sequential_mnist", n_train=55001), "task.n_train", "at most the 55000 of MNIST"),
-    (task("sequential_mnist", noisy_test=-0.2), "task.noisy_test", "a number >= 0"),
+    (task("sequential_mnist", test_noise=-0.2), "task.test_noise", "a number >= 0"),
     (task("sequential_mnist", images="~/images"), "task.images", "a string matching ^[^~"),
     (task("pattern_generation", n_train=0), "task.n_train", "a whole number >= 1"),
     (task("pattern_generation", noise=-1), "task.noise", "a number >= 0"),
     (task("pattern_generation", n_steps=10), "task.n_steps", "a whole number >= 11"),
     (task("delayed_match", n_patterns=1), "task.n_patterns", "a whole number >= 2"),
     (task("delayed_match", delay=-1), "task.delay", "a whole number >= 0"),
-    (task("delayed_match", noisy_test=NAN), "task.noisy_test", "a number "),
+    (task("delayed_match", instance="seed"), "task.instance", '"by_seed" (did you mean by_seed?)'),
+    (task("delayed_match", tests=1.8), "task.tests", "a mapping"),
+    (task("delayed_match", tests={"x": {}}), "task.tests.x", "a mapping with at least one key"),
+    (task("delayed_match", tests={"x": {"noise": NAN}}), "task.tests.x.noise", "a number "),
+    (task("delayed_match", tests={"x": {"delay": -1}}), "task.tests.x.delay", "whole number >= 0"),
+    (task("delayed_match", tests={"1": NOISE}), "task.tests.1", "a string matching ^[A-Za-z]"),
+    (task("delayed_match", tests={"a-b": NOISE}), "task.tests.a-b", "a string matching ^[A-Za-z]"),
+    (task("delayed_match", tests={"test": NOISE}), "task.tests.test", "gap_accuracy is a column"),
+    (task("delayed_match", tests={"train": NOISE}), "task.tests.train", "train_accuracy is a "),
+    (task("pattern_generation", tests={"l2": NOISE}), "task.tests.l2", "l2_loss is a column "),
+    (
+        task("delayed_match", tests={"far": NOISE, "far_test": NOISE}),
+        "task.tests.far_test",
+        "a name whose columns are new; far_generalization_gap_accuracy is a column already",
+    ),
+    (
+        task("evidence_accumulation", tests={"dense": {"cue_interval": 99}}),
+        "task.tests.dense",
+        "at most task.cue_interval = 99",
+    ),
     (task("evidence_accumulation", n_cues=6), "task.n_cues", "one of 3, 5, 7"),
     (task("evidence_accumulation", n_train=126), "task.n_train", "at most 124: 4 of the 128"),
     (task("evidence_accumulation", n_train=63), "task.n_train", "a multiple of 2"),
@@ -288,17 +312,28 @@ UNKNOWN_KEYS = [
         ("conditions.bptt.training.l2", "allowed: batch_size"),
         ("conditions.bptt.training.l1", "allowed: batch_size"),
         ("conditions.bptt.training.temperature", "allowed: batch_size"),
-        ("loss.l1", "allowed: l2, rate_cost, target_rate"),
-        ("training.stop.over", "allowed: above, below, measure"),
+        ("loss.l1", "allowed: kind, l2, rate_cost, target_rate"),
+        ("training.stop.over", "allowed: above, below, measure, split"),
         ("hessian.0.rule", "allowed: block, checkpoints, name, quantities, samples, seeds"),
         ("dynamics.0.rule", "allowed: block, checkpoints, name, quantities, samples, seeds"),
-        ("task.n_symbols", "allowed: images, n_train, name, noisy_test"),
+        ("task.n_symbols", "allowed: images, n_train, name, test_noise, tests"),
     ]
 ]
 UNKNOWN_KEYS += [
     (task("pixelwise_mnist", n_symbols=1), "task.n_symbols", "downsample, encoding, n_inputs, "),
     (task("store_recall", n_inputs=1), "task.n_inputs", "cue_probability, group_size, input_rate"),
-    (task("sequential_mnist", encoding=1), "task.encoding", "images, n_train, name, noisy_test"),
+    (task("sequential_mnist", encoding=1), "task.encoding", "images, n_train, name, test_noise, "),
+    (task("store_recall", instance="by_seed"), "task.instance", "allowed: cue_probability, "),
+    (
+        task("delayed_match", tests={"more": {"n_patterns": 3}}),
+        "task.tests.more.n_patterns",
+        "allowed: delay, noise",
+    ),
+    (
+        task("delayed_match", tests={"more": {"dely": 3}}),
+        "task.tests.more.dely",
+        "(did you mean delay?)",
+    ),
     (
         at("network.neurons", {"name": "lif", "n_adaptive": 3}),
         "network.neurons.n_adaptive",
@@ -352,7 +387,7 @@ def test_an_unknown_key_is_refused_in_one_line(values, key, hint):
 @pytest.mark.parametrize(
     "name, options",
     [
-        ("sequential_mnist", {}),
+        ("sequential_mnist", {"test_noise": 0.0}),
         (
             "pixelwise_mnist",
             {
@@ -387,7 +422,88 @@ def test_an_unknown_key_is_refused_in_one_line(values, key, hint):
     ],
 )
 def test_the_options_of_a_task_have_the_published_values_as_defaults(name, options):
-    assert parse_study(task(name)).task == dict(options, name=name)
+    assert parse_study(task(name)).task == dict(options, tests={}, name=name)
+
+
+@pytest.mark.parametrize("name, noise", [("pattern_generation", 0.75), ("delayed_match", 1.8)])
+def test_drawn_tasks_have_one_instance_and_a_noisy_test_unless_they_are_told(name, noise):
+    study = parse_study(task(name))
+    assert study.task["instance"] == "fixed"
+    assert study.task["tests"] == {"noisy_test": {"noise": noise}}
+    assert study.splits == ("train", "validation", "test", "noisy_test")
+    given = {"other": {"noise": 2}}
+    study = parse_study(task(name, tests=given, instance="by_seed"))
+    assert study.task["tests"] == given and isinstance(study.task["tests"]["other"]["noise"], float)
+    assert study.splits[3:] == ("other",) and study.task["instance"] == "by_seed"
+    assert parse_study(task(name, tests={})).splits == ("train", "validation", "test")
+
+
+def test_columns_and_labels_of_a_further_test_follow_from_its_name():
+    tests = {"noisy_test": NOISE, "long_delay": {"delay": 20}}
+    study = parse_study(task("delayed_match", tests=tests))
+    found = {column.name: column.label for column in trajectories_columns(study)}
+    expected = {
+        "test_accuracy": "test accuracy",
+        "noisy_test_accuracy": "noisy test accuracy",
+        "long_delay_accuracy": "long delay accuracy",
+        "generalization_gap_accuracy": "training \N{MINUS SIGN} test accuracy",
+        "noisy_generalization_gap_accuracy": "training \N{MINUS SIGN} noisy test accuracy",
+        "long_delay_generalization_gap_accuracy": "training \N{MINUS SIGN} long delay accuracy",
+    }
+    of_accuracy = {name: label for name, label in found.items() if label.endswith("accuracy")}
+    del of_accuracy["train_accuracy"], of_accuracy["validation_accuracy"]
+    assert of_accuracy == expected
+    assert "noisy_test_accuracy_se" in found and "long_delay_accuracy_se" in found
+
+
+def test_the_kind_of_loss_decides_its_label_and_unit():
+    columns = {
+        (name, kind): {column.name: column for column in trajectories_columns(study)}
+        for kind in ("task", "squared_error")
+        for name in ("store_recall", "delayed_match", "pattern_generation")
+        for study in [parse_study(dict(task(name), loss={"kind": kind}))]
+    }
+    for name in ("store_recall", "delayed_match"):
+        assert columns[name, "task"]["train_loss"].axis == "training cross entropy (nats)"
+        assert columns[name, "squared_error"]["train_loss"].axis == "training squared error"
+        accuracy = columns[name, "task"]["test_accuracy"]
+        assert columns[name, "squared_error"]["test_accuracy"] == accuracy
+    for kind in ("task", "squared_error"):  # it is the task's own
+        column = columns["pattern_generation", kind]["train_loss"]
+        assert column.axis == "training mean squared error"
+    study = parse_study(dict(task("delayed_match"), loss={"kind": "squared_error"}))
+    accuracy = columns["delayed_match", "task"]["test_accuracy"]
+    assert chance_of(study, accuracy) == 0.5
+
+
+def test_conditions_may_have_other_tests_and_losses_under_the_same_columns():
+    conditions = {
+        "bptt": {},
+        "other": {
+            "learning_rule": "bptt",
+            "task": {"tests": {"noisy_test": {"noise": 3}}},
+            "loss": {"kind": "squared_error"},
+        },
+    }
+    study = parse_study(dict(task("delayed_match"), conditions=conditions))
+    assert study.setup("other").task["tests"] == {"noisy_test": {"noise": 3.0}}
+    columns = {column.name: column for column in trajectories_columns(study)}
+    assert columns["train_loss"].axis == "training loss"
+    assert columns["noisy_test_loss"].axis == "noisy test loss"
+    conditions["other"]["task"]["tests"]["far"] = {"delay": 30}
+    message = refusal(dict(task("delayed_match"), conditions=conditions))
+    assert message.startswith('conditions.other.task.tests.far: "far" is not possible; allowed: a ')
+    assert message.count("\n") == 0
+
+
+def test_training_may_stop_by_any_split_of_the_task():
+    for split in ("train", "noisy_test"):
+        stop = {"measure": "loss", "below": 0.3, "split": split}
+        values = dict(task("delayed_match"), training={"batch_size": 1, "stop": stop})
+        assert parse_study(values).training.stop == stop
+    values["task"]["tests"] = {}
+    key = "training.stop.split"
+    assert refusal(values).startswith(key + ': "noisy_test" is not possible; allowed: a split of ')
 
 
 OF_ADAPTATION = {"n_adaptive": 0, "tau_adaptation": 30.0, "beta": 1.8}
@@ -671,9 +787,9 @@ def test_the_settings_of_a_run_are_those_of_its_condition():
         "iterations": 30,
         "checkpoint_every": 10,
         "tensorflow": "1.12",
-        "task": {"name": "sequential_mnist"},
+        "task": {"name": "sequential_mnist", "test_noise": 0.0, "tests": {}},
         "network": dict(study.network._asdict()),
-        "loss": {"l2": 0.5, "rate_cost": 0.0, "target_rate": 10.0},
+        "loss": {"kind": "task", "l2": 0.5, "rate_cost": 0.0, "target_rate": 10.0},
         "training": dict(study.training._asdict(), learning_rate=0.001),
     }
 

@@ -26,7 +26,13 @@ OF_ALL = {
 }
 SHORT = {"n_cues": 3, "cue_steps": 4, "cue_interval": 5, "delay": 5, "recall_steps": 4}
 STUDIES = {
-    "own_images": {"task": {"name": "sequential_mnist", "images": "own", "noisy_test": 0.1}},
+    "own_images": {
+        "task": {
+            "name": "sequential_mnist",
+            "images": "own",
+            "tests": {"noisy_test": {"test_noise": 0.1}},
+        }
+    },
     "pattern": {
         "task": {"name": "pattern_generation", "n_train": 8, "n_steps": 11},
         "hessian": [],

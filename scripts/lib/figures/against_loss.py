@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from lsnn.study.columns import Column, measure_column
 from lsnn.study.config import Study
 from lsnn.study.outputs import Figure, gap_columns
 
+MOST_IN_ROW = 4  # gaps
+
 
 def draw_against_loss(results: Results, figure: Figure) -> Page:
     """Draw a column against the training loss, which falls to the right."""
@@ -25,7 +28,10 @@ def draw_against_loss(results: Results, figure: Figure) -> Page:
 
 
 def draw_gaps(results: Results, figure: Figure) -> Page | None:
-    """Draw the generalization gaps: along training, at equal loss, at the end."""
+    """Draw the generalization gaps: along training, at equal loss, at the end.
+
+    A gap is a column of panels or, where there are many, a row.
+    """
 
     def draw_panel(
         axes: Axes, rows: pd.DataFrame, study: Study, panel: tuple[Callable[..., None], Column]
@@ -40,13 +46,15 @@ def draw_gaps(results: Results, figure: Figure) -> Page | None:
     gaps, draws = gaps_of(results), (panels.draw_curves, draw_falling_loss, draw_ends)
     if not gaps:
         return None
+    by_draw = [[(draw, gap) for gap in gaps] for draw in draws]
+    rows = by_draw if len(gaps) <= MOST_IN_ROW else list(zip(*by_draw, strict=True))
     return panels.draw_page(
         results.trajectories,
         results.study,
-        [(draw, gap) for draw in draws for gap in gaps],
+        list(chain.from_iterable(rows)),
         draw_panel,
         along_training=True,
-        in_row=len(gaps),
+        in_row=len(rows[0]),
     )
 
 
@@ -85,7 +93,7 @@ def draw_falling_loss(axes: Axes, rows: pd.DataFrame, study: Study, column: Colu
 
     Means are at losses that all runs of a condition pass through.
     """
-    loss = measure_column(study.task_class.measures[0], "train")
+    loss = measure_column(study.measures[0], "train")
     runs, means = panels.shown(panels.shown(rows, loss), column), values_at_losses(rows, column)
     panels.draw_runs_and_means(axes, runs, means, study, loss, column)
     axes.invert_xaxis()

@@ -12,7 +12,7 @@ from lsnn.study.outputs import Figure
 def draw_learning_curves(results: Results, figure: Figure) -> Page:
     """Draw the training loss, and the last measure of the task on unseen examples."""
     study = results.study
-    loss, last = study.task_class.measures[0], study.task_class.measures[-1]
+    loss, last = study.measures[0], study.measures[-1]
     train, *others = study.splits
     columns = [measure_column(loss, train), *(measure_column(last, split) for split in others)]
     return panels.draw_page(

@@ -40,8 +40,8 @@ def draw_trial(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Page:
     """Return the figure of a trial.
 
     From top to bottom: inputs, spikes of the units, adaptive thresholds, and the output, against
-    time. For a task with classes that is the softmax, asked for in shaded windows, with the wanted
-    class above them.
+    time. For a task with classes that is asked for in shaded windows, with the wanted class above
+    them.
     """
     n_adaptive = metadata["network"]["neurons"].get("n_adaptive", 0)
     heights = {"inputs": 2.0, "units": 3.0, "thresholds": 1.5, "output": 1.5}
@@ -168,21 +168,24 @@ def draw_thresholds(axes: Axes, thresholds: np.ndarray) -> None:
 def draw_outputs(axes: Axes, outputs: np.ndarray, metadata: dict[str, Any]) -> None:
     """Draw the outputs (T, n_out), a line each, and dashed what is wanted of each window.
 
-    For a task with classes that is the softmax, and nothing is dashed.
+    For a task with classes nothing is dashed. Where the loss is of the softmax, that is drawn.
     """
     n_steps, n_out = outputs.shape
     is_classification = metadata["is_classification"]
-    name, values = ("class", softmax(outputs, axis=1)) if is_classification else ("output", outputs)
+    # Older files do not say: there the loss of classes was cross entropy.
+    of_softmax = metadata.get("of_softmax", is_classification)
+    values = softmax(outputs, axis=1) if of_softmax else outputs
+    name = "class" if is_classification else "output"
     labels = [f"{name} {number}" for number in range(n_out)]
     axes.set_prop_cycle(color=sns.color_palette("colorblind", n_out))
     axes.plot(times(n_steps), values, linewidth=1, label=labels)
-    if is_classification:
-        axes.set(ylabel="softmax of output", ylim=(-0.02, 1.02))
-    else:
+    axes.set_ylabel("softmax of output" if of_softmax else "output")
+    if of_softmax:
+        axes.set_ylim(-0.02, 1.02)
+    if not is_classification:
         middles = window_starts(metadata, n_steps) + DT * metadata["window_steps"] / 2
         labels = [f"target {number}" for number in range(n_out)]
         axes.plot(middles, metadata["target"], "--", linewidth=1, label=labels)
-        axes.set_ylabel("output")
     add_legend(axes)
 
 

@@ -13,9 +13,11 @@ from lib.figures import against_loss, along_training, density, recordings, stabi
 from lib.figures.panels import changing_thresholds, thresholds
 from lib.figures.results import Results
 from lib.pages import TEMPLATES
+from lsnn.study.columns import in_words
 from lsnn.study.config import Study
 from lsnn.study.outputs import Figure
 from lsnn.study.settings import sweeps_of
+from lsnn.update.settings import split_of
 
 MODULES = (along_training, against_loss, sweep, density, stability, recordings)
 _TEMPLATE = TEMPLATES.get_template("captions.rst.jinja")
@@ -24,6 +26,8 @@ CAPTIONS: Any = _TEMPLATE.make_module(
         "thresholds": thresholds,
         "changing_thresholds": changing_thresholds,
         "sweeps_of": sweeps_of,
+        "in_words": in_words,
+        "split_of": split_of,
     }
 )
 

@@ -68,7 +68,7 @@ def drawn_of(results: Results, setting: str) -> Drawn:
 
 def draw_sweep(results: Results, figure: Figure) -> Page:
     """Draw final states against a setting, a line per rule, and conditions against baselines."""
-    study, measures = results.study, results.study.task_class.measures
+    study, measures = results.study, results.study.measures
     drawn = drawn_of(results, figure.setting)
     columns = [column for column in compared_columns(study) if column.figure]
     columns += [measure_column(measures[0], "train"), measure_column(measures[-1], "test")]

@@ -14,6 +14,7 @@ from lsnn.learning_rules.base import LearningRule
 from lsnn.network import PARAMETERS, Network, Response
 from lsnn.randomness import generator
 from lsnn.rewiring import REWIRED, DalesLaw, Rewiring
+from lsnn.storage.checkpoints import sha256_of_weights
 from lsnn.storage.progress import Progress, under, without_prefix
 from lsnn.tasks.base import Task, mean_by_example
 from lsnn.update.settings import ADAM, SGD, TrainingSettings, split_of
@@ -25,6 +26,8 @@ OPTIMISERS = {SGD: "GradientDescentOptimizer", ADAM: "AdamOptimizer"}  # in tf.t
 OF_RULE = "rule/"  # constants of the learning rule
 MEMORY = "memory/"  # what the next step depends on besides weights and iteration
 MEASURES = "measures/"  # a row of the learning curve
+
+FINAL, TRAIN_LOSS = "final", "train_loss"  # where along another run a run can begin
 
 STANDARD_ERROR = "_se"  # what the name of a measure's standard error ends in
 
@@ -286,6 +289,7 @@ def train(
     log: Callable[[str], None] = print,
     threads: int = 1,
     earlier: Optional[Tuple[Mapping[str, np.ndarray], Sequence[Mapping[str, Any]]]] = None,
+    start: Optional[Mapping[str, np.ndarray]] = None,
 ) -> TrainingResult:
     """Train one network by one learning rule, resuming from the progress in ``folder``, if any.
 
@@ -302,6 +306,8 @@ def train(
         threads: most threads to compute with.
         earlier: arrays of the checkpoint file, and rows of the learning curve, of a run with the
             same settings but fewer iterations, to go on from where there is no progress.
+        start: weights to begin with, arrays by name; if None, those that the network's seed draws.
+            What the learning rule draws for the run does not depend on them.
 
     Returns:
         :class:`TrainingResult`
@@ -316,7 +322,10 @@ def train(
     signs = rewiring.signs["w_rec"][:, 0] if rewiring and network.dales_law else None
     rule.take(rule.draw(weights, signs, generator(seed, "learning rule")))
 
-    progress = resume(folder, settings, learning_curve_names(network.task), earlier, log)
+    own = dict(settings)
+    if start is not None:
+        weights, own["started_from"] = dict(start), sha256_of_weights(start)
+    progress = resume(folder, own, learning_curve_names(network.task), earlier, log)
     last = progress.last or dict(weights, iteration=0)
     at = int(last["iteration"])
     trainer = Trainer(network, rule, training, last, at, rewiring, threads, start=weights)

@@ -11,7 +11,7 @@ metadata.json and the log name results that were computed by code other than the
 import argparse
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,9 +30,10 @@ from lsnn.errors import ResultError
 from lsnn.network import PARAMETERS
 from lsnn.storage import checkpoints
 from lsnn.storage.files import differences, read_record, sha256_of_file, write_record
-from lsnn.study.columns import RUN_KEYS, Column
+from lsnn.study.columns import RUN_KEYS, Column, measure_column
 from lsnn.study.config import Study, as_mapping, read_study, write_study
 from lsnn.study.outputs import (
+    chance_of,
     gap_columns,
     learning_curve_columns,
     scale_free_columns,
@@ -43,6 +44,7 @@ from lsnn.update.settings import learning_rate_at
 
 KEYS = ("settings", "outputs", "environment", "wall_seconds")  # of every record
 TRAINING_KEYS = (*KEYS, "ms_per_iteration", "diverged_at")
+LEARNT = 0.9  # of the initial training loss: a run that learns falls below this
 ENTRY_KEYS = (*KEYS, "seconds_per_product", "products", "checkpoints")
 
 
@@ -62,6 +64,8 @@ def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
     """
     settings = study.training_settings(condition, seed)
     training = read_result(os.path.join(folder, "training.json"), TRAINING_KEYS, settings)
+    if "start" in settings:
+        require_start(folder, training)
     path = os.path.join(folder, "learning_curve.csv")
     optional = standard_error_columns(study)
     table = read_recorded_table(path, learning_curve_columns(study), training, optional)
@@ -107,6 +111,25 @@ def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
         train, unseen = table[f"train_{measure}"], table[f"{split}_{measure}"]
         table[column.name] = unseen - train if is_worse[measure] else train - unseen
     return Run(table, arrays, metadata)
+
+
+def require_start(folder: str, training: dict[str, Any]) -> None:
+    """Refuse a run that started from other weights than the run beside it has.
+
+    Raises:
+        ResultError: it did.
+    """
+    start = training["start"]
+    runs, seed = Path(folder).parents[1], Path(folder).name
+    path = runs / start["condition"] / seed / "checkpoints.npz"
+    arrays, _ = checkpoints.read(path)
+    places = np.flatnonzero(arrays["iteration"] == start["iteration"])
+    found = [checkpoints.sha256_of_weights(checkpoints.weights_at(arrays, int(i))) for i in places]
+    if found != [start["sha256"]]:
+        raise ResultError(
+            f"{folder}: started from other weights than {path} has at iteration "
+            f"{start['iteration']}; run the job that trains it again"
+        )
 
 
 def names_of(columns: Sequence[Column]) -> list[str]:
@@ -209,7 +232,9 @@ def read_result(path: str, keys: Sequence[str], settings: dict[str, Any]) -> dic
     return record
 
 
-def describe(study: Study, runs: list[dict[str, Any]]) -> dict[str, Any]:
+def describe(
+    study: Study, runs: list[dict[str, Any]], trajectories: pd.DataFrame
+) -> dict[str, Any]:
     """Return the content of metadata.json, but for the hashes of the tables, from that of runs."""
     table = pd.DataFrame(runs)
     costs = table.filter(regex="_wall_seconds$|_per_").astype(float)
@@ -218,7 +243,7 @@ def describe(study: Study, runs: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "study": as_mapping(study),
         "runs": runs,
-        "warnings": warnings_of(runs),
+        "warnings": warnings_of(runs, trajectories, study),
         "medians": medians.where(medians.notna(), None).to_dict("index"),
         "totals": {"runs": len(runs), **{name: summed[name].sum().item() for name in summed}},
         "aggregation_environment": {
@@ -230,7 +255,7 @@ def describe(study: Study, runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def warnings_of(runs: list[dict[str, Any]]) -> list[str]:
+def warnings_of(runs: list[dict[str, Any]], trajectories: pd.DataFrame, study: Study) -> list[str]:
     """Return a line for every warning about runs, with the seeds that it is about."""
     seeds: dict[str, list[str]] = {}
     for of_run in runs:
@@ -241,7 +266,26 @@ def warnings_of(runs: list[dict[str, Any]]) -> list[str]:
         for stage, code in of_run["other_code"].items():
             what = f"{of_run['condition']}: {stage} by other code ({code:.12}) than the present"
             seeds.setdefault(what, []).append(seed)
+    by_run = trajectories.groupby(["condition", "seed"], sort=False)
+    for (condition, number), rows in by_run:
+        for what in () if rows["diverged"].any() else not_learnt(rows, study):
+            seeds.setdefault(f"{condition}: {what}", []).append(f"seed {number}")
     return [f"{what}: {', '.join(of)}" for what, of in seeds.items()]
+
+
+def not_learnt(rows: pd.DataFrame, study: Study) -> Iterator[str]:
+    """Yield in words what shows, in the rows of a run, that it did not learn its task.
+
+    A run that starts from another's weights may have nothing left to learn.
+    """
+    first, last = rows.iloc[0], rows.iloc[-1]
+    is_new = study.conditions[first["condition"]].start is None
+    if is_new and rows["train_loss"].min() > LEARNT * first["train_loss"]:
+        yield "the training loss never fell by a tenth"
+    for column in (measure_column(measure, "test") for measure in study.measures):
+        chance, error = chance_of(study, column), last.get(f"{column.name}_se", np.nan)
+        if chance is not None and last[column.name] <= chance + 2 * error:
+            yield f"the {column.label} is that of a guess, {chance:g}"
 
 
 def main() -> None:
@@ -264,7 +308,7 @@ def main() -> None:
     write_table(folder / "trajectories.csv", trajectories)
     write_table(folder / "summary.csv", summarise(trajectories, study))
     checkpoints.write(folder / "spectra.npz", spectra, {})
-    metadata = describe(study, [run.metadata for run in runs])
+    metadata = describe(study, [run.metadata for run in runs], trajectories)
     names = ("trajectories.csv", "summary.csv", "spectra.npz")
     outputs = {name: sha256_of_file(folder / name) for name in names}
     write_record(folder / "metadata.json", {**metadata, "outputs": outputs})

@@ -13,7 +13,7 @@ import argparse
 import csv
 import os
 import time
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -21,11 +21,12 @@ from lib import jobs
 from lib.jobs import log
 from lib.program import run
 from lsnn import backend
+from lsnn.errors import ResultError
 from lsnn.network import network_of
 from lsnn.storage import checkpoints, records
 from lsnn.storage.files import reading
 from lsnn.study.columns import learning_curve_columns
-from lsnn.training import train
+from lsnn.training import FINAL, TRAIN_LOSS, train
 
 SELECTORS = ("condition", "seed")
 
@@ -34,26 +35,78 @@ def main() -> None:
     """Do what the command line asks for."""
     parser = jobs.new_parser(__doc__, "FOLDER", SELECTORS)
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
+    parser.add_argument(
+        "--start", metavar="FILE", help="checkpoints of the run to start from, if settings name one"
+    )
     arguments = parser.parse_args()
     settings = jobs.settings_of(
         parser, arguments, SELECTORS, lambda study, *run: study.training_settings(*run)
     )
+    if ("start" in settings) != (arguments.start is not None):
+        parser.error("--start is for settings with a start, and they need it")
     files = files_in(arguments.output)
+    start = start_of(settings, arguments.start) if arguments.start else None
+    origin = start.origin if start else None
 
     def compute(found):
         earlier = None
-        if found and is_longer(settings, found["settings"]):
+        if found and found.get("start") == origin and is_longer(settings, found["settings"]):
             log("the run here goes on: more iterations are wanted")
             earlier = checkpoints.read(files.arrays)[0], read_rows(files.table)
-        train_and_write(settings, arguments, files, earlier)
+        train_and_write(settings, arguments, files, earlier, start)
 
-    jobs.complete(files, lambda found: found["settings"] == settings, compute)
+    def is_complete(found):
+        return found["settings"] == settings and found.get("start") == origin
+
+    jobs.complete(files, is_complete, compute)
 
 
 def files_in(folder: str) -> jobs.Files:
     """Return the files of the run in a folder."""
     names = ("checkpoints.npz", "learning_curve.csv", "training.json", "progress", "train.lock")
     return jobs.Files(*[os.path.join(folder, name) for name in names])
+
+
+class Start(NamedTuple):
+    """What a run starts from."""
+
+    weights: Dict[str, np.ndarray]
+    origin: Dict[str, Any]  # the run, its iteration, and the SHA-256 of the weights; JSON-able
+
+
+def start_of(settings: jobs.Settings, path: str) -> Start:
+    """Return what a run starts from, of the checkpoint file of another run.
+
+    Raises:
+        ResultError: the file is damaged, of another condition or seed than the settings name, or
+            has no checkpoint of a training loss as low as they say.
+    """
+    arrays, metadata = checkpoints.read(path)
+    condition, at = settings["start"]["condition"], settings["start"]["at"]
+    found = metadata.get("settings", {})
+    if (found.get("condition"), found.get("seed")) != (condition, settings["seed"]):
+        raise ResultError(
+            f"{path}: of {found.get('condition')}, seed {found.get('seed')}, not of {condition}, "
+            f"seed {settings['seed']}, which this run starts from"
+        )
+    place = -1
+    if at != FINAL:
+        rows = read_rows(os.path.join(os.path.dirname(path), "learning_curve.csv"))
+        losses = [float(row[TRAIN_LOSS]) for row in rows]
+        reached = [i for i, loss in enumerate(losses) if loss <= at[TRAIN_LOSS]]
+        if not reached:
+            raise ResultError(
+                f"{path}: its training loss is never below {min(losses):g}, and "
+                f"{settings['condition']} starts from it at {at[TRAIN_LOSS]:g}; choose a larger one"
+            )
+        place = reached[0]
+    weights = checkpoints.weights_at(arrays, place)
+    origin = {
+        "condition": condition,
+        "iteration": int(arrays["iteration"][place]),
+        "sha256": checkpoints.sha256_of_weights(weights),
+    }
+    return Start(weights, origin)
 
 
 def is_longer(settings: jobs.Settings, found: jobs.Settings) -> bool:
@@ -73,6 +126,7 @@ def train_and_write(
     arguments: argparse.Namespace,
     files: jobs.Files,
     earlier: Optional[Tuple[Dict[str, np.ndarray], List[Dict[str, str]]]],
+    start: Optional[Start],
 ) -> None:
     """Train, and write the results.
 
@@ -81,13 +135,23 @@ def train_and_write(
         arguments: parsed.
         files: of the run.
         earlier: arrays and rows of a shorter run to go on from, or None.
+        start: what the run starts from, if not from weights that it draws.
     """
     started = time.time()
     jobs.require_code(settings)
     condition, seed, threads = settings["condition"], settings["seed"], arguments.threads
     network = network_of(settings, arguments.data, seed)
     log(f"training {condition}, seed {seed}, TensorFlow {backend.tf.VERSION}")
-    result = train(network, settings, files.progress, log, threads, earlier)
+    of_start = {}
+    if start:
+        of_start["start"] = start.origin
+        log("starting from {condition} at iteration {iteration}".format(**start.origin))
+        stacked = {name: weight[np.newaxis] for name, weight in start.weights.items()}
+        checkpoints.check_shapes(
+            arguments.start, dict(stacked, iteration=np.zeros(1)), network.shapes
+        )
+    weights = start.weights if start else None
+    result = train(network, settings, files.progress, log, threads, earlier, weights)
 
     if not earlier:
         records.set_aside(files.record, files.results, log)
@@ -107,6 +171,7 @@ def train_and_write(
         iterations=result.iterations[-1],
         diverged_at=result.diverged_at,
         ms_per_iteration=result.ms_per_iteration,
+        **of_start,
     )
 
 

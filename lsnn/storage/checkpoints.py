@@ -7,6 +7,7 @@ as ``rule/<name>``, and a string, ``metadata``, a JSON mapping that says what ma
 SHA-256 of the file is in the record beside it; files of older versions also have one inside.
 """
 
+import hashlib
 import json
 from typing import Any, Dict, Mapping, Sequence, Tuple
 
@@ -93,6 +94,12 @@ def check_shapes(
                 f"{path}: {name} has shape {found}; the configured network and {n_checkpoints} "
                 f"checkpoints need {needed}"
             )
+
+
+def sha256_of_weights(weights: Mapping[str, np.ndarray]) -> str:
+    """Return the SHA-256 of the numbers of weights, arrays by name."""
+    numbers = b"".join(np.ascontiguousarray(weights[name]).tobytes() for name in PARAMETERS)
+    return hashlib.sha256(numbers).hexdigest()
 
 
 def weights_at(arrays: Mapping[str, np.ndarray], index: int) -> Dict[str, np.ndarray]:

@@ -41,6 +41,7 @@ from lsnn.options import (
     list_of,
     meanings,
     named,
+    number,
     options_of,
     partial,
     section,
@@ -53,7 +54,7 @@ from lsnn.study.columns import clashing_tests
 from lsnn.study.sweep import SWEEP, as_written, axes_of, grid_of, in_words, sweep_contradictions
 from lsnn.tasks import TASKS, hashes_of_own_files
 from lsnn.tasks.base import SPLITS, Measure, Task, separate_tests
-from lsnn.training import checkpoint_iterations
+from lsnn.training import FINAL, TRAIN_LOSS, checkpoint_iterations
 from lsnn.update.settings import (
     TRAINING,
     TrainingSettings,
@@ -77,6 +78,8 @@ SECTIONS: "OrderedDict[str, Schema]" = OrderedDict(
     loss=section("The terms of the loss besides that of the task.", LOSS),
     training=section("Stochastic gradient descent.", TRAINING),
 )
+
+LEVEL = number("A training loss.", None, "the loss's", above=0)
 
 CONDITION = section(
     "A condition.",
@@ -110,6 +113,24 @@ CONDITION = section(
             "it replaces.",
             minLength=1,
             maxLength=200,
+        ),
+        start=dict(
+            section(
+                "The run, of the same seed, with whose weights a run of this condition begins; if "
+                "left out, weights are drawn. It counts its own iterations from 0.",
+                OrderedDict(
+                    condition=text("Its condition, of a network of the same shape."),
+                    at={
+                        "description": "Where along that run: final - at its end; {train_loss: "
+                        "VALUE} - at its first checkpoint with a training loss, without L2 term, "
+                        "of at most VALUE.",
+                        "unit": "-",
+                        "anyOf": [{"enum": [FINAL]}, section("", {TRAIN_LOSS: LEVEL})],
+                        "default": FINAL,
+                    },
+                ),
+            ),
+            default=None,
         ),
         baseline=text(
             "The condition that its ratios and differences are taken against; if left out, the "
@@ -225,6 +246,7 @@ class Condition(NamedTuple):
     checkpoint_every: int
     label: str  # in figures and tables
     baseline: str  # the condition that its ratios are taken against
+    start: Optional[Dict[str, Any]] = None  # the run with whose weights its runs begin, if any
 
 
 class Setup(NamedTuple):
@@ -367,6 +389,8 @@ class Study(NamedTuple):
             "checkpoint_every": setup.checkpoint_every,
             "training": setup.training,
         }
+        start = self.conditions[condition].start
+        of_run.update({"start": start} if start else {})
         return _with_code_hash(dict(self.network_settings(condition), **of_run))
 
     def entries(self, kind: str) -> Dict[str, Dict[str, Any]]:
@@ -710,8 +734,13 @@ def default_label(condition: dict) -> str:
 
 
 def words_of_settings(condition: dict) -> List[str]:
-    """Return in words what a condition replaces of the study."""
-    return [word for name in SECTIONS for word in _words_of(condition[name])]
+    """Return in words what a condition replaces of the study, and where it starts."""
+    words = [word for name in SECTIONS for word in _words_of(condition[name])]
+    start = condition.get("start") or {}
+    if "condition" in start:
+        at = "" if start["at"] == FINAL else f" at {in_words(*next(iter(start['at'].items())))}"
+        words.append(f"from {start['condition'].replace('_', ' ')}{at}")
+    return words
 
 
 def _words_of(settings):
@@ -751,7 +780,7 @@ def _own(condition, baseline):
     return {
         key: value
         for key, value in own.items()
-        if value or key not in SECTIONS
+        if value or key not in (*SECTIONS, "start")
         if key != "baseline" or value != baseline
     }
 
@@ -794,8 +823,9 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
         for test in sorted(added):
             what = "a test of the study's `task`, whose columns all conditions have"
             yield f"{path}task.tests.{test}", impossible(test, what), "task"
-        own = {key: merged(values[key], condition[key]) for key in SECTIONS}
-        run = dict(values, **own, learning_rule=condition.get("learning_rule"))
+        run = _run_of(values, condition)
+        if "start" in condition:
+            yield from _contradictions_of_start(values, name)
         for key, line, *others in _contradictions_of_run(run):
             if _has(condition, key):
                 yield (path + key, line, *others)
@@ -803,6 +833,43 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
                 yield (f"conditions.{name}", f"{key}: {line}", *others)
             else:
                 yield (key, line, *others)
+
+
+def _run_of(values, condition):
+    """Return the settings of a condition's runs: what it says replaces what the study says."""
+    own = {key: merged(values[key], condition[key]) for key in SECTIONS}
+    return dict(values, **own, learning_rule=condition.get("learning_rule"))
+
+
+def _contradictions_of_start(values, name):
+    """Yield the contradictions of where a condition starts, as :func:`_contradictions`."""
+    conditions, chain = values["conditions"], [name]
+    path, start = f"conditions.{name}.start", conditions[name]["start"].get("condition")
+    if start not in conditions:
+        known = f"one of the conditions {', '.join(conditions)}{suggestion(start, conditions)}"
+        yield f"{path}.condition", impossible(start, known), "conditions"
+        return
+    while "start" in conditions.get(chain[-1], {}):
+        chain.append(conditions[chain[-1]]["start"].get("condition"))
+        if chain[-1] in chain[:-1]:
+            yield path, f"goes round in a circle: {' -> '.join(chain)}; let one draw its weights"
+            return
+    runs = [_run_of(values, conditions[condition]) for condition in (name, start)]
+    own, other = (_shape_of(run) for run in runs)
+    for what, value in own.items():
+        if value != other[what]:
+            line = f"{start} has another {what} ({other[what]}, here {value}); start from a network"
+            yield f"{path}.condition", line + " of the same shape", f"conditions.{start}"
+
+
+def _shape_of(run):
+    """Return what networks must share for the one to begin with the other's weights."""
+    task, network = run["task"], run["network"]
+    own, _ = separate_tests(options_of(task))
+    outline = TASKS[task["name"]].outline(**own)
+    names = ("n_units", "excitatory", "rewiring")
+    sizes = {f"task.{key}": outline.get(key) for key in ("n_in", "n_out")}
+    return dict(sizes, **{f"network.{key}": network[key] for key in names})
 
 
 def _sets(values, path):

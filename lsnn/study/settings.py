@@ -6,13 +6,13 @@ from typing import Any, Dict, List, NamedTuple
 
 import numpy as np
 
-from lsnn.options import Schema, schema_of
+from lsnn.options import schema_of
 from lsnn.storage.files import canonical_json
 from lsnn.study.columns import CONDITION_COLUMNS, RUN_KEYS, Column
 from lsnn.study.config import CONDITION, SECTIONS, Study, as_mapping
 from lsnn.study.sweep import shortened
 
-RULE = "learning_rule"
+RULE, START = "learning_rule", "start"
 LEAST_RATIO = 10.0  # of two values, for an axis that is logarithmic
 
 
@@ -43,6 +43,7 @@ def settings_of(study: Study, condition: str) -> "OrderedDict[str, Any]":
 
     for section in (*SECTIONS, RULE):
         add(section, setup[section])
+    add(START, study.conditions[condition].start or {})
     return found
 
 
@@ -104,8 +105,9 @@ def setting_values(study: Study) -> "OrderedDict[Column, Dict[str, Any]]":
 def _option_of(study, condition, key):
     """Return the option that a key of a condition's settings is of."""
     section, *path = key.split(".")
-    value = as_mapping(study.setup(condition))[section]
-    option: Schema = {**SECTIONS, RULE: CONDITION["properties"][RULE]}[section]
+    setup = dict(as_mapping(study.setup(condition)), start=study.conditions[condition].start)
+    value, option = setup[section], CONDITION["properties"][section]
+    option = SECTIONS.get(section, option)
     for part in path:
         option = schema_of(option, value).get("properties", {}).get(part, {})
         value = value[part]

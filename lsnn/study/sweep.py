@@ -87,8 +87,8 @@ def sweep_contradictions(axes: Iterable[Axis], n_conditions: int) -> "OrderedDic
 def grid_of(axes: List[Axis], conditions: Mapping[str, Any], baseline: Any) -> Grid:
     """Return conditions, as they are configured, at every point of a grid.
 
-    Each is compared with its baseline at the same point; it is named, and called, after condition,
-    keys and values.
+    What each starts from, and is compared with, is at the same point. Names and labels are made of
+    condition, keys and values.
 
     Args:
         axes: of the grid.
@@ -114,6 +114,8 @@ def grid_of(axes: List[Axis], conditions: Mapping[str, Any], baseline: Any) -> G
             for key, value in (pair for values in point for pair in values.items()):
                 _put(at, key.split("."), copy.deepcopy(value))
             at["baseline"] = name_at(at.get("baseline", baseline), point)
+            if isinstance(at.get("start"), dict) and "condition" in at["start"]:
+                at["start"]["condition"] = name_at(at["start"]["condition"], point)
             shown = [(axis.keys[0], word, values) for axis, word, values in zip(axes, words, point)]
             if isinstance(at.get("label"), str):
                 values_in_words = [in_words(word, values[key]) for key, word, values in shown]

@@ -303,6 +303,16 @@ def run_variant(folder, name, log=lambda line: None, iterations=12, earlier=None
 SLOW = ("dale_adam", "deep_r_adam", "noise", "step_decay", "cosine", "ramp")
 
 
+def stopping():
+    """Return a log that stops a run at its fifth line."""
+    lines = iter(range(4))
+    return lambda line: next(lines, None) is None and stop()
+
+
+def stop():
+    raise Stop
+
+
 @pytest.mark.usefixtures("in_a_loop")
 @pytest.mark.parametrize(
     "name",
@@ -325,6 +335,34 @@ def test_whatever_a_run_depends_on_is_kept_when_it_is_stopped(tmpdir, name):
     assert "going on from iteration 4 kept in" in seen[5]
     whole = run_variant(tmpdir.mkdir("whole"), name)
     assert_are_the_same(stopped, whole)
+
+
+def test_a_run_starts_from_given_weights_counts_from_0_and_resumes_to_the_same_bits(tmpdir):
+    source, _ = run(tmpdir, "source")
+    start = checkpoints.weights_at(source.arrays, -1)
+
+    def on(name, log=lambda line: None, start=start):
+        network, _ = small_network(seed=1)
+        pull = {"batch_size": 10, "parts": {"pull": {"strength": 0.5}}}
+        study = parse_study({"conditions": {"rflo": SCHEDULE}, "training": pull})
+        progress = os.path.join(str(tmpdir), name, "progress")
+        return train(network, study.training_settings("rflo", 1), progress, log, start=start)
+
+    whole = on("whole")
+    assert whole.iterations == AT
+    for name in PARAMETERS:
+        assert np.array_equal(whole.arrays[name][0], start[name])
+    # It is pulled to where it started, and its feedback is that of a run from the beginning.
+    fresh = on("fresh", start=None)
+    assert np.array_equal(whole.arrays["rule/feedback"], fresh.arrays["rule/feedback"])
+    assert not np.array_equal(whole.arrays["w_rec"][1], start["w_rec"])
+    with pytest.raises(Stop):
+        on("stopped", stopping())
+    assert_are_the_same(on("stopped"), whole)
+    # Progress of a run from other weights is not gone on with.
+    with pytest.raises(Stop):
+        on("other", stopping())
+    assert_are_the_same(on("other", start=None), fresh)
 
 
 def assert_are_the_same(found, expected):

@@ -285,10 +285,21 @@ def write_run(folder, study, condition, seed, rows=None, of_hessian=None, diverg
         "threads": 1,
         "commit": None,
     }
+    settings, origin = study.training_settings(condition, seed), {}
+    if "start" in settings:
+        runs = os.path.dirname(os.path.dirname(folder))
+        path = run_folder(os.path.dirname(runs), settings["start"]["condition"], seed)
+        arrays, _ = checkpoints.read(os.path.join(path, "checkpoints.npz"))
+        origin["start"] = {
+            "condition": settings["start"]["condition"],
+            "iteration": int(arrays["iteration"][-1]),
+            "sha256": checkpoints.sha256_of_weights(checkpoints.weights_at(arrays, -1)),
+        }
     write_record(
         os.path.join(folder, "training.json"),
         {
-            "settings": study.training_settings(condition, seed),
+            **origin,
+            "settings": settings,
             "outputs": {
                 "checkpoints.npz": of_checkpoints,
                 "learning_curve.csv": sha256_of_file(curve_file),

@@ -414,6 +414,48 @@ def test_a_run_that_diverged_is_marked_and_told_of(folder, run, capsys):
     assert capsys.readouterr().out == warning + "\n"
 
 
+def test_a_run_that_did_not_learn_is_told_of(folder, run, run_folder, capsys):
+    rows = made_up_study.learning_curve("bptt", 1)
+    for place, row in enumerate(rows):
+        row.update(train_loss=2.0 - 0.03 * place, test_accuracy=0.11, test_accuracy_se=0.006)
+    made_up_study.write_run(run_folder, STUDY, "bptt", 1, rows)
+    run()
+    assert capsys.readouterr().out.splitlines() == [
+        "bptt: the training loss never fell by a tenth: seed 1",
+        "bptt: the test accuracy is that of a guess, 0.1: seed 1",
+    ]
+
+
+STARTS = {
+    **made_up_study.CONFIG,
+    "conditions": {
+        **made_up_study.CONFIG["conditions"],
+        "on": {
+            "learning_rule": "bptt",
+            "start": {"condition": "bptt"},
+            **made_up_study.CONFIG["conditions"]["bptt"],
+        },
+    },
+}
+
+
+def test_a_run_that_starts_from_another_need_not_learn_but_has_to_be_from_its_weights(
+    folder, run, capsys
+):
+    made_up_study.write_study(folder, STARTS)
+    study = read_study(folder / "config.yaml")
+    path = made_up_study.run_folder(folder, "on", 1)
+    rows = [dict(row, train_loss=2.0) for row in made_up_study.learning_curve("on", 1, study)]
+    made_up_study.write_run(path, study, "on", 1, rows)
+    run()
+    assert capsys.readouterr().out == ""
+    record = read_record(os.path.join(path, "training.json"))
+    for start in ({"iteration": 99}, {"sha256": 64 * "0"}):
+        changed = {**record, "start": {**record["start"], **start}}
+        write_record(os.path.join(path, "training.json"), changed)
+        refused(run, "seed_1: started from other weights than", "bptt/seed_1/checkpoints.npz has")
+
+
 def test_a_run_of_an_older_version_has_no_standard_errors(folder, run, run_folder):
     path, record = (os.path.join(run_folder, n) for n in ("learning_curve.csv", "training.json"))
     table = pd.read_csv(path, keep_default_na=False)

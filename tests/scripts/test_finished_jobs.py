@@ -13,6 +13,7 @@ import pytest
 import made_up_study
 import train
 from lsnn.curvature.quantities import columns_of_table
+from lsnn.errors import ResultError
 from lsnn.storage import checkpoints, records
 from lsnn.storage.files import read_record, sha256_of_file, write_record, write_table
 from lsnn.study.columns import RUN_KEYS
@@ -40,6 +41,32 @@ def test_a_run_is_longer_if_nothing_but_its_iterations_is_more(change, expected)
     wanted = {**SETTINGS, **change}
     assert train.is_longer(wanted, SETTINGS) is expected
     assert STUDY.training_settings("bptt", 1) == SETTINGS
+
+
+@pytest.mark.parametrize("at, place", [("final", -1), ({"train_loss": 0.6}, 2)])
+def test_a_run_starts_from_the_end_of_another_or_where_its_loss_was_as_low(tmp_path, at, place):
+    made_up_study.write_run(str(tmp_path), STUDY, "bptt", 1)
+    path = str(tmp_path / "checkpoints.npz")
+    arrays, _ = checkpoints.read(path)
+    checkpoints.write(path, arrays, {"settings": SETTINGS})
+    settings = {**SETTINGS, "condition": "on", "start": {"condition": "bptt", "at": at}}
+    start = train.start_of(settings, path)
+    weights = checkpoints.weights_at(arrays, place)
+    assert all((start.weights[name] == weights[name]).all() for name in weights)
+    assert start.origin == {
+        "condition": "bptt",
+        "iteration": arrays["iteration"][place],
+        "sha256": checkpoints.sha256_of_weights(weights),
+    }
+    for change, message in [
+        ({"seed": 2}, "of bptt, seed 1, not of bptt, seed 2, which this run starts from"),
+        (
+            {"start": {"condition": "bptt", "at": {"train_loss": 0.01}}},
+            "its training loss is never below 0.0625, and on starts from it at 0.01; choose",
+        ),
+    ]:
+        with pytest.raises(ResultError, match=message):
+            train.start_of({**settings, **change}, path)
 
 
 def test_a_learning_curve_that_is_read_is_written_again_to_the_bit(tmp_path):

@@ -124,6 +124,23 @@ def test_keys_that_move_together_are_one_axis():
     assert [len(sweep.lines) for sweep in sweeps.values()] == [4, 4]
 
 
+def test_what_conditions_start_from_is_at_the_same_point():
+    rules = {"bptt": {}, "three_factor": {"start": {"condition": "bptt"}}}
+    study = parse_study({"conditions": rules, "sweep": {RATE: [0.1, 0.01]}})
+    start = study.conditions["three_factor_learning_rate_0.1"].start
+    assert start == {"condition": "bptt_learning_rate_0.1", "at": "final"}
+
+
+def test_a_start_is_part_of_the_settings_of_a_run_alone():
+    start = {"condition": "bptt", "at": {"train_loss": 0.3}}
+    conditions = {"bptt": {}, "on": {"learning_rule": "bptt", "start": start}}
+    study = parse_study({"conditions": conditions})
+    assert study.training_settings("on", 1)["start"] == start
+    assert "start" not in study.training_settings("bptt", 1)
+    assert "start" not in study.entry_settings("hessian", "w_rec_validation", "on")
+    assert study.conditions["on"].label == "BPTT, from bptt at train loss 0.3"
+
+
 def test_settings_in_which_conditions_differ_are_columns():
     study = parse_study(GRID)
     assert list(differing_settings(study)) == [TAU, RATE]
@@ -272,6 +289,31 @@ def test_an_impossible_grid_is_refused_by_the_key_that_was_written(values, expec
         (
             {"conditions": {"bptt": {"baseline": "none"}}},
             'conditions.bptt.baseline: "none" is not possible; allowed: one of the conditions bptt',
+        ),
+        (
+            {"conditions": {"bptt": {"start": {"condition": "bptt"}}}},
+            "conditions.bptt.start: goes round in a circle: bptt -> bptt; let one draw its weights",
+        ),
+        (
+            {"conditions": {"bptt": {"start": {"condition": "btt"}}}},
+            'conditions.bptt.start.condition: "btt" is not possible; allowed: one of the',
+        ),
+        (
+            {"conditions": {"bptt": {"start": {}}}},
+            "conditions.bptt.start.condition: null is not possible; allowed: one of the conditions",
+        ),
+        (
+            {"conditions": {**RULES, "rflo": {"start": {"condition": "bptt", "at": "first"}}}},
+            'conditions.rflo.start.at: "first" is not possible; allowed: "final", or a mapping',
+        ),
+        (
+            {
+                "conditions": {
+                    "bptt": {},
+                    "rflo": {"network": {"n_units": 4}, "start": {"condition": "bptt"}},
+                }
+            },
+            "conditions.rflo.start.condition: bptt has another network.n_units (128, here 4); ",
         ),
         (
             {"axes": {"leak": ["network.tau"]}},

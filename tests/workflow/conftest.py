@@ -149,6 +149,7 @@ SWEEP = {
         "bptt": LENGTH,
         "three_factor": LENGTH,
         "small": {"learning_rule": "bptt", "network": {"n_units": 6}, **LENGTH},
+        "after": {"learning_rule": "three_factor", "start": {"condition": "slow"}, **LENGTH},
     },
     "baseline": "bptt",
     "seeds": 1,

@@ -35,8 +35,8 @@ QUICK = {
 def test_a_dry_run_says_how_many_jobs_how_long_and_how_many_bytes(suite_planned):
     jobs = dict(re.findall(r"^ *([a-z_ ]+?) +(\d+) *$", suite_planned, re.M))
     told = {name: int(jobs[name]) for name in ("train", "hessian", "trial", "aggregate")}
-    assert told == {"train": 4 + 4, "hessian": 4, "trial": 2, "aggregate": 2}
-    assert "sweep: 8 jobs, about 1 min and 0.0 MB" in suite_planned
+    assert told == {"train": 5 + 4, "hessian": 5, "trial": 2, "aggregate": 2}
+    assert "sweep: 10 jobs, about 1 min and 0.0 MB" in suite_planned
     assert "spiking: 4 jobs, about 1 min and 0.0 MB" in suite_planned
 
 
@@ -45,9 +45,9 @@ def test_a_dry_run_tells_what_is_left(checkout, suite, suite_results):
     assert "sweep: 0 jobs\n" in done.stdout and "spiking: 0 jobs\n" in done.stdout
     changed = yaml.safe_load((suite_results / "sweep/config.yaml").read_text())
     for change, jobs in [
-        ({"seeds": [1, 2]}, 8),
-        ({"hessian": [{**changed["hessian"][0], "samples": 16}]}, 4),
-        ({"loss": {**changed["loss"], "l2": 0.5}}, 8),
+        ({"seeds": [1, 2]}, 10),
+        ({"hessian": [{**changed["hessian"][0], "samples": 16}]}, 5),
+        ({"loss": {**changed["loss"], "l2": 0.5}}, 10),
     ]:
         study = parse_study({**changed, **change})
         with contextlib.chdir(checkout.folder):

@@ -23,6 +23,7 @@ def test_tables_have_the_conditions_with_their_rules_and_learning_rates(results)
         (("bptt", "bptt", 0.01), 5),
         (("three_factor", "three_factor", 0.01), 5),
         (("small", "bptt", 0.01), 5),
+        (("after", "three_factor", 0.01), 5),
     ]
     assert list(trajectories["n_units"].unique()) == [8, 6]
     for condition in STUDY["conditions"]:
@@ -50,10 +51,27 @@ def test_a_condition_has_its_own_network(results):
         assert record["settings"]["network"]["n_units"] == n_units
 
 
+def test_a_condition_starts_where_another_ended(results):
+    slow, after = (
+        checkpoints.read(str(results / f"runs/{name}/seed_1/checkpoints.npz"))[0]
+        for name in ("slow", "after")
+    )
+    assert (slow["w_rec"][-1] == after["w_rec"][0]).all() and after["iteration"][0] == 0
+    start = read_record(results / "runs/after/seed_1/training.json")["start"]
+    weights = checkpoints.weights_at(slow, -1)
+    sha256 = checkpoints.sha256_of_weights(weights)
+    assert start == {"condition": "slow", "iteration": 6, "sha256": sha256}
+
+
 def test_ratios_are_taken_against_the_baseline(results):
     summary = pd.read_csv(results / "summary.csv")
     ratios = summary[summary["quantity"] == "lambda_max_ratio_final"].set_index("condition")["mean"]
-    assert list(ratios.index) == ["slow / bptt", "three_factor / bptt", "small / bptt"]
+    assert list(ratios.index) == [
+        "slow / bptt",
+        "three_factor / bptt",
+        "small / bptt",
+        "after / bptt",
+    ]
     final = summary[summary["quantity"] == "lambda_max_final"].set_index("condition")["mean"]
     assert ratios["slow / bptt"] == pytest.approx(final["slow"] / final["bptt"])
 

@@ -218,6 +218,15 @@ def memory_given(wildcards, attempt):
     return attempt * int(memory_of(study_of(wildcards), wildcards.condition, job))
 
 
+def start_of(wildcards):
+    """Return the files of the run that another starts from; none if it draws its weights."""
+    start = study_of(wildcards).conditions[wildcards.condition].start
+    if not start:
+        return []
+    run = f"results/{wildcards.study}/runs/{start['condition']}/seed_{wildcards.seed}"
+    return [f"{run}/checkpoints.npz", f"{run}/learning_curve.csv"]
+
+
 # What jobs that may go to a cluster are given. With Snakemake's --retries a job has more time and
 # memory with every attempt.
 JOB_RESOURCES = {"mem_mb": memory_given, "runtime": lambda wildcards, attempt: attempt * 240}

@@ -6,6 +6,7 @@ rule train:
     input:
         data=ancient(data_of),  # verified by every job; its date says nothing
         environment=environment_of,
+        start=start_of,
     output:
         checkpoints=update(f"{RUN}/checkpoints.npz"),
         learning_curve=update(f"{RUN}/learning_curve.csv"),
@@ -23,9 +24,10 @@ rule train:
         **model_program(
             "train.py", lambda study, job: study.training_settings(job.condition, int(job.seed))
         ),
+        start=lambda wildcards, input: f"--start {input.start[0]}" if input.start else "",
         folder=subpath(output.checkpoints, parent=True),
     shell:
         command(
             "--settings {params.settings:q} --data {params.data:q}"
-            " --output {params.folder} --threads {threads}"
+            " {params.start} --output {params.folder} --threads {threads}"
         )

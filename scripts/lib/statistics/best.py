@@ -45,7 +45,8 @@ class Best(base.Statistic):
         return values._replace(runs=runs).found(mean_estimate(pd.Series(found).dropna()))
 
     def words(self, label: base.Label) -> str:
-        return f"{self.column}, best of {', '.join(map(label, self.conditions))} against baselines'"
+        of = ", ".join(map(label, self.conditions))
+        return f"{self.column}, the best of {of} against the best of their baselines"
 
 
 def _lowest(losses, names):

@@ -74,6 +74,7 @@ def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
         "seed": seed,
         "diverged_at": training["diverged_at"],
         "other_code": other_code("training", training, settings),
+        "taken_over": {"training": training["taken_over"]} if "taken_over" in training else {},
         "training_environment": training["environment"],
         "training_wall_seconds": training["wall_seconds"],
         "ms_per_iteration": training["ms_per_iteration"],
@@ -93,6 +94,8 @@ def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
             place = f"{kind}/{name}/{condition}/{seed}"
             arrays.update((f"{place}/{key}", array) for key, array in kept.items())
             metadata["other_code"].update(other_code(f"{kind} {name}", records[name], wanted))
+            if "taken_over" in records[name]:
+                metadata["taken_over"][f"{kind} {name}"] = records[name]["taken_over"]
         if records:
             metadata.update(costs_of(kind, records, most_checkpoints))
     columns = trajectories_columns(study)

@@ -14,13 +14,12 @@ ENTRY.progress/: stopped and started again, a job resumes after the last checkpo
 """
 
 import argparse
-import os
 import time
 from typing import Any, Callable, Dict
 
 import numpy as np
 
-from lib import jobs
+from lib import jobs, sharing
 from lib.jobs import log
 from lib.program import run
 from lsnn.curvature.along_run import chosen, measure_along
@@ -29,6 +28,7 @@ from lsnn.curvature.quantities import PRODUCTS, arrays_of, columns_of_table, nam
 from lsnn.curvature.rule_update import Dynamics, dynamics_of
 from lsnn.network import Network, network_of
 from lsnn.storage import checkpoints, records
+from lsnn.storage.code_hash import without_names
 from lsnn.storage.files import sha256_of_file
 from lsnn.storage.progress import Progress
 from lsnn.study.columns import RUN_KEYS
@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--kind", required=True, choices=list(OPERATORS), help="see above")
     parser.add_argument("--checkpoints", required=True, metavar="FILE", help="checkpoint file")
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
+    sharing.add_option(parser)
     arguments = parser.parse_args()
     kind = arguments.kind
     settings = jobs.settings_of(
@@ -72,21 +73,38 @@ def main() -> None:
     )
     if kind == "hessian" and "learning_rule" in settings:
         parser.error("--kind hessian is told no learning rule")
-    files = files_in(arguments.output, name_of(settings[kind]))
+    files = jobs.files_of_entry(arguments.output, name_of(settings[kind]))
     jobs.complete(
         files,
         lambda found: (
             found["settings"] == settings
             and found["checkpoints"]["sha256"] == sha256_of_file(arguments.checkpoints)
         ),
-        lambda found: compute_and_write(settings, arguments, files),
+        lambda found: write(settings, arguments, files),
     )
 
 
-def files_in(folder: str, entry: str) -> jobs.Files:
-    """Return the files of an entry in a folder."""
-    suffixes = (".npz", ".csv", ".json", ".progress", ".lock")
-    return jobs.Files(*[os.path.join(folder, entry + suffix) for suffix in suffixes])
+def write(settings: jobs.Settings, arguments: argparse.Namespace, files: jobs.Files) -> None:
+    """Write the results of an entry: those of another study, if one has them; or compute them.
+
+    Args:
+        settings: of the job.
+        arguments: parsed.
+        files: of the entry.
+    """
+    if arguments.results is None:
+        compute_and_write(settings, arguments, files)
+        return
+    path = arguments.checkpoints
+    arrays, of_run = checkpoints.read_run(path, settings, OF_RUN[arguments.kind])
+    weights = checkpoints.sha256_of_weights(checkpoints.weights_at(arrays, -1))
+    with sharing.one_at_a_time(arguments.results, [without_names(settings), weights]):
+        twin = sharing.entry_in(arguments.results, arguments.kind, settings, path, files)
+        if twin:
+            own = records.describe_file(path)
+            sharing.take_over(twin, files, settings, of_run["condition"], checkpoints=own)
+        else:
+            compute_and_write(settings, arguments, files)
 
 
 def compute_and_write(

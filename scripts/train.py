@@ -10,21 +10,20 @@ set-aside/ there.
 """
 
 import argparse
-import csv
 import os
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from lib import jobs
+from lib import jobs, sharing
 from lib.jobs import log
 from lib.program import run
 from lsnn import backend
 from lsnn.errors import ResultError
 from lsnn.network import network_of
 from lsnn.storage import checkpoints, records
-from lsnn.storage.files import reading
+from lsnn.storage.code_hash import without_names
 from lsnn.study.columns import learning_curve_columns
 from lsnn.training import FINAL, TRAIN_LOSS, train
 
@@ -38,13 +37,14 @@ def main() -> None:
     parser.add_argument(
         "--start", metavar="FILE", help="checkpoints of the run to start from, if settings name one"
     )
+    sharing.add_option(parser)
     arguments = parser.parse_args()
     settings = jobs.settings_of(
         parser, arguments, SELECTORS, lambda study, *run: study.training_settings(*run)
     )
     if ("start" in settings) != (arguments.start is not None):
         parser.error("--start is for settings with a start, and they need it")
-    files = files_in(arguments.output)
+    files = jobs.files_of_run(arguments.output)
     start = start_of(settings, arguments.start) if arguments.start else None
     origin = start.origin if start else None
 
@@ -52,19 +52,23 @@ def main() -> None:
         earlier = None
         if found and found.get("start") == origin and is_longer(settings, found["settings"]):
             log("the run here goes on: more iterations are wanted")
-            earlier = checkpoints.read(files.arrays)[0], read_rows(files.table)
-        train_and_write(settings, arguments, files, earlier, start)
+            earlier = checkpoints.read(files.arrays)[0], jobs.read_rows(files.table)
+        if arguments.results is None:
+            train_and_write(settings, arguments, files, earlier, start)
+            return
+        sha256 = origin["sha256"] if origin else None
+        with sharing.one_at_a_time(arguments.results, [without_names(settings), sha256]):
+            twin = sharing.run_in(arguments.results, settings, sha256, files)
+            if twin:
+                own = {"start": origin} if origin else {}
+                sharing.take_over(twin, files, settings, settings["condition"], **own)
+            else:
+                train_and_write(settings, arguments, files, earlier, start)
 
     def is_complete(found):
         return found["settings"] == settings and found.get("start") == origin
 
     jobs.complete(files, is_complete, compute)
-
-
-def files_in(folder: str) -> jobs.Files:
-    """Return the files of the run in a folder."""
-    names = ("checkpoints.npz", "learning_curve.csv", "training.json", "progress", "train.lock")
-    return jobs.Files(*[os.path.join(folder, name) for name in names])
 
 
 class Start(NamedTuple):
@@ -91,7 +95,7 @@ def start_of(settings: jobs.Settings, path: str) -> Start:
         )
     place = -1
     if at != FINAL:
-        rows = read_rows(os.path.join(os.path.dirname(path), "learning_curve.csv"))
+        rows = jobs.read_rows(os.path.join(os.path.dirname(path), "learning_curve.csv"))
         losses = [float(row[TRAIN_LOSS]) for row in rows]
         reached = [i for i, loss in enumerate(losses) if loss <= at[TRAIN_LOSS]]
         if not reached:
@@ -113,12 +117,6 @@ def is_longer(settings: jobs.Settings, found: jobs.Settings) -> bool:
     """Tell whether settings differ from those found in that there are more iterations."""
     is_alike = dict(settings, iterations=None) == dict(found, iterations=None)
     return is_alike and settings["iterations"] > found["iterations"]
-
-
-def read_rows(path: str) -> List[Dict[str, str]]:
-    """Return the rows of a learning curve with their numbers as they were written, to the bit."""
-    with reading(path), open(path, newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def train_and_write(

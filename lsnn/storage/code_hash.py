@@ -14,7 +14,7 @@ import itertools
 import os
 import re
 import tokenize
-from typing import Any, Iterable, List, Mapping, Tuple, Type
+from typing import Any, Dict, Iterable, List, Mapping, Tuple, Type
 
 from lsnn.curvature.quantities import REGISTRIES, quantities_of
 from lsnn.errors import LsnnError
@@ -57,6 +57,17 @@ def _rules(settings):
     """Return the class of a learning rule, and those of the rules that its options name."""
     nested = [value for value in settings.values() if isinstance(value, dict)]
     return [LEARNING_RULES[settings["name"]]] + [rule for part in nested for rule in _rules(part)]
+
+
+def without_names(settings: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return settings of a job without names of conditions and entries, which change no number.
+
+    Nor has it the start of a run: which weights that is, its record tells.
+    """
+    found = {key: value for key, value in settings.items() if key not in ("condition", "start")}
+    for kind in set(REGISTRIES).intersection(found):
+        found[kind] = {key: value for key, value in found[kind].items() if key != "name"}
+    return found
 
 
 def require_code_hash(settings: Mapping[str, Any]) -> None:

@@ -5,8 +5,10 @@ and needs no schema. By hand they are looked up in a configuration.
 """
 
 import argparse
+import csv
 import json
 import logging
+import os
 import shutil
 import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
@@ -15,7 +17,7 @@ from lsnn import backend
 from lsnn.errors import ConfigError
 from lsnn.storage import checkpoints, records
 from lsnn.storage.code_hash import require_code_hash
-from lsnn.storage.files import exclusive, write_record, write_table
+from lsnn.storage.files import exclusive, reading, write_record, write_table
 
 # TensorFlow 2 warns of deprecations while it is imported, before it can be told to be silent.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -43,6 +45,24 @@ class Files(NamedTuple):
     def results(self) -> List[str]:
         """What the record vouches for."""
         return [self.arrays, self.table]
+
+
+def files_of_run(folder: str) -> Files:
+    """Return the files of the training of a run in a folder."""
+    names = ("checkpoints.npz", "learning_curve.csv", "training.json", "progress", "train.lock")
+    return Files(*[os.path.join(folder, name) for name in names])
+
+
+def files_of_entry(folder: str, entry: str) -> Files:
+    """Return the files of an entry of `hessian` or `dynamics` in a folder."""
+    suffixes = (".npz", ".csv", ".json", ".progress", ".lock")
+    return Files(*[os.path.join(folder, entry + suffix) for suffix in suffixes])
+
+
+def read_rows(path: str) -> List[Dict[str, str]]:
+    """Return the rows of a job's table with their numbers as they were written, to the bit."""
+    with reading(path), open(path, newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def log(line: str) -> None:

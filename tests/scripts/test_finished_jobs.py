@@ -12,6 +12,7 @@ import pytest
 
 import made_up_study
 import train
+from lib import jobs
 from lsnn.curvature.quantities import columns_of_table
 from lsnn.errors import ResultError
 from lsnn.storage import checkpoints, records
@@ -77,7 +78,7 @@ def test_a_learning_curve_that_is_read_is_written_again_to_the_bit(tmp_path):
     names = made_up_study.names_of(learning_curve_columns(STUDY))
     path, again = tmp_path / "one.csv", tmp_path / "again.csv"
     write_table(path, names, rows)
-    found = train.read_rows(path)
+    found = jobs.read_rows(path)
     assert [float(row["train_loss"]) for row in found] == pytest.approx(numbers, 0, 0, nan_ok=True)
     write_table(again, names, found)
     assert again.read_bytes() == path.read_bytes()

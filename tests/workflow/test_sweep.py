@@ -1,9 +1,11 @@
 """A sweep of learning rates beside another rule, in miniature, as one study of a suite."""
 
+import re
 import xml.etree.ElementTree
 
 import pandas as pd
 import pytest
+import yaml
 
 from conftest import SWEEP as STUDY
 from lsnn.storage import checkpoints
@@ -82,3 +84,39 @@ def test_the_sweep_is_drawn(results, setting):
     assert figures == [f"{setting}_sweep.{suffix}" for suffix in ("pdf", "png", "rst", "svg")]
     svg = (results / f"figures/{setting}_sweep.svg").read_bytes()
     assert xml.etree.ElementTree.fromstring(svg).tag.endswith("svg")
+
+
+def test_a_run_that_another_study_has_is_taken_over(checkout, results):
+    """Of the same settings, under other names; the tables of both are the same."""
+    again = {**STUDY, "name": "again", "tensorflow": "1.12", "baseline": "plain"}
+    again["conditions"] = {"plain": {**STUDY["conditions"]["bptt"], "learning_rule": "bptt"}}
+    (checkout.folder / "again.yaml").write_text(yaml.safe_dump(again))
+    target = "results/again/trajectories.csv"
+    done = checkout.snakemake(target, "--cores", "2", "--configfile", "again.yaml")
+    assert done.returncode == 0, done.stdout
+    folder = checkout.folder / "results/again"
+    for log, record in [
+        ("train/plain/seed_1.log", "training.json"),
+        ("hessian/plain/seed_1/w_rec_validation.log", "hessian/w_rec_validation.json"),
+    ]:
+        source = f"results/sweep/runs/bptt/seed_1/{record}"
+        assert f"taken over from {source}: " in (folder / "logs" / log).read_text()
+    found, there = (pd.read_csv(path / "trajectories.csv") for path in (folder, results))
+    there = there[there["condition"] == "bptt"].drop(columns=["condition", "n_units"])
+    there = there.drop(columns=[name for name in there if name not in found])
+    pd.testing.assert_frame_equal(
+        found.drop(columns="condition"), there.reset_index(drop=True), check_exact=True
+    )
+    [run] = read_record(folder / "metadata.json")["runs"]
+    assert sorted(run["taken_over"]) == ["hessian w_rec_validation", "training"]
+
+
+def test_of_runs_that_come_to_the_same_one_is_trained_first(checkout, results):
+    twins = {name: {"learning_rule": "bptt", "label": name} for name in ("one", "two", "three")}
+    twins["three"]["start"] = {"condition": "one"}
+    twins["four"] = {**twins["three"], "label": "four", "start": {"condition": "two"}}
+    study = {"name": "twins", "conditions": twins, "seeds": 1, "hessian": []}
+    (checkout.folder / "twins.yaml").write_text(yaml.safe_dump(study))
+    done = checkout.plan("--configfile", "twins.yaml", "--dry-run")
+    found = re.findall(r"condition=(\w+), seed=1\n *priority: ([.\d]+)", done.stdout)
+    assert dict(found) == {"one": "1.0", "two": "0.5", "three": "1.0", "four": "0.5"}

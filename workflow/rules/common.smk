@@ -29,7 +29,7 @@ sys.path[:] = [str(BASE.absolute()), *(path for path in sys.path if path not in 
 try:
     from lsnn.curvature.quantities import REGISTRIES
     from lsnn.errors import ConfigError, DataError
-    from lsnn.storage.code_hash import code_hash
+    from lsnn.storage.code_hash import code_hash, without_names
     from lsnn.storage.files import canonical_json, differences, read_record
     from lsnn.study import config as configuration
     from lsnn.study.config import as_mapping
@@ -225,6 +225,33 @@ def start_of(wildcards):
         return []
     run = f"results/{wildcards.study}/runs/{start['condition']}/seed_{wildcards.seed}"
     return [f"{run}/checkpoints.npz", f"{run}/learning_curve.csv"]
+
+
+def firsts():
+    """Return the runs, study, condition and seed, that are no other's twin: the first of their kind."""
+    found = {}
+    for name, study in STUDIES.items():
+        kinds = {condition: kind_of(study, condition) for condition in study.conditions}
+        for condition, seed in product(study.conditions, study.seeds):
+            found.setdefault((kinds[condition], seed), (name, condition, str(seed)))
+    return set(found.values())
+
+
+def kind_of(study, condition):
+    """Return what runs of one seed have in common that come to the same weights, as text."""
+    settings = without_names({**study.training_settings(condition, study.seeds[0]), "seed": None})
+    start = study.conditions[condition].start
+    origin = [kind_of(study, start["condition"]), start["at"]] if start else None
+    return canonical_json([settings, origin])
+
+
+FIRSTS = firsts()
+
+
+def priority_of_training(wildcards):
+    """Return that of a training job: a run that takes over another's results comes after it."""
+    run = (wildcards.study, wildcards.condition, str(wildcards.seed))
+    return 1.0 if run in FIRSTS else 0.5
 
 
 # What jobs that may go to a cluster are given. With Snakemake's --retries a job has more time and

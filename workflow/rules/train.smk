@@ -15,7 +15,7 @@ rule train:
         f"{RESULTS}/logs/train/{{condition}}/seed_{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{condition}}/seed_{{seed}}.tsv"
-    priority: 1  # the longer jobs first, so that no core is idle at the end
+    priority: priority_of_training  # before what is shorter, so that no core is idle at the end
     conda:
         conda_of
     resources:
@@ -29,5 +29,5 @@ rule train:
     shell:
         command(
             "--settings {params.settings:q} --data {params.data:q}"
-            " {params.start} --output {params.folder} --threads {threads}"
+            " {params.start} --output {params.folder} --threads {threads} --results results"
         )

@@ -25,6 +25,8 @@ from test_dynamics import LENGTHS, dynamics, examples_of, jacobian_of, measured,
 from test_learning_rules import ready
 from test_training import CarryingTask
 
+pytestmark = pytest.mark.large_graph
+
 RULES = [{"name": name} for name in ("bptt", "three_factor", "rflo", "mdgl")] + LENGTHS[:1]
 # Two parameters are trained: one that a rule has a gradient of its own for, and one of the readout.
 TWO = ["w_rec", "w_out"]
@@ -102,7 +104,6 @@ def uphill(weights, gradients, rho):
     }
 
 
-@pytest.mark.large_graph
 @pytest.mark.usefixtures("in_a_loop")
 @pytest.mark.parametrize(
     "settings, trainable",
@@ -277,7 +278,6 @@ def test_dynamics_has_the_update_that_training_makes():
         assert not np.array_equal(before[name], after)
 
 
-@pytest.mark.large_graph
 @pytest.mark.parametrize("name", ["three_factor", "leaky_trace"])
 def test_the_derivative_of_an_update_with_parts_is_exact(name):
     """Against differences of the direction: L2 term and pull in it, one parameter not trained."""

@@ -111,12 +111,12 @@ def test_a_run_that_another_study_has_is_taken_over(checkout, results):
     assert sorted(run["taken_over"]) == ["hessian w_rec_validation", "training"]
 
 
-def test_of_runs_that_come_to_the_same_one_is_trained_first(checkout, results):
+def test_of_runs_that_come_to_the_same_one_is_trained_first(checkout):
     twins = {name: {"learning_rule": "bptt", "label": name} for name in ("one", "two", "three")}
     twins["three"]["start"] = {"condition": "one"}
     twins["four"] = {**twins["three"], "label": "four", "start": {"condition": "two"}}
     study = {"name": "twins", "conditions": twins, "seeds": 1, "hessian": []}
-    (checkout.folder / "twins.yaml").write_text(yaml.safe_dump(study))
+    (checkout.folder / "twins.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     done = checkout.plan("--configfile", "twins.yaml", "--dry-run")
     found = re.findall(r"condition=(\w+), seed=1\n *priority: ([.\d]+)", done.stdout)
     assert dict(found) == {"one": "1.0", "two": "0.5", "three": "1.0", "four": "0.5"}

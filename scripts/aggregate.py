@@ -4,6 +4,9 @@ Beside them goes config.yaml, the configuration with every default filled in. sp
 arrays that quantities keep, those of a run and entry as <list>/<entry>/<condition>/<seed>/<name>,
 stacked over the checkpoints at which they were computed.
 
+With --parts, the tables of several lists of seeds of one study, computed in other folders or on
+other machines, are joined.
+
 Runs of another configuration, and tables that were altered, are refused, never mixed in.
 metadata.json and the log name results that were computed by code other than the present.
 """
@@ -12,17 +15,23 @@ import argparse
 import os
 import platform
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy
 
 from lib.program import run
+from lib.runs import Run, joined
 from lib.summary import summarise
-from lib.tables import read_recorded_table, require_recorded, with_settings, write_table
+from lib.tables import (
+    read_recorded_table,
+    require_recorded,
+    with_settings,
+    write_table,
+)
 from lsnn.curvature.hessian import ALL
 from lsnn.curvature.quantities import PRODUCTS, REGISTRIES, arrays_of, columns_of, columns_of_table
 from lsnn.curvature.weights import ranks_of_change, squared_norms
@@ -48,14 +57,6 @@ LEARNT = 0.9  # of the initial training loss: a run that learns falls below this
 ENTRY_KEYS = (*KEYS, "seconds_per_product", "products", "checkpoints")
 
 
-class Run(NamedTuple):
-    """What one run left behind."""
-
-    table: pd.DataFrame  # its rows of trajectories.csv
-    arrays: dict[str, np.ndarray]  # its arrays of spectra.npz
-    metadata: dict[str, Any]  # its entry of metadata.json
-
-
 def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
     """Return the :class:`Run` in a folder.
 
@@ -73,7 +74,7 @@ def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
         "condition": condition,
         "seed": seed,
         "diverged_at": training["diverged_at"],
-        "other_code": other_code("training", training, settings),
+        "code": {"training": training["settings"].get("code_hash", "unknown")},
         "taken_over": {"training": training["taken_over"]} if "taken_over" in training else {},
         "training_environment": training["environment"],
         "training_wall_seconds": training["wall_seconds"],
@@ -93,7 +94,8 @@ def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
             table = table.merge(rows, "left", names_of(RUN_KEYS), validate="one_to_one")
             place = f"{kind}/{name}/{condition}/{seed}"
             arrays.update((f"{place}/{key}", array) for key, array in kept.items())
-            metadata["other_code"].update(other_code(f"{kind} {name}", records[name], wanted))
+            found = records[name]["settings"].get("code_hash", "unknown")
+            metadata["code"][f"{kind} {name}"] = found
             if "taken_over" in records[name]:
                 metadata["taken_over"][f"{kind} {name}"] = records[name]["taken_over"]
         if records:
@@ -153,10 +155,16 @@ def add_weights(table: pd.DataFrame, path: str, study: Study, training: dict[str
         table[column.name] = table[eigenvalue.name] * table["iteration"].map(norms)
 
 
-def other_code(stage: str, record: dict[str, Any], settings: dict[str, Any]) -> dict[str, str]:
-    """Return {stage: hash of its code} where that is not the present code, else nothing."""
-    found = record["settings"].get("code_hash", "unknown")
-    return {} if found == settings["code_hash"] else {stage: found}
+def present_code(study: Study, condition: str, stage: str) -> str:
+    """Return the hash of the code that computes a stage of a condition's runs now.
+
+    Args:
+        stage: "training", or the list and the name of an entry, as "hessian w_rec_validation".
+    """
+    if stage == "training":
+        return study.training_settings(condition, study.seeds[0])["code_hash"]
+    kind, _, name = stage.partition(" ")
+    return study.entry_settings(kind, name, condition)["code_hash"]
 
 
 def costs_of(
@@ -261,12 +269,15 @@ def describe(
 def warnings_of(runs: list[dict[str, Any]], trajectories: pd.DataFrame, study: Study) -> list[str]:
     """Return a line for every warning about runs, with the seeds that it is about."""
     seeds: dict[str, list[str]] = {}
+    code_now = cache(partial(present_code, study))
     for of_run in runs:
         seed, at = f"seed {of_run['seed']}", of_run["diverged_at"]
         if at is not None:
             what = f"{of_run['condition']}: diverged, and left out of means"
             seeds.setdefault(what, []).append(f"{seed} (at iteration {at})")
-        for stage, code in of_run["other_code"].items():
+        for stage, code in of_run["code"].items():
+            if code == code_now(of_run["condition"], stage):
+                continue
             what = f"{of_run['condition']}: {stage} by other code ({code:.12}) than the present"
             seeds.setdefault(what, []).append(seed)
     by_run = trajectories.groupby(["condition", "seed"], sort=False)
@@ -294,17 +305,29 @@ def not_learnt(rows: pd.DataFrame, study: Study) -> Iterator[str]:
 def main() -> None:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", required=True, help="configuration of the study (YAML)")
-    parser.add_argument("--runs", required=True, help="folder with <condition>/seed_<seed>/")
+    parser.add_argument("--config", help="configuration of the study (YAML)")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--runs", help="folder with <condition>/seed_<seed>/; with --config")
+    source.add_argument(
+        "--parts", nargs="+", metavar="FOLDER", help="results of the study, of some seeds each"
+    )
     parser.add_argument("--output", required=True, help="folder of the five files")
     arguments = parser.parse_args()
+    if (arguments.runs is None) != (arguments.config is None):
+        parser.error("--runs needs --config, and --parts has its own")
 
-    study, folder = read_study(arguments.config), Path(arguments.output)
-    runs = [
-        read_run(os.path.join(arguments.runs, condition, f"seed_{seed}"), study, condition, seed)
-        for condition in study.conditions
-        for seed in sorted(study.seeds)
-    ]
+    folder = Path(arguments.output)
+    if arguments.parts:
+        study, runs = joined(arguments.parts, folder.absolute().name)
+    else:
+        study = read_study(arguments.config)
+        runs = [
+            read_run(
+                os.path.join(arguments.runs, condition, f"seed_{seed}"), study, condition, seed
+            )
+            for condition in study.conditions
+            for seed in sorted(study.seeds)
+        ]
     trajectories = pd.concat([run.table for run in runs], ignore_index=True)
     spectra = {name: array for run in runs for name, array in run.arrays.items()}
     write_study(str(folder / "config.yaml"), study)

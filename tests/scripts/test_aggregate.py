@@ -492,4 +492,61 @@ def test_results_of_other_code_are_used_and_told_of(folder, run, capsys):
         f"bptt: hessian w_rec_validation {other}: seed 2",
     ]
     assert capsys.readouterr().out.splitlines() == metadata["warnings"]
-    assert metadata["runs"][2]["other_code"] == {}
+    assert set(metadata["runs"][0]["code"]) == {"training", "hessian w_rec_validation"}
+
+
+PARTS = {
+    name: {**made_up_study.TWO_ENTRIES, "name": name, "seeds": seeds}
+    for name, seeds in {"a": [2], "b": [1, 3]}.items()
+}
+
+
+def aggregated(root, name, config, monkeypatch, *source):
+    """Aggregate a study, or join its parts; return the folder of its results."""
+    folder = root / name
+    if not source:
+        made_up_study.write_study(str(folder), config)
+        source = arguments(folder)[:-2]
+    monkeypatch.setattr(sys, "argv", ["aggregate.py", *source, "--output", str(folder)])
+    aggregate.main()
+    return folder
+
+
+@pytest.fixture
+def parts(tmp_path, monkeypatch):
+    return [str(aggregated(tmp_path, name, config, monkeypatch)) for name, config in PARTS.items()]
+
+
+def test_parts_with_seeds_of_their_own_are_joined_as_if_they_were_one(tmp_path, parts, monkeypatch):
+    config = {**made_up_study.TWO_ENTRIES, "name": "whole", "seeds": [2, 1, 3]}
+    whole = aggregated(tmp_path, "whole", config, monkeypatch)
+    expected = {path.name: path.read_bytes() for path in whole.iterdir() if path.is_file()}
+    shutil.rmtree(whole)
+    aggregated(tmp_path, "whole", None, monkeypatch, "--parts", *parts)
+    found = {path.name: path.read_bytes() for path in whole.iterdir()}
+    for name in ("trajectories.csv", "summary.csv", "config.yaml"):
+        assert found[name] == expected[name], name
+    record = read_record(whole / "metadata.json")
+    assert parse_study(record["study"]) == parse_study(config)
+    assert [run["seed"] for run in record["runs"]] == 2 * [1, 2, 3]
+
+
+def test_parts_that_differ_are_refused_by_name(tmp_path, parts, monkeypatch):
+    def refused_parts(*folders):
+        with pytest.raises(ResultError) as error:
+            aggregated(tmp_path, "whole", None, monkeypatch, "--parts", *folders)
+        assert not (tmp_path / "whole").exists()
+        return str(error.value)
+
+    assert refused_parts(parts[0], parts[0] + "/") == (
+        f"{parts[0]}/: has seed 2, as {parts[0]} has; leave one of them out"
+    )
+    other = {**PARTS["b"], "name": "c", "loss": {"l2": 0.5}}
+    other = str(aggregated(tmp_path, "c", other, monkeypatch))
+    message = refused_parts(parts[0], other)
+    assert message.startswith(f"{other}: of other settings than {parts[0]}: loss.l2: 0.5")
+    record = read_record(os.path.join(parts[1], "metadata.json"))
+    record["runs"][0]["code"]["training"] = "0123456789abcdef"
+    write_record(os.path.join(parts[1], "metadata.json"), record)
+    message = refused_parts(*parts)
+    assert message.startswith(f"{parts[1]}: training of bptt by other code (0123456789ab) than in")

@@ -306,7 +306,7 @@ def train(
         threads: most threads to compute with.
         earlier: arrays of the checkpoint file, and rows of the learning curve, of a run with the
             same settings but fewer iterations, to go on from where there is no progress.
-        start: weights to begin with, arrays by name; if None, those that the network's seed draws.
+        start: weights to begin with, arrays by name; if None, the network's seed draws them.
             What the learning rule draws for the run does not depend on them.
 
     Returns:

@@ -14,6 +14,7 @@ MOST_CONDITIONS = 200
 _AXES: Schema = {
     "type": "object",
     "minProperties": 1,
+    "propertyNames": {"type": "string"},
     "additionalProperties": {"type": "array", "minItems": 1, "uniqueItems": True, "items": {}},
 }
 SWEEP: Schema = {
@@ -70,9 +71,14 @@ def sweep_contradictions(axes: Iterable[Axis], n_conditions: int) -> "OrderedDic
         n_conditions *= len(axis.points)
         for point in axis.points:
             if set(point) != set(axis.keys):
-                line = f"a point sets {', '.join(point)}, the first one {', '.join(axis.keys)}"
+                own, first = (", ".join(map(str, keys)) for keys in (point, axis.keys))
+                line = f"a point sets {own}, the first one {first}"
                 problems[f"sweep.{axis.name}"] = line + "; let all set the same keys"
         for key in axis.keys:
+            if not isinstance(key, str):
+                line = f"{key} is no key of a condition; name one, such as training.learning_rate"
+                problems[f"sweep.{axis.name}"] = line
+                continue
             other = seen.setdefault(key, axis.name)
             if other != axis.name:
                 problems[f"sweep.{axis.name}"] = f"{key} is swept by {other}, too; keep one of them"
@@ -92,7 +98,7 @@ def grid_of(axes: List[Axis], conditions: Mapping[str, Any], baseline: Any) -> G
 
     Args:
         axes: of the grid.
-        conditions: by name; those that are no mappings are left as they are.
+        conditions: by name; a condition that is no mapping is left as it is.
         baseline: name of the condition that the others are compared with.
     """
     words = [axis.name if axis.is_joint else name for axis, name in zip(axes, short_names(axes))]
@@ -113,9 +119,11 @@ def grid_of(axes: List[Axis], conditions: Mapping[str, Any], baseline: Any) -> G
                 continue
             for key, value in (pair for values in point for pair in values.items()):
                 _put(at, key.split("."), copy.deepcopy(value))
-            at["baseline"] = name_at(at.get("baseline", baseline), point)
-            if isinstance(at.get("start"), dict) and "condition" in at["start"]:
-                at["start"]["condition"] = name_at(at["start"]["condition"], point)
+            own, start = at.get("baseline", baseline), at.get("start")
+            if isinstance(own, str):
+                at["baseline"] = name_at(own, point)
+            if isinstance(start, dict) and isinstance(start.get("condition"), str):
+                start["condition"] = name_at(start["condition"], point)
             shown = [(axis.keys[0], word, values) for axis, word, values in zip(axes, words, point)]
             if isinstance(at.get("label"), str):
                 values_in_words = [in_words(word, values[key]) for key, word, values in shown]
@@ -127,8 +135,10 @@ def grid_of(axes: List[Axis], conditions: Mapping[str, Any], baseline: Any) -> G
 def as_written(problems: Mapping[str, str], grid: Grid, axes: List[Axis]) -> Dict[str, str]:
     """Return problems, lines by key, with keys as they were written for those of the grid."""
     found: Dict[str, str] = {}
+    # The name of one may begin with another's and a point.
+    origins = sorted(grid.origins.items(), key=lambda names: -len(names[0]))
     for key, line in problems.items():
-        for name, origin in grid.origins.items():
+        for name, origin in origins:
             path = f"conditions.{name}"
             if key == path or key.startswith(path + "."):
                 rest = key[len(path) + 1 :]

@@ -343,8 +343,8 @@ def tests_option(
 
     Args:
         options: the task's others, by name.
-        varied: the names of those that may differ in a further test. They leave inputs, outputs and
-            classes what they are, so that the network can be asked.
+        varied: the names of the options that may differ in a further test. They change neither the
+            inputs, the outputs nor the classes, so that the same network can be tested.
         default: options that differ, by the name of the split; if left out, there is no such split.
     """
     differing = {name: dict(options[name], default=None) for name in varied}

@@ -24,7 +24,7 @@ TRAINING = OrderedDict(
     ),
     learning_rate=number("Step size of the optimiser.", 0.01, above=0, most=1000),
     parts=section(
-        "Parts of the update besides learning rule and optimiser; those that are not named are "
+        "Parts of the update besides learning rule and optimiser; a part that is not named is "
         "absent.",
         OrderedDict((name, section_of_part(part)) for name, part in PARTS.items()),
     ),

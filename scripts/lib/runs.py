@@ -53,7 +53,12 @@ def joined(folders: Sequence[str], name: str) -> tuple[Study, list[Run]]:
                 raise ResultError(
                     f"{folder}: has seed {seed}, as {owner} has; leave one of them out"
                 )
-            for stage, found in run.metadata.get("code", {"training": "unknown"}).items():
+            if "code" not in run.metadata:
+                raise ResultError(
+                    f"{folder}: by an older version, which does not say what code computed it; run "
+                    "scripts/aggregate.py --runs there again"
+                )
+            for stage, found in run.metadata["code"].items():
                 expected, where = code.setdefault((condition, stage), (found, folder))
                 if found != expected:
                     raise ResultError(

@@ -68,6 +68,10 @@ def test_a_run_starts_from_the_end_of_another_or_where_its_loss_was_as_low(tmp_p
     ]:
         with pytest.raises(ResultError, match=message):
             train.start_of({**settings, **change}, path)
+    os.remove(tmp_path / "learning_curve.csv")
+    settings["start"] = {"condition": "bptt", "at": {"train_loss": 0.6}}
+    with pytest.raises(ResultError, match=r"learning_curve.csv: .*no such file"):
+        train.start_of(settings, path)
 
 
 def test_a_learning_curve_that_is_read_is_written_again_to_the_bit(tmp_path):

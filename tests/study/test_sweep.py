@@ -124,6 +124,14 @@ def test_keys_that_move_together_are_one_axis():
     assert [len(sweep.lines) for sweep in sweeps.values()] == [4, 4]
 
 
+def test_a_problem_is_told_of_the_condition_whose_name_is_the_longest():
+    """One is called bptt_below_0, and another bptt_below_0.1."""
+    sweep = {"training.stop.below": [0, 0.1]}
+    lines = refusal({"conditions": {"bptt": {}}, "sweep": sweep}).splitlines()
+    keys = {line.split(": ")[0] for line in lines}
+    assert keys == {"conditions.bptt.training.stop.measure"}
+
+
 def test_what_conditions_start_from_is_at_the_same_point():
     rules = {"bptt": {}, "three_factor": {"start": {"condition": "bptt"}}}
     study = parse_study({"conditions": rules, "sweep": {RATE: [0.1, 0.01]}})
@@ -214,6 +222,9 @@ TWO = {"conditions": {"bptt": {}, "modprop": {}}}
         ({"sweep": 3}, "sweep: 3 is not possible; allowed: a mapping with at least one key, or "),
         ({"sweep": []}, "sweep: [] is not possible"),
         ({"sweep": {RATE: []}}, "sweep"),
+        ({"sweep": {1: [2, 3]}}, "sweep: {"),
+        ({"sweep": {"leak": [{1: 2}, {1: 3}]}}, "sweep.leak: 1 is no key of a condition; name one"),
+        ({"sweep": {"network.n_units": [3, 4]}, "baseline": ["bptt"]}, "baseline: ["),
         (
             {"sweep": {"network.n_units": list(range(2, 150))}},
             "sweep: makes 296 conditions; at most 200 are possible, so take fewer values",

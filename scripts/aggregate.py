@@ -57,8 +57,15 @@ LEARNT = 0.9  # of the initial training loss: a run that learns falls below this
 ENTRY_KEYS = (*KEYS, "seconds_per_product", "products", "checkpoints")
 
 
-def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
-    """Return the :class:`Run` in a folder.
+def read_run(
+    folder: str, study: Study, condition: str, seed: int, columns: Sequence[Column]
+) -> Run:
+    """Return the :class:`Run` in a folder, without the values of settings.
+
+    Args:
+        folder: of the run.
+        study, condition, seed: that it must be of.
+        columns: of trajectories.csv.
 
     Raises:
         ResultError: a file is missing, altered, or not of this study, condition, seed.
@@ -100,13 +107,11 @@ def read_run(folder: str, study: Study, condition: str, seed: int) -> Run:
                 metadata["taken_over"][f"{kind} {name}"] = records[name]["taken_over"]
         if records:
             metadata.update(costs_of(kind, records, most_checkpoints))
-    columns = trajectories_columns(study)
     table = table.reindex(columns=names_of(columns)).sort_values("iteration")
     table["learning_rule"] = settings["learning_rule"]["name"]
     rate = partial(learning_rate_at, study.setup(condition).training)
     table["learning_rate"] = table["iteration"].map(rate)
     table["diverged"] = training["diverged_at"] is not None
-    table = with_settings(table, study)
     for column in columns:
         if column.kind == "flag":  # where nothing was computed, nothing failed to converge
             table[column.name] = table[column.name].ne(False)
@@ -321,14 +326,14 @@ def main() -> None:
         study, runs = joined(arguments.parts, folder.absolute().name)
     else:
         study = read_study(arguments.config)
+        columns = trajectories_columns(study)
         runs = [
-            read_run(
-                os.path.join(arguments.runs, condition, f"seed_{seed}"), study, condition, seed
-            )
+            read_run(f"{arguments.runs}/{condition}/seed_{seed}", study, condition, seed, columns)
             for condition in study.conditions
             for seed in sorted(study.seeds)
         ]
     trajectories = pd.concat([run.table for run in runs], ignore_index=True)
+    trajectories = with_settings(trajectories, study)
     spectra = {name: array for run in runs for name, array in run.arrays.items()}
     write_study(str(folder / "config.yaml"), study)
     write_table(folder / "trajectories.csv", trajectories)

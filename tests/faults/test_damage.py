@@ -21,6 +21,7 @@ from lsnn.storage.files import read_record, write_record
 from lsnn.storage.progress import Progress
 from lsnn.study.columns import SUMMARY
 from lsnn.study.config import parse_study, read_study
+from lsnn.study.outputs import trajectories_columns
 from lsnn.tasks import mnist
 
 FLIPS, TRUNCATIONS = 200, 50
@@ -208,7 +209,8 @@ def test_results_of_a_run(study_folder, tell, name):
     folder = study_folder / "runs" / "three_factor" / "seed_2"
 
     def read():
-        found = aggregate.read_run(str(folder), study, "three_factor", 2)
+        columns = trajectories_columns(study)
+        found = aggregate.read_run(str(folder), study, "three_factor", 2, columns)
         return found.table.to_csv(), found.metadata
 
     refused_or_the_same(folder / name, read, tell)
@@ -282,7 +284,7 @@ def test_results_of_an_older_format_are_refused_with_what_to_do(
         lambda: write_record(folder / "training.json", record),
     )
     with pytest.raises(ResultError, match="training.json: record format 0.*delete it and run"):
-        aggregate.read_run(str(folder), study, "bptt", 1)
+        aggregate.read_run(str(folder), study, "bptt", 1, trajectories_columns(study))
     tell(
         "checkpoints, progress and record of an older format",
         "refused or set aside, with what to do",

@@ -53,6 +53,7 @@ from lsnn.update.settings import learning_rate_at
 
 KEYS = ("settings", "outputs", "environment", "wall_seconds")  # of every record
 TRAINING_KEYS = (*KEYS, "ms_per_iteration", "diverged_at")
+OF_ELSEWHERE = ("taken_over", "adopted")  # says of a record where its results are from
 LEARNT = 0.9  # of the initial training loss: a run that learns falls below this
 ENTRY_KEYS = (*KEYS, "seconds_per_product", "products", "checkpoints")
 
@@ -81,14 +82,13 @@ def read_run(
         "condition": condition,
         "seed": seed,
         "diverged_at": training["diverged_at"],
-        "code": {"training": training["settings"].get("code_hash", "unknown")},
-        "taken_over": {"training": training["taken_over"]} if "taken_over" in training else {},
         "training_environment": training["environment"],
         "training_wall_seconds": training["wall_seconds"],
         "ms_per_iteration": training["ms_per_iteration"],
         "checkpoints": len(table),
     }
     arrays: dict[str, np.ndarray] = {}
+    stages = {"training": training}
     for kind in REGISTRIES:
         records, most_checkpoints = {}, 0
         for name, entry in study.entries(kind).items():
@@ -101,12 +101,14 @@ def read_run(
             table = table.merge(rows, "left", names_of(RUN_KEYS), validate="one_to_one")
             place = f"{kind}/{name}/{condition}/{seed}"
             arrays.update((f"{place}/{key}", array) for key, array in kept.items())
-            found = records[name]["settings"].get("code_hash", "unknown")
-            metadata["code"][f"{kind} {name}"] = found
-            if "taken_over" in records[name]:
-                metadata["taken_over"][f"{kind} {name}"] = records[name]["taken_over"]
+            stages[f"{kind} {name}"] = records[name]
         if records:
             metadata.update(costs_of(kind, records, most_checkpoints))
+    metadata["code"] = {
+        stage: record["settings"].get("code_hash", "unknown") for stage, record in stages.items()
+    }
+    for key in OF_ELSEWHERE:
+        metadata[key] = {stage: record[key] for stage, record in stages.items() if key in record}
     table = table.reindex(columns=names_of(columns)).sort_values("iteration")
     table["learning_rule"] = settings["learning_rule"]["name"]
     rate = partial(learning_rate_at, study.setup(condition).training)
@@ -281,10 +283,13 @@ def warnings_of(runs: list[dict[str, Any]], trajectories: pd.DataFrame, study: S
             what = f"{of_run['condition']}: diverged, and left out of means"
             seeds.setdefault(what, []).append(f"{seed} (at iteration {at})")
         for stage, code in of_run["code"].items():
-            if code == code_now(of_run["condition"], stage):
-                continue
-            what = f"{of_run['condition']}: {stage} by other code ({code:.12}) than the present"
-            seeds.setdefault(what, []).append(seed)
+            adopted = of_run.get("adopted", {}).get(stage, {"code_hash": code})
+            what = f"{of_run['condition']}: {stage} by other code ({adopted['code_hash']:.12})"
+            if code != code_now(of_run["condition"], stage):
+                seeds.setdefault(f"{what} than the present", []).append(seed)
+            elif "compared" in adopted:
+                same = f"{what}; {adopted['compared']} are the same by the present"
+                seeds.setdefault(same, []).append(seed)
     by_run = trajectories.groupby(["condition", "seed"], sort=False)
     for (condition, number), rows in by_run:
         for what in () if rows["diverged"].any() else not_learnt(rows, study):

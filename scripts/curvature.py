@@ -15,11 +15,11 @@ ENTRY.progress/: stopped and started again, a job resumes after the last checkpo
 
 import argparse
 import time
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
 import numpy as np
 
-from lib import jobs, sharing
+from lib import adoption, jobs, sharing
 from lib.jobs import log
 from lib.program import run
 from lsnn.curvature.along_run import chosen, measure_along
@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--checkpoints", required=True, metavar="FILE", help="checkpoint file")
     parser.add_argument("--threads", type=int, default=1, help="most threads to use (default 1)")
     sharing.add_option(parser)
+    adoption.add_option(parser)
     arguments = parser.parse_args()
     kind = arguments.kind
     settings = jobs.settings_of(
@@ -74,13 +75,29 @@ def main() -> None:
     if kind == "hessian" and "learning_rule" in settings:
         parser.error("--kind hessian is told no learning rule")
     files = jobs.files_of_entry(arguments.output, name_of(settings[kind]))
+
+    def is_of_checkpoints(found):
+        return found["checkpoints"]["sha256"] == sha256_of_file(arguments.checkpoints)
+
+    def is_adopted(found):
+        return is_of_checkpoints(found) and adoption.adopt(
+            found,
+            files,
+            settings,
+            f"the first {adoption.CHECKPOINTS} checkpoints",
+            lambda beginning: compute_and_write(
+                settings, arguments, beginning, adoption.CHECKPOINTS
+            ),
+        )
+
+    def compute(found):
+        if not (arguments.adopt == "yes" and found and is_adopted(found)):
+            write(settings, arguments, files)
+
     jobs.complete(
         files,
-        lambda found: (
-            found["settings"] == settings
-            and found["checkpoints"]["sha256"] == sha256_of_file(arguments.checkpoints)
-        ),
-        lambda found: write(settings, arguments, files),
+        lambda found: found["settings"] == settings and is_of_checkpoints(found),
+        compute,
     )
 
 
@@ -108,7 +125,10 @@ def write(settings: jobs.Settings, arguments: argparse.Namespace, files: jobs.Fi
 
 
 def compute_and_write(
-    settings: jobs.Settings, arguments: argparse.Namespace, files: jobs.Files
+    settings: jobs.Settings,
+    arguments: argparse.Namespace,
+    files: jobs.Files,
+    most: Optional[int] = None,
 ) -> None:
     """Compute the quantities of an entry, and write the results.
 
@@ -116,6 +136,7 @@ def compute_and_write(
         settings: of the job.
         arguments: parsed.
         files: of the entry.
+        most: of its checkpoints, the first so many; all if None.
     """
     started = time.time()
     jobs.require_code(settings)
@@ -125,7 +146,7 @@ def compute_and_write(
     network = network_of(settings, arguments.data, of_run["seed"])
     checkpoints.check_shapes(path, arrays, network.shapes)
     schedule = checkpoint_iterations(of_run["iterations"], of_run["checkpoint_every"])
-    places = chosen(arrays["iteration"].tolist(), schedule, entry.get("checkpoints"))
+    places = chosen(arrays["iteration"].tolist(), schedule, entry.get("checkpoints"))[:most]
     job = {"settings": settings, "checkpoints": sha256_of_file(path)}
     progress = Progress(files.progress, job, log)
     if progress.size:

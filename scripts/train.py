@@ -16,7 +16,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from lib import jobs, sharing
+from lib import adoption, jobs, sharing
 from lib.jobs import log
 from lib.program import run
 from lsnn import backend
@@ -38,6 +38,7 @@ def main() -> None:
         "--start", metavar="FILE", help="checkpoints of the run to start from, if settings name one"
     )
     sharing.add_option(parser)
+    adoption.add_option(parser)
     arguments = parser.parse_args()
     settings = jobs.settings_of(
         parser, arguments, SELECTORS, lambda study, *run: study.training_settings(*run)
@@ -48,7 +49,22 @@ def main() -> None:
     start = start_of(settings, arguments.start) if arguments.start else None
     origin = start.origin if start else None
 
+    def is_adopted(found):
+        if found.get("start") != origin:
+            return False
+        iterations = adoption.iterations_again(files)
+        shorter = dict(settings, iterations=iterations)
+        return adoption.adopt(
+            found,
+            files,
+            settings,
+            f"the first {iterations} iterations",
+            lambda beginning: train_and_write(shorter, arguments, beginning, None, start),
+        )
+
     def compute(found):
+        if arguments.adopt == "yes" and found and is_adopted(found):
+            return
         earlier = None
         if found and found.get("start") == origin and is_longer(settings, found["settings"]):
             log("the run here goes on: more iterations are wanted")

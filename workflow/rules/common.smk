@@ -52,7 +52,10 @@ def read_configuration():
         if not workflow.modifier.skip_configfile:
             given = workflow.config_settings.config_args or []
             update_config(config, configuration.command_line_values(given))
-        studies = configuration.studies_of(config)
+        if config.get("adopt", False) not in (True, False):
+            raise ConfigError(f"adopt: {config['adopt']!r} is not true or false")
+        # Of no study: it changes no number.
+        studies = configuration.studies_of({k: v for k, v in config.items() if k != "adopt"})
         for study in studies.values():
             for condition in study.conditions:  # complains of own files that cannot be read
                 study.network_settings(condition)
@@ -119,6 +122,7 @@ def model_program(name, settings_of):
     """
     return {
         **program(name, python_of, by_code=False),
+        "adopt": Path("yes" if config.get("adopt") else "no"),  # a Path, like those above
         "data": lambda wildcards: study_of(wildcards).data,
         "settings": lambda wildcards: canonical_json(settings_of(study_of(wildcards), wildcards)),
     }

@@ -32,5 +32,5 @@ for kind in REGISTRIES:
             command(
                 "--kind {params.kind} --settings {params.settings:q} --data {params.data:q}"
                 " --checkpoints {input.checkpoints} --output {params.folder} --threads {threads}"
-                " --results results"
+                " --results results --adopt {params.adopt}"
             )

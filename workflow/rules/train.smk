@@ -29,5 +29,6 @@ rule train:
     shell:
         command(
             "--settings {params.settings:q} --data {params.data:q}"
-            " {params.start} --output {params.folder} --threads {threads} --results results"
+            " {params.start} --output {params.folder} --threads {threads}"
+            " --results results --adopt {params.adopt}"
         )

@@ -13,11 +13,10 @@ DATA = os.path.join(os.path.dirname(os.path.dirname(HERE)), "data")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests of large graphs are slow ones on TensorFlow 1.12, which takes long to build them."""
-    if tf.VERSION.startswith("1."):
-        for item in items:
-            if item.get_closest_marker("large_graph"):
-                item.add_marker(pytest.mark.slow)
+    """Let tests be slow on one TensorFlow: 1.12, say, takes long to build large graphs."""
+    for item in items:
+        if any(tf.VERSION.startswith(mark.args[0]) for mark in item.iter_markers("slow_on")):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ TRAJECTORIES = os.path.join(REPOSITORY, "results/committed/sequential_mnist/traj
 EIGENVALUES = ("lambda_max", "lambda_min", "lambda_abs_max")
 
 
+@pytest.mark.slow_on("1.12")
 @pytest.mark.parametrize("seed", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_the_first_checkpoint_is_that_of_the_committed_study(mnist, seed):
     study = parse_study({})

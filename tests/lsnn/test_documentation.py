@@ -25,6 +25,7 @@ def output_of(program, capsys):
     return np.array([line.split() for line in capsys.readouterr().out.splitlines()], float)
 
 
+@pytest.mark.slow_on("1.12")
 def test_a_network_is_trained_and_its_curvature_followed(capsys, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     iterations, losses, eigenvalues, residuals = output_of(0, capsys).T

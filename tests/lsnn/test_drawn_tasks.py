@@ -91,6 +91,7 @@ def signal(task, split, instance="fixed"):
     return everything(task_of(name, task.seed, **options), split)[0]
 
 
+@pytest.mark.slow_on("2")
 @pytest.mark.parametrize("name, sd, noisy", [(DRAWN[0], 0.5, 0.75), (DRAWN[1], 1.2, 1.8)])
 def test_noise_is_on_every_input_and_step_and_scaled_up_in_the_noisy_test(name, sd, noisy):
     task = task_of(name)
@@ -141,6 +142,7 @@ def drawn_once(task, instance):
     return [signal(task, "train", instance)[:, 0], task.target]
 
 
+@pytest.mark.slow_on("2")
 @pytest.mark.parametrize("name", DRAWN)
 def test_by_seed_the_instance_differs_and_nothing_else(name):
     tasks = {
@@ -326,6 +328,7 @@ def evaluated(task):
     return network, weights, trainer.evaluate()
 
 
+@pytest.mark.slow_on("2")
 @pytest.mark.usefixtures("in_a_loop")
 @pytest.mark.parametrize("name", sorted(VARIED))
 def test_a_further_test_is_the_test_of_the_task_with_its_options(name):
@@ -381,7 +384,7 @@ SMALL = {
 }
 
 
-@pytest.mark.large_graph
+@pytest.mark.slow_on("1.12")
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_the_hessian_of_every_rate_task_is_that_of_finite_differences(name):
     task = new_task(dict(SMALL[name], name=name), "data", 1)

@@ -28,7 +28,7 @@ from test_golden_rules import RULES as GOLDEN_RULES
 from test_learning_rules import RULES, network_by_dale, ready
 from test_spectrum import Known
 
-pytestmark = pytest.mark.large_graph
+pytestmark = pytest.mark.slow_on("1.12")
 
 LENGTHS = [
     {"name": "step_length", "direction": {"name": "three_factor"}, "step": {"name": "rflo"}},

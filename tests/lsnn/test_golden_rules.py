@@ -154,17 +154,21 @@ def compare(network, rules, inputs, feedback=None):
             tensors = {name: tf.constant(value, tf.float32) for name, value in weights.items()}
             by_step = tf.constant(inputs.transpose(1, 0, 2), tf.float32)
             response = network.respond(tensors, by_step, rule)
-            wanted = {}
+            losses = []
             for loss in folders:
                 network.task = Task(loss)
-                of_loss = network.loss(tensors, response, None)
-                gradients = tf.gradients(of_loss, [tensors[name] for name in names])
-                wanted[loss] = dict(zip(["grad_" + name for name in names], gradients))
-                wanted[loss]["logits"] = tf.transpose(response.logits, [1, 0, 2])
-            found = new_session(graph).run(wanted)
-        for loss, of_loss in folders.items():
+                losses.append(network.loss(tensors, response, None))
+            # One graph for the gradients of them all: which loss counts is fed.
+            counts = tf.placeholder(tf.float32, [len(losses)])
+            loss = tf.reduce_sum(counts * tf.stack(losses))
+            gradients = tf.gradients(loss, [tensors[name] for name in names])
+            wanted = dict(zip(["grad_" + name for name in names], gradients))
+            wanted["logits"] = tf.transpose(response.logits, [1, 0, 2])
+            session = new_session(graph)
+        for of_loss, one_counts in zip(folders.values(), np.eye(len(losses))):
+            found = session.run(wanted, {counts: one_counts})
             for folder in of_loss:
-                compare_with(folder, found[loss])
+                compare_with(folder, found)
 
 
 def compare_with(folder, values):
@@ -195,6 +199,7 @@ def cells():
     return found
 
 
+@pytest.mark.slow_on("1.12")
 @pytest.mark.parametrize("kind, net", sorted(cells(), key=str))
 def test_rate_units(kind, net, monkeypatch):
     if net != "rate_default":
@@ -221,6 +226,7 @@ def rules_of(folders, loss):
     return [(new_rule(RULES[folder.rpartition("/")[2]]), {loss: [folder]}) for folder in folders]
 
 
+@pytest.mark.slow_on("1.12")
 def test_units_of_the_mdgl_release():
     network = network_of(dict(SPIKING, refractory_steps=2), OfSameStep, tau_out=5.0)
     compare(network, rules_of(OF_MDGL, "last"), GOLDEN["common/inputs_spikes"])

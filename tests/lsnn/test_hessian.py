@@ -50,6 +50,7 @@ def test_product_is_the_derivative_of_the_exact_gradient(name):
     assert relative_error(product, difference) < 1e-2
 
 
+@pytest.mark.slow_on("1.12")
 @pytest.mark.parametrize("parameters", [("w_rec",), ("w_in", "b_out"), PARAMETERS])
 def test_hessian_is_symmetric_and_of_the_chosen_parameters(parameters):
     hessian, network, _ = small_hessian("adaptive", parameters)
@@ -61,7 +62,7 @@ def test_hessian_is_symmetric_and_of_the_chosen_parameters(parameters):
     assert np.array_equal(hessian.matvec(direction), hessian.product(direction))
 
 
-@pytest.mark.large_graph
+@pytest.mark.slow_on("1.12")
 def test_a_block_is_part_of_the_hessian_by_all_parameters_on_one_sample():
     network, weights = small_network()
 
@@ -100,6 +101,7 @@ def test_autapses_have_the_curvature_of_the_l2_term_alone():
     )
 
 
+@pytest.mark.slow_on("1.12")
 @pytest.mark.parametrize("name", ["leaky", "adaptive"])
 def test_the_hessian_of_the_squared_error_by_the_readout_is_that_of_least_squares(name):
     """2 I by the bias; by w_out 2 <s s^T> for each output, s the trace averaged over the window."""
@@ -116,6 +118,7 @@ def test_the_hessian_of_the_squared_error_by_the_readout_is_that_of_least_square
     assert relative_error(dense(of_w_out), np.kron(by_unit, np.eye(4))) < 1e-5
 
 
+@pytest.mark.slow_on("1.12")
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_the_hessian_of_the_squared_error_is_the_derivative_of_its_gradient(name):
     loss = loss_settings(kind="squared_error")
@@ -130,6 +133,7 @@ def test_the_hessian_of_the_squared_error_is_the_derivative_of_its_gradient(name
     assert relative_error(product, difference) < 1e-2
 
 
+@pytest.mark.slow_on("1.12")
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_eigenvalues_are_those_of_the_dense_matrix(name):
     hessian, _, _ = small_hessian(name)
@@ -179,6 +183,7 @@ def test_before_it_has_weights_it_computes_nothing_and_says_what_is_missing():
             compute()
 
 
+@pytest.mark.slow_on("1.12")
 def test_products_share_what_does_not_depend_on_the_vector():
     """The product of the whole graph, and anew at other weights."""
     hessian, _network, weights = small_hessian("adaptive", PARAMETERS)

@@ -88,14 +88,16 @@ OF_FREE_SIGNS = [
 ]
 # step_length has one of its own: it is made of the gradients of two of these.
 WITHOUT_ORACLE = set(LEARNING_RULES) - {settings["name"] for settings, _ in RULES} - {"step_length"}
-# The networks with everything at work, as a loop in the graph and, as slow tests, unrolled.
+# The networks with everything at work, as a loop in the graph and, with one choice of each rule,
+# unrolled.
+ONE_OF_EACH = list({settings["name"]: (settings, choices) for settings, choices in RULES}.values())
 NETWORKS_AND_FORMS = [
-    ("all", True),
-    ("rate_delays", True),
-    ("plain", False),
-    *(pytest.param(n, False, marks=pytest.mark.slow) for n in ("adaptive", "all", "rate_delays")),
+    ("all", True, RULES),
+    ("rate_delays", True, RULES),
+    ("plain", False, RULES),
+    pytest.param("all", False, ONE_OF_EACH, marks=pytest.mark.slow),
+    pytest.param("rate_delays", False, ONE_OF_EACH, marks=pytest.mark.slow),
 ]
-OF_SPIKING_UNITS = [pair for pair in RULES if pair[0]["name"] != "modprop"]
 
 
 class MiddleTask(LongerTask):
@@ -170,16 +172,19 @@ def expected_gradients(network, weights, examples, signs, rule, choices):
     return found
 
 
-@pytest.mark.parametrize("name, in_loop", NETWORKS_AND_FORMS)
-def test_gradients_of_all_rules_are_those_of_the_oracle(name, in_loop, monkeypatch):
+@pytest.mark.slow_on("1.12")
+@pytest.mark.parametrize("name, in_loop, pairs", NETWORKS_AND_FORMS)
+def test_gradients_of_all_rules_are_those_of_the_oracle(name, in_loop, pairs, monkeypatch):
     """And no rule changes a forward value."""
     monkeypatch.setattr("lsnn.network.MOST_UNROLLED_STEPS", 0 if in_loop else 100)
     task = LongerTask() if name in SPIKING_NETWORKS else MiddleTask()
     network, weights, signs = network_by_dale(name, task, **RATE_TERM)
-    pairs = OF_SPIKING_UNITS if network.neurons.spiking else RULES
+    if network.neurons.spiking:
+        pairs = [pair for pair in pairs if pair[0]["name"] != "modprop"]
     assert_gradients_are_those_of_the_oracle(network, weights, signs, pairs)
 
 
+@pytest.mark.slow_on("1.12")
 @pytest.mark.usefixtures("in_a_loop")
 @pytest.mark.parametrize("name", ["all", "rate_delays"])
 def test_gradients_by_sign_feedback_are_those_of_the_oracle(name):
@@ -209,6 +214,7 @@ def assert_gradients_are_those_of_the_oracle(network, weights, signs, pairs):
     )
 
 
+@pytest.mark.slow_on("1.12")
 @pytest.mark.usefixtures("in_a_loop")
 @pytest.mark.parametrize("name", ["all", "rate_delays"])
 def test_gradients_of_the_squared_error_are_those_of_the_oracle(name):
@@ -297,6 +303,7 @@ def differences_of(function, at, step=1e-6):
     return found
 
 
+@pytest.mark.slow_on("1.12")
 @pytest.mark.usefixtures("in_a_loop")
 def test_limits_of_the_rules():
     """What a rule equals where its setting comes to an end."""
@@ -408,7 +415,7 @@ def test_mdgl_with_leaky_units_is_less_than_all_paths_of_one_synapse():
     assert_gradients_differ({"mdgl": mdgl["w_rec"], "hop": hop["w_rec"]}, 0.01)
 
 
-@pytest.mark.large_graph
+@pytest.mark.slow_on("1.12")
 @pytest.mark.parametrize(
     "name, excitatory, pairs",
     [("plain", 0.7, RULES), ("adaptive", "none", OF_FREE_SIGNS)]
@@ -438,12 +445,15 @@ def test_the_derivative_of_a_rules_gradient_is_exact(name, excitatory, pairs):
             gradients = expected_gradients(network, moved, examples, signs, rule, choices)
             return sum((gradients[n] * direction[n]).sum() for n in gradients)
 
-        expected = differences_of(along_at, weights["w_rec"], step=1e-7)
         derivatives[str(settings)] = derivative
         # A weight of 0 would come to life, and count in the mean of its type.
         is_by_type = choices.get("w_back") in (means_of_existing, means_of_all)
         there = (weights["w_rec"] != 0) | (not is_by_type)
-        assert relative_error(derivative * there, expected * there) < 1e-4, settings
+        bumps = 1e-7 * random.randn(10, *there.shape) * there  # each along all weights at once
+        at = weights["w_rec"].astype(float)
+        expected = [along_at(at + bump) - along_at(at - bump) for bump in bumps]
+        found = 2 * np.tensordot(bumps, derivative, 2)
+        assert relative_error(found, expected) < 1e-4, settings
     assert_gradients_differ({n: d for n, d in derivatives.items() if "truncated" not in n})
 
 
@@ -500,7 +510,7 @@ def pair(direction, step, scale):
     }
 
 
-@pytest.mark.large_graph
+@pytest.mark.slow_on("1.12")
 @pytest.mark.usefixtures("in_a_loop")
 @pytest.mark.parametrize(
     "direction, step",

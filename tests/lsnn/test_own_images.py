@@ -16,6 +16,8 @@ from lsnn.study.config import parse_study
 from lsnn.tasks import new_task
 from lsnn.tasks.mnist import FILES
 
+pytestmark = pytest.mark.slow_on("2")
+
 RANDOM = np.random.RandomState(0)
 IMAGES, LABELS = RANDOM.randint(0, 256, (48, 7, 5)), np.arange(48) % 3
 TEST_IMAGES, TEST_LABELS = RANDOM.randint(0, 256, (10, 7, 5)), np.arange(10) % 3

@@ -17,7 +17,7 @@ from lsnn.options import build
 from lsnn.study.config import network_settings
 from small import loss_settings
 
-pytestmark = pytest.mark.large_graph
+pytestmark = pytest.mark.slow_on("1.12")
 
 PEERS = np.load(os.path.join(os.path.dirname(__file__), "peers.npz"))
 

@@ -6,6 +6,8 @@ import pytest
 from lsnn.backend import new_session, tf
 from lsnn.tasks import new_task
 
+pytestmark = pytest.mark.slow_on("2")
+
 PUBLISHED = {
     "name": "pixelwise_mnist",
     "encoding": "threshold",

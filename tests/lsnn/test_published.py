@@ -25,6 +25,8 @@ from lsnn.study.config import parse_study
 from lsnn.training import Trainer
 from small import relative_error, training_settings
 
+pytestmark = pytest.mark.slow_on("2")
+
 
 def published_weights(scale):
     random = np.random.RandomState(7)

@@ -15,7 +15,7 @@ from lsnn.options import build
 from lsnn.study.config import parse_study
 from small import small_network
 
-pytestmark = pytest.mark.large_graph
+pytestmark = pytest.mark.slow_on("1.12")
 
 EXTREMES = [
     name + suffix

@@ -6,6 +6,8 @@ import pytest
 from lsnn.connectivity import initial_weights
 from lsnn.rewiring import REWIRED, WOKEN, DalesLaw, Rewiring
 
+pytestmark = pytest.mark.slow_on("2")
+
 N_IN, N_UNITS, N_OUT = 6, 20, 3
 POSSIBLE = {"w_in": N_IN * N_UNITS, "w_rec": N_UNITS * (N_UNITS - 1), "w_out": N_UNITS * N_OUT}
 

@@ -18,7 +18,7 @@ from lsnn.study.config import parse_study
 from lsnn.training import checkpoint_iterations
 from small import small_network
 
-pytestmark = pytest.mark.large_graph
+pytestmark = pytest.mark.slow_on("1.12")
 
 
 class Known(LinearOperator):

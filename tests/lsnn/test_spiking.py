@@ -19,6 +19,8 @@ from small import (
     training_settings,
 )
 
+pytestmark = pytest.mark.slow_on("2")
+
 
 def trainer_and_feed(network, weights, rule, n_examples=6):
     inputs, targets = network.task.examples("train", np.arange(n_examples))

@@ -29,6 +29,8 @@ from small import (
     training_settings,
 )
 
+pytestmark = pytest.mark.slow_on("2")
+
 SCHEDULE = {"iterations": 12, "checkpoint_every": 4}
 AT = [0, 1, 2, 3, 4, 8, 12]  # there are checkpoints
 

@@ -25,7 +25,7 @@ from test_dynamics import LENGTHS, dynamics, examples_of, jacobian_of, measured,
 from test_learning_rules import ready
 from test_training import CarryingTask
 
-pytestmark = pytest.mark.large_graph
+pytestmark = pytest.mark.slow_on("1.12")
 
 RULES = [{"name": name} for name in ("bptt", "three_factor", "rflo", "mdgl")] + LENGTHS[:1]
 # Two parameters are trained: one that a rule has a gradient of its own for, and one of the readout.

@@ -143,7 +143,9 @@ def demo(results_of):
 LENGTH = {"iterations": 6, "checkpoint_every": 3}
 SWEEP = {
     "name": "sweep",
+    "task": {"name": "delayed_match", "delay": 2},
     "network": {"n_units": 8},
+    "training": {"batch_size": 16},
     "conditions": {
         "slow": {"learning_rule": "bptt", "training": {"learning_rate": 0.001}, **LENGTH},
         "bptt": LENGTH,

@@ -32,8 +32,10 @@ print(json.dumps(found))
 @pytest.mark.parametrize(
     "runs",
     [
-        [("three_factor", 1, 0.01), ("bptt", 1, 0.001)],
-        pytest.param([("bptt", 4, 0.01), ("bptt", 2, 0.001)], marks=pytest.mark.slow),
+        [("three_factor", 1, 0.01)],
+        pytest.param(
+            [("bptt", 1, 0.001), ("bptt", 4, 0.01), ("bptt", 2, 0.001)], marks=pytest.mark.slow
+        ),
     ],
     ids=["few", "more"],
 )

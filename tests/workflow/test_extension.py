@@ -83,6 +83,7 @@ def results(checkout):
     return checkout.folder / "results/extended"
 
 
+@pytest.mark.slow
 def test_they_stand_in_the_tables(results):
     table = pd.read_csv(results / "trajectories.csv")
     assert set(table["learning_rule"]) == {"damped", "sparse_backward"}
@@ -97,6 +98,7 @@ def test_they_stand_in_the_tables(results):
     assert (last.nunique() == 2).all()
 
 
+@pytest.mark.slow
 def test_they_stand_in_the_summary(results):
     summary = pd.read_csv(results / "summary.csv").set_index(["quantity", "condition"])
     for quantity in (
@@ -118,6 +120,7 @@ def texts(path):
     return [*lines, *map(" ".join, itertools.pairwise(lines))]
 
 
+@pytest.mark.slow
 def test_figures_have_their_labels_and_units(results):
     figures = results / "figures"
     learning_curves = texts(figures / "learning_curves.svg")
@@ -135,6 +138,7 @@ def test_figures_have_their_labels_and_units(results):
         assert not [line for line in texts(path) if "accuracy" in line or "nats" in line]
 
 
+@pytest.mark.slow
 def test_they_stand_in_the_report(results):
     page = (results / "report/summary.html").read_text()
     for text in (

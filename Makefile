@@ -54,15 +54,14 @@ TESTED = .venv/development data/mnist $(TENSORFLOWS)
 PYTEST = -m pytest --numprocesses $(CORES)
 # tests/study hardly touches TensorFlow: Python 3.6, the stricter one, is enough.
 define tests
-.venv/bin/python $(PYTEST) -m "$(1)" tests/scripts tests/test_environments.py
+.venv/bin/python $(PYTEST) -m "$(1)" tests/scripts tests/test_environments.py $(2)
 .environments/tensorflow-1.12/bin/python $(PYTEST) -m "$(1)" tests/study tests/lsnn
 .environments/tensorflow-2/bin/python $(PYTEST) -m "$(1)" tests/lsnn
 .venv/bin/python $(PYTEST) --dist loadfile -m "$(1)" tests/workflow
 endef
 
 test: $(TESTED) ## all tests but the slow ones, on both TensorFlows
-	$(call tests,not slow)
-	.venv/bin/python $(PYTEST) -m "not long" tests/faults
+	$(call tests,not slow and not long,tests/faults)
 
 test-slow: $(TESTED) ## slow tests, for parts that rarely break
 	$(call tests,slow)

@@ -17,7 +17,7 @@ from lsnn.options import build
 from lsnn.study.config import network_settings
 from small import loss_settings
 
-pytestmark = pytest.mark.slow_on("1.12")
+pytestmark = pytest.mark.slow
 
 PEERS = np.load(os.path.join(os.path.dirname(__file__), "peers.npz"))
 

@@ -55,7 +55,7 @@ def adopt(
     """
     if dict(found["settings"], code_hash=settings["code_hash"]) != settings:
         return False
-    original = {"code_hash": found["settings"]["code_hash"]}
+    original = {"code_hash": found["settings"].get("code_hash", "unknown")}
     code = found.get("adopted", original)["code_hash"]
     jobs.log(f"of other code ({code:.12}); to compare, the present computes {compared}")
     with tempfile.TemporaryDirectory() as folder:

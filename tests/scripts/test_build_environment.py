@@ -201,6 +201,7 @@ def mirror(tmp_path, monkeypatch):
     server.server_close()
 
 
+@pytest.mark.slow
 def test_an_environment_is_built_from_the_mirror_of_pip_and_kept(mirror, output, capsys):
     build("2-gpu", output)
     record = read_record(output / "environment.json")
@@ -243,6 +244,7 @@ def interrupt(*arguments, **settings):
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_or_is_of_other_requirements_is_made_afresh(
     mirror, output, quick_python, monkeypatch
 ):
@@ -304,6 +306,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.tex").read_text() == "years"
 
 
+@pytest.mark.slow
 def test_builders_wait_for_one_another_and_for_the_pip_of_one_that_was_killed(
     mirror, output, quick_python, capsys
 ):

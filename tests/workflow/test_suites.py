@@ -118,6 +118,7 @@ def test_one_claim_needs_its_studies_alone(checkout, suite, suite_results):
     assert pd.read_csv(checkout.folder / target)["claim"].tolist() == ["right"]
 
 
+@pytest.mark.slow
 def test_two_studies_run_in_one_checkout_at_the_same_time(checkout):
     processes = []
     for name in "first", "second":

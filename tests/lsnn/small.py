@@ -49,7 +49,7 @@ SPIKING_NETWORKS = {
 class SmallTask(SequentialMnist):
     """Random images of 5 rows and 3 columns in 4 classes."""
 
-    n_steps = 5
+    n_steps = 4
     n_in = 3
     n_out = 4
     sizes = {"train": 40, "validation": 20, "test": 20}

@@ -153,12 +153,14 @@ class Cached:
 def _border(tensor, placeholder):
     """Return what ``tensor`` combines with ``placeholder`` but that does not depend on it.
 
-    These are the tensors, except constants, that enter an operation which depends on it.
+    These are the tensors, except constants, that enter an operation which depends on it. One that
+    waits for another (a control input, as in TensorFlow's gradient of a square) depends on it, too.
     """
     needed = _reached(tensor.op, lambda op: [part.op for part in op.inputs])
-    depends = _reached(
-        placeholder.op, lambda op: [user for part in op.outputs for user in part.consumers()]
-    )
+    depends = {placeholder.op}
+    for op in tensor.graph.get_operations():  # each after those it is made of
+        if any(part.op in depends for part in op.inputs) or depends.intersection(op.control_inputs):
+            depends.add(op)
     border = {
         entering.name: entering
         for op in needed & depends

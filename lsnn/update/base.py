@@ -46,6 +46,8 @@ class Part:
     ) -> Mapping[str, Tensor]:
         """Return what is added to the gradient, tensors by name of the parameter, of its shape.
 
+        It does not count in the `alignment` of gradients, which is of the loss on examples.
+
         Args:
             weights: the present ones, of the trained parameters alone.
             start: those before training, arrays by name.

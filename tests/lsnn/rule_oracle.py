@@ -150,6 +150,8 @@ def backward(run, errors, rule="bptt", w_back=None, feedback=None, of_rates=0.0,
         feedback: what stands for w_out.
         of_rates: dE/dz that does not come through the readout, the same in every step.
     """
+    if rule not in ("bptt", "three_factor", "mdgl", "modprop", "window", "hops", "leaky_trace"):
+        raise ValueError(f"the oracle has no rule {rule}; write one here")
     w_rec = run.w["w_rec"]
     w_back = w_rec if w_back is None else w_back
     # Step 3: learning signals; q is the error of the output of every step.

@@ -215,6 +215,20 @@ def test_what_is_cached_is_not_computed_again():
     assert session.run(cached.tensor, {x: [1.0, 2.0]}) == pytest.approx([2.0, 4.0])
 
 
+def test_what_waits_for_the_vector_is_not_cached():
+    """As does a constant in the gradient of a square, which has no other input."""
+    with tf.Graph().as_default() as graph:
+        x = tf.placeholder(tf.float32, [2])
+        weight = tf.get_variable("weight", [2], tf.float32, tf.ones_initializer())
+        product = tf.gradients(tf.reduce_sum(tf.square(weight) * x), weight)[0]
+        session = new_session(graph)
+        session.run(tf.global_variables_initializer())
+        cached = Cached(product, x, session)
+    weight.load([3.0, -1.0], session)
+    cached.refresh()
+    assert session.run(cached.tensor, {x: [1.0, 2.0]}) == pytest.approx([6.0, -4.0])
+
+
 def test_a_learning_rule_cannot_reach_the_hessian(monkeypatch):
     for function in (Hessian.__init__, Hessian.move_to, Hessian.product, hessian_of, measure_along):
         assert not [name for name in inspect.signature(function).parameters if "rule" in name]

@@ -83,7 +83,6 @@ checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)
     assert renamed.replace("bptt", "three_factor") == original
 
 
-@pytest.mark.slow
 def test_the_program_runs_by_hand_as_the_documentation_says(demo):
     page = (REPOSITORY / "docs/how-to/use_in_a_workflow.md").read_text()
     (command,) = re.findall("^.*scripts/curvature.py .*$", page, re.M)

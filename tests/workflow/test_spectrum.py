@@ -14,7 +14,9 @@ from lsnn.storage.files import read_record
 STUDY = {
     "name": "whole",
     "tensorflow": "2",
+    "task": {"name": "delayed_match", "delay": 2},
     "network": {"n_units": 8},
+    "training": {"batch_size": 16},
     "conditions": {
         "bptt": {"iterations": 8, "checkpoint_every": 2},
         "rflo": {"iterations": 8, "checkpoint_every": 2},
@@ -122,7 +124,7 @@ def test_it_is_drawn(results):
 
 def test_what_the_rule_drew_is_that_of_its_run(results):
     arrays, _ = checkpoints.read(str(results / "runs/rflo/seed_4/checkpoints.npz"))
-    assert arrays["rule/feedback"].shape == (8, 10)
+    assert arrays["rule/feedback"].shape == (8, 2)
     settings = read_record(results / "runs/rflo/seed_4/dynamics/w_rec_validation.json")["settings"]
     assert settings["learning_rule"]["name"] == "rflo"
     of_hessian = read_record(results / "runs/rflo/seed_4/hessian/spectrum.json")["settings"]

@@ -389,7 +389,7 @@ def test_a_changed_rule_trains_its_runs_anew_and_no_others(checkout, tell):
     checkout.finish(*ALL)
     bptt = {path: inode for path, inode in checkout.identities().items() if "bptt" in path.parts}
 
-    checkout.edit(rule, "label =", "# A comment.\n    label =")
+    checkout.edit(rule, "options =", "# A comment.\n    options =")
     assert jobs_of(checkout.finish(*ALL)) == {}
     checkout.edit("scripts/lib/figures/style.mplstyle", "font.size: 8", "font.size: 9")
     assert jobs_of(checkout.finish(*ALL)) == {"plot": 1, "all": 1, "total": 2}
@@ -413,8 +413,8 @@ def test_a_changed_rule_trains_its_runs_anew_and_no_others(checkout, tell):
     warning = "three_factor: training by other code"
     assert warning in text
     metadata = read_record(checkout.results / "metadata.json")
-    assert [line.startswith(warning) for line in metadata["warnings"]] == [True]
-    assert metadata["warnings"][0].endswith("seed 1, seed 2")
+    [told] = [line for line in metadata["warnings"] if line.startswith(warning)]
+    assert told.endswith("seed 1, seed 2")
     assert warning in (checkout.results / "report/run.html").read_text()
     tell(
         "a rule that cuts no gradient any more, and a seed more",

@@ -162,6 +162,7 @@ def test_a_block_with_an_eigenvalue_of_zero_converges():
     assert abs(smallest.value) <= 1e-6 * largest.value
 
 
+@pytest.mark.slow_on("2")
 def test_eigenvalues_of_a_real_checkpoint_are_those_of_arpack(mnist):
     """The default network at its initial weights, where the Hessian is indefinite."""
     network = Network(network_settings(), loss_settings(), mnist, seed=1)

@@ -273,6 +273,7 @@ def test_what_was_interrupted_or_is_of_other_requirements_is_made_afresh(
     assert not (output / "environment.json").exists()
 
 
+@pytest.mark.slow
 def test_a_wheel_that_is_damaged_is_named(mirror, output, quick_python):
     mirror.wheel.write_bytes(mirror.wheel.read_bytes()[:300])
     with pytest.raises(BuildError, match=f"(?s)pip install.*{WHEEL}.*Fix this"):

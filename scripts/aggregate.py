@@ -26,12 +26,7 @@ import scipy
 from lib.program import run
 from lib.runs import Run, joined
 from lib.summary import summarise
-from lib.tables import (
-    read_recorded_table,
-    require_recorded,
-    with_settings,
-    write_table,
-)
+from lib.tables import read_recorded_table, require_recorded, with_settings, write_table
 from lsnn.curvature.hessian import ALL
 from lsnn.curvature.quantities import PRODUCTS, REGISTRIES, arrays_of, columns_of, columns_of_table
 from lsnn.curvature.weights import ranks_of_change, squared_norms
@@ -53,7 +48,7 @@ from lsnn.update.settings import learning_rate_at
 
 KEYS = ("settings", "outputs", "environment", "wall_seconds")  # of every record
 TRAINING_KEYS = (*KEYS, "ms_per_iteration", "diverged_at")
-OF_ELSEWHERE = ("taken_over", "adopted")  # says of a record where its results are from
+WHERE_FROM = ("taken_over", "adopted")  # keys of a record whose job did not compute its results
 LEARNT = 0.9  # of the initial training loss: a run that learns falls below this
 ENTRY_KEYS = (*KEYS, "seconds_per_product", "products", "checkpoints")
 
@@ -107,7 +102,7 @@ def read_run(
     metadata["code"] = {
         stage: record["settings"].get("code_hash", "unknown") for stage, record in stages.items()
     }
-    for key in OF_ELSEWHERE:
+    for key in WHERE_FROM:
         metadata[key] = {stage: record[key] for stage, record in stages.items() if key in record}
     table = table.reindex(columns=names_of(columns)).sort_values("iteration")
     table["learning_rule"] = settings["learning_rule"]["name"]

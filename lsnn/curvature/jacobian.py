@@ -156,9 +156,12 @@ def _border(tensor, placeholder):
     These are the tensors, except constants, that enter an operation which depends on it. One that
     waits for another (a control input, as in TensorFlow's gradient of a square) depends on it, too.
     """
-    needed = _reached(tensor.op, lambda op: [part.op for part in op.inputs])
-    depends = {placeholder.op}
-    for op in tensor.graph.get_operations():  # each after those it is made of
+    operations = tensor.graph.get_operations()  # each after those it is made of
+    needed, depends = {tensor.op}, {placeholder.op}
+    for op in reversed(operations):
+        if op in needed:
+            needed.update(part.op for part in op.inputs)
+    for op in operations:
         if any(part.op in depends for part in op.inputs) or depends.intersection(op.control_inputs):
             depends.add(op)
     border = {
@@ -168,14 +171,3 @@ def _border(tensor, placeholder):
         if entering.op not in depends and entering.op.type != "Const"
     }
     return [border[name] for name in sorted(border)]
-
-
-def _reached(start, neighbours):
-    """Return an operation and all that can be reached from it."""
-    found, new = {start}, [start]
-    while new:
-        for op in neighbours(new.pop()):
-            if op not in found:
-                found.add(op)
-                new.append(op)
-    return found

@@ -24,6 +24,16 @@ PACKAGES = "slurmctld slurmd slurm-client munge slurmdbd mariadb-server"
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "slurmdbd", "mariadbd")
 
 
+def folder_of(condition, seed):
+    """Return the folder of a run."""
+    return f"{RESULTS}/runs/{condition}/seed_{seed}"
+
+
+def tables_of(runs):
+    """Return the last results of runs: targets, in place of the whole study."""
+    return [f"{folder_of(*run)}/hessian/{ENTRY}.csv" for run in runs]
+
+
 def pytest_sessionstart(session):
     missing = [name for name in PROGRAMS if not shutil.which(name)]
     if missing or os.geteuid() != 0:
@@ -113,10 +123,10 @@ class Checkout:
             )
         return self.process
 
-    def on_slurm(self, *options):
+    def on_slurm(self, *targets):
         """Start the study on Slurm; finished jobs are noticed sooner than the profile has it."""
         often = ["--slurm-init-seconds-before-status-checks", "1"]
-        return self.snakemake("--profile", "slurm", *often, *options)
+        return self.snakemake("--profile", "slurm", *often, *targets)
 
     def printed(self):
         with open(self.path("snakemake.out"), encoding="utf-8", errors="replace") as stream:
@@ -136,12 +146,12 @@ class Checkout:
                 if process.cwd() == self.folder:
                     process.kill()
 
-    def results(self):
+    def results(self, runs=RUNS):
         """Return the bytes of all results that do not depend on when and how they were made."""
-        names = [f"{RESULTS}/trajectories.csv"]
-        for condition, seed in RUNS:
+        names = [f"{RESULTS}/trajectories.csv"] if runs == RUNS else []
+        for run in runs:
             for name in ("checkpoints.npz", "learning_curve.csv", f"hessian/{ENTRY}.csv"):
-                names.append(f"{RESULTS}/runs/{condition}/seed_{seed}/{name}")
+                names.append(f"{folder_of(*run)}/{name}")
         contents = {}
         for name in names:
             with open(self.path(name), "rb") as stream:
@@ -157,7 +167,7 @@ class Checkout:
     def program(self, stage, condition, seed):
         """Return the processes of a job's script; there should not be two."""
         found = []
-        of_run = f"{RESULTS}/runs/{condition}/seed_{seed}" + OUTPUT[stage]
+        of_run = folder_of(condition, seed) + OUTPUT[stage]
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):  # ended meanwhile
                 arguments = process.cmdline()
@@ -171,7 +181,7 @@ class Checkout:
     def in_mid_run(self, stage, condition, seed):
         """Wait until a job has something to lose, and return the process of its script."""
         folder = {"train": "progress", "hessian": f"hessian/{ENTRY}.progress"}[stage]
-        folder = self.path(f"{RESULTS}/runs/{condition}/seed_{seed}/{folder}")
+        folder = self.path(f"{folder_of(condition, seed)}/{folder}")
 
         def running():
             return os.path.exists(f"{folder}/0001.npz") and self.program(stage, condition, seed)

@@ -10,7 +10,7 @@ import time
 
 import psutil
 
-from conftest import ENTRY, REPOSITORY, RUNS, wait_until
+from conftest import ENTRY, REPOSITORY, RUNS, tables_of, wait_until
 
 
 def processes(name):
@@ -61,20 +61,20 @@ def test_from_start_to_figures(checkout, slurm, local):
 
 
 def test_jobs_that_are_cancelled_killed_or_out_of_time_come_back_with_more(checkout, slurm, local):
-    checkout.on_slurm()
+    runs = cancelled, killed, late = RUNS[:3]
+    checkout.on_slurm(*tables_of(runs))
     programs = {}
-    for run in RUNS[:3]:
+    for run in runs:
         programs[run] = checkout.in_mid_run("train", *run)
         programs[run].suspend()  # until all three are there
-    numbers = {run: of_run(slurm.jobs(checkout.folder), "train", *run)[0]["JobId"] for run in RUNS}
-    cancelled, killed, late = RUNS[:3]
+    numbers = {run: of_run(slurm.jobs(checkout.folder), "train", *run)[0]["JobId"] for run in runs}
     programs[cancelled].resume()
     slurm.run("scancel", numbers[cancelled])
     programs[killed].kill()
     slurm.run("scontrol", "update", f"jobid={numbers[late]}", "TimeLimit=1")  # stays suspended
     checkout.in_mid_run("hessian", *cancelled).kill()
     checkout.finish()
-    assert checkout.results() == local
+    assert checkout.results(runs).items() <= local.items()
 
     jobs = slurm.jobs(checkout.folder)
     for stage, run, end in [
@@ -88,13 +88,14 @@ def test_jobs_that_are_cancelled_killed_or_out_of_time_come_back_with_more(check
         assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("6000M", "12000M")
         assert second["TimeLimit"] == "08:00:00"
         assert "going on " in checkout.log(stage, *run)
-    assert len(jobs) == 2 * len(RUNS) + 4
+    assert len(jobs) == 2 * len(runs) + 4
 
 
 def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local):
     """One of the jobs that it leaves behind still runs when it is started again, one is done."""
-    running, done = RUNS[0], RUNS[3]
-    checkout.on_slurm()
+    runs = running, done = RUNS[0], RUNS[3]
+    targets = tables_of(runs)
+    checkout.on_slurm(*targets)
     orphan = checkout.in_mid_run("train", *running)
     orphan.suspend()
     checkout.in_mid_run("train", *done)
@@ -108,15 +109,15 @@ def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local
     wait_until(lambda: state(done) == "COMPLETED", 120, "an orphan is done")
     assert checkout.process.returncode == -signal.SIGKILL
 
-    assert checkout.on_slurm().wait(120) != 0
+    assert checkout.on_slurm(*targets).wait(120) != 0
     assert "--unlock" in checkout.printed()
     assert checkout.snakemake("--unlock", "--cores", "1").wait(120) == 0
-    checkout.on_slurm()
+    checkout.on_slurm(*targets)
     wait_until(lambda: len(checkout.program("train", *running)) == 2, 120, "a second copy")
     wait_until(lambda: "waiting for" in checkout.log("train", *running), 60, "it waits")
     orphan.resume()
     checkout.finish()
-    assert checkout.results() == local
+    assert checkout.results(runs).items() <= local.items()
     assert "already complete" in checkout.log("train", *running)
     jobs = slurm.jobs(checkout.folder)
     assert len(of_run(jobs, "train", *running)) == 2
@@ -125,8 +126,9 @@ def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local
 
 def test_node_that_goes_down_and_controller_that_restarts(checkout, slurm, local):
     node = socket.gethostname().partition(".")[0]
-    checkout.on_slurm()
-    for run in RUNS:
+    runs = RUNS[::2]
+    checkout.on_slurm(*tables_of(runs))
+    for run in runs:
         checkout.in_mid_run("train", *run).suspend()
     slurm.run("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
     wait_until(lambda: not processes("slurmstepd"), 60, "the node is empty")
@@ -134,17 +136,17 @@ def test_node_that_goes_down_and_controller_that_restarts(checkout, slurm, local
     for job in slurm.jobs(checkout.folder):  # by itself Slurm lets them wait for two minutes
         slurm.run("scontrol", "update", f"jobid={job['JobId']}", "StartTime=now")
 
-    checkout.in_mid_run("train", *RUNS[0])
+    checkout.in_mid_run("train", *runs[0])
     controller = slurm.pid("slurmctld")
     os.kill(controller, signal.SIGTERM)
     wait_until(lambda: not os.path.exists(f"/proc/{controller}"), 30, "the controller is gone")
     time.sleep(5)
     subprocess.run(["slurmctld"], check=True, stdin=subprocess.DEVNULL)
     checkout.finish()
-    assert checkout.results() == local
+    assert checkout.results(runs).items() <= local.items()
 
     jobs = slurm.jobs(checkout.folder)
-    assert len(jobs) == 2 * len(RUNS)  # Slurm's business: snakemake submitted nothing twice
-    for run in RUNS:
+    assert len(jobs) == 2 * len(runs)  # Slurm's business: snakemake submitted nothing twice
+    for run in runs:
         assert of_run(jobs, "train", *run)[0]["Restarts"] == "1"
         assert "going on " in checkout.log("train", *run)

@@ -419,7 +419,10 @@ def test_mdgl_with_leaky_units_is_less_than_all_paths_of_one_synapse():
 @pytest.mark.parametrize(
     "name, excitatory, pairs",
     [("plain", 0.7, RULES), ("adaptive", "none", OF_FREE_SIGNS)]
-    + [pytest.param(n, 0.7, RULES, marks=pytest.mark.slow) for n in ("adaptive", "rate_delays")],
+    + [
+        pytest.param(name, 0.7, ONE_OF_EACH, marks=pytest.mark.slow)
+        for name in ("adaptive", "rate_delays")
+    ],
 )
 def test_the_derivative_of_a_rules_gradient_is_exact(name, excitatory, pairs):
     """M v, with M = d g_hat / d w_rec, against differences of the oracle's gradient."""

@@ -45,8 +45,6 @@ STUDIES = {
     },
 }
 
-FIGURES = ("examples", "generalization_gap", "learning_curves")
-
 
 def write_images(folder):
     """Write images of 6 x 4 in three classes, those for training compressed."""
@@ -70,7 +68,7 @@ def contents(folder):
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A checkout with the results of all studies, and some figures, made as one suite."""
+    """A checkout with the results of all studies, made as one suite."""
     checkout = new_checkout(tmp_path_factory.mktemp("tasks"))
     shutil.rmtree(checkout.folder / "data")  # MNIST is not needed
     (checkout.folder / "data").mkdir()
@@ -82,9 +80,7 @@ def checkout(tmp_path_factory):
         (checkout.folder / files[-1]).write_text(text)
     (checkout.folder / "suite.yaml").write_text(yaml.safe_dump({"studies": files}))
     before = contents(checkout.folder / "data/own")
-    targets = [f"results/{name}/figures/{figure}.png" for name in STUDIES for figure in FIGURES]
-    targets += ["results/evidence/figures/raster_bptt.png"]
-    done = checkout.snakemake("--cores", "2", *targets, "--configfile", "suite.yaml")
+    done = checkout.snakemake("--cores", "2", "--configfile", "suite.yaml")
     assert done.returncode == 0, done.stdout
     assert contents(checkout.folder / "data/own") == before
     assert [path.name for path in (checkout.folder / "data").iterdir()] == ["own"]
@@ -121,7 +117,8 @@ def test_the_gap_is_measured_on_noisy_examples_too(checkout):
 def test_examples_and_gaps_are_drawn(checkout, study):
     results = checkout.folder / "results" / study
     figures = {path.stem for path in (results / "figures").glob("*.png")}
-    assert figures == {*FIGURES, *(["raster_bptt"] if study == "evidence" else [])}
+    assert {"examples", "generalization_gap", "learning_curves"} <= figures
+    assert ("raster_bptt" in figures) == (study == "evidence")
     arrays, metadata = checkpoints.read(str(results / "examples.npz"), names=("inputs", "targets"))
     assert arrays["inputs"].shape[1] == arrays["targets"].shape[-1] == 4
     assert metadata["task"]["name"] == STUDIES[study]["task"]["name"]

@@ -64,6 +64,11 @@ def choice(description: str, values: Iterable[Any], default: Any, unit: str = "-
     return {"enum": list(values), "description": description, "default": default, "unit": unit}
 
 
+def flag(description: str) -> Schema:
+    """Return an option that is true or false, and false where it is not given."""
+    return {"type": "boolean", "description": description, "default": False, "unit": "-"}
+
+
 def section(description: str, options: Dict[str, Schema]) -> Schema:
     """Return an option that is a mapping with options of its own, and no other keys."""
     return {

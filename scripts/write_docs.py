@@ -12,7 +12,8 @@ from lib.committed import CommittedStudy
 from lib.pages import DOCS, options, render, write_text
 from lib.program import run
 from lib.statistics import STATISTICS
-from lsnn.curvature.quantities import REGISTRIES, columns_of
+from lsnn.curvature.hessian import ALL
+from lsnn.curvature.quantities import REGISTRIES, columns_of_table
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
 from lsnn.options import Registry, Schema, default_of, schema_of, section
@@ -49,15 +50,15 @@ def schemas() -> dict[str, Schema]:
 
 def columns_of_tables() -> dict[str, list[Column]]:
     """Return the columns of each table by its heading, without residuals and other qualifiers."""
-    everything = {kind: [{"quantities": list(REGISTRIES[kind])}] for kind in REGISTRIES}
+    blocks = {"hessian": "w_rec", "dynamics": ALL}  # of all parameters is batch sharpness alone
+    everything = {
+        kind: [{"block": blocks[kind], "quantities": list(REGISTRIES[kind])}] for kind in REGISTRIES
+    }
     condition = {"iterations": 1, "checkpoint_every": 1}
     study = parse_study({"conditions": {"bptt": condition}, **everything})
-    hessian, dynamics = (
-        [column for entry in study.entries(kind).values() for column in columns_of(kind, entry)]
-        for kind in ("hessian", "dynamics")
-    )
+    hessian, dynamics = (columns_of_table(k, *study.entries(k).values()) for k in REGISTRIES)
     weights = outputs.weight_columns(study)
-    elsewhere = [*hessian, *dynamics, *weights]
+    elsewhere = [*outputs.entry_columns(study), *weights]
     tables = {
         "Of every study": [c for c in outputs.trajectories_columns(study) if c not in elsewhere],
         "Of an entry of `hessian`": hessian,

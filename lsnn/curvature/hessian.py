@@ -5,12 +5,13 @@ is needed, and there is no argument through which a rule's truncated gradient co
 """
 
 import functools
-from typing import List, Sequence, Tuple
+from typing import Any, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
-from lsnn.backend import tf
-from lsnn.curvature.jacobian import GradientJacobian
+from lsnn.backend import new_session, tf
+from lsnn.curvature.eigenvalues import Eigenvalue, Krylov, extreme_eigenvalues
+from lsnn.curvature.jacobian import GradientJacobian, flat_tensor
 from lsnn.errors import ConfigError
 from lsnn.network import Network
 from lsnn.randomness import generator
@@ -57,10 +58,53 @@ class Hessian(GradientJacobian):
     ):
         def gradient_of(weights, inputs, targets):
             response = network.respond(weights, inputs, unrolled=True)
-            loss = network.loss(weights, response, targets)
-            return dict(zip(parameters, tf.gradients(loss, [weights[name] for name in parameters])))
+            self._loss = network.loss(weights, response, targets)
+            gradient = tf.gradients(self._loss, [weights[name] for name in parameters])
+            return dict(zip(parameters, gradient))
 
         super().__init__(network, inputs, targets, parameters, gradient_of, threads)
+        self._network, self._threads = network, threads
+        self._of_one_example: Any = None  # gradient, placeholders and session, once needed
+
+    def loss(self, offset: np.ndarray) -> float:
+        """Return the loss where the weights of the block are moved by an offset (size,)."""
+        return float(self._computed(self._loss, self._moved(offset)))
+
+    def loss_and_gradient(self, offset: np.ndarray) -> Tuple[float, np.ndarray]:
+        """Return the loss, and its gradient (size,) by the block, as :meth:`loss`."""
+        loss, gradient = self._computed([self._loss, self._gradient], self._moved(offset))
+        return float(loss), np.asarray(gradient, np.float64)
+
+    def leading(self, k: int = 1) -> List[Eigenvalue]:
+        """Return the k largest eigenvalues, falling, with their vectors."""
+        return extreme_eigenvalues(Krylov(self), k=k, smallest=False)
+
+    def gradients_by_example(self) -> Iterator[np.ndarray]:
+        """Yield the gradient (size,) of the loss of each of the present examples alone.
+
+        The loss is the task's, without its L2 and firing-rate term.
+        """
+        if self._of_one_example is None:
+            self._of_one_example = self._graph_of_one_example()
+        gradient, placeholders, session = self._of_one_example
+        inputs, targets = self.examples
+        feed = {placeholders[name]: array for name, array in self.weights.items()}
+        for place in range(inputs.shape[1]):
+            example = (inputs[:, place : place + 1], targets[..., place : place + 1])
+            feed.update(zip(placeholders["examples"], example))
+            yield np.asarray(session.run(gradient, feed), np.float64)
+
+    def _graph_of_one_example(self):
+        with tf.Graph().as_default() as graph:
+            placeholders = {
+                name: tf.placeholder(tf.float32, shape)
+                for name, shape in self._network.shapes.items()
+            }
+            inputs, targets = placeholders["examples"] = self._network.task.placeholders()
+            response = self._network.respond(placeholders, inputs)
+            loss = self._network.task.loss(response.logits, targets)
+            gradient = tf.gradients(loss, [placeholders[name] for name in self.parameters])
+            return flat_tensor(gradient), placeholders, new_session(graph, self._threads)
 
     def _rmatvec(self, vector):  # it is symmetric
         return self._matvec(vector)

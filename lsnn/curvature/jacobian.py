@@ -27,6 +27,9 @@ class GradientJacobian(LinearOperator):
         threads: most threads to compute with.
 
     Attributes:
+        parameters: their names, as given.
+        weights: arrays by name at which the derivative is taken; none before the first are given.
+        examples: the present ones, inputs and targets.
         products: how many products were computed so far.
     """
 
@@ -39,41 +42,44 @@ class GradientJacobian(LinearOperator):
         gradient_of: Callable[[Mapping[str, Tensor], Tensor, Tensor], Mapping[str, Tensor]],
         threads: int = 1,
     ):
+        self.parameters = parameters
+        self.weights: Mapping[str, np.ndarray] = {}
         shapes = [network.shapes[name] for name in parameters]
-        sizes = [int(np.prod(shape)) for shape in shapes]
-        self.size = sum(sizes)
+        self._sizes = [int(np.prod(shape)) for shape in shapes]
+        self.size = sum(self._sizes)
         super().__init__(np.float64, (self.size, self.size))
         self._own_examples = [inputs, targets]
         with tf.Graph().as_default() as graph:
-            self._weights = network.variables()
+            self._variables = network.variables()
             self._vector = tf.placeholder(tf.float32, [self.size], "vector")
             self._examples = [
                 tf.get_variable(f"examples_{i}", value.shape, value.dtype, trainable=False)
                 for i, value in enumerate(self._own_examples)
             ]
-            by_name = gradient_of(self._weights, *self._examples)
+            by_name = gradient_of(self._variables, *self._examples)
             gradient = [by_name[name] for name in parameters]
             directions = [
                 tf.reshape(part, shape)
-                for part, shape in zip(tf.split(self._vector, sizes), shapes)
+                for part, shape in zip(tf.split(self._vector, self._sizes), shapes)
             ]
             slope = tf.add_n([tf.reduce_sum(g * v) for g, v in zip(gradient, directions)])
-            self._gradient = _flat(gradient)
+            self._gradient = flat_tensor(gradient)
             with true_derivatives():
-                product = _flat(tf.gradients(slope, [self._weights[name] for name in parameters]))
+                product = flat_tensor(
+                    tf.gradients(slope, [self._variables[name] for name in parameters])
+                )
             initialise = tf.global_variables_initializer()
         self._session = new_session(graph, threads)
         self._session.run(initialise)
         self._load(self._own_examples)
         self._product = Cached(product, self._vector, self._session)
-        self._has_weights = False
         self.products = 0
 
     def move_to(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take the derivative at these weights, arrays by name, from now on."""
         for name in PARAMETERS:
-            self._weights[name].load(weights[name], self._session)
-        self._has_weights = True
+            self._variables[name].load(weights[name], self._session)
+        self.weights = weights
         self._product.refresh()
 
     @contextmanager
@@ -88,28 +94,39 @@ class GradientJacobian(LinearOperator):
             self._product.refresh()
 
     def _load(self, examples):
+        self.examples = examples
         for variable, value in zip(self._examples, examples):
             variable.load(value, self._session)
 
     def gradient(self) -> np.ndarray:
         """Return g (size,), float64."""
-        return self._computed(self._gradient)
+        return np.asarray(self._computed(self._gradient), np.float64)
 
     def product(self, vector: np.ndarray) -> np.ndarray:
         """Return M^T times a vector (size,) as float64, computed in float32."""
         self.products += 1
-        return self._computed(self._product.tensor, {self._vector: vector})
+        product = self._computed(self._product.tensor, {self._vector: vector})
+        return np.asarray(product, np.float64)
 
-    def _computed(self, tensor, values=None):
-        if not self._has_weights:
+    def _computed(self, tensors, values=None):
+        if not self.weights:
             raise RuntimeError("move_to(weights) comes first: it says at which weights to compute")
-        return self._session.run(tensor, values).astype(np.float64)
+        return self._session.run(tensors, values)
+
+    def _moved(self, offset):
+        """Return the block's variables with their weights moved by an offset (size,)."""
+        parts = np.split(offset, np.cumsum(self._sizes)[:-1])
+        return {
+            self._variables[name]: self.weights[name] + part.reshape(self.weights[name].shape)
+            for name, part in zip(self.parameters, parts)
+        }
 
     def _matvec(self, vector):
         return self.product(np.ravel(vector))
 
 
-def _flat(tensors):
+def flat_tensor(tensors: Sequence[Tensor]) -> Tensor:
+    """Return tensors as one vector (size,)."""
     return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
 
 

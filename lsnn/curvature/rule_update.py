@@ -1,8 +1,8 @@
 """Compares training's update, and its derivative, with the true gradient and Hessian."""
 
-import functools
 from collections import OrderedDict
-from typing import Any, Dict, List, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
 import numpy as np
 
@@ -99,16 +99,24 @@ class Dynamics:
     @property
     def hessian(self) -> Hessian:
         """The Hessian; it is made of network and examples alone."""
-        return self._operator("hessian", functools.partial(Hessian, self._update.network))
+        return self._operator("hessian", Hessian, self._update.network, self._examples)
 
     @property
     def jacobian(self) -> UpdateJacobian:
         """The derivative of the update's direction."""
-        return self._operator("jacobian", functools.partial(UpdateJacobian, self._update))
+        return self._operator("jacobian", UpdateJacobian, self._update, self._examples)
 
-    def _operator(self, name, new):
+    @contextmanager
+    def hessian_of_batch(self, iteration: int) -> Iterator[Hessian]:
+        """In this context there is the Hessian of the loss on the batch of an iteration."""
+        batch = self._batch(iteration)
+        hessian = self._operator("hessian of a batch", Hessian, self._update.network, batch)
+        with hessian.on(batch):
+            yield hessian
+
+    def _operator(self, name, kind, source, examples):
         if name not in self._operators:
-            operator = new(*self._examples, self.parameters, threads=self._threads)
+            operator = kind(source, *examples, self.parameters, threads=self._threads)
             operator.move_to(self._weights)
             self._operators[name] = operator
         return self._operators[name]
@@ -134,8 +142,11 @@ class Dynamics:
 
     def update(self, iteration: int) -> Dict[str, np.ndarray]:
         """Return the direction that training takes at an iteration, on its batch, by name."""
-        batch = self._update.network.task.batch(iteration, self._update.training.batch_size)
-        return _double(self._session.run(self._direction, dict(zip(self._placeholders, batch))))
+        feed = dict(zip(self._placeholders, self._batch(iteration)))
+        return _double(self._session.run(self._direction, feed))
+
+    def _batch(self, iteration):
+        return self._update.network.task.batch(iteration, self._update.training.batch_size)
 
     def learning_rate(self, iteration: int) -> float:
         """Return the learning rate of an iteration."""
@@ -172,11 +183,6 @@ def dynamics_of(
     block = parameters_of(network, entry["block"])
     trained = [name for name in block if name in update.trained]
     return Dynamics(update, examples, trained, threads)
-
-
-def flat(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
-    """Return the arrays that there are of some names, concatenated into a vector (size,)."""
-    return np.concatenate([np.zeros(0), *(arrays[n].ravel() for n in names if n in arrays)])
 
 
 def _double(arrays):

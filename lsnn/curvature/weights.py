@@ -27,6 +27,11 @@ RANKS = OrderedDict(
 )
 
 
+def flat(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    """Return the arrays that there are of some names, concatenated into a vector (size,)."""
+    return np.concatenate([np.zeros(0), *(arrays[n].ravel() for n in names if n in arrays)])
+
+
 def dynamic(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     """Return a parameter at all checkpoints, with 0 where the dynamics ignore it.
 

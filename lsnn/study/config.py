@@ -52,7 +52,7 @@ from lsnn.storage.files import atomic_write
 from lsnn.study.checks import add_contradictions, as_lines, check, fill, suggestion
 from lsnn.study.columns import clashing_tests
 from lsnn.study.sweep import SWEEP, as_written, axes_of, grid_of, in_words, sweep_contradictions
-from lsnn.tasks import TASKS, hashes_of_own_files
+from lsnn.tasks import TASKS, hashes_of_own_files, task_class
 from lsnn.tasks.base import SPLITS, Measure, Task, separate_tests
 from lsnn.training import FINAL, TRAIN_LOSS, checkpoint_iterations
 from lsnn.update.settings import (
@@ -320,7 +320,7 @@ class Study(NamedTuple):
     @property
     def task_class(self) -> Type[Task]:
         """The class of the task, which declares what is measured."""
-        return TASKS[self.task["name"]]
+        return task_class(self.task)
 
     @property
     def splits(self) -> Tuple[str, ...]:
@@ -824,6 +824,8 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
             what = "a test of the study's `task`, whose columns all conditions have"
             yield f"{path}task.tests.{test}", impossible(test, what), "task"
         run = _run_of(values, condition)
+        if task_class(run["task"]) is not task_class(values["task"]):
+            yield path + "task", "asks for other measures than the study's task; all have the same"
         if "start" in condition:
             yield from _contradictions_of_start(values, name)
         for key, line, *others in _contradictions_of_run(run):
@@ -890,7 +892,7 @@ def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
     """Yield the contradictions between the settings of a run, as :func:`_contradictions`."""
     options, of_tests = separate_tests(options_of(run["task"]))
     network, rule = run["network"], run.get("learning_rule")
-    task = TASKS[run["task"]["name"]]
+    task = task_class(run["task"])
     outline = task.outline(**options)
     sizes = outline.get("sizes", {})
     spiking = NEURONS[network["neurons"]["name"]].spiking
@@ -908,8 +910,7 @@ def _contradictions_of_run(run: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
         yield "hessian", impossible(run["hessian"], what), "network.neurons"
     for kind in REGISTRIES:
         for place, entry in enumerate(run[kind]):
-            training = run["training"]
-            yield from entry_contradictions(kind, place, entry, task, sizes, spiking, training)
+            yield from entry_contradictions(kind, place, entry, task, sizes, spiking, run)
             k = max(quantity.get("k", 1) for quantity in entry["quantities"])
             most = outline.get("n_out", k) if entry["block"] == "b_out" else k
             if k > most:

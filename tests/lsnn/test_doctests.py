@@ -8,10 +8,15 @@ import pytest
 WITH_EXAMPLES = [
     "curvature.eigenvalues",
     "curvature.hessian",
+    "curvature.quantities.adaptive",
     "curvature.quantities.alignment",
+    "curvature.quantities.batch_sharpness",
     "curvature.quantities.density",
+    "curvature.quantities.nearby",
     "curvature.quantities.trace",
     "curvature.weights",
+    "tasks.own_data",
+    "tasks.sequences",
 ]
 
 

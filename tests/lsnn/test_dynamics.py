@@ -9,7 +9,8 @@ from lsnn.curvature.eigenvalues import leading_eigenvalues
 from lsnn.curvature.hessian import Hessian
 from lsnn.curvature.quantities import DYNAMICS
 from lsnn.curvature.quantities.alignment import alignment
-from lsnn.curvature.rule_update import RECURRENT, Dynamics, UpdateJacobian, dynamics_of, flat
+from lsnn.curvature.rule_update import RECURRENT, Dynamics, UpdateJacobian, dynamics_of
+from lsnn.curvature.weights import flat
 from lsnn.errors import ConfigError
 from lsnn.learning_rules.base import LearningRule
 from lsnn.neurons.rate import RateNeurons, RateState

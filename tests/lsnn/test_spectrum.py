@@ -339,7 +339,8 @@ def test_everything_is_followed_to_the_same_bits_however_often_it_is_stopped(tmp
     network, weights = small_network()
     arrays = {name: np.stack([w * s for s in (1.0, 1.1, 1.2)]) for name, w in weights.items()}
     arrays["iteration"] = np.array([0, 5, 10])
-    quantities = ["second_sample", "extremes", "trace", {"name": "density", "steps": 5}]
+    settings = {"density": {"steps": 5}, "nearby": {"directions": 2}}
+    quantities = [dict(settings.get(name, {}), name=name) for name in reversed(list(QUANTITIES))]
     entry = parse_study({"hessian": [{"samples": 10, "quantities": quantities}]}).hessian[0]
     assert list(quantities_of("hessian", entry)) == list(QUANTITIES)  # in their own order
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lsnn.backend import new_session, tf
-from lsnn.curvature.rule_update import RECURRENT, flat
+from lsnn.curvature.rule_update import RECURRENT
+from lsnn.curvature.weights import flat
 from lsnn.errors import ConfigError
 from lsnn.learning_rules.base import LearningRule
 from lsnn.network import PARAMETERS, Network

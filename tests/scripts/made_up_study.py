@@ -141,7 +141,22 @@ def of_entry(kind, entry, condition, seed, study=STUDY, place=0):
     nodes = np.multiply.outer(1.0 + np.arange(len(rows)), [[-2.0, 0.0, 100.0 * seed]] * 2)
     weights = np.broadcast_to([0.25, 0.5, 0.25], nodes.shape)
     arrays = {"density_nodes": nodes, "density_weights": weights}
+    arrays.update(slices(condition, seed, len(rows)))
     return rows, {name: arrays[name] for name in arrays_of(kind, entry)}
+
+
+def slices(condition, seed, n):
+    """Arrays of parabolas around the weights at n checkpoints, flatter at the last one."""
+    distances = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    line = {"bptt": 1.0}.get(condition, 10.0) + seed * distances**2
+    last = {
+        "slice_distances": distances,
+        "slice_along_eigenvector": line,
+        "slice_along_step": line / 2,
+        "slice_plane": np.add.outer(line, distances**2 / 10),
+        "slice_step": np.array([0.5, 0.1 * seed]),
+    }
+    return {name: np.stack([9 * array] * (n - 1) + [array]) for name, array in last.items()}
 
 
 def trajectories(conditions=None, seeds=(1, 2), study=STUDY):

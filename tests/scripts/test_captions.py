@@ -31,7 +31,7 @@ LEARNING_RATES = {
 ALL = {
     **LEARNING_RATES,
     "hessian": [{}, {"name": "spectrum", "checkpoints": 3, "quantities": ["density", "trace"]}],
-    "dynamics": [{"quantities": ["alignment", "curvature", "stability"]}],
+    "dynamics": [{"quantities": ["alignment", "curvature", "stability", "slice"]}],
 }
 OF_HESSIAN = {"along_training", "against_loss", "gap_against"}
 
@@ -57,7 +57,7 @@ def captions(config):
 def test_every_kind_of_figure_has_a_caption():
     found = captions(ALL)
     kinds = {*found, *captions(SPIKING)}
-    assert len(kinds) == 11
+    assert len(kinds) == 13
     drawn = {name for module in MODULES for name in vars(module) if name.startswith("draw_")}
     assert {f"draw_{kind}" for kind in kinds} <= drawn
     assert set(found) > OF_HESSIAN

@@ -969,3 +969,43 @@ def test_altered_spectra_are_refused(tmp_path):
         read_spectra(tmp_path)
     path.unlink()
     assert read_spectra(tmp_path) == {}
+
+
+SLICED = parse_study({**made_up_study.CONFIG, "dynamics": [{"quantities": ["slice"]}]})
+OF_SLICES = {figure.kind: figure for figure in figures_of(SLICED) if figure.entry}
+
+
+def test_slices_are_those_of_the_last_checkpoint():
+    table = made_up_study.trajectories(study=SLICED)
+    page = draw(OF_SLICES["slice_lines"], table, SLICED, spectra=made_up_study.spectra(SLICED))
+    for axes, factor in zip(page.axes, (1, 0.5), strict=True):
+        thick = [line for line in axes.lines if line.get_linewidth() == 1.6]
+        assert len(thick) == 2
+        assert len([line for line in axes.lines if line.get_linewidth() == 0.5]) == 4
+        for line in thick:  # the mean over both seeds
+            assert line.get_xdata() == pytest.approx([-2, -1, 0, 1, 2])
+            assert line.get_ydata() == pytest.approx(factor * 1.5 * np.array([4, 1, 0, 1, 4]))
+
+
+def test_the_plane_of_a_condition_is_that_of_its_first_run_on_one_scale():
+    table = made_up_study.trajectories(study=SLICED)
+    page = draw(OF_SLICES["slice"], table, SLICED, spectra=made_up_study.spectra(SLICED))
+    panels = page.axes[:2]
+    assert [axes.get_title() for axes in panels] == ["BPTT", "three-factor"]
+    scales = {(axes.collections[0].norm.vmin, axes.collections[0].norm.vmax) for axes in panels}
+    assert scales == {(1.0, 14.4)}
+    for axes in panels:
+        assert [list(data) for data in axes.lines[0].get_data()] == [[0, 0.5], [0, 0.1]]
+    table = made_up_study.diverged(table, runs=[("bptt", 1)])
+    page = draw(OF_SLICES["slice"], table, SLICED, spectra=made_up_study.spectra(SLICED))
+    assert page.axes[0].lines[0].get_ydata()[1] == 0.2  # of seed 2
+
+
+def test_without_slices_there_is_no_picture_of_them():
+    table = made_up_study.trajectories(study=SLICED)
+    runs = [(condition, seed) for condition in SLICED.conditions for seed in (1, 2)]
+    for wanted in OF_SLICES.values():
+        assert draw(wanted, table, SLICED) is None
+        all_diverged = made_up_study.diverged(table, runs)
+        page = draw(wanted, all_diverged, SLICED, spectra=made_up_study.spectra(SLICED))
+        assert [text.get_text() for text in page.texts] == ["all runs diverged"]

@@ -184,10 +184,10 @@ WRONG_VALUES = [
     ("hessian.0.quantities", ["extremes", "extremes"], "distinct"),
     ("hessian.0.quantities", ["extremes", {"name": "extremes", "k": 2}], "each once"),
     ("hessian.0.quantities", ["extreme"], "(did you mean extremes?)"),
-    ("hessian.0.quantities", ["stability"], 'one of "density", "extremes"'),
+    ("hessian.0.quantities", ["stability"], 'one of "adaptive", "density", '),
     ("hessian.0.quantities.0.name", 3, '"extremes"'),
     ("hessian.0.quantities.0", {"name": "extremes", "tolerance": 0}, "a number >= 1e-05"),
-    ("dynamics.0.quantities", ["extremes"], 'one of "alignment", "curvature", "stability"'),
+    ("dynamics.0.quantities", ["extremes"], 'one of "alignment", "batch_sharpness", '),
     ("dynamics.0.checkpoints", 1, "a whole number >= 2"),
 ]
 
@@ -276,6 +276,48 @@ WRONG_TOGETHER += [
         "training.trainable",
         "a list without b_out: the task has no readout bias",
     ),
+]
+# The balanced network is of units that can be rescaled, and of a loss that does not see it.
+BY_UNIT = [{"block": "all", "quantities": [{"name": "adaptive", "by_unit": True}]}]
+WITHOUT_L2 = {"loss": {"l2": 0}}
+WRONG_TOGETHER += [
+    ({"hessian": BY_UNIT}, "loss.l2", "0, with adaptive as in hessian.0"),
+    (
+        {"hessian": BY_UNIT, "loss": {"l2": 0, "rate_cost": 1}},
+        "loss.rate_cost",
+        "0, with adaptive as in hessian.0",
+    ),
+    (
+        {"hessian": [dict(BY_UNIT[0], block="w_rec")], **WITHOUT_L2},
+        "hessian.0.block",
+        '"all", with adaptive as in hessian.0',
+    ),
+    (
+        {"hessian": BY_UNIT, **WITHOUT_L2, "network": {"neurons": {"threshold": 0.1}}},
+        "network.neurons.threshold",
+        "0, with adaptive as in hessian.0",
+    ),
+    (
+        {
+            "hessian": BY_UNIT,
+            **WITHOUT_L2,
+            "conditions": {"rflo": {"network": {"neurons": {"n_adaptive": 3}}}},
+        },
+        "conditions.rflo.network.neurons.n_adaptive",
+        "0, with adaptive as in hessian.0",
+    ),
+    (
+        {"dynamics": [{"quantities": ["batch_sharpness"]}]},
+        "dynamics.0.block",
+        '"all", with batch_sharpness as in dynamics.0',
+    ),
+    (
+        {"dynamics": [{"quantities": ["slice"]}], "training": {"optimiser": "adam"}},
+        "training.optimiser",
+        '"sgd", with slice as in dynamics.0',
+    ),
+    (task("sequences", file="~/x.npz"), "task.file", "a string matching ^[^~"),
+    (task("sequences", targets="value"), "task.targets", '"values" (did you mean values?)'),
 ]
 WRONG_TOGETHER += [
     (dict(SPIKING, network={"neurons": dict(options, name=name)}), "network.neurons." + key, what)
@@ -567,13 +609,16 @@ W_REC = {
     "block": "w_rec",
     "split": "validation",
     "samples": 256,
-    "quantities": [{"name": "extremes", "ends": "both", "k": 1, "tolerance": 1e-3}],
+    "quantities": [
+        {"name": "extremes", "ends": "both", "k": 1, "vectors": False, "tolerance": 1e-3}
+    ],
 }
 
 
 def test_entries_of_the_hessian_have_their_defaults():
     assert parse_study({}).hessian == (W_REC,)
-    quantities = [{"name": "extremes", "ends": "both", "k": 1, "tolerance": 0.01}]
+    extremes = {"name": "extremes", "ends": "both", "k": 1, "vectors": False}
+    quantities = [dict(extremes, tolerance=0.01)]
     entries = [{"split": "test"}, {"block": "all", "samples": 10, "quantities": quantities}]
     study = parse_study({"hessian": [*entries, {"quantities": ["extremes"]}]})
     assert study.hessian == (

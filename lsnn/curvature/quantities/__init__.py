@@ -12,20 +12,27 @@ report follow from ``columns`` (:class:`lsnn.study.columns.Column`). It may also
   computed before it;
 - ``arrays``: names of what ``measure`` returns besides its columns, arrays of one shape at all
   points, with ``kept`` numbers together;
+- ``requires``: values, by key of the study or of the entry, without which it is not defined;
 - ``figures`` of its own, kinds in scripts/lib/figures/registry.py;
 - ``products``: roughly how many matrix-vector products it takes, from which a dry run estimates the
   time.
 """
 
+import json
 from collections import OrderedDict
 from typing import Any, Iterator, List, Mapping, Tuple, Type
 
 from lsnn.curvature.hessian import ALL
+from lsnn.curvature.quantities.adaptive import Adaptive
 from lsnn.curvature.quantities.alignment import Alignment
+from lsnn.curvature.quantities.batch_sharpness import BatchSharpness
 from lsnn.curvature.quantities.curvature import Curvature
 from lsnn.curvature.quantities.density import Density
+from lsnn.curvature.quantities.empirical_fisher_trace import EmpiricalFisherTrace
 from lsnn.curvature.quantities.extremes import Extremes
+from lsnn.curvature.quantities.nearby import Nearby
 from lsnn.curvature.quantities.second_sample import SecondSample
+from lsnn.curvature.quantities.slice import Slice
 from lsnn.curvature.quantities.stability import Stability
 from lsnn.curvature.quantities.trace import Trace
 from lsnn.network import PARAMETERS
@@ -50,8 +57,17 @@ QUANTITIES: Registry = {
     "trace": Trace,
     "extremes": Extremes,
     "second_sample": SecondSample,
+    "nearby": Nearby,
+    "adaptive": Adaptive,
+    "empirical_fisher_trace": EmpiricalFisherTrace,
 }
-DYNAMICS: Registry = {"alignment": Alignment, "curvature": Curvature, "stability": Stability}
+DYNAMICS: Registry = {
+    "alignment": Alignment,
+    "curvature": Curvature,
+    "stability": Stability,
+    "batch_sharpness": BatchSharpness,
+    "slice": Slice,
+}
 
 # What an entry of one list of the configuration or of the other can compute.
 REGISTRIES = {"hessian": QUANTITIES, "dynamics": DYNAMICS}
@@ -113,7 +129,7 @@ def entry_contradictions(
     task: Type[Task],
     sizes: Mapping[str, int],
     spiking: bool,
-    training: Mapping[str, Any],
+    run: Mapping[str, Any],
 ) -> Iterator[Tuple[str, ...]]:
     """Yield a tuple for every value that others make impossible: key, line, and their keys.
 
@@ -122,15 +138,23 @@ def entry_contradictions(
         task: class of the study's task.
         sizes: examples of each split, as far as they are known.
         spiking: whether the units emit spikes.
-        training: settings of training.
+        run: settings of the run.
     """
     path, samples, split = f"{kind}.{place}.", entry["samples"], entry["split"]
+    training = run["training"]
     names = [quantity["name"] for quantity in entry["quantities"]]
     if len(set(names)) < len(names):
         yield path + "quantities", impossible(names, "a list of quantities, each once")
     if kind == "dynamics" and spiking and set(names) != {"alignment"}:
         what = "alignment alone for spiking units: their pseudo-gradient has no derivative"
         yield path + "quantities", impossible(names, what), "network.neurons"
+    for name, quantity in quantities_of(kind, entry).items():
+        for key, wanted in getattr(quantity, "requires", {}).items():
+            is_own = key in entry
+            value = entry[key] if is_own else _value_at(run, key)
+            if value != wanted:
+                line = impossible(value, f"{json.dumps(wanted)}, with {name} as in {path[:-1]}")
+                yield path + key if is_own else key, line, path + "quantities"
     block, trainable = entry["block"], training["trainable"]
     if kind == "dynamics" and block != ALL and not is_trained(block, trainable):
         what = f"a list with {block}, the block of {path[:-1]}, or another block there"
@@ -153,6 +177,13 @@ def entry_contradictions(
     elif 2 * samples > most and "second_sample" in names:
         what = "at most half of the examples of the split, for a second sample"
         yield path + "samples", impossible(samples, what), "task"
+
+
+def _value_at(run, key):
+    """Return the value of settings at a key with dots; None where there is none."""
+    for part in key.split("."):
+        run = run.get(part) if run else None
+    return run
 
 
 def name_of(entry: Mapping[str, Any]) -> str:

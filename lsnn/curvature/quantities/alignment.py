@@ -6,7 +6,8 @@ from typing import Any, Dict, Tuple
 import numpy as np
 
 from lsnn.curvature.along_run import Memory, Point
-from lsnn.curvature.rule_update import RECURRENT, flat
+from lsnn.curvature.rule_update import RECURRENT
+from lsnn.curvature.weights import flat
 from lsnn.study.columns import Column
 
 # Parameters by the suffix of the columns' names.

@@ -5,7 +5,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 
 from lsnn.curvature.along_run import Memory, Point
-from lsnn.curvature.rule_update import flat
+from lsnn.curvature.weights import flat
 from lsnn.study.columns import Column
 
 DIRECTIONS = {

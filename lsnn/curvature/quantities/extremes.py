@@ -11,7 +11,7 @@ from lsnn.curvature.eigenvalues import (
     extreme_eigenvalues,
     mixed_with_random,
 )
-from lsnn.options import choice, integer, number
+from lsnn.options import choice, flag, integer, number
 from lsnn.randomness import generator
 from lsnn.study.columns import eigenvalue_columns
 
@@ -62,12 +62,17 @@ class Extremes:
             "both",
         ),
         "k": integer("How many eigenvalues at either end.", 1, "eigenvalues", least=1, most=50),
+        "vectors": flag(
+            "Whether the eigenvectors are kept: the array `eigenvectors`, the largest first, then "
+            "the smallest."
+        ),
         "tolerance": TOLERANCE,
     }
 
-    def __init__(self, ends: str, k: int, tolerance: float):
+    def __init__(self, ends: str, k: int, vectors: bool, tolerance: float):
         self._k, self._both = k, ends == "both"
         self._tolerance = tolerance
+        self.arrays = ("eigenvectors",) if vectors else ()  # (k or 2 k, size); nan: unknown
         self.columns = LARGEST + (SMALLEST + LARGER_IN_MAGNITUDE if self._both else ())
         for name in self._names()[1:]:
             if name not in ("lambda_min", "lambda_abs_max"):
@@ -96,4 +101,8 @@ class Extremes:
         row = {}
         for name, eigenvalue in zip(self._names(), ends + largest[1:] + smallest[1:]):
             row.update(eigenvalue.columns(name))
+        if self.arrays:
+            unknown = np.full(hessian.size, np.nan)
+            kept = [unknown if e.vector is None else e.vector for e in found]
+            row["eigenvectors"] = np.array(kept, np.float32)
         return row, {"start": sum(vectors, np.zeros(hessian.size)) if vectors else start}

@@ -13,7 +13,8 @@ from lsnn.curvature.eigenvalues import (
 )
 from lsnn.curvature.quantities.alignment import alignment
 from lsnn.curvature.quantities.extremes import TOLERANCE
-from lsnn.curvature.rule_update import RECURRENT, flat
+from lsnn.curvature.rule_update import RECURRENT
+from lsnn.curvature.weights import flat
 from lsnn.randomness import generator
 from lsnn.study.columns import Column, eigenvalue_columns
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure as Page
 
-from lib.figures import against_loss, along_training, density, recordings, stability, sweep
+from lib.figures import against_loss, along_training, density, recordings, slices, stability, sweep
 from lib.figures.panels import changing_thresholds, thresholds
 from lib.figures.results import Results
 from lib.pages import TEMPLATES
@@ -19,7 +19,7 @@ from lsnn.study.outputs import Figure
 from lsnn.study.settings import sweeps_of
 from lsnn.update.settings import split_of
 
-MODULES = (along_training, against_loss, sweep, density, stability, recordings)
+MODULES = (along_training, against_loss, sweep, density, stability, slices, recordings)
 _TEMPLATE = TEMPLATES.get_template("captions.rst.jinja")
 CAPTIONS: Any = _TEMPLATE.make_module(
     {

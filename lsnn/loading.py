@@ -1,0 +1,233 @@
+"""The results of a study, of several, or of one run, loaded in a line: for notebooks.
+
+It needs pandas, and what is computed of a run needs TensorFlow.
+"""
+
+import glob
+import os
+from collections import OrderedDict
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+
+import numpy as np
+import pandas as pd
+
+from lsnn.backend import new_session, tf
+from lsnn.curvature.hessian import Hessian, hessian_of
+from lsnn.errors import ResultError
+from lsnn.network import PARAMETERS, Recording, network_of, recorded
+from lsnn.storage import checkpoints
+from lsnn.storage.files import differences, read_record, sha256_of_file
+from lsnn.study.config import Study, read_study
+from lsnn.study.settings import RULE, setting_columns, setting_values, settings_of
+from lsnn.study.sweep import shortened
+
+
+class LoadedStudy(NamedTuple):
+    """The results of a study."""
+
+    study: Study  # its settings
+    # A row for each condition, seed and checkpoint, with a column for each setting in which
+    # conditions differ; docs/reference/columns.md describes the others.
+    trajectories: pd.DataFrame
+    summary: pd.DataFrame  # means and ratios over seeds
+    metadata: Dict[str, Any]  # what made them, with warnings
+
+
+def load_study(folder: str) -> LoadedStudy:
+    """Return the :class:`LoadedStudy` in a folder such as results/mine.
+
+    Raises:
+        ResultError: a file is missing, damaged, or not the one that metadata.json describes.
+    """
+    path = os.path.join(folder, "config.yaml")
+    if not os.path.exists(path):
+        raise ResultError(f"{folder}: has no config.yaml: not the results of a finished study")
+    metadata = read_record(os.path.join(folder, "metadata.json"))
+    study, summary = read_study(path), _table(folder, "summary.csv", metadata)
+    trajectories = _table(folder, "trajectories.csv", metadata)
+    for column, values in setting_values(study).items():
+        if column.name not in trajectories:  # as in tables of older versions
+            trajectories[column.name] = trajectories["condition"].map(values)
+    return LoadedStudy(study, trajectories, summary, metadata)
+
+
+def _table(folder, name, record):
+    """Return a table, if it is the one that a record describes."""
+    path = os.path.join(folder, name)
+    if not os.path.exists(path) or sha256_of_file(path) != record["outputs"].get(name):
+        raise ResultError(f"{path}: missing, or altered since it was written; run the study again")
+    # A condition may be called NA or None, which pandas would take for no value.
+    return pd.read_csv(path, keep_default_na=False, na_values=["", "nan"])
+
+
+def load_studies(pattern: str) -> pd.DataFrame:
+    """Return the trajectories of all studies whose folders match a pattern, such as results/tau_*.
+
+    The frame has a column ``study``, the name of the folder, and one for each setting in which any
+    two conditions of these studies differ.
+
+    Raises:
+        ResultError: no folder matches, or one has no whole results.
+    """
+    folders = sorted(folder for folder in glob.glob(pattern) if os.path.isdir(folder))
+    if not folders:
+        raise ResultError(f"{pattern}: no folder matches")
+    studies = {os.path.basename(os.path.normpath(folder)): load_study(folder) for folder in folders}
+    settings = {
+        (name, condition): settings_of(loaded.study, condition)
+        for name, loaded in studies.items()
+        for condition in loaded.study.conditions
+    }
+    keys = OrderedDict.fromkeys(key for found in settings.values() for key in found)
+    values = {
+        key: {place: found.get(key, np.nan) for place, found in settings.items()} for key in keys
+    }
+    differing = [
+        key
+        for key, found in values.items()
+        if len(set(map(str, found.values()))) > 1 and key != f"{RULE}.name"
+    ]
+    frames = []
+    for name, loaded in studies.items():
+        own = {column.name for column in setting_columns(loaded.study).values()}
+        table = loaded.trajectories.drop(columns=own - {"learning_rate"})
+        frames.append(table.assign(study=name))
+    rows = pd.concat(frames, ignore_index=True)
+    places = list(zip(rows["study"], rows["condition"]))
+    names = shortened(differing, set(rows))
+    for key in differing:
+        rows[names[key]] = [values[key][place] for place in places]
+    return rows
+
+
+class Run:
+    """A run of a study, with all that can be computed of it.
+
+    ``index`` is always that of a checkpoint: 0 the first, -1 the last.
+
+    Args:
+        folder: of the study, such as results/mine.
+        condition, seed: which run.
+
+    Attributes:
+        curves: its learning curve, a row for each checkpoint.
+        iterations: of the checkpoints.
+        network: :class:`lsnn.network.Network`, with its task.
+
+    Raises:
+        ResultError: there is no such run, it is not finished, or was made by other code.
+        DataError: its data are missing or damaged.
+    """
+
+    def __init__(self, folder: str, condition: str, seed: int):
+        study = load_study(folder).study
+        if condition not in study.conditions or seed not in study.seeds:
+            raise ResultError(
+                f"{folder}: has no run of {condition}, seed {seed}; conditions: "
+                f"{', '.join(study.conditions)}; seeds: {', '.join(map(str, study.seeds))}"
+            )
+        run = os.path.join(folder, "runs", condition, f"seed_{seed}")
+        path = os.path.join(run, "training.json")
+        if not os.path.exists(path):
+            raise ResultError(f"{run}: not finished; run the study again to go on")
+        record, settings = read_record(path), study.training_settings(condition, seed)
+        different = differences(record["settings"], settings)
+        if different:
+            raise ResultError(
+                f"{run}: of other settings or code than the present: {'; '.join(different)}; check "
+                f"out commit {record['environment'].get('commit')}, or run the study again"
+            )
+        self.curves: pd.DataFrame = _table(run, "learning_curve.csv", record)
+        self._arrays, _ = checkpoints.read(os.path.join(run, "checkpoints.npz"))
+        self.network = network_of(settings, study.data, seed)
+        self._hessians: Dict[Tuple[Any, ...], Hessian] = {}
+        self._losses: Dict[str, Any] = {}  # by split
+
+    @property
+    def iterations(self) -> List[int]:
+        """The iterations of the checkpoints, a list."""
+        return self._arrays["iteration"].tolist()
+
+    def weights(self, index: int) -> Dict[str, np.ndarray]:
+        """Return the weights at a checkpoint, arrays by name."""
+        return checkpoints.weights_at(self._arrays, index)
+
+    def activity(self, index: int, split: str = "test", examples: int = 100) -> Recording:
+        """Return what units and readout do, step by step, with the weights of a checkpoint.
+
+        Args:
+            index: of the checkpoint.
+            split: part of the data.
+            examples: how many, the first ones.
+        """
+        task, name = self.network.task.of_split(split)
+        inputs, _ = task.examples(name, np.arange(min(examples, task.sizes[name])))
+        return recorded(self._on(task), self.weights(index), inputs)
+
+    def loss(self, weights: Mapping[str, np.ndarray], split: str = "train") -> float:
+        """Return the task's loss, without L2 and firing-rate term, at any weights.
+
+        It is that of the learning curve, on the same examples of the split.
+
+        Args:
+            weights: arrays by name.
+            split: part of the data.
+        """
+        task, name = self.network.task.of_split(split)
+        if split not in self._losses:
+            self._losses[split] = self._graph_of_loss(task)
+        loss, placeholders, session = self._losses[split]
+        size, total = task.evaluation_sizes[name], 0.0
+        feed = {placeholders[parameter]: weights[parameter] for parameter in PARAMETERS}
+        for start in range(0, size, task.evaluation_batch):
+            indices = np.arange(start, min(start + task.evaluation_batch, size))
+            feed.update(zip(placeholders["examples"], task.examples(name, indices)))
+            total += len(indices) * float(session.run(loss, feed))
+        return total / size
+
+    def hessian(
+        self, index: int, block: str = "w_rec", split: str = "validation", samples: int = 256
+    ) -> Hessian:
+        """Return the :class:`lsnn.curvature.hessian.Hessian` at a checkpoint.
+
+        The same operator is moved where one like it is asked for at another checkpoint.
+
+        Args:
+            index: of the checkpoint.
+            block, split, samples: as of an entry of ``hessian`` in a configuration.
+        """
+        key = (block, split, samples)
+        if key not in self._hessians:
+            self._hessians[key] = hessian_of(self.network, *key)
+        self._hessians[key].move_to(self.weights(index))
+        return self._hessians[key]
+
+    def along(
+        self, index: int, vector: np.ndarray, distances: Sequence[float], **entry: Any
+    ) -> np.ndarray:
+        """Return the loss that is descended at distances from a checkpoint along a direction (n,).
+
+        Args:
+            index: of the checkpoint.
+            vector: of the block (size,); its length does not count.
+            distances: (n,).
+            entry: block, split and samples, as of :meth:`hessian`.
+        """
+        hessian = self.hessian(index, **entry)
+        unit = np.asarray(vector) / np.linalg.norm(vector)
+        return np.array([hessian.loss(distance * unit) for distance in distances])
+
+    def _on(self, task):
+        """Return the network for a task, its own or that of a further test."""
+        return self.network if task is self.network.task else self.network.for_task(task)
+
+    def _graph_of_loss(self, task):
+        network = self._on(task)
+        with tf.Graph().as_default() as graph:
+            placeholders = {
+                name: tf.placeholder(tf.float32, shape) for name, shape in network.shapes.items()
+            }
+            placeholders["examples"] = network.task.placeholders()
+            inputs, targets = placeholders["examples"]
+            response = network.respond(placeholders, inputs)
+            return network.task.loss(response.logits, targets), placeholders, new_session(graph)

@@ -8,7 +8,7 @@ import numpy as np
 from lsnn.backend import Tensor, new_session, standard_normal, tf
 from lsnn.cell import Cell, CellState
 from lsnn.connectivity import half_squared_norm, initial_weights, synaptic_delays
-from lsnn.errors import DataError
+from lsnn.errors import ConfigError, DataError
 from lsnn.learning_rules.base import LearningRule
 from lsnn.neurons import NEURONS, new_neurons
 from lsnn.neurons.base import decay, low_pass
@@ -162,9 +162,25 @@ class Network:
         self.seed = seed
         self.terms = loss
         self.delays: Optional[Dict[str, np.ndarray]] = None
+        if task.is_padded:
+            self._require_rest()
         if settings.n_delays > 1:
             sizes = (task.n_in, settings.n_units, settings.n_delays)
             self.delays = synaptic_delays(*sizes, generator=generator(seed, "delays"))
+
+    def _require_rest(self):
+        """Refuse settings with which the steps before a shorter trial would count.
+
+        Raises:
+            ConfigError: names the key.
+        """
+        for key, value in [
+            ("network.neurons.input_noise", self.neurons.input_noise),
+            ("loss.rate_cost", self.terms.rate_cost),
+        ]:
+            if value > 0.0:
+                what = "0 where trials differ in length, so that the steps before do not count"
+                raise ConfigError(f"{key}: {impossible(value, what)}")
 
     def for_task(self, task: Task) -> "Network":
         """Return the same network for another task with as many inputs and outputs."""

@@ -81,6 +81,7 @@ def read_run(
         "training_wall_seconds": training["wall_seconds"],
         "ms_per_iteration": training["ms_per_iteration"],
         "checkpoints": len(table),
+        "remarks": training.get("remarks", []),
     }
     arrays: dict[str, np.ndarray] = {}
     stages = {"training": training}
@@ -277,6 +278,8 @@ def warnings_of(runs: list[dict[str, Any]], trajectories: pd.DataFrame, study: S
         if at is not None:
             what = f"{of_run['condition']}: diverged, and left out of means"
             seeds.setdefault(what, []).append(f"{seed} (at iteration {at})")
+        for remark in of_run.get("remarks", []):
+            seeds.setdefault(f"{of_run['condition']}: {remark}", []).append(seed)
         for stage, code in of_run["code"].items():
             adopted = of_run.get("adopted", {}).get(stage, {"code_hash": code})
             what = f"{of_run['condition']}: {stage} by other code ({adopted['code_hash']:.12})"

@@ -156,6 +156,8 @@ def train_and_write(
     condition, seed, threads = settings["condition"], settings["seed"], arguments.threads
     network = network_of(settings, arguments.data, seed)
     log(f"training {condition}, seed {seed}, TensorFlow {backend.tf.VERSION}")
+    for remark in network.task.remarks:
+        log(f"note: {remark}")
     of_start = {}
     if start:
         of_start["start"] = start.origin
@@ -185,6 +187,7 @@ def train_and_write(
         iterations=result.iterations[-1],
         diverged_at=result.diverged_at,
         ms_per_iteration=result.ms_per_iteration,
+        remarks=list(network.task.remarks),
         **of_start,
     )
 

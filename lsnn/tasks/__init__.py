@@ -18,6 +18,7 @@ from lsnn.tasks.delayed_match import DelayedMatch
 from lsnn.tasks.evidence_accumulation import EvidenceAccumulation
 from lsnn.tasks.pattern_generation import PatternGeneration
 from lsnn.tasks.pixelwise_mnist import PixelwiseMnist
+from lsnn.tasks.sequences import Sequences
 from lsnn.tasks.sequential_mnist import SequentialMnist
 from lsnn.tasks.store_recall import StoreRecall
 
@@ -28,7 +29,15 @@ TASKS: Dict[str, Type[Task]] = {
     "pattern_generation": PatternGeneration,
     "delayed_match": DelayedMatch,
     "evidence_accumulation": EvidenceAccumulation,
+    "sequences": Sequences,
 }
+
+
+def task_class(settings: Mapping[str, Any]) -> Type[Task]:
+    """Return the class of the task with settings, its ``name`` and options."""
+    registered, options = resolved(TASKS, settings)
+    own, _ = separate_tests(options)
+    return registered.with_options(**own)
 
 
 def new_task(settings: Mapping[str, Any], data: str, seed: int) -> Task:
@@ -39,10 +48,10 @@ def new_task(settings: Mapping[str, Any], data: str, seed: int) -> Task:
         data: folder of the data sets.
         seed: of the run.
     """
-    task_class, options = resolved(TASKS, settings)
+    of_settings, (_, options) = task_class(settings), resolved(TASKS, settings)
     own, of_tests = separate_tests(options)
-    task = task_class(data, seed, **own)
-    task.tests = {name: task_class(data, seed, **given) for name, given in of_tests.items()}
+    task = of_settings(data, seed, **own)
+    task.tests = {name: of_settings(data, seed, **given) for name, given in of_tests.items()}
     return task
 
 

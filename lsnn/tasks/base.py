@@ -1,7 +1,7 @@
 """What tasks have in common: splits, batches, and what is measured of a network's answers."""
 
 import copy
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type
 
 import numpy as np
 
@@ -93,9 +93,16 @@ class Task:
     sizes: Dict[str, int] = {}  # examples of each of :data:`SPLITS`
     tests: Mapping[str, "Task"] = {}
     loss_kind = OWN_LOSS
+    is_padded = False  # whether zeros come before some of the trials
+    remarks: Sequence[str] = ()  # sentences on what the data lack
 
     def __init__(self, data: str, seed: int):
         self.seed = seed
+
+    @classmethod
+    def with_options(cls, **options: Any) -> Type["Task"]:
+        """Return the class of the task with these options."""
+        return cls
 
     @property
     def evaluation_sizes(self) -> Dict[str, int]:

@@ -11,19 +11,23 @@ from lsnn.options import FOLDER, integer, number, text
 from lsnn.randomness import generator
 from lsnn.tasks import idx, mnist
 from lsnn.tasks.base import Classification, FiniteTask, tests_option
+from lsnn.tasks.own_data import missing_classes, stratified
 
 VALIDATION = 12  # one training image of so many is kept for validation
 SIZES = {"train": 55000, "validation": 5000, "test": 10000}  # of MNIST
 
 
 class SequentialMnist(Classification, FiniteTask):
-    """MNIST, or images of one's own, with the first twelfth of the training images for validation.
+    """MNIST, or images of one's own, with a twelfth of the training images for validation.
+
+    Of MNIST these are the first; images of one's own are shuffled before, always alike, so that
+    every class is spread evenly (:func:`lsnn.tasks.own_data.stratified`).
 
     Args:
         data: folder of the data sets; the four MNIST files are in ``<data>/mnist``.
         seed: of the run.
         images: folder of images of one's own, four files named like those of MNIST; None - MNIST.
-        n_train: training images, the first ones after those for validation; None - all.
+        n_train: training images, the first after those for validation; None - all.
         test_noise: standard deviation of normal noise on the pixels of test images, which are then
             clipped to [0, 1]; it is drawn from the seed.
 
@@ -70,6 +74,8 @@ class SequentialMnist(Classification, FiniteTask):
             _check(files, arrays)
             _, self.n_steps, self.n_in = arrays[0].shape
             self.n_out = int(arrays[1].max()) + 1
+            order = stratified(arrays[1])
+            arrays = [arrays[0][order], arrays[1][order], *arrays[2:]]
         train, labels, test, test_labels = arrays
         train, test = (np.ascontiguousarray(images.transpose(1, 0, 2)) for images in (train, test))
         n_validation = len(labels) // VALIDATION
@@ -91,6 +97,11 @@ class SequentialMnist(Classification, FiniteTask):
         }
         self.sizes = {split: len(labels) for split, (_, labels) in self._splits.items()}
         self.evaluation_sizes = self._evaluated(self.sizes)
+        if images is not None:
+            classes = {split: labels for split, (_, labels) in self._splits.items()}
+            self.remarks = missing_classes(classes, [str(number) for number in range(self.n_out)])
+            if train.max() <= 1:
+                self.remarks.append("all pixels are 0 or 1 of 255, as good as black")
 
     @classmethod
     def outline(cls, images=None, n_train=None, **others):

@@ -1,4 +1,4 @@
-"""The programs in docs/how-to/use_the_library.md, on this TensorFlow."""
+"""The programs in docs/how-to, on this TensorFlow."""
 
 import csv
 import os
@@ -43,3 +43,22 @@ def test_a_rule_trains_a_network_of_one_s_own(capsys):
     losses = output_of(1, capsys)[:, 0]
     assert len(losses) >= 50
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
+
+
+@pytest.mark.slow_on("1.12")
+def test_the_program_from_data_to_eigenvalue(capsys, monkeypatch, tmpdir):
+    with open(os.path.join(REPOSITORY, "docs", "how-to", "minimal.py"), encoding="utf-8") as stream:
+        program = stream.read()
+    assert len(program.splitlines()) <= 60
+    monkeypatch.chdir(tmpdir)
+    exec(compile(program, "minimal.py", "exec"), {})
+    rows = re.findall(
+        r"(\S+) +iteration +(\d+) .*loss (\S+)  test accuracy (\S+)  largest eigenvalue +(\S+)",
+        capsys.readouterr().out,
+    )
+    assert [row[0] for row in rows] == 4 * ["bptt"] + 4 * ["three_factor"]
+    first, second = (np.array([row[1:] for row in part], float) for part in (rows[:4], rows[4:]))
+    assert np.array_equal(first[0], second[0])  # before training
+    for _, losses, accuracies, eigenvalues in (first.T, second.T):
+        assert losses[-1] < 0.6 * losses[0] and accuracies[-1] > 0.75
+        assert (eigenvalues > 0).all()

@@ -112,7 +112,7 @@ def of_study(task):
     return {"task": task, "training": {"batch_size": 1}, "hessian": []}
 
 
-@pytest.mark.parametrize("name", sorted(TASKS))
+@pytest.mark.parametrize("name", sorted(set(TASKS) - {"sequences"}))  # which a file says
 def test_a_task_tells_its_splits_before_data_are_read(name):
     task, study = new_task({"name": name}, "data", 1), parse_study(of_study({"name": name}))
     assert task.splits == study.splits and list(task.sizes) == list(task.evaluation_sizes)

@@ -15,6 +15,7 @@ from lsnn.randomness import generator
 from lsnn.study.config import parse_study
 from lsnn.tasks import new_task
 from lsnn.tasks.mnist import FILES
+from lsnn.tasks.own_data import stratified
 
 pytestmark = pytest.mark.slow_on("2")
 
@@ -58,15 +59,37 @@ def test_images_of_any_size_and_number_of_classes_are_read(tmpdir, compressed):
     task = task_in(tmpdir)
     assert (task.n_steps, task.n_in, task.n_out) == (7, 5, 3)
     assert task.sizes == {"train": 44, "validation": 4, "test": 10} == task.evaluation_sizes
+    order = stratified(LABELS)
     for split, images, labels in [
-        ("validation", IMAGES[:4], LABELS[:4]),
-        ("train", IMAGES[4:], LABELS[4:]),
+        ("validation", IMAGES[order[:4]], LABELS[order[:4]]),
+        ("train", IMAGES[order[4:]], LABELS[order[4:]]),
         ("test", TEST_IMAGES, TEST_LABELS),
     ]:
         inputs, targets = task.examples(split, np.arange(len(labels)))
         expected = (images / 255.0).transpose(1, 0, 2)
         assert inputs == pytest.approx(expected, abs=1e-7) and inputs.dtype == np.float32
         assert np.array_equal(targets, labels)
+
+
+def test_images_sorted_by_class_are_split_with_the_classes_in_their_shares(tmpdir):
+    places = np.argsort(LABELS, kind="mergesort")
+    files = {"train_images": idx(IMAGES[places]), "train_labels": idx(LABELS[places])}
+    own(tmpdir, **files)
+    task = task_in(tmpdir, n_train=12)
+    assert np.bincount(task.examples("train", np.arange(12))[1]).tolist() == [4, 4, 4]
+    assert np.bincount(task.examples("validation", np.arange(4))[1]).min() == 1
+    assert not task.remarks
+
+
+def test_what_is_odd_about_images_is_remarked_on(tmpdir):
+    few = np.where(np.arange(48) < 47, 0, 1)
+    own(
+        tmpdir, train_images=idx(IMAGES > 127), train_labels=idx(few), t10k_labels=idx(np.zeros(10))
+    )
+    remarks = task_in(tmpdir).remarks
+    lacking = [remark for remark in remarks if remark.endswith("has no example of class 1")]
+    assert {remark.split()[1] for remark in lacking} >= {"test"} and len(lacking) == 2
+    assert remarks[-1] == "all pixels are 0 or 1 of 255, as good as black"
 
 
 def test_a_study_of_ones_own_images_knows_them_by_their_content(tmpdir):

@@ -21,7 +21,7 @@ SNAKEMAKE = .venv/bin/python -I -m snakemake
 # Progress bars on a terminal; elsewhere they would show nothing: there Snakemake's own lines, one per job.
 BARS = $$(test ! -t 2 || echo --logger rich)
 
-.PHONY: help run demo figures docs test test-slow faults test-slurm lint lock
+.PHONY: help run demo notebook figures docs environments test test-slow faults test-slurm lint lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -34,6 +34,12 @@ demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in a minute o
 	$(SNAKEMAKE) --cores $(CORES) $(BARS) --configfile studies/demo.yaml
 	$(call report,studies/demo.yaml)
 	@echo "the demo is too short to show the result: for that, make run"
+
+notebook: .environments/notebook/ready results/demo/metadata.json ## open the notebook on the results of the demo
+	.environments/notebook/bin/python -m jupyter lab docs/notebooks/analysis.ipynb
+
+results/demo/metadata.json:
+	$(MAKE) demo
 
 figures: .venv/workflow ## redraw the figures of the committed results from their tables, and decide the claims
 	@for config in results/committed/*/config.yaml; do \
@@ -50,7 +56,7 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 docs: .venv/workflow ## write the generated pages of docs/
 	.venv/bin/python scripts/write_docs.py --output docs
 
-TESTED = .venv/development data/mnist $(TENSORFLOWS)
+TESTED = .venv/development data/mnist $(TENSORFLOWS) .environments/notebook/ready
 PYTEST = -m pytest --numprocesses $(CORES)
 # tests/study hardly touches TensorFlow: Python 3.6, the stricter one, is enough.
 define tests
@@ -59,6 +65,8 @@ define tests
 .environments/tensorflow-2/bin/python $(PYTEST) -m "$(1)" tests/lsnn
 .venv/bin/python $(PYTEST) --dist loadfile -m "$(1)" tests/workflow
 endef
+
+environments: $(TESTED) ## install all that tests need
 
 test: $(TESTED) ## all tests but the slow ones, on both TensorFlows
 	$(call tests,not slow and not long,tests/faults)
@@ -88,6 +96,7 @@ LOCK = .venv/bin/python -m uv pip compile --quiet --universal --python-version 3
 lock: .venv/development ## pin what envs/*.in ask for, with hashes, and write envs/*.yaml for conda
 	$(LOCK) --output-file envs/workflow.txt envs/workflow.in
 	$(LOCK) --output-file envs/development.txt envs/development.in
+	$(LOCK) --output-file envs/notebook.txt envs/notebook.in
 	.venv/bin/python scripts/lock_environments.py
 
 include benchmarks/Makefile
@@ -119,6 +128,12 @@ endef
 # A TensorFlow environment with pytest in it.
 .environments/tensorflow-%/tested: .environments/tensorflow-%/environment.json envs/tensorflow-%-test.txt
 	$(@D)/bin/python -m pip install --quiet -r envs/tensorflow-$*-test.txt
+	touch $@
+
+# For analysis: the library with TensorFlow 2, pandas and Jupyter.
+.environments/notebook/ready: envs/notebook.txt | .venv/workflow
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet -r envs/notebook.txt
 	touch $@
 
 .PHONY: data/mnist  # checked every time; what is there and right is kept

@@ -54,6 +54,11 @@ QUANTITIES_ALONG = (
     ("density", {"name": "density"}, 10),
     ("stability", {"name": "stability"}, 10),
     ("alignment", {"name": "alignment"}, 10),
+    ("nearby", {"name": "nearby"}, 5),
+    ("adaptive", {"name": "adaptive"}, 5),
+    ("empirical_fisher_trace", {"name": "empirical_fisher_trace"}, 5),
+    ("batch_sharpness", {"name": "batch_sharpness"}, 5),
+    ("slice", {"name": "slice"}, 5),
 )
 EARLY = 14  # place of the checkpoint at the first multiple of the spacing, in a run by BPTT
 PUBLISHED_STEPS, PUBLISHED_TOLERANCE = 500, 1e-6

@@ -246,3 +246,10 @@ def test_a_fresh_checkout_really_runs_the_default_study(checkout):
     planned = checkout.planned()
     assert len([name for name in planned if name.endswith("/checkpoints.npz")]) == 10
     assert len([name for name in planned if name.endswith("/hessian/w_rec_validation.csv")]) == 10
+
+
+def test_the_results_are_analysed_as_the_notebook_does(demo, checkout):
+    """tests/analysis, with the environment that it is for."""
+    python = REPOSITORY / ".environments/notebook/bin/python"
+    done = checkout.run(python, "-m", "pytest", "tests/analysis")
+    assert done.returncode == 0, done.stdout

@@ -24,6 +24,7 @@ PROGRAMS = {
     "add_a_neuron_model.md": "tests/workflow/test_extension.py",
     "add_a_quantity.md": "tests/workflow/test_extension.py",
     "add_a_task.md": "tests/workflow/test_extension.py",
+    "own_sequences.md": "tests/lsnn/test_sequences.py",
     "use_the_library.md": "tests/lsnn/test_documentation.py",
 }
 COMMITTED = "results/committed/*"  # for a shell

@@ -995,10 +995,10 @@ def test_the_plane_of_a_condition_is_that_of_its_first_run_on_one_scale():
     scales = {(axes.collections[0].norm.vmin, axes.collections[0].norm.vmax) for axes in panels}
     assert scales == {(1.0, 14.4)}
     for axes in panels:
-        assert [list(data) for data in axes.lines[0].get_data()] == [[0, 0.5], [0, 0.1]]
+        assert [list(data) for data in axes.lines[1].get_data()] == [[0, 0.5], [0, 0.1]]
     table = made_up_study.diverged(table, runs=[("bptt", 1)])
     page = draw(OF_SLICES["slice"], table, SLICED, spectra=made_up_study.spectra(SLICED))
-    assert page.axes[0].lines[0].get_ydata()[1] == 0.2  # of seed 2
+    assert page.axes[0].lines[1].get_ydata()[1] == 0.2  # of seed 2
 
 
 def test_without_slices_there_is_no_picture_of_them():

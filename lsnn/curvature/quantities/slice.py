@@ -23,7 +23,7 @@ class Slice:
 
     requires = {"training.optimiser": SGD}
     options = {
-        "extent": number("Largest distance from the weights, to both sides.", 0.5, above=0),
+        "extent": number("Largest distance from the weights, to both sides.", 0.1, above=0),
         "points": integer("Distances on either side.", 10, "points", least=1, most=500),
     }
     # The distances (n,), with 0 in the middle; the losses at them along the eigenvector and along

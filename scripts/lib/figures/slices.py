@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure as Page
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from lib.figures import panels
 from lib.figures.results import Results
@@ -55,11 +56,16 @@ def planes(slices: Slices, study: Study) -> Page:
         distances, plane, step = (of_condition[name][k] for k in ("distances", "plane", "step"))
         mesh = axes.pcolormesh(distances, distances, plane.T, rasterized=True, **look)
         axes.contour(distances, distances, plane.T, levels, colors="white", linewidths=0.4)
+        ends = [(0, 0), distances[-1] * step / np.linalg.norm(step)]
+        axes.plot(*np.transpose(ends), color=RED, linewidth=0.8, linestyle=":")
         axes.plot(*np.transpose([(0, 0), step]), markevery=[1], **STEP)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(4))
         axes.set(xlabel="along the leading eigenvector", ylabel="beside it, towards the step")
         axes.label_outer()
-    page.colorbar(mesh, ax=list(by_condition.values()), label=study.measures[0].label)
-    panels.add_legend(page, [Line2D([], [], label="the rule's step", **STEP)])
+    page.colorbar(mesh, ax=list(by_condition.values()), label="loss, L2 term included")
+    direction = Line2D([], [], color=RED, linestyle=":", label="its direction")
+    panels.add_legend(page, [Line2D([], [], label="the rule's step", **STEP), direction])
     return page
 
 
@@ -78,6 +84,7 @@ def lines(slices: Slices, study: Study) -> Page:
 
     def draw(axes, rows, study, column):
         panels.draw_runs_and_means(axes, rows, rows, study, DISTANCE, column)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
 
     return panels.draw_page(rows, study, RISES, draw)
 

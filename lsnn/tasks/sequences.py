@@ -94,7 +94,7 @@ class OwnSequences(FiniteTask):
         n_left = len(_trials_of(path, targets).places["train"])
         if n_train is not None and n_train > n_left:
             raise DataError(
-                f"{path}: has {n_left} training trials, fewer than task.n_train = {n_train}"
+                f"task.n_train: {n_train}: {path} has {n_left} training trials; take fewer"
             )
         return [path]
 
@@ -159,7 +159,7 @@ def _read(path, targets, time, size):
     try:
         return arranged(read(path, targets), targets)
     except (ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: {error}") from None
+        raise DataError(f"task.file: {path}: {error}") from None
 
 
 def _of_npz(path, targets):
@@ -199,8 +199,8 @@ def _of_csv(path, targets):
     names = {"x": channels, "y": of_values if targets == VALUES else []}
     first = int(_number(rows[0]["step"], 2, "step"))
     for place, (trial, of_trial) in enumerate(by_trial.items()):
-        steps = [str(first + step) for step in range(len(of_trial))]
-        if [row["step"] for _, row in of_trial] != steps:
+        steps = [_number(row["step"], line, "step") for line, row in of_trial]
+        if steps != list(range(first, first + len(steps))):
             raise ValueError(
                 f"trial {trial}: its rows do not fill the grid; every trial needs one row for each "
                 f"step, in order, from {first} to its last"

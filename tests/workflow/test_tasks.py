@@ -43,7 +43,14 @@ STUDIES = {
         "training": {"optimiser": "adam", "batch_size": 4},
         "hessian": [],
     },
+    "sequences": {"task": {"name": "sequences", "file": "trials.npz", "targets": "values"}},
 }
+
+
+def write_sequences(path):
+    """Write trials of 3 to 6 steps, and what is wanted at each."""
+    x = np.random.RandomState(0).randn(20, 6, 4)
+    np.savez(path, x=x, y=np.cumsum(x, axis=1), lengths=3 + np.arange(20) % 4)
 
 
 def write_images(folder):
@@ -73,6 +80,7 @@ def checkout(tmp_path_factory):
     shutil.rmtree(checkout.folder / "data")  # MNIST is not needed
     (checkout.folder / "data").mkdir()
     write_images(checkout.folder / "data/own")
+    write_sequences(checkout.folder / "data/trials.npz")
     files = []
     for name, study in STUDIES.items():
         files.append(f"studies/{name}.yaml")
@@ -83,7 +91,7 @@ def checkout(tmp_path_factory):
     done = checkout.snakemake("--cores", "2", "--configfile", "suite.yaml")
     assert done.returncode == 0, done.stdout
     assert contents(checkout.folder / "data/own") == before
-    assert [path.name for path in (checkout.folder / "data").iterdir()] == ["own"]
+    assert {path.name for path in (checkout.folder / "data").iterdir()} == {"own", "trials.npz"}
     return checkout
 
 
@@ -121,7 +129,18 @@ def test_examples_and_gaps_are_drawn(checkout, study):
     assert ("raster_bptt" in figures) == (study == "evidence")
     arrays, metadata = checkpoints.read(str(results / "examples.npz"), names=("inputs", "targets"))
     assert arrays["inputs"].shape[1] == arrays["targets"].shape[-1] == 4
+    assert np.isnan(arrays["targets"].astype(float)).any() == (study == "sequences")  # of padding
     assert metadata["task"]["name"] == STUDIES[study]["task"]["name"]
+
+
+def test_a_file_of_sequences_that_has_a_flaw_is_refused_before_anything_runs(checkout, tmp_path):
+    path = checkout.folder / "data/trials.npz"
+    arrays = dict(np.load(path))
+    arrays["x"][3, 1, 2] = np.nan
+    np.savez(path, **arrays)
+    done = checkout.plan("--dry-run", "--configfile", "studies/sequences.yaml")
+    assert done.returncode != 0 and "Traceback" not in done.stdout
+    assert "task.file: data/trials.npz: x of trial 3, step 1, channel 2 is not fin" in done.stdout
 
 
 def test_other_images_are_another_run(checkout):

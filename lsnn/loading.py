@@ -6,20 +6,23 @@ It needs pandas, and what is computed of a run needs TensorFlow.
 import glob
 import os
 from collections import OrderedDict
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
 
 from lsnn.backend import new_session, tf
-from lsnn.curvature.hessian import Hessian, hessian_of
-from lsnn.errors import ResultError
+from lsnn.curvature.hessian import ALL, Hessian, hessian_of
+from lsnn.errors import ConfigError, ResultError
 from lsnn.network import PARAMETERS, Recording, network_of, recorded
+from lsnn.options import impossible
 from lsnn.storage import checkpoints
 from lsnn.storage.files import differences, read_record, sha256_of_file
 from lsnn.study.config import Study, read_study
 from lsnn.study.settings import RULE, setting_columns, setting_values, settings_of
 from lsnn.study.sweep import shortened
+
+SAMPLES = 256  # examples of a Hessian, if there are as many
 
 
 class LoadedStudy(NamedTuple):
@@ -53,25 +56,32 @@ def load_study(folder: str) -> LoadedStudy:
 
 def _table(folder, name, record):
     """Return a table, if it is the one that a record describes."""
+    path = _require_intact(folder, name, record)
+    # A condition may be called NA or None, which pandas would take for no value.
+    return pd.read_csv(path, keep_default_na=False, na_values=["", "nan"])
+
+
+def _require_intact(folder, name, record):
+    """Return the path of a file, if it is the one that a record describes."""
     path = os.path.join(folder, name)
     if not os.path.exists(path) or sha256_of_file(path) != record["outputs"].get(name):
         raise ResultError(f"{path}: missing, or altered since it was written; run the study again")
-    # A condition may be called NA or None, which pandas would take for no value.
-    return pd.read_csv(path, keep_default_na=False, na_values=["", "nan"])
+    return path
 
 
 def load_studies(pattern: str) -> pd.DataFrame:
     """Return the trajectories of all studies whose folders match a pattern, such as results/tau_*.
 
     The frame has a column ``study``, the name of the folder, and one for each setting in which any
-    two conditions of these studies differ.
+    two conditions of these studies differ. Folders without the results of a finished study are left
+    out.
 
     Raises:
-        ResultError: no folder matches, or one has no whole results.
+        ResultError: no folder has such results, or some are damaged.
     """
-    folders = sorted(folder for folder in glob.glob(pattern) if os.path.isdir(folder))
+    folders = sorted(map(os.path.dirname, glob.glob(os.path.join(pattern, "config.yaml"))))
     if not folders:
-        raise ResultError(f"{pattern}: no folder matches")
+        raise ResultError(f"{pattern}: no folder has the results of a finished study")
     studies = {os.path.basename(os.path.normpath(folder)): load_study(folder) for folder in folders}
     settings = {
         (name, condition): settings_of(loaded.study, condition)
@@ -123,21 +133,25 @@ class Run:
         study = load_study(folder).study
         if condition not in study.conditions or seed not in study.seeds:
             raise ResultError(
-                f"{folder}: has no run of {condition}, seed {seed}; conditions: "
+                f"{folder}: has no run of {condition}, seed {seed!r}; conditions: "
                 f"{', '.join(study.conditions)}; seeds: {', '.join(map(str, study.seeds))}"
             )
         run = os.path.join(folder, "runs", condition, f"seed_{seed}")
         path = os.path.join(run, "training.json")
         if not os.path.exists(path):
-            raise ResultError(f"{run}: not finished; run the study again to go on")
+            raise ResultError(
+                f"{run}: has no finished run; run the study again, which goes on where it was"
+            )
         record, settings = read_record(path), study.training_settings(condition, seed)
         different = differences(record["settings"], settings)
         if different:
             raise ResultError(
-                f"{run}: of other settings or code than the present: {'; '.join(different)}; check "
-                f"out commit {record['environment'].get('commit')}, or run the study again"
+                f"{run}: of other settings, data or code than the present: {'; '.join(different)}; "
+                "run the study again, or go back to what it was made with "
+                f"(commit {record['environment'].get('commit')})"
             )
         self.curves: pd.DataFrame = _table(run, "learning_curve.csv", record)
+        _require_intact(run, "checkpoints.npz", record)
         self._arrays, _ = checkpoints.read(os.path.join(run, "checkpoints.npz"))
         self.network = network_of(settings, study.data, seed)
         self._hessians: Dict[Tuple[Any, ...], Hessian] = {}
@@ -160,7 +174,7 @@ class Run:
             split: part of the data.
             examples: how many, the first ones.
         """
-        task, name = self.network.task.of_split(split)
+        task, name = self._task_of(split)
         inputs, _ = task.examples(name, np.arange(min(examples, task.sizes[name])))
         return recorded(self._on(task), self.weights(index), inputs)
 
@@ -173,7 +187,7 @@ class Run:
             weights: arrays by name.
             split: part of the data.
         """
-        task, name = self.network.task.of_split(split)
+        task, name = self._task_of(split)
         if split not in self._losses:
             self._losses[split] = self._graph_of_loss(task)
         loss, placeholders, session = self._losses[split]
@@ -186,19 +200,31 @@ class Run:
         return total / size
 
     def hessian(
-        self, index: int, block: str = "w_rec", split: str = "validation", samples: int = 256
+        self,
+        index: int,
+        block: str = "w_rec",
+        split: str = "validation",
+        samples: Optional[int] = None,
     ) -> Hessian:
         """Return the :class:`lsnn.curvature.hessian.Hessian` at a checkpoint.
 
-        The same operator is moved where one like it is asked for at another checkpoint.
-
         Args:
             index: of the checkpoint.
-            block, split, samples: as of an entry of ``hessian`` in a configuration.
+            block, split, samples: as of an entry of ``hessian`` in a configuration; where
+                ``samples`` is not given, 256 examples or as many as there are.
+
+        Raises:
+            ConfigError: there is no such block or split, or too few examples.
         """
-        key = (block, split, samples)
+        if block not in (*PARAMETERS, ALL):
+            raise ConfigError(f"block: {impossible(block, ', '.join((*PARAMETERS, ALL)))}")
+        sizes = self.network.task.sizes
+        if split not in sizes:
+            raise ConfigError(f"split: {impossible(split, ', '.join(sizes))}")
+        n_samples = min(SAMPLES, sizes[split]) if samples is None else samples
+        key = (self.iterations[index], block, split, n_samples)
         if key not in self._hessians:
-            self._hessians[key] = hessian_of(self.network, *key)
+            self._hessians[key] = hessian_of(self.network, *key[1:])
         self._hessians[key].move_to(self.weights(index))
         return self._hessians[key]
 
@@ -214,8 +240,18 @@ class Run:
             entry: block, split and samples, as of :meth:`hessian`.
         """
         hessian = self.hessian(index, **entry)
-        unit = np.asarray(vector) / np.linalg.norm(vector)
+        length = np.linalg.norm(vector)
+        if np.shape(vector) != (hessian.size,) or not length > 0.0:
+            raise ConfigError(f"vector: needs {hessian.size} numbers, not all 0")
+        unit = np.asarray(vector) / length
         return np.array([hessian.loss(distance * unit) for distance in distances])
+
+    def _task_of(self, split):
+        """Return the task that has the examples of a split, and the name of the split there."""
+        splits = self.network.task.splits
+        if split not in splits:
+            raise ConfigError(f"split: {impossible(split, ', '.join(splits))}")
+        return self.network.task.of_split(split)
 
     def _on(self, task):
         """Return the network for a task, its own or that of a further test."""

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from lsnn.curvature.eigenvalues import Krylov
+from lsnn.errors import LsnnError
 from lsnn.network import PARAMETERS
 from lsnn.randomness import generator
 from lsnn.storage.progress import Progress, under, without_prefix
@@ -127,12 +128,28 @@ def measure_along(
         for name, quantity in quantities.items():
             point = Point(operator, probes, seed, int(iteration), memories[name])
             row, memories[name] = quantity.measure(point)
+            _require_columns(name, quantity, row)
             record.update(row)
         record["products"] = operator.products - before
         log(record)
         for name, memory in memories.items():
             record.update(under(_memory(name), memory))
         progress.append(record)
+
+
+def _require_columns(name, quantity, row):
+    """Refuse what a quantity returns if it is not what it declares.
+
+    Raises:
+        LsnnError: names what is missing or not declared.
+    """
+    declared = {column.name for column in quantity.columns} | set(getattr(quantity, "arrays", ()))
+    different = sorted(declared.symmetric_difference(row))
+    if different:
+        raise LsnnError(
+            f"quantity {name}: what it measures is not what its columns and arrays declare; "
+            f"on one side alone: {', '.join(different)}"
+        )
 
 
 def _memory(name):

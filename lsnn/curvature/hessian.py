@@ -142,6 +142,8 @@ def sample_of(
         ConfigError: there are not enough examples.
     """
     n_examples, end = network.task.sizes[split], (place + 1) * samples
+    if samples < 1:
+        raise ConfigError(f"samples: {samples}; one or more examples are needed")
     if end > n_examples:
         raise ConfigError(f"samples: {end} examples are needed; split {split} has {n_examples}")
     order = generator(network.seed, "curvature examples").permutation(n_examples)

@@ -16,6 +16,7 @@ import yaml
 from lsnn.curvature.quantities import (
     REGISTRIES,
     entry_contradictions,
+    impossible_samples,
     name_of,
     options_of_entry,
 )
@@ -361,13 +362,26 @@ class Study(NamedTuple):
 
         Raises:
             DataError: one of the user's own is missing.
+            ConfigError: they have fewer examples than are asked for.
         """
         files: Dict[str, None] = OrderedDict()
         for condition in self.conditions:
             options = options_of(self.setup(condition).task)
             own = self.task_class.own_files(self.data, **options)
             files.update(dict.fromkeys(own or self._shared_files()))
+            self._require_samples(self.task_class.own_sizes(self.data, **options))
         return list(files)
+
+    def _require_samples(self, sizes):
+        """Refuse entries that ask for more of the user's own examples than there are.
+
+        Raises:
+            ConfigError: names the key.
+        """
+        for kind in REGISTRIES:
+            for place, entry in enumerate(getattr(self, kind)):
+                for line in impossible_samples(entry, sizes):
+                    raise ConfigError(f"{kind}.{place}.samples: {line}")
 
     def _shared_files(self):
         return [f"{self.data}/{name}" for name in self.task_class.data_files]

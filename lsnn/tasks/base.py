@@ -154,6 +154,11 @@ class Task:
         """
         return []
 
+    @classmethod
+    def own_sizes(cls, data: str, **options: Any) -> Dict[str, int]:
+        """Return the examples of each split in the user's own files, as far as they tell."""
+        return {}
+
     def placeholders(self) -> Tuple[Tensor, Tensor]:
         """Return placeholders for the inputs (n_steps, batch, n_in) and targets of a batch."""
         raise NotImplementedError

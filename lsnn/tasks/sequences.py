@@ -3,6 +3,7 @@
 import csv
 import functools
 import os
+import re
 import zipfile
 from collections import OrderedDict
 from typing import Any, Mapping, NamedTuple, Tuple, Type
@@ -91,12 +92,24 @@ class OwnSequences(FiniteTask):
     @classmethod
     def own_files(cls, data, file, targets, n_train=None):
         path = os.path.join(data, file)
-        n_left = len(_trials_of(path, targets).places["train"])
-        if n_train is not None and n_train > n_left:
+        trials = _trials_of(path, targets)
+        places = trials.places["train"]
+        if n_train is not None and n_train > len(places):
             raise DataError(
-                f"task.n_train: {n_train}: {path} has {n_left} training trials; take fewer"
+                f"task.n_train: {n_train}: {path} has {len(places)} training trials; take fewer"
             )
+        if trials.class_names:
+            of_training = {"train": trials.targets[places[:n_train]]}
+            for remark in missing_classes(of_training, trials.class_names):
+                raise DataError(f"task.n_train: {n_train}: {path}: {remark}; take more")
         return [path]
+
+    @classmethod
+    def own_sizes(cls, data, file, targets, n_train=None):
+        places = _trials_of(os.path.join(data, file), targets).places
+        return dict(
+            {split: len(of) for split, of in places.items()}, train=len(places["train"][:n_train])
+        )
 
     def placeholders(self) -> Tuple[Tensor, Tensor]:
         """Return placeholders for inputs (n_steps, batch, n_in) and targets (..., batch)."""
@@ -180,12 +193,14 @@ def _of_csv(path, targets):
     Raises:
         ValueError: says what is wrong with it.
     """
-    with open(path, encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows or not {"trial", "step"} <= set(rows[0]):
-        raise ValueError("has no rows with the columns trial and step")
-    of_values = [name for name in rows[0] if name.startswith("y_")] or ["y"]
+    rows = _rows_of(path)
+    of_values = [name for name in rows[0] if re.match(r"y_[0-9]+\Z", name)]
+    if targets == CLASSES:
+        of_values = []
+    elif of_values and "y" in rows[0]:
+        raise ValueError(f"has a column y beside {of_values[0]}; one or the other is needed")
     channels = [name for name in rows[0] if name not in OF_ROW and name not in of_values]
+    of_values = of_values or ["y"] * ("y" in rows[0])
     by_trial = OrderedDict()
     for line, row in enumerate(rows, start=2):
         by_trial.setdefault(row["trial"], []).append((line, row))
@@ -194,17 +209,17 @@ def _of_csv(path, targets):
         "x": np.zeros((len(lengths), max(lengths), len(channels))),
         "lengths": np.array(lengths),
     }
-    if targets == VALUES:
+    if targets == VALUES and of_values:
         found["y"] = np.zeros((len(lengths), max(lengths), len(of_values)))
     names = {"x": channels, "y": of_values if targets == VALUES else []}
     first = int(_number(rows[0]["step"], 2, "step"))
     for place, (trial, of_trial) in enumerate(by_trial.items()):
-        steps = [_number(row["step"], line, "step") for line, row in of_trial]
-        if steps != list(range(first, first + len(steps))):
-            raise ValueError(
-                f"trial {trial}: its rows do not fill the grid; every trial needs one row for each "
-                f"step, in order, from {first} to its last"
-            )
+        for step, (line, row) in enumerate(of_trial, start=first):
+            if _number(row["step"], line, "step") != step:
+                raise ValueError(
+                    f"line {line}: step {row['step']} of trial {trial} is not step {step}; every "
+                    f"trial needs one row for each of its steps, in order, from {first} on"
+                )
         for array, columns in names.items():
             for step, (line, row) in enumerate(of_trial):
                 for column, name in enumerate(columns):
@@ -215,16 +230,35 @@ def _of_csv(path, targets):
     return found
 
 
+def _rows_of(path):
+    """Return the rows of a csv, each a mapping by column."""
+    with open(path, encoding="utf-8-sig", newline="") as stream:  # Excel begins with a mark
+        reader = csv.DictReader(stream, skipinitialspace=True)
+        names, rows = reader.fieldnames or [], list(reader)
+    if not rows or not {"trial", "step"} <= set(names):
+        found = ", ".join(names) or "none"
+        raise ValueError(f"has no rows with the columns trial and step; its columns are: {found}")
+    if len(set(names)) < len(names) or "" in names:
+        raise ValueError("has a column without a name, or two of one name")
+    for line, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise ValueError(f"line {line}: has not one cell for each of {len(names)} columns")
+    return rows
+
+
 def _number(text, line, name):
     try:
-        return float(text)
-    except (TypeError, ValueError):
-        raise ValueError(f'line {line}: {name}: "{text}" is not a number') from None
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise ValueError(f'line {line}: {name}: "{text}" is not a number')
+    return value
 
 
 def _same(rows, name, trial):
     """Return what a column has in all rows of a trial."""
-    found = sorted({row[name] or "" for _, row in rows})
+    found = sorted({row[name] for _, row in rows})
     if len(found) > 1 or not found[0]:
         shown = " and ".join(f'"{text}"' for text in found[:2])
         raise ValueError(f"trial {trial}: {name} is {shown}; one is needed")
@@ -278,6 +312,9 @@ def arranged(arrays: Mapping[str, np.ndarray], targets: str) -> Trials:
             raise ValueError(
                 f"y: {y[y != np.round(y)][0]} is no class; classes are whole numbers or texts"
             )
+        lacks = [trial for trial, text in enumerate(y.tolist()) if text in ("", "nan")]
+        if lacks:
+            raise ValueError(f"y of trial {lacks[0]} is missing")
         known, numbers = np.unique(y.astype(int) if y.dtype.kind == "f" else y, return_inverse=True)
         class_names = tuple(str(name) for name in known)
         if len(class_names) < 2:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import lsnn
-from lsnn.errors import ResultError
+from lsnn.errors import ConfigError, ResultError
 from lsnn.storage.files import read_record, write_record
 
 
@@ -117,7 +117,7 @@ def test_what_there_is_not_is_refused_in_a_line(demo, tmp_path):
         lsnn.load_run(demo, "bptt", 9)
     with pytest.raises(ResultError, match="nothing: has no config.yaml: not the results of a fin"):
         lsnn.load_study("nothing")
-    with pytest.raises(ResultError, match="nothing.*: no folder matches"):
+    with pytest.raises(ResultError, match="nothing.*: no folder has the results of a finished"):
         lsnn.load_studies("nothing*")
     copy = tmp_path / "demo"
     shutil.copytree(demo, copy)
@@ -125,15 +125,41 @@ def test_what_there_is_not_is_refused_in_a_line(demo, tmp_path):
     record = read_record(path)
     record["settings"]["code_hash"] = "0" * 64
     write_record(path, {key: value for key, value in record.items() if key != "sha256"})
-    with pytest.raises(ResultError, match="other settings or code .*code_hash.*; check out commit"):
+    with pytest.raises(
+        ResultError, match="other settings, data or code .*code_hash.*; run the study"
+    ):
         lsnn.load_run(str(copy), "bptt", 1)
     path.unlink()
-    with pytest.raises(ResultError, match="seed_1: not finished; run the study again to go on"):
+    with pytest.raises(ResultError, match="seed_1: has no finished run; run the study again"):
         lsnn.load_run(str(copy), "bptt", 1)
+    (copy / "runs/bptt/seed_2/checkpoints.npz").write_bytes(b"other")
+    with pytest.raises(ResultError, match="checkpoints.npz: missing, or altered since"):
+        lsnn.load_run(str(copy), "bptt", 2)
     table = Path(copy / "trajectories.csv")
     table.write_text(table.read_text().replace("three_factor", "other"))
     with pytest.raises(ResultError, match="trajectories.csv: missing, or altered since"):
         lsnn.load_study(str(copy))
+
+
+def test_a_checkpoint_keeps_its_own_hessian(run):
+    first, last = run.hessian(0), run.hessian(-1)
+    assert first is not last and run.hessian(0) is first
+    assert first.weights["w_rec"] is not last.weights["w_rec"]
+
+
+def test_what_a_run_has_not_is_refused_in_a_line(run):
+    with pytest.raises(ConfigError, match='block: "wrec" is not possible; allowed: w_in, w_rec'):
+        run.hessian(-1, block="wrec")
+    with pytest.raises(ConfigError, match='split: "valid" is not possible; allowed: train, valid'):
+        run.hessian(-1, split="valid")
+    with pytest.raises(ConfigError, match="samples: 0; one or more examples are needed"):
+        run.hessian(-1, samples=0)
+    for call in (lambda: run.loss(run.weights(0), "tset"), lambda: run.activity(0, "tset")):
+        with pytest.raises(ConfigError, match='split: "tset" is not possible; allowed: train'):
+            call()
+    for vector in (np.zeros(128 * 128), np.ones(5)):
+        with pytest.raises(ConfigError, match="vector: needs 16384 numbers, not all 0"):
+            run.along(-1, vector, [0.1])
 
 
 def test_the_lines_of_the_page_work(demo):

@@ -64,6 +64,33 @@ def test_the_file_can_have_the_splits(tmpdir):
         assert np.array_equal(np.sort(inputs[-1, :, 0]), np.sort(expected[:, -1, 0]))
 
 
+def test_channels_may_be_called_anything_and_steps_be_written_with_a_point(tmpdir):
+    text = "\ufefftrial, step, x_pos, y_pos, y\n"
+    for trial in range(6):
+        text += "".join(f"{trial},{step}.0,{trial},{10 * step},{trial % 2}\n" for step in range(3))
+    tmpdir.join("own.csv").write_binary(text.encode())
+    task = task_of(tmpdir, None, "own.csv")
+    assert (task.n_steps, task.n_in, task.n_out) == (3, 2, 2)
+    assert everything(task, "train")[0][:, 0, 1].tolist() == [0, 10, 20]
+    both = text.replace(", y\n", ", y_1\n").replace("x_pos", "y")
+    tmpdir.join("both.csv").write_binary(both.encode())
+    with pytest.raises(DataError, match="has a column y beside y_1; one or the other is needed"):
+        task_of(tmpdir, None, "both.csv", targets="values")
+
+
+def test_more_examples_than_the_file_has_are_refused_before_anything_runs(tmpdir):
+    np.savez(str(tmpdir.join("own.npz")), x=X, y=CLASSES)
+    values = {"data": str(tmpdir), "task": {"name": "sequences", "file": "own.npz"}}
+    wanted = [{"split": "train", "samples": 24}, {"samples": 4}]
+    with pytest.raises(ConfigError, match="hessian.1.samples: 4 .* at most the 3 examples of spl"):
+        parse_study(dict(values, hessian=wanted)).data_files()
+    study = parse_study(dict(values, hessian=wanted[:1]))
+    assert study.data_files() == [str(tmpdir.join("own.npz"))]
+    few = dict(values["task"], n_train=23)
+    with pytest.raises(ConfigError, match="hessian.0.samples: 24 .* at most the 23 examples of "):
+        parse_study(dict(values, task=few, hessian=wanted[:1])).data_files()
+
+
 def test_a_split_without_a_class_is_remarked_on(tmpdir):
     split = np.repeat(["train", "validation", "test"], 10)
     split[[10, 20]], split[25] = "train", "validation"
@@ -216,6 +243,7 @@ WRONG = [
         {},
         "split train has no example of class 5; give more trials of it, or a split",
     ),
+    ({"x": X, "y": CLASSES}, {"n_train": 2}, "split train has no example of class .*; take more"),
     ({"x": X, "y": CLASSES}, {"n_train": 25}, "has 24 training trials; take fewer"),
 ]
 
@@ -237,12 +265,20 @@ HEAD = "trial,step,a,y\n"
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", "has no rows with the columns trial and step"),
-        ("a,y\n1,2\n", "has no rows with the columns trial and step"),
-        (HEAD + "1,0,0.5,1\n1,2,0.5,1\n", "trial 1: its rows do not fill the grid"),
-        (HEAD + "1,0,0.5,1\n2,1,0.5,1\n", "trial 2: its rows do not fill the grid"),
+        ("", "has no rows with the columns trial and step; its columns are: none"),
+        ("trial;step\n1;2\n", "has no rows with .*; its columns are: trial;step"),
+        (HEAD + "1,0,0.5,1\n1,2,0.5,1\n", "line 3: step 2 of trial 1 is not step 1; every"),
+        (HEAD + "1,0,0.5,1\n2,1,0.5,1\n", "line 3: step 1 of trial 2 is not step 0; every"),
         (HEAD + "1,0,0.5,1\n1,1,,1\n", 'line 3: a: "" is not a number'),
-        (HEAD + "1,0,0.5,1\n1,1,0.5\n", 'trial 1: y is "" and "1"; one is'),
+        (HEAD + "1,0,nan,1\n", 'line 2: a: "nan" is not a number'),
+        (HEAD + "1,inf,0.5,1\n", 'line 2: step: "inf" is not a number'),
+        (HEAD + "1,0,0.5,1\n1,1,0.5\n", "line 3: has not one cell for each of 4 columns"),
+        (HEAD + "1,0,0.5,1,2\n", "line 2: has not one cell for each of 4 columns"),
+        (HEAD + "1,0,0.5,\n", 'trial 1: y is ""; one is needed'),
+        ("," + HEAD + "0,1,0,0.5,1\n", "has a column without a name, or two of one name"),
+        ("trial,step,a,a,y\n1,0,2,3,1\n", "has a column without a name, or two of one name"),
+        (HEAD + "1,0,0.5,nan\n2,0,1,b\n3,0,1,b\n", "y of trial 0 is missing"),
+        ("trial,step,a,y_1\n1,0,2,3\n", "has no y"),
         (HEAD + "1,0,0.5,1\n1,1,0.5,2\n", 'trial 1: y is "1" and "2"; one is needed'),
         (HEAD + "1,first,0.5,1\n", 'line 2: step: "first" is not a number'),
     ],

@@ -281,21 +281,21 @@ WRONG_TOGETHER += [
 BY_UNIT = [{"block": "all", "quantities": [{"name": "adaptive", "by_unit": True}]}]
 WITHOUT_L2 = {"loss": {"l2": 0}}
 WRONG_TOGETHER += [
-    ({"hessian": BY_UNIT}, "loss.l2", "0, with adaptive as in hessian.0"),
+    ({"hessian": BY_UNIT}, "loss.l2", "0, with adaptive by_unit as in hessian.0"),
     (
         {"hessian": BY_UNIT, "loss": {"l2": 0, "rate_cost": 1}},
         "loss.rate_cost",
-        "0, with adaptive as in hessian.0",
+        "0, with adaptive by_unit as in hessian.0",
     ),
     (
         {"hessian": [dict(BY_UNIT[0], block="w_rec")], **WITHOUT_L2},
         "hessian.0.block",
-        '"all", with adaptive as in hessian.0',
+        '"all", with adaptive by_unit as in hessian.0',
     ),
     (
         {"hessian": BY_UNIT, **WITHOUT_L2, "network": {"neurons": {"threshold": 0.1}}},
         "network.neurons.threshold",
-        "0, with adaptive as in hessian.0",
+        "0, with adaptive by_unit as in hessian.0",
     ),
     (
         {
@@ -304,7 +304,7 @@ WRONG_TOGETHER += [
             "conditions": {"rflo": {"network": {"neurons": {"n_adaptive": 3}}}},
         },
         "conditions.rflo.network.neurons.n_adaptive",
-        "0, with adaptive as in hessian.0",
+        "0, with adaptive by_unit as in hessian.0",
     ),
     (
         {"dynamics": [{"quantities": ["batch_sharpness"]}]},

@@ -12,7 +12,8 @@ report follow from ``columns`` (:class:`lsnn.study.columns.Column`). It may also
   computed before it;
 - ``arrays``: names of what ``measure`` returns besides its columns, arrays of one shape at all
   points, with ``kept`` numbers together;
-- ``requires``: values, by key of the study or of the entry, without which it is not defined;
+- ``requires``: values, by key of the study or of the entry, without which it is not defined, and
+  ``requires_for``, what of it needs them;
 - ``figures`` of its own, kinds in scripts/lib/figures/registry.py;
 - ``products``: roughly how many matrix-vector products it takes, from which a dry run estimates the
   time.
@@ -140,7 +141,7 @@ def entry_contradictions(
         spiking: whether the units emit spikes.
         run: settings of the run.
     """
-    path, samples, split = f"{kind}.{place}.", entry["samples"], entry["split"]
+    path = f"{kind}.{place}."
     training = run["training"]
     names = [quantity["name"] for quantity in entry["quantities"]]
     if len(set(names)) < len(names):
@@ -152,8 +153,9 @@ def entry_contradictions(
         for key, wanted in getattr(quantity, "requires", {}).items():
             is_own = key in entry
             value = entry[key] if is_own else _value_at(run, key)
-            if value != wanted:
-                line = impossible(value, f"{json.dumps(wanted)}, with {name} as in {path[:-1]}")
+            if value not in (wanted, None):
+                what = getattr(quantity, "requires_for", name)
+                line = impossible(value, f"{json.dumps(wanted)}, with {what} as in {path[:-1]}")
                 yield path + key if is_own else key, line, path + "quantities"
     block, trainable = entry["block"], training["trainable"]
     if kind == "dynamics" and block != ALL and not is_trained(block, trainable):
@@ -170,13 +172,24 @@ def entry_contradictions(
             yield key, impossible(value, what), path + "quantities"
     if block == "b_out" and not task.readout_bias:
         yield path + "block", '"b_out": the task has no readout bias; choose another block', "task"
+    for line in impossible_samples(entry, sizes):
+        yield path + "samples", line, "task"
+
+
+def impossible_samples(entry: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[str]:
+    """Yield a line if an entry asks for more examples of its split than there are.
+
+    Args:
+        entry: of ``hessian`` or ``dynamics``.
+        sizes: examples of each split, as far as they are known.
+    """
+    samples, split = entry["samples"], entry["split"]
     most = sizes.get(split, 2 * samples)
     if samples > most:
-        line = impossible(samples, f"at most the {most} examples of split {split}")
-        yield path + "samples", line, "task"
-    elif 2 * samples > most and "second_sample" in names:
+        yield impossible(samples, f"at most the {most} examples of split {split}")
+    elif 2 * samples > most and "second_sample" in [q["name"] for q in entry["quantities"]]:
         what = "at most half of the examples of the split, for a second sample"
-        yield path + "samples", impossible(samples, what), "task"
+        yield impossible(samples, what)
 
 
 def _value_at(run, key):

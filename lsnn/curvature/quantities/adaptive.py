@@ -55,6 +55,7 @@ class Adaptive:
     eigenvalue is that of its Hessian.
     """
 
+    requires_for = "adaptive by_unit"
     options = {
         "by_unit": flag(
             "Whether the largest eigenvalue of the balanced network is computed, too; for rate "

@@ -25,30 +25,30 @@ class Nearby:
         "radius": number("Distance from the weights of the block.", 0.1, above=0),
         "directions": integer("Random directions.", 20, "directions", least=2, most=10000),
     }
-    columns = (
-        Column(
-            "rise_mean",
-            "estimate",
-            "mean rise of the loss nearby",
-            meaning="Over random directions, at the distance that the configuration gives.",
-            scale="symlog",
-            summary=("final", "mean"),
-            figure="rise_mean",
-        ),
-        Column("rise_mean_se", "estimate"),  # standard error over directions
-        Column(
-            "rise_worst",
-            "estimate",
-            "largest rise of the loss nearby",
-            meaning="The largest found within the distance that the configuration gives.",
-            scale="log",
-            summary=("final", "mean", "compared"),
-            figure="rise_worst",
-        ),
-    )
 
     def __init__(self, radius: float, directions: int):
         self._radius, self._directions = radius, directions
+        self.columns = (
+            Column(
+                "rise_mean",
+                "estimate",
+                "mean rise of the loss nearby",
+                meaning=f"The mean over random directions, at a distance of {radius:g}.",
+                scale="log",
+                summary=("final", "mean"),
+                figure="rise_mean",
+            ),
+            Column("rise_mean_se", "estimate"),  # standard error over directions
+            Column(
+                "rise_worst",
+                "estimate",
+                "largest rise of the loss nearby",
+                meaning=f"The largest that was found within a distance of {radius:g}.",
+                scale="log",
+                summary=("final", "mean", "compared"),
+                figure="rise_worst",
+            ),
+        )
         self.products = STARTS * STEPS + directions // 3
 
     def measure(self, point: Point) -> Tuple[Dict[str, Any], Memory]:

@@ -16,7 +16,7 @@ WITH_EXAMPLES = [
     "curvature.quantities.trace",
     "curvature.weights",
     "tasks.own_data",
-    "tasks.sequences",
+    "tasks.sequence_file",
 ]
 
 

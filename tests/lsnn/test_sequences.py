@@ -225,8 +225,12 @@ def changed(array, place, value):
 WRONG = [
     ({"x": X}, {}, "has no y"),
     ({"x": X[0], "y": CLASSES}, {}, r"x has shape \(6, 2\); \(trials, steps, channels\)"),
-    ({"x": changed(X, (4, 3, 1), np.nan), "y": CLASSES}, {}, "x of trial 4, step 3, channel 1 is"),
-    ({"x": X, "y": changed(VALUES, (4, 3, 1), np.inf)}, {"targets": "values"}, "y of trial 4 is"),
+    ({"x": changed(X, (4, 3, 1), np.nan), "y": CLASSES}, {}, "x of trial 4, step 3, column 1 is"),
+    (
+        {"x": X, "y": changed(VALUES, (4, 3, 1), np.inf)},
+        {"targets": "values"},
+        "y of trial 4, step 3, column 1 is",
+    ),
     ({"x": X[:1], "y": CLASSES[:1]}, {}, "y: all trials are of class 3; two are needed"),
     ({"x": X[:2], "y": np.arange(2)}, {}, "has 2 trials; a split into three parts needs more"),
     ({"x": X, "y": CLASSES[:-1]}, {}, r"y has shape \(29,\); \(trials\) is needed with task.targ"),

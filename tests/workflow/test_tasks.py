@@ -140,7 +140,7 @@ def test_a_file_of_sequences_that_has_a_flaw_is_refused_before_anything_runs(che
     np.savez(path, **arrays)
     done = checkout.plan("--dry-run", "--configfile", "studies/sequences.yaml")
     assert done.returncode != 0 and "Traceback" not in done.stdout
-    assert "task.file: data/trials.npz: x of trial 3, step 1, channel 2 is not fin" in done.stdout
+    assert "task.file: data/trials.npz: x of trial 3, step 1, column 2 is not fin" in done.stdout
 
 
 def test_other_images_are_another_run(checkout):

@@ -156,9 +156,14 @@ def loss_and_gradients(network, weights, inputs, targets, rule):
 
 
 @pytest.mark.slow_on("1.12")
-@pytest.mark.parametrize("targets", ["classes", "values"])
 @pytest.mark.parametrize(
-    "neurons", [NETWORKS["leaky"], NETWORKS["adaptive"], SPIKING_NETWORKS["alif"]]
+    "neurons, targets",
+    [
+        (NETWORKS["leaky"], "classes"),
+        (SPIKING_NETWORKS["alif"], "values"),
+        pytest.param(NETWORKS["adaptive"], "values", marks=pytest.mark.slow),
+        pytest.param(SPIKING_NETWORKS["alif"], "classes", marks=pytest.mark.slow),
+    ],
 )
 def test_loss_and_gradient_are_those_of_each_trial_at_its_own_length(tmpdir, neurons, targets):
     """Whatever the padding, and whatever the file has after the end of a trial."""

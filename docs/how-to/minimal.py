@@ -38,7 +38,7 @@ for rule in ("bptt", "three_factor"):
     # The same seed: the same data, initial weights and order of batches under both rules.
     network = network_of(study.network_settings(), study.data, seed=1)
     trainer = Trainer(network, new_rule({"name": rule}), study.training, network.initial_weights())
-    # The Hessian is that of the true loss. It is told no learning rule.
+    # This is the Hessian of the true loss: no learning rule enters it.
     hessian = hessian_of(network, block="w_rec", split="train", samples=200)
     for iteration in range(601):
         if iteration % 200 == 0:

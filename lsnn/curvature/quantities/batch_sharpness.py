@@ -13,10 +13,10 @@ from lsnn.study.columns import Column
 class BatchSharpness:
     """The curvature of the loss of a training batch along the gradient of the same batch.
 
-    With g and H of the whole loss on a batch, the exact ones, it is E g.Hg / E g.g over batches,
-    those that training takes next. Andreyev and Beneventano (arXiv 2412.20553) find that under
-    mini-batches it, and not lambda_max, settles at 2 / learning rate; their published code averages
-    the ratio of each batch instead, E (g.Hg / g.g): this is ``batch_sharpness_of_ratios``.
+    With g and H the exact gradient and Hessian of the whole loss on a batch, it is E g.Hg / E g.g
+    over the batches that training takes next. Under mini-batches this, and not lambda_max, settles
+    at 2 / learning rate (Andreyev and Beneventano, arXiv 2412.20553). Their published code averages
+    the ratio g.Hg / g.g of each batch instead: that is ``batch_sharpness_of_ratios``.
     """
 
     requires = {"block": ALL}

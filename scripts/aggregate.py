@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from lib.failures import states_of_runs
 from lib.program import run
 from lib.runs import Run, joined
 from lib.summary import summarise
@@ -34,9 +35,10 @@ from lsnn.errors import ResultError
 from lsnn.network import PARAMETERS
 from lsnn.storage import checkpoints
 from lsnn.storage.files import differences, read_record, sha256_of_file, write_record
-from lsnn.study.columns import RUN_KEYS, Column, measure_column
+from lsnn.study.columns import CHANCE_LOSS, RUN_KEYS, Column, measure_column
 from lsnn.study.config import Study, as_mapping, read_study, write_study
 from lsnn.study.outputs import (
+    chance_loss,
     chance_of,
     gap_columns,
     learning_curve_columns,
@@ -49,7 +51,6 @@ from lsnn.update.settings import learning_rate_at
 KEYS = ("settings", "outputs", "environment", "wall_seconds")  # of every record
 TRAINING_KEYS = (*KEYS, "ms_per_iteration", "diverged_at")
 WHERE_FROM = ("taken_over", "adopted")  # keys of a record whose job did not compute its results
-LEARNT = 0.9  # of the initial training loss: a run that learns falls below this
 ENTRY_KEYS = (*KEYS, "seconds_per_product", "products", "checkpoints")
 
 
@@ -110,6 +111,7 @@ def read_run(
     rate = partial(learning_rate_at, study.setup(condition).training)
     table["learning_rate"] = table["iteration"].map(rate)
     table["diverged"] = training["diverged_at"] is not None
+    table[CHANCE_LOSS.name] = chance_loss(study, condition, seed)
     for column in columns:
         if column.kind == "flag":  # where nothing was computed, nothing failed to converge
             table[column.name] = table[column.name].ne(False)
@@ -288,26 +290,30 @@ def warnings_of(runs: list[dict[str, Any]], trajectories: pd.DataFrame, study: S
             elif "compared" in adopted:
                 same = f"{what}; {adopted['compared']} are the same by the present"
                 seeds.setdefault(same, []).append(seed)
-    by_run = trajectories.groupby(["condition", "seed"], sort=False)
-    for (condition, number), rows in by_run:
-        for what in () if rows["diverged"].any() else not_learnt(rows, study):
-            seeds.setdefault(f"{condition}: {what}", []).append(f"seed {number}")
+    for condition, what, number in not_learnt(trajectories, study):
+        seeds.setdefault(f"{condition}: {what}", []).append(f"seed {number}")
     return [f"{what}: {', '.join(of)}" for what, of in seeds.items()]
 
 
-def not_learnt(rows: pd.DataFrame, study: Study) -> Iterator[str]:
-    """Yield in words what shows, in the rows of a run, that it did not learn its task.
-
-    A run that starts from another's weights may have nothing left to learn.
-    """
-    first, last = rows.iloc[0], rows.iloc[-1]
-    is_new = study.conditions[first["condition"]].start is None
-    if is_new and rows["train_loss"].min() > LEARNT * first["train_loss"]:
-        yield "the training loss never fell by a tenth"
-    for column in (measure_column(measure, "test") for measure in study.measures):
-        chance, error = chance_of(study, column), last.get(f"{column.name}_se", np.nan)
-        if chance is not None and last[column.name] <= chance + 2 * error:
-            yield f"the {column.label} is that of a guess, {chance:g}"
+def not_learnt(trajectories: pd.DataFrame, study: Study) -> Iterator[tuple[str, str, int]]:
+    """Yield (condition, what, seed) for every run that did not diverge and shows no learning."""
+    states = states_of_runs(trajectories)
+    ends = trajectories.groupby(["condition", "seed"], sort=False).last()
+    measures = [measure_column(measure, "test") for measure in study.measures]
+    for (condition, seed), state in states[~states["diverged"]].iterrows():
+        if not state["learns"]:
+            yield condition, "does not learn: the late training loss is about that of chance", seed
+        elif state["failed"]:
+            yield (
+                condition,
+                "failed, with a late training loss near chance; left out of means",
+                seed,
+            )
+        last = ends.loc[condition, seed]
+        for column in measures:
+            chance, error = chance_of(study, column), last.get(f"{column.name}_se", np.nan)
+            if chance is not None and last[column.name] <= chance + 2 * error:
+                yield condition, f"the {column.label} is that of a guess, {chance:g}", seed
 
 
 def main() -> None:

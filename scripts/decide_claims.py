@@ -1,108 +1,51 @@
 """Decide claims from the trajectories.csv of studies: claims.csv, one row per claim and study.
 
-A row has the statistic that decides the claim, with its plain 95 % interval, and the verdict:
+A row has the number that decides the claim, with its plain 95 % interval, its mark (+ above the
+neutral value, - below, = equal within the margin, ? open), and the verdict:
 
-- supported or contradicted: the p-value of the statistic, adjusted for the number of tests of the
-  whole file (Holm 1979; those without a number count), is below 0.05, on one side or the other. Of
-  two things that should be equal: the interval of their ratio is within 2/3 and 3/2, or wholly
-  outside.
-- undecided: neither; or there are too few seeds (3; for a spread 20); or more than a third of the
-  runs of a condition diverged, unless the claim is about that.
+- supported or contradicted: the mark is, or is not, that of the claim. That two things are equal is
+  contradicted by an interval that is wholly outside the margin.
+- open: neither; or there are fewer than 12 seeds (for a spread 20), a condition does not learn, or
+  more than a third of its runs failed or do not reach the loss. Where it is known, the row tells
+  how many seeds would decide.
+- no gap: no rule has a generalization gap that could be compared.
 - not computed: the study, a run or a column is missing.
 
-A claim that is tested on several studies has a row for all of them, too: it is supported or
-contradicted where every row is. points.csv has the numbers of the runs that a claim is decided by.
+A claim that is tested on several studies has a row for all of them, too. points.csv has the numbers
+of the runs that a claim is decided by.
 """
 
 import argparse
 import os
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.claims import ALL, EQUAL, VERDICTS, Claim, number_of_tests, read_claims, study_folders
-from lib.estimates import CHANCE, Estimate, holm
+from lib.claims import ALL, Claim, read_claims, study_folders
 from lib.program import run
-from lib.statistics import STATISTICS
-from lib.statistics.base import Found, Statistic
-from lib.statistics.source import NotComputed, Source, Undecided, read_source
+from lib.statistics.source import Source, read_source
 from lib.tables import write_table
+from lib.verdicts import (
+    OPEN,
+    Test,
+    adjusted,
+    is_outside,
+    level_of,
+    margin_of,
+    mark_of,
+    marks_with_failures,
+    on_all,
+    seeds_text,
+    test_of,
+    verdict_of,
+)
 from lsnn.errors import ConfigError
-from lsnn.options import build
 from lsnn.study.checks import suggestion
 from lsnn.study.columns import CLAIMS, POINTS
 
-MOST_DIVERGED = 1 / 3
 COUNTS = dict.fromkeys([column.name for column in CLAIMS if column.kind == "integer"], 0)
-
-
-def row_of(claim: Claim, study: str, source: Source | None) -> tuple[dict, Found | None]:
-    """Return the row of claims.csv of a claim on a study, and what it rests on, if there is any.
-
-    The row has no verdict where that is for the p-value, or the interval, to say.
-    """
-    statistic = build(STATISTICS, claim.statistics[study])
-    words = statistic.describe(source and source.study)
-    row = {"claim": claim.name, "study": study, "statistic": words, **COUNTS}
-    if source is None:
-        return {**row, "verdict": "not computed", "why": "the study has not run"}, None
-    try:
-        found = statistic.compute(source)
-    except (NotComputed, Undecided) as error:
-        return {**row, "verdict": error.verdict, "why": str(error)}, None
-    is_equal = claim.supported_if == "equal"
-    if is_equal and not found.is_ratio:
-        raise ConfigError(
-            f"{claim.name}: supported_if: equal needs a ratio; give the statistic scale: log, or "
-            "take one that is a ratio"
-        )
-    why = refusal(found, statistic)
-    row.update(
-        value=found.estimate.value,
-        ci_low=found.estimate.low,
-        ci_high=found.estimate.high,
-        neutral=found.neutral,
-        p=np.nan if is_equal else found.estimate.p,
-        n=found.estimate.n,
-        n_diverged=found.n_diverged,
-        n_missing=found.n_missing,
-        n_unconverged=found.n_unconverged,
-        verdict="undecided" if why else "",
-        why=why,
-    )
-    return row, found
-
-
-def refusal(found: Found, statistic: Statistic) -> str:
-    """Return why a statistic decides nothing, whatever its number is; empty if it can."""
-    for condition, (n, n_diverged) in (found.diverged or {}).items():
-        if n_diverged > MOST_DIVERGED * n:
-            return f"{n_diverged} of {n} runs of {condition} diverged"
-    if found.estimate.n < statistic.least_n:
-        return f"{statistic.least_n} seeds are needed"
-    return "" if np.isfinite(found.estimate.low) else "no interval"
-
-
-def verdict_of(estimate: Estimate, neutral: float, p: float, supported_if: str) -> tuple[str, str]:
-    """Return the verdict on an estimate, and why.
-
-    Args:
-        p: its p-value, adjusted.
-        supported_if: "above", "below" or "equal".
-    """
-    if supported_if == "equal":
-        low, high = (end * neutral for end in EQUAL)
-        interval = f"within {low:.2g} and {high:.2g}"
-        if low <= estimate.low and estimate.high <= high:
-            return "supported", f"the interval is {interval}"
-        if estimate.high < low or estimate.low > high:
-            return "contradicted", f"the interval is not {interval}"
-        return "undecided", f"the interval is in part {interval}"
-    if not p < CHANCE:
-        return "undecided", f"p = {p:.2g}, adjusted"
-    # The interval's side: that of a jackknife is around another value than the plain one.
-    side = "above" if estimate.high - neutral > neutral - estimate.low else "below"
-    return ("supported" if side == supported_if else "contradicted"), f"p = {p:.2g}, adjusted"
+TEXTS = dict.fromkeys([column.name for column in CLAIMS if column.kind in ("text", "note")], "")
 
 
 def decide(
@@ -110,37 +53,93 @@ def decide(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return claims.csv and points.csv as tables; the sources are by the name of the study."""
     tests = [
-        row_of(claim, study, sources.get(study))
+        test_of(claim, study, sources.get(study))
         for claim in claims.values()
         for study in claim.statistics
     ]
-    p_values = [np.nan if row["verdict"] else row["p"] for row, _ in tests]
-    rows, points = [], [pd.DataFrame(columns=[column.name for column in POINTS])]
-    for (row, found), p in zip(tests, holm(p_values, number_of_tests(claims)), strict=True):
-        row["p_adjusted"] = p
-        if found and not row["verdict"]:
-            supported_if = claims[row["claim"]].supported_if
-            verdict = verdict_of(found.estimate, found.neutral, p, supported_if)
-            row["verdict"], row["why"] = verdict
-        rows.append(row)
-        if found:
-            points.append(found.points.assign(claim=row["claim"], study=row["study"]))
-    rows = [row for name in claims for row in with_verdict_on_all(rows, name)]
-    table = pd.DataFrame(rows, columns=[column.name for column in CLAIMS])
-    return table, pd.concat(points[1:] or points)[list(points[0])]
+    p_values = adjusted(tests)
+    levels = {is_main: level_of(tests, p_values, is_main) for is_main in (True, False)}
+    rows = [
+        row_of(tests, place, p_values[place], levels[test.claim.main])
+        for place, test in enumerate(tests)
+    ]
+    table = pd.DataFrame(
+        [row for name in claims for row in with_row_on_all(tests, rows, name)],
+        columns=[column.name for column in CLAIMS],
+    )
+    points = [
+        test.found.points.assign(claim=test.claim.name, study=test.study)
+        for test in tests
+        if test.found
+    ]
+    names = [column.name for column in POINTS]
+    return table, pd.concat(points)[names] if points else pd.DataFrame(columns=names)
 
 
-def with_verdict_on_all(rows: list[dict], claim: str) -> list[dict]:
+def row_of(tests: list[Test], place: int, p_values: np.ndarray, level: float) -> dict:
+    """Return the row of claims.csv of one of the tests.
+
+    Args:
+        p_values: its adjusted ones.
+        level: at which its family goes on.
+    """
+    test = tests[place]
+    claim, found, source = test.claim, test.found, test.source
+    row: dict[str, Any] = {
+        **COUNTS,
+        **TEXTS,
+        "claim": claim.name,
+        "study": test.study,
+        "statistic": test.statistic.describe(source and source.study),
+        "family": "main" if claim.main else "secondary",
+        "seeds": test.statistic.seeds or "exploratory",
+        "verdict": test.verdict,
+        "why": test.why,
+    }
+    if found is None:
+        return row
+    estimate, limits = found.estimate, margin_of(found, test.statistic)
+    row.update(
+        value=estimate.value,
+        ci_low=estimate.low,
+        ci_high=estimate.high,
+        neutral=found.neutral,
+        n=estimate.n,
+        n_failed=found.n_failed,
+        n_unreached=found.n_unreached,
+        n_missing=found.n_missing,
+        n_unconverged=found.n_unconverged,
+        iterations=", ".join(f"{name} {at:.0f}" for name, at in found.iterations.items()),
+        p=estimate.p,
+        p_equal=estimate.p_equal,
+        p_adjusted=p_values[0],
+        p_equal_adjusted=p_values[1],
+    )
+    if limits:
+        row["margin_low"], row["margin_high"] = limits
+    if not test.verdict:
+        row["mark"] = mark_of(estimate, found.neutral, p_values)
+        row["verdict"] = verdict_of(row["mark"], claim.supported_if, is_outside(estimate, limits))
+        row["if_failures_count"] = " or ".join(marks_with_failures(tests, place))
+    elif test.verdict == OPEN:
+        row["mark"] = "?"
+    if row["verdict"] == OPEN:
+        row["seeds_needed"] = seeds_text(found, test.statistic, level)
+    return row
+
+
+def with_row_on_all(tests: list[Test], rows: list[dict], claim: str) -> list[dict]:
     """Return the rows of a claim, and, if there are several, one for all studies."""
-    rows = [row for row in rows if row["claim"] == claim]
-    if len(rows) < 2:
-        return rows
-    verdicts = [row["verdict"] for row in rows]
-    counts = {name: verdicts.count(name) for name in VERDICTS if name in verdicts}
-    verdict = verdicts[0] if len(counts) == 1 else "undecided"
-    why = ", ".join(f"{count} {name}" for name, count in counts.items())
-    whole = {"claim": claim, "study": ALL, "statistic": f"{len(rows)} studies"}
-    return [*rows, {**whole, **COUNTS, "verdict": verdict, "why": why}]
+    pairs = [(test, row) for test, row in zip(tests, rows, strict=True) if row["claim"] == claim]
+    of_claim = [row for _, row in pairs]
+    if len(of_claim) < 2:
+        return of_claim
+    marks, verdicts = ([row[key] for row in of_claim] for key in ("mark", "verdict"))
+    mark, verdict, why = on_all([test for test, _ in pairs], marks, verdicts)
+    whole = {"claim": claim, "study": ALL, "statistic": f"{len(of_claim)} studies"}
+    shared = {key: of_claim[0][key] for key in ("family", "seeds")}
+    decided = {"mark": mark, "verdict": verdict, "why": why}
+    return [*of_claim, {**COUNTS, **TEXTS, **whole, **shared, **decided}]
 
 
 def main() -> None:

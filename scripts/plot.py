@@ -3,7 +3,7 @@
 Thin lines are runs; thick lines and bands are the mean over seeds and its 95 % t interval, computed
 as in summary.csv: on a logarithmic axis the mean is geometric, and for fewer than 3 runs there is
 no band. A run that stopped early keeps its weights: in means its last value is carried forward. A
-cross marks an eigenvalue that did not converge. A ring marks the end of a run that diverged, which
+cross marks an eigenvalue that did not converge. A ring marks the end of a run that failed, which
 is left out of means; axes are those of the other runs.
 """
 

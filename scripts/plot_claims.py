@@ -1,4 +1,4 @@
-"""Draw claims.csv and points.csv of the claims: an overview, and a figure of each main claim.
+"""Draw claims.csv and points.csv: the answer, an overview, and a figure of each main claim.
 
 Each is written as svg, pdf and png, with its caption (rst) beside it.
 """
@@ -6,8 +6,8 @@ Each is written as svg, pdf and png, with its caption (rst) beside it.
 import argparse
 import os
 
-from lib.claims import read_claims, read_decided, study_folders
-from lib.figures.claims import draw_claim, draw_overview
+from lib.claims import figures_of_claims, read_claims, read_decided, study_folders
+from lib.figures.claims import draw_answer, draw_claim, draw_overview
 from lib.figures.registry import CAPTIONS
 from lib.figures.style import save, use_style
 from lib.program import run
@@ -30,6 +30,9 @@ def main() -> None:
     configs = [os.path.join(folder, "config.yaml") for folder in study_folders(arguments.studies)]
     studies = {study.name: study for study in map(read_study, configs)}
     use_style()
+    if "answer" in figures_of_claims(claims):
+        page = draw_answer(claims, table, points, studies)
+        save(page, arguments.output, "answer", CAPTIONS.answer())
     save(draw_overview(claims, table), arguments.output, "overview", CAPTIONS.all_claims())
     for name, claim in claims.items():
         if claim.main:

@@ -1,8 +1,8 @@
 """Write the table of claims.csv as claims.html for the report, claims.md, and a Markdown block.
 
 The block, of the main claims, is what stands between the lines <!-- claims --> and <!-- end of
-claims --> of a file. It has one row per claim and one column per study; claims.html has one
-row per claim and study, claims.md both tables, of all claims.
+claims --> of a file: the marks alone, one row per claim and one column per study. claims.html has
+one row per claim and study, with all numbers, claims.md both tables, of all claims.
 """
 
 import argparse
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.claims import ALL, EQUAL, Claim, number_of_tests, read_claims, read_decided
+from lib.claims import ALL, Claim, commit_of, family_sizes, read_claims, read_decided
 from lib.pages import (
-    SIGNS,
+    digits,
     estimate_text,
+    mark_text,
     markdown_table,
     render,
     studies_of,
@@ -27,57 +28,69 @@ from lsnn.errors import ResultError
 
 UNSEEN = " (from memory, not verified)"
 BEGIN, END = "<!-- claims -->", "<!-- end of claims -->"
-
-
-def condition_of(claim: Claim, row: Any) -> str:
-    """Return in symbols where a number supports a claim; empty where there is none."""
-    if np.isnan(row.neutral):
-        return ""
-    if claim.supported_if == "equal":
-        low, high = (end * row.neutral for end in EQUAL)
-        return f"{low:.3g} to {high:.3g}"
-    return f"{dict(above='>', below='<')[claim.supported_if]} {row.neutral:.3g}"
+SIGNS = {"above": "+", "below": "\N{MINUS SIGN}", "equal": "="}
 
 
 def long_table(claims: dict[str, Claim], table: pd.DataFrame) -> pd.DataFrame:
     """Return all rows of claims.csv in words, one column per heading."""
-    rows = [
-        {
-            "claim": claims[row.claim].claim,
-            "source": claims[row.claim].source
-            + (UNSEEN if claims[row.claim].text == "remembered" else ""),
-            "study": row.study.replace("_", " "),
-            "statistic": row.statistic,
-            "supported if": condition_of(claims[row.claim], row),
-            "number": estimate_text(row),
-            "n": row.n or "",
-            "diverged": row.n_diverged if row.n else "",
-            "missing": row.n_missing if row.n or row.n_missing else "",
-            "verdict": row.verdict,
-            "why": row.why,
-        }
-        for row in table.itertuples()
-    ]
+    rows = []
+    for row in table.itertuples():
+        claim = claims[row.claim]
+        margin = [digits(end) for end in (row.margin_low, row.margin_high) if not np.isnan(end)]
+        rows.append(
+            {
+                "claim": claim.claim,
+                "source": claim.source + (UNSEEN if claim.text == "remembered" else ""),
+                "study": row.study.replace("_", " "),
+                "statistic": row.statistic,
+                "claimed": SIGNS[claim.supported_if],
+                "number": estimate_text(row),
+                "neutral": "" if np.isnan(row.neutral) else digits(row.neutral),
+                "equal": " to ".join(margin),
+                "mark": mark_text(row.mark),
+                "p": p_texts(row),
+                "n": row.n or "",
+                "left out": left_out(row),
+                "if failures count": mark_text(row.if_failures_count),
+                "at iteration": row.iterations,
+                "seeds": row.seeds,
+                "seeds needed": row.seeds_needed,
+                "verdict": row.verdict,
+                "why": mark_text(row.why) if row.study == ALL else row.why,
+            }
+        )
     return pd.DataFrame(rows).astype(str)
 
 
-def short_table(claims: dict[str, Claim], table: pd.DataFrame) -> pd.DataFrame:
-    """Return the verdicts: one row per claim, one column per study."""
+def p_texts(row: Any) -> str:
+    """Return the adjusted p-values of a row of claims.csv: that it differs, that it is equal."""
+    pairs = {"differs": row.p_adjusted, "equal": row.p_equal_adjusted}
+    return ", ".join(f"{what} {digits(p)}" for what, p in pairs.items() if not np.isnan(p))
+
+
+def left_out(row: Any) -> str:
+    """Return in words how many seeds or runs a row of claims.csv leaves out, and why."""
+    counts = {
+        "failed": row.n_failed,
+        "do not reach the loss": row.n_unreached,
+        "missing": row.n_missing,
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def table_of_marks(claims: dict[str, Claim], table: pd.DataFrame) -> pd.DataFrame:
+    """Return the marks: one row per claim, one column per study."""
     rows = []
     for claim in claims.values():
         *of_studies, whole = table[table["claim"] == claim.name].itertuples()
         cells = {row.study: cell_of(row) for row in of_studies}
         verdict = f"**{whole.verdict}**"
-        if whole.study == ALL and ", " in whole.why:
-            differ = {"supported", "contradicted"} <= {row.verdict for row in of_studies}
-            verdict = f"{'**depends on the task**' if differ else verdict}: {whole.why}"
-        elif whole.study != ALL and whole.verdict != "not computed":
-            verdict += f": {cell_of(whole)} (study {whole.study.replace('_', ' ')})"
-        conditions = (condition_of(claim, row) for row in [*of_studies, whole])
+        if whole.study != ALL:
+            verdict += f" ({cell_of(whole)}, {whole.study.replace('_', ' ')})"
         rows.append(
             {
                 "claim": claim.claim + (" *" if claim.text == "remembered" else ""),
-                "supported if": next(filter(None, conditions), ""),
+                "claimed": SIGNS[claim.supported_if],
                 **{name.replace("_", " "): cells.get(name, "") for name in studies_of(claims)},
                 "verdict": verdict,
             }
@@ -86,23 +99,19 @@ def short_table(claims: dict[str, Claim], table: pd.DataFrame) -> pd.DataFrame:
 
 
 def cell_of(row: Any) -> str:
-    """Return the sign of a verdict, the number, how many seeds or runs, how many it leaves out."""
-    if row.verdict == "not computed":
-        return row.verdict
-    parts = [f"{SIGNS[row.verdict]} {estimate_text(row)}".strip(), f"n {row.n}"]
-    parts += [f"{row.n_diverged} diverged"] if row.n_diverged else []
-    parts += [f"{row.n_missing} missing"] if row.n_missing else []
-    return ", ".join(parts)
+    """Return the mark of a row of claims.csv, or why it has none."""
+    return mark_text(row.mark) or row.verdict
 
 
 def about_claims(
-    claims: dict[str, Claim], table: pd.DataFrame, shown: dict[str, Claim]
+    claims: dict[str, Claim], table: pd.DataFrame, shown: dict[str, Claim], commit: str
 ) -> dict[str, Any]:
-    """Return what the pages of claims show: verdicts on those ``shown``, and the tests of all."""
+    """Return what the pages of claims show: marks of those ``shown``, and the tests of all."""
     return {
-        "signs": SIGNS,
-        "n_tests": number_of_tests(claims),
-        "verdicts": markdown_table(short_table(shown, table)),
+        "sizes": family_sizes(claims),
+        "commit": commit,
+        "is_exploratory": (table["seeds"] == "exploratory").all(),
+        "marks": markdown_table(table_of_marks(shown, table)),
         "tests": markdown_table(long_table(claims, table)),
     }
 
@@ -133,12 +142,13 @@ def main() -> None:
 
     claims = read_claims(arguments.claims)
     table, _ = read_decided(arguments.decided, claims)
+    commit = commit_of(arguments.claims)
     if arguments.into:
         main_ones = {name: claim for name, claim in claims.items() if claim.main}
-        block = render("verdicts.md", **about_claims(claims, table, main_ones or claims))
+        block = render("verdicts.md", **about_claims(claims, table, main_ones or claims, commit))
         text = Path(arguments.into).read_text(encoding="utf-8")
         write_text(arguments.into, with_block(text, block, arguments.into))
-    write_page(arguments.output, "claims.md", **about_claims(claims, table, claims))
+    write_page(arguments.output, "claims.md", **about_claims(claims, table, claims, commit))
     write_page(arguments.output, "claims.html", tests=long_table(claims, table))
 
 

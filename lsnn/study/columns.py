@@ -15,7 +15,9 @@ class Column(NamedTuple):
     """A column of a table: what its cells hold, and how it is presented."""
 
     name: str
-    kind: str  # "text", "integer", "flag", "number", or "estimate", a number that may be missing
+    # "text", "note" (text that may be empty), "integer", "flag", "number", or "estimate", a number
+    # that may be missing
+    kind: str
     label: str = ""  # in figures and tables; empty if the column is shown nowhere
     meaning: str = ""  # in the report, a sentence or two
     unit: str = "1"  # "1": dimensionless
@@ -53,6 +55,12 @@ FRACTION = Column(
 DIVERGED = Column(
     "diverged", "flag", meaning="Whether the run's loss was no longer finite after its last row."
 )
+CHANCE_LOSS = Column(
+    "chance_loss",
+    "estimate",
+    meaning="Training loss of the best constant answer, without the L2 term: the logarithm of the "
+    "number of classes, or the variance of the targets.",
+)
 # What trajectories.csv says of the condition of a row.
 CONDITION_COLUMNS = (
     _CONDITION,
@@ -69,7 +77,7 @@ _INTERVAL = (
     Column("ci_low", "estimate", meaning="Lower end of its 95 % interval."),
     Column("ci_high", "estimate", meaning="Upper end of its 95 % interval."),
 )
-_N_DIVERGED = Column("n_diverged", "integer", meaning="Those left out because a run diverged.")
+_N_FAILED = Column("n_failed", "integer", meaning="Those left out because a run failed.")
 _N_UNCONVERGED = Column(
     "n_unconverged", "integer", meaning="Eigenvalues in it that had not converged."
 )
@@ -90,9 +98,9 @@ SUMMARY = (
     ),
     *_INTERVAL,
     Column("n", "integer", meaning="Seeds, or pairs of runs of one seed, that went into it."),
-    _N_DIVERGED,
+    _N_FAILED,
     _N_UNCONVERGED,
-    Column("n_levels", "estimate", meaning="At equal training loss: at how many of 20 losses."),
+    Column("loss", "estimate", meaning="At equal training loss: the loss."),
     Column(
         "sign_p", "estimate", meaning="Of ratios: p-value of the exact sign test, for information."
     ),
@@ -107,16 +115,38 @@ CLAIMS = (
     Column("value", "estimate", meaning="The statistic."),
     *_INTERVAL,
     Column("neutral", "estimate", meaning="The value that it is tested against."),
-    Column("p", "estimate", meaning="Its p-value."),
-    Column("p_adjusted", "estimate", meaning="The same, adjusted for all tests (Holm)."),
+    Column("margin_low", "estimate", meaning="Lower end of what is equal to that."),
+    Column("margin_high", "estimate", meaning="Upper end of what is equal to that."),
+    Column("family", "text", meaning="main or secondary: the p-values it is adjusted with."),
+    Column("p", "estimate", meaning="p-value of the neutral value."),
+    Column("p_adjusted", "estimate", meaning="The same, adjusted for the family."),
+    Column("p_equal", "estimate", meaning="p-value of a value outside the margin."),
+    Column("p_equal_adjusted", "estimate", meaning="The same, adjusted for the family."),
     Column("n", "integer", meaning="Seeds, pairs or runs that went into it."),
-    _N_DIVERGED,
+    _N_FAILED,
+    Column("n_unreached", "integer", meaning="Those left out because a run is never at the loss."),
     Column("n_missing", "integer", meaning="Those left out because a number is missing."),
     _N_UNCONVERGED,
-    Column("verdict", "text", meaning="supported, contradicted, undecided, or not computed."),
+    Column("iterations", "note", meaning="At which a condition passes the loss (median)."),
+    Column("seeds", "text", meaning="Those that the claim names; exploratory: it names none."),
     Column(
-        "why", "text", meaning="Why it is undecided or not computed; for all studies, the counts."
+        "mark",
+        "note",
+        meaning="+ above the neutral value, - below, = equal within the margin, ? open.",
     ),
+    Column(
+        "if_failures_count",
+        "note",
+        meaning="Of main claims: other marks where failed runs count with extremes of the others.",
+    ),
+    Column("seeds_needed", "note", meaning="Of open ones: seeds that would decide."),
+    Column(
+        "verdict",
+        "text",
+        meaning="supported, contradicted, open, no gap, or not computed; of all studies also in "
+        "general, or depends on the task.",
+    ),
+    Column("why", "note", meaning="Why it is open or not computed; of all studies, the marks."),
 )
 # The numbers of the runs that decide claims.
 POINTS = (

@@ -4,11 +4,14 @@ import re
 from collections import OrderedDict
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+import numpy as np
+
 from lsnn.curvature.quantities import REGISTRIES, columns_of, prefix_of, quantities_of
 from lsnn.curvature.weights import RANKS, scale_free
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.study import columns
 from lsnn.study.columns import (
+    CHANCE_LOSS,
     CONDITION_COLUMNS,
     DIVERGED,
     FRACTION,
@@ -18,7 +21,8 @@ from lsnn.study.columns import (
 )
 from lsnn.study.config import Study, as_mapping
 from lsnn.study.settings import setting_columns, sweeps_of
-from lsnn.tasks.base import ACCURACY
+from lsnn.tasks import new_task, task_class
+from lsnn.tasks.base import ACCURACY, LOSSES_OF_CLASSES
 
 
 class Figure(NamedTuple):
@@ -87,6 +91,7 @@ def standard_error_columns(study: Study) -> List[Column]:
 def trajectories_columns(study: Study) -> List[Column]:
     """Return the columns of trajectories.csv."""
     found = [*CONDITION_COLUMNS, *setting_columns(study).values(), *RUN_KEYS, FRACTION, DIVERGED]
+    found.append(CHANCE_LOSS)
     found += learning_curve_columns(study)
     found += entry_columns(study) + weight_columns(study) + list(gap_columns(study).values())
     return list(OrderedDict.fromkeys(found))
@@ -141,6 +146,26 @@ def chance_of(study: Study, column: Column) -> Optional[float]:
     is_accuracy = any(column == measure_column(ACCURACY, split) for split in study.splits)
     n_out = study.setup().outline.get("n_out")
     return 1 / n_out if is_accuracy and n_out else None
+
+
+def chance_loss(study: Study, condition: str, seed: int) -> float:
+    """Return the training loss of the best constant answer in a run, without the L2 term.
+
+    That is the logarithm of the number of classes, or 1 - 1 / number where the loss is the squared
+    error of classes; of wanted values their variance over the training examples and steps, averaged
+    over the outputs.
+
+    Raises:
+        DataError: the examples cannot be read.
+    """
+    setup = study.setup(condition)
+    if task_class(setup.task).is_classification:
+        n_classes = setup.outline.get("n_out") or new_task(setup.task, study.data, seed).n_out
+        return LOSSES_OF_CLASSES[setup.loss.kind].chance(n_classes)
+    task = new_task(setup.task, study.data, seed)
+    _, targets = task.examples("train", np.arange(task.sizes["train"]))
+    by_output = targets.reshape(len(targets), task.n_out, -1)
+    return float(np.nanvar(by_output, axis=(0, 2)).mean())
 
 
 def figures_of(study: Study) -> List[Figure]:

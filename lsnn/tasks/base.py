@@ -1,6 +1,7 @@
 """What tasks have in common: splits, batches, and what is measured of a network's answers."""
 
 import copy
+import math
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type
 
 import numpy as np
@@ -93,6 +94,7 @@ class Task:
     sizes: Dict[str, int] = {}  # examples of each of :data:`SPLITS`
     tests: Mapping[str, "Task"] = {}
     loss_kind = OWN_LOSS
+    shares_examples = False  # whether the runs of all seeds have the same examples
     is_padded = False  # whether zeros come before some of the trials
     remarks: Sequence[str] = ()  # sentences on what the data lack
 
@@ -333,12 +335,15 @@ class LossOfClasses(NamedTuple):
 
     measure: Measure
     terms: Callable[..., Tensor]  # of outputs, targets, and the axis of the classes
+    chance: Callable[[int], float]  # of the number of classes: that of the best constant answer
 
 
 # By kind; all other tasks have their own loss, whatever the kind.
 LOSSES_OF_CLASSES = {
-    OWN_LOSS: LossOfClasses(CROSS_ENTROPY, cross_entropy),
-    "squared_error": LossOfClasses(SQUARED_ERROR_OF_CLASSES, squared_error),
+    OWN_LOSS: LossOfClasses(CROSS_ENTROPY, cross_entropy, math.log),
+    "squared_error": LossOfClasses(
+        SQUARED_ERROR_OF_CLASSES, squared_error, lambda n_classes: 1.0 - 1.0 / n_classes
+    ),
 }
 LOSS_KINDS = tuple(LOSSES_OF_CLASSES)
 

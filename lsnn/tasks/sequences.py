@@ -53,6 +53,8 @@ class OwnSequences(FiniteTask):
         ),
     }
 
+    shares_examples = True
+
     def __init__(self, data, seed, file, targets, n_train=None):
         super().__init__(data, seed)
         (path,) = self.own_files(data, file, targets, n_train)

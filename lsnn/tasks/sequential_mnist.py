@@ -61,6 +61,7 @@ class SequentialMnist(Classification, FiniteTask):
     n_out = 10
     # Images of each split that the learning curve is measured on, at most.
     most_evaluated = {"train": 5000, "validation": 5000, "test": 10000}
+    shares_examples = True
     evaluation_sizes: Dict[str, int] = {}  # the instance's
 
     def __init__(self, data, seed, images=None, n_train=None, test_noise=0.0):

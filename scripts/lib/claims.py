@@ -1,7 +1,9 @@
 """Claims about studies, as a file declares them, and the tables of their verdicts."""
 
 import os
+import subprocess
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,10 +14,9 @@ from lsnn.errors import ConfigError, ResultError
 from lsnn.options import NAME, choice, impossible, meanings, named, section, text
 from lsnn.study.checks import as_lines, check
 from lsnn.study.columns import CLAIMS, POINTS
-from lsnn.study.config import COMMITTED, read_values
+from lsnn.study.config import COMMITTED, Study, read_values
 
-VERDICTS = ("supported", "contradicted", "undecided", "not computed")
-EQUAL = (2 / 3, 3 / 2)  # between which a ratio is taken for 1
+ANSWER_PARTS = ("rate", "sharpness", "gap")
 ALL = "all"  # in place of a study: all that a claim is tested on
 
 STATISTIC = named("What decides it: " + meanings(STATISTICS), STATISTICS)
@@ -33,18 +34,26 @@ CLAIM = section(
         statistic={"type": "object", "description": STATISTIC["description"], "unit": "-"},
         supported_if=choice(
             "The side of the neutral value (0; for ratios 1; or the number given) on which the "
-            "statistic has to lie; on the other side the claim is contradicted. equal - a ratio "
-            "within 2/3 and 3/2.",
+            "statistic has to lie; on the other side the claim is contradicted. equal - within the "
+            "margin.",
             ["above", "below", "equal"],
             "above",
         ),
         main={
             "type": "boolean",
-            "description": "Whether it is one of the main claims: these are in the short table, "
-            "and each has a figure of the runs that decide it.",
+            "description": "Whether it is one of the main claims: their p-values are adjusted "
+            "together, for no other claim; they are in the short table, and each has a figure of "
+            "the runs that decide it.",
             "unit": "-",
             "default": False,
         },
+        answer=choice(
+            "Its part in the figure `answer`, if it has one: rate - its runs are drawn against "
+            "their learning rate; sharpness, gap - its numbers are where each study stands on one "
+            "of two axes.",
+            [*ANSWER_PARTS, None],
+            None,
+        ),
         studies={
             "type": "object",
             "description": "The studies that it is tested on, by name, each with the options of "
@@ -58,7 +67,7 @@ CLAIM = section(
 
 
 # Names next to the folders of claims, and that of the figure of all claims.
-RESERVED_NAMES = ("benchmarks", "figures", "logs", "overview")
+RESERVED_NAMES = ("answer", "benchmarks", "figures", "logs", "overview")
 
 
 class Claim(NamedTuple):
@@ -71,6 +80,15 @@ class Claim(NamedTuple):
     supported_if: str
     main: bool
     statistics: dict[str, dict[str, Any]]  # name and options of the statistic, by study
+    answer: str | None = None  # one of ANSWER_PARTS
+
+    def seeds_in(self, study: str, there: Study) -> Sequence[int]:
+        """Return the seeds that decide it on a study, which is given too; all if it names none."""
+        seeds = self.statistics[study].get("seeds")
+        if not seeds:
+            return there.seeds
+        first, last = map(int, seeds.split("-"))
+        return range(first, last + 1)
 
 
 def read_claims(path: str) -> dict[str, Claim]:
@@ -152,9 +170,39 @@ def _statistic(values):
 _NAME = text("The name of a claim.", **NAME)
 
 
-def number_of_tests(claims: dict[str, Claim]) -> int:
-    """Return how many p-values decide claims: one a study, but for claims that two are equal."""
-    return sum(len(of.statistics) for of in claims.values() if of.supported_if != "equal")
+def figures_of_claims(claims: dict[str, Claim]) -> list[str]:
+    """Return the names of the figures of claims."""
+    answer = ["answer"] if any(claim.answer for claim in claims.values()) else []
+    return [*answer, "overview", *(name for name, claim in claims.items() if claim.main)]
+
+
+def family_sizes(claims: dict[str, Claim]) -> dict[bool, int]:
+    """Return how many numbers decide the main claims (True), and the others (False)."""
+    return {
+        is_main: sum(len(claim.statistics) for claim in claims.values() if claim.main == is_main)
+        for is_main in (True, False)
+    }
+
+
+def commit_of(path: str) -> str:
+    """Return the commit that a file of claims is from, in words."""
+    folder, name = os.path.split(os.path.abspath(path))
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", "-C", folder, *arguments, "--", name],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
+    try:
+        commit, changed = git("log", "-1", "--format=%h of %cs"), git("status", "--porcelain")
+    except (OSError, subprocess.CalledProcessError):
+        return "of no commit"
+    if not commit:
+        return "of no commit"
+    return f"of commit {commit}" + (", with later changes" if changed else "")
 
 
 def read_decided(folder: str, claims: dict[str, Claim]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -2,8 +2,11 @@
 
 All intervals are t intervals (Student 1908): of the seeds' numbers, of their logarithms where they
 are positive, or of the pseudo-values of the jackknife (Tukey 1958; Miller 1974) where a number is
-one for all seeds together, such as a correlation. ``tests/scripts/test_estimates.py`` simulates
-what they cover.
+one for all seeds together, such as a correlation. The mean of shares has the t interval of its
+logit. ``benchmarks/verdicts.md`` has what they cover, by simulation.
+
+A **margin** says which distances from the neutral value count as none; that a number is within it
+is shown by two one-sided t tests (TOST: Schuirmann 1987; Lakens 2017).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special, stats
 
 Numbers = Sequence[float] | np.ndarray
 
 LEAST_SEEDS = 3  # for an interval
 CHANCE = 0.05
+POWER = 0.8  # with which planned seeds decide
 
 
 class Estimate(NamedTuple):
@@ -27,6 +31,9 @@ class Estimate(NamedTuple):
     high: float = np.nan
     p: float = np.nan
     n: int = 0  # how many seeds, pairs or runs it is of
+    p_equal: float = np.nan  # p-value of a number outside the margin
+    sd: float = np.nan  # over independent parts, seeds, on the scale of the margin
+    n_parts: int = 0  # of these
 
     def rescaled(self, scale: Callable[[float], float]) -> "Estimate":
         """Return the estimate whose number and interval are put on another scale."""
@@ -34,32 +41,102 @@ class Estimate(NamedTuple):
         return self._replace(value=value, low=low, high=high)
 
 
-def mean_estimate(values: ArrayLike, is_positive: bool = False) -> Estimate:
+def mean_estimate(
+    values: ArrayLike, is_positive: bool = False, margin: float | None = None
+) -> Estimate:
     """Return the :class:`Estimate` of the mean of values, of which 0 is the neutral one.
 
     The p-value is that of the two-sided t test; if all values are equal, it is 0 or, if they all
     are 0, 1. Of positive values everything is computed on logarithms: the mean is the geometric
     one, and 1 is neutral.
 
-    >>> mean, low, high, p, n = mean_estimate([1.0, 2.0, 3.0])  # t(0.975, 2) = 4.303
-    >>> print(f"{mean:.3f} [{low:.3f}, {high:.3f}], p = {p:.3f}, n = {n}")
+    Args:
+        values: array (seeds).
+        is_positive: whether they are compared by their ratios.
+        margin: distance from the neutral value that counts as none, of logarithms if those are
+            compared.
+
+    >>> found = mean_estimate([1.0, 2.0, 3.0])  # t(0.975, 2) = 4.303
+    >>> print("{:.3f} [{:.3f}, {:.3f}], p = {:.3f}, n = {}".format(*found[:5]))
     2.000 [-0.484, 4.484], p = 0.074, n = 3
     >>> print(f"{mean_estimate([1.0, 2.0, 4.0], is_positive=True).value:.3f}")
     2.000
+    >>> print(f"{mean_estimate([-1.0, 0.0, 1.0], margin=2.0).p_equal:.3f}")  # t = 2 / (1 / sqrt 3)
+    0.037
     """
     if is_positive:
-        return mean_estimate(np.log(values)).rescaled(np.exp)
+        return mean_estimate(np.log(values), margin=margin).rescaled(np.exp)
     values = np.asarray(values, dtype=float)
     n = len(values)
     if n < LEAST_SEEDS:
-        return Estimate(np.mean(values) if n else np.nan, n=n)
+        return Estimate(np.mean(values) if n else np.nan, n=n, n_parts=n)
     if np.ptp(values) == 0:
         value = float(values[0])
-        return Estimate(value, value, value, float(value == 0), n)
-    mean = np.mean(values)
-    error = np.std(values, ddof=1) / np.sqrt(n)  # stats.sem is ten times slower
+        p_equal = np.nan if margin is None else float(abs(value) >= margin)
+        return Estimate(value, value, value, float(value == 0), n, p_equal, 0.0, n)
+    mean, sd = np.mean(values), np.std(values, ddof=1)
+    error = sd / np.sqrt(n)  # stats.sem is ten times slower
     half = stats.t.ppf(0.975, n - 1) * error
-    return Estimate(mean, mean - half, mean + half, 2 * stats.t.sf(abs(mean) / error, n - 1), n)
+    p = 2 * stats.t.sf(abs(mean) / error, n - 1)
+    p_equal = np.nan if margin is None else stats.t.sf((margin - abs(mean)) / error, n - 1)
+    return Estimate(mean, mean - half, mean + half, p, n, p_equal, sd, n)
+
+
+def share_mean(values: ArrayLike) -> Estimate:
+    """Return the :class:`Estimate` of the mean of shares, whose interval is within 0 and 1.
+
+    It is the t interval of the logit of the mean, whose standard error is that of the mean by the
+    logit's slope there. There is no p-value.
+
+    >>> print("{:.2f} [{:.3f}, {:.3f}]".format(*share_mean([0.8, 0.9, 1.0])[:3]))
+    0.90 [0.363, 0.993]
+    """
+    found = mean_estimate(values)._replace(p=np.nan)
+    if not (0 < found.value < 1 and found.high > found.low):
+        return found
+    half = (found.high - found.value) / (found.value * (1 - found.value))
+    low, high = special.expit(special.logit(found.value) + np.array([-half, half]))
+    return found._replace(low=low, high=high)
+
+
+def seeds_needed(
+    sd: float, distance: float, level: float, least: int, most: int, is_margin: bool = True
+) -> int | None:
+    """Return how many seeds decide with 80 % power; None if more than ``most`` are needed.
+
+    So many tell a number that far off from the neutral one; and, where the distance is the margin,
+    they show one that is neutral to be within it, too.
+
+    Args:
+        sd: standard deviation over seeds.
+        distance: from the neutral value, on its scale.
+        level: of the two-sided test, and of each one-sided one.
+        least, most: seeds.
+        is_margin: whether the distance is the margin.
+
+    >>> seeds_needed(1.0, 1.0, 0.05, 2, 200)  # two-sided t test: 10; TOST: 11
+    11
+    """
+    if sd == 0:
+        return least
+    n = np.arange(least, most + 1)
+    df, distances = n - 1, distance * np.sqrt(n) / sd
+    power = stats.nct.sf(stats.t.isf(level / 2, df), df, distances)
+    if is_margin:
+        is_equal = 2 * stats.t.cdf(distances - stats.t.isf(level, df), df) - 1
+        power = np.minimum(power, is_equal)
+    enough = np.flatnonzero(power >= POWER)
+    return int(n[enough[0]]) if len(enough) else None
+
+
+def sd_interval(sd: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of the standard deviation of n normal numbers (chi-squared).
+
+    >>> print("{:.2f} {:.2f}".format(*sd_interval(1.0, 20)))
+    0.76 1.46
+    """
+    low, high = stats.chi2.ppf([0.975, 0.025], n - 1)
+    return sd * np.sqrt((n - 1) / low), sd * np.sqrt((n - 1) / high)
 
 
 def mean_and_interval(values: ArrayLike, is_positive: bool) -> tuple[float, float, float]:
@@ -85,16 +162,18 @@ def share_estimate(count: int, n: int, against: float) -> Estimate:
     The interval is the exact one (Clopper and Pearson 1934), and the p-value that of the exact test
     of the share ``against``, two-sided.
 
-    >>> share, low, high, p, n = share_estimate(3, 3, 0.5)  # low = (0.05 / 2)^(1/3), p = 2 / 2^3
-    >>> print(f"{share:.3f} [{low:.3f}, {high:.3f}], p = {p:.3f}, n = {n}")
+    >>> found = share_estimate(3, 3, 0.5)  # low = (0.05 / 2)^(1/3), p = 2 / 2^3
+    >>> print("{:.3f} [{:.3f}, {:.3f}], p = {:.3f}, n = {}".format(*found[:5]))
     1.000 [0.292, 1.000], p = 0.250, n = 3
     """
     test = stats.binomtest(count, n, against)
     interval = test.proportion_ci(0.95, method="exact")
-    return Estimate(count / n, interval.low, interval.high, test.pvalue, n)
+    return Estimate(count / n, interval.low, interval.high, test.pvalue, n, n_parts=n)
 
 
-def jackknife(statistic: Callable[[np.ndarray], float], n: int) -> Estimate:
+def jackknife(
+    statistic: Callable[[np.ndarray], float], n: int, margin: float | None = None
+) -> Estimate:
     """Return the :class:`Estimate` of a statistic of n parts that are independent of each other.
 
     The value is the plain one. Interval and p-value are the t ones of the pseudo-values (Tukey
@@ -103,6 +182,8 @@ def jackknife(statistic: Callable[[np.ndarray], float], n: int) -> Estimate:
 
     Args:
         statistic: function of the positions that are kept, an array, out of 0 to n - 1.
+        n: parts.
+        margin: as :func:`mean_estimate` has it.
 
     >>> values = np.array([1.0, 2.0, 3.0])
     >>> jackknife(lambda kept: values[kept].mean(), 3)[:3] == mean_and_interval(values, False)
@@ -112,21 +193,23 @@ def jackknife(statistic: Callable[[np.ndarray], float], n: int) -> Estimate:
     with np.errstate(divide="ignore", invalid="ignore"):
         value = statistic(every) if n else np.nan
         if n < LEAST_SEEDS or not np.isfinite(value):
-            return Estimate(value, n=n)
+            return Estimate(value, n=n, n_parts=n)
         without = np.array([statistic(every[every != place]) for place in every])
         pseudo_values = n * value - (n - 1) * without
     if not np.isfinite(pseudo_values).all():
-        return Estimate(value, n=n)
-    return mean_estimate(pseudo_values)._replace(value=value)
+        return Estimate(value, n=n, n_parts=n)
+    return mean_estimate(pseudo_values, margin=margin)._replace(value=value)
 
 
-def spread_estimate(values: ArrayLike, of_baseline: ArrayLike) -> Estimate:
+def spread_estimate(
+    values: ArrayLike, of_baseline: ArrayLike, margin: float | None = None
+) -> Estimate:
     """Return the :class:`Estimate` of the ratio of the standard deviations of pairs (Miller 1968).
 
     Interval and p-value are those of the jackknife of its logarithm, by pair: unlike the F test's,
     the interval covers the ratio for values that are not normal, too. 1 is the neutral value. There
-    is no number of fewer than 3 pairs, or where one of the
-    two does not vary.
+    is no number of fewer than 3 pairs, or where one of the two does not vary. The margin is of the
+    logarithm.
 
     >>> print(f"{spread_estimate([0.0, 3.0, 3.0, 9.0], [0.0, 1.0, 1.0, 3.0]).value:.3f}")
     3.000
@@ -134,13 +217,13 @@ def spread_estimate(values: ArrayLike, of_baseline: ArrayLike) -> Estimate:
     pairs = np.array([values, of_baseline], dtype=float)
 
     if pairs.shape[1] < LEAST_SEEDS:
-        return Estimate(np.nan, n=pairs.shape[1])
+        return Estimate(np.nan, n=pairs.shape[1], n_parts=pairs.shape[1])
 
     def log_ratio(kept: np.ndarray) -> float:
         spread, baseline = np.std(pairs[:, kept], axis=1, ddof=1)
         return np.log(spread / baseline) if spread > 0 and baseline > 0 else np.nan
 
-    return jackknife(log_ratio, pairs.shape[1]).rescaled(np.exp)
+    return jackknife(log_ratio, pairs.shape[1], margin).rescaled(np.exp)
 
 
 def rank_correlation(
@@ -178,12 +261,32 @@ def _centred_ranks(values, groups):
     return ranks - (np.bincount(group, ranks) / np.bincount(group))[group]
 
 
+def without_effects(values: ArrayLike, *factors: ArrayLike) -> np.ndarray:
+    """Return what is left of numbers without the additive effects of factors, by least squares.
+
+    Args:
+        values: array (runs).
+        factors: arrays (runs); which level of a factor each run has.
+
+    >>> without_effects([1.0, 2.0, 11.0, 14.0], [0, 0, 1, 1], [0, 1, 0, 1]).round(9)
+    array([ 0.5, -0.5, -0.5,  0.5])
+    """
+    values = np.asarray(values, dtype=float)
+    dummies = [np.equal.outer(factor, np.unique(factor)) for factor in map(np.asarray, factors)]
+    design = np.hstack(dummies).astype(float)
+    left = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    # What is nothing but rounding has no ranks.
+    return np.where(np.abs(left) > 1e-9 * np.ptp(values), left, 0.0)
+
+
 def correlation_estimate(
     x: ArrayLike,
     y: ArrayLike,
     seeds: ArrayLike,
     groups: ArrayLike | None = None,
     given: ArrayLike | None = None,
+    within_seeds: bool = False,
+    margin: float | None = None,
 ) -> Estimate:
     """Return the :class:`Estimate` of a rank correlation over runs, some of which share a seed.
 
@@ -193,33 +296,84 @@ def correlation_estimate(
     Args:
         x, y, groups, given: as :func:`rank_correlation` has them.
         seeds: array (runs).
+        within_seeds: whether the additive effects of seeds and groups are taken out first.
+        margin: of Fisher's z.
 
     >>> found = correlation_estimate([1, 2, 3, 4], [2, 1, 4, 3], seeds=[1, 2, 3, 4])
     >>> print(f"{found.value:.1f}, n = {found.n}")
     0.6, n = 4
     """
-    different, place = np.unique(np.asarray(seeds), return_inverse=True)
-    columns = [None if values is None else np.asarray(values) for values in (x, y, groups, given)]
+    seeds = np.asarray(seeds)
+    different, place = np.unique(seeds, return_inverse=True)
+    groups = np.zeros(len(seeds)) if groups is None else np.asarray(groups)
+    columns = [None if values is None else np.asarray(values, float) for values in (x, y, given)]
 
     def fisher_z(kept):
         there = np.isin(place, kept)
-        parts = (None if values is None else values[there] for values in columns)
-        return np.arctanh(np.clip(rank_correlation(*parts), -1, 1))
+        parts = [None if values is None else values[there] for values in columns]
+        of_groups = groups[there]
+        if within_seeds:
+            factors = (seeds[there], of_groups)
+            parts = [None if of is None else without_effects(of, *factors) for of in parts]
+            of_groups = None
+        first, second, third = parts
+        return np.arctanh(np.clip(rank_correlation(first, second, of_groups, third), -1, 1))
 
-    return jackknife(fisher_z, len(different)).rescaled(np.tanh)._replace(n=len(place))
+    return jackknife(fisher_z, len(different), margin).rescaled(np.tanh)._replace(n=len(place))
 
 
-def holm(p_values: ArrayLike, n_tests: int) -> np.ndarray:
-    """Return p-values adjusted for that many tests (Holm 1979), an array; nan stays nan.
+def shaffer(p_values: ArrayLike) -> np.ndarray:
+    """Return p-values of claims adjusted together (Holm 1979, with the factor of Shaffer 1986).
 
-    Tests beyond those that have a p-value count as the least significant ones.
+    Of the null hypotheses of a claim, that a number is the neutral one and that it is outside the
+    margin, at most one is true. So a p-value counts once for each claim, less those of which both
+    are rejected before.
 
-    >>> holm([0.01, 0.04], n_tests=3)
-    array([0.03, 0.08])
+    Args:
+        p_values: array (claims, 2); nan where there is no test, whose hypothesis is never rejected,
+            unless the claim has the other alone.
+
+    Returns:
+        Array (claims, 2).
+
+    >>> shaffer([[0.01, 0.9], [0.9, 0.04]])
+    array([[0.02, 1.  ],
+           [1.  , 0.08]])
+    >>> shaffer([[0.01, 0.01], [0.9, 0.04]])  # the first claim is done with
+    array([[0.02, 0.02],
+           [0.9 , 0.04]])
     """
-    p_values = np.asarray(p_values, dtype=float)
-    order = np.argsort(p_values)  # nan comes last
-    factors = n_tests - np.arange(len(p_values))
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(np.fmax.accumulate(p_values[order] * factors), 1.0)
-    return np.where(np.isnan(p_values), np.nan, adjusted)
+    p_values = np.asarray(p_values, dtype=float).reshape(-1, 2)
+    adjusted = np.full(p_values.shape, np.nan)
+    n_left = np.isfinite(p_values).sum(axis=1)
+    factor, largest = len(p_values), 0.0  # largest: adjusted p-value so far
+    for place in np.argsort(p_values, axis=None)[: n_left.sum()]:
+        claim, which = np.unravel_index(place, p_values.shape)
+        largest = max(largest, min(1.0, float(p_values[claim, which]) * factor))
+        adjusted[claim, which] = largest
+        n_left[claim] -= 1
+        factor -= n_left[claim] == 0
+    return adjusted
+
+
+def benjamini_hochberg(p_values: ArrayLike) -> np.ndarray:
+    """Return p-values of claims adjusted for the rate of false discoveries (1995).
+
+    As at most one of a claim's two null hypotheses is true, claims are counted, not tests.
+
+    Args:
+        p_values: array (claims, 2); nan where there is no test.
+
+    Returns:
+        Array (claims, 2).
+
+    >>> benjamini_hochberg([[0.01, 0.9], [0.8, 0.02]])
+    array([[0.02, 0.45],
+           [0.45, 0.02]])
+    """
+    p_values = np.asarray(p_values, dtype=float).reshape(-1, 2)
+    order = np.argsort(p_values, axis=None)  # nan comes last
+    ranked = p_values.ravel()[order] * len(p_values) / np.arange(1, p_values.size + 1)
+    adjusted = np.empty(p_values.size)
+    adjusted[order] = np.fmin.accumulate(ranked[::-1])[::-1]
+    return np.where(np.isnan(p_values), np.nan, np.minimum(adjusted, 1.0).reshape(-1, 2))

@@ -4,14 +4,13 @@ Summary, claims and figures take their numbers from here, on the scale of the co
 where its axis is logarithmic. So a mean over checkpoints is that of logarithms, a difference of two
 numbers is that of a ratio.
 
-What is averaged over training is averaged over the checkpoints that are evenly spaced, without the
-additional ones at its beginning. A run that stopped early (``training.stop``) ends with the
-checkpoint at which it did: that is its final state, and averages are over the checkpoints it has.
+A run that stopped early (``training.stop``) ends with the checkpoint at which it did: that is its
+final state, and its last quarter and its mean are those of what it has trained.
 
-Losses at which runs are compared are log training losses, :data:`LEVELS` of them, evenly spaced
-from the lowest initial loss down to the lowest that every run reaches; those are used that every
-run brackets by two checkpoints after the initial state. The value of a run at a loss is that of its
-first crossing of it, interpolated linearly in log loss between the checkpoints before and after.
+Runs are compared at equal loss at a **loss level**, a training loss without the L2 term. The value
+of a run there is that of its first crossing, interpolated linearly in log loss between the
+checkpoints before and after, both of which come after the initial state. A run that does not reach
+the level, or starts below it, has none.
 """
 
 from collections.abc import Iterable
@@ -22,9 +21,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from lsnn.study.columns import Column
-from lsnn.study.config import Study
 
-LEVELS = 20
+LEVELS = 20  # of curves against the loss
+LATE = 0.75  # fraction of a run after which it is late
+ROUNDING = 1e-12  # of a log loss
+REACHED_BY = 0.8  # share of the runs of the worse condition that reach a loss level
 
 
 class Place(NamedTuple):
@@ -35,25 +36,30 @@ class Place(NamedTuple):
     title: str  # of a comparison of conditions
 
 
+COMMON_LOSS = "common_loss"
 AT = {
     "final": Place("at the end", "the final state", "Equal fraction of training: final states"),
+    "late": Place(
+        "late in training",
+        "the mean over the checkpoints of the last quarter of training",
+        "Equal fraction of training: averaged over the last quarter",
+    ),
     "mean": Place(
         "mean over training",
-        "the mean over training, at equal fractions",
+        "the mean over training after the initial state",
         "Equal fraction of training: averaged over training",
     ),
-    "at_lowest_common_loss": Place(
-        "at the lowest training loss that all reach",
-        "at the lowest training loss that all runs reach",
-        "Equal training loss: lowest that all runs reach",
+    "largest": Place(
+        "the largest in training",
+        "the largest value at a checkpoint after the initial state",
+        "Largest in training",
     ),
-    "over_common_losses": Place(
+    COMMON_LOSS: Place(
         "at equal training loss",
-        "the mean over the training losses that all runs pass through",
-        "Equal training loss: averaged over the losses that all runs pass through",
+        "where the run first reaches the training loss `loss`",
+        "Equal training loss",
     ),
 }
-AT_EQUAL_LOSS = ("at_lowest_common_loss", "over_common_losses")
 
 
 class Number(NamedTuple):
@@ -63,61 +69,110 @@ class Number(NamedTuple):
     n_unconverged: int = 0
 
 
-def common_to(runs: Iterable[pd.DataFrame], at: str) -> np.ndarray:
-    """Return what some runs share: log losses, or fractions of training.
-
-    Args:
-        runs: rows of each run, with ``is_evenly_spaced`` (:func:`with_spacing`).
-        at: one of :data:`AT`.
-    """
-    if at in AT_EQUAL_LOSS:
-        levels = common_levels(list(runs))
-        return levels[-1:] if at == "at_lowest_common_loss" else levels
-    fractions = [set(run["fraction"][run["is_evenly_spaced"]].round(9)) for run in runs]
-    return np.array(sorted(set.intersection(*fractions))) if fractions else np.empty(0)
-
-
-def number_of(run: pd.DataFrame, column: Column, at: str, common: np.ndarray) -> Number:
+def number_of(run: pd.DataFrame, column: Column, at: str, level: float = np.nan) -> Number:
     """Return the :class:`Number` that a run amounts to.
 
     Args:
         run: its rows, in the order of its iterations.
         column: what the number is of; it is taken on this column's scale.
         at: one of :data:`AT`.
-        common: what :func:`common_to` returns, for this ``at``, of the runs that are compared. The
-            caller decides which these are. Summary: the pair for ``mean``, and all runs of both
-            conditions for equal losses; the run alone where nothing is compared. Claims: all runs
-            of all the conditions in the claim.
+        level: the training loss of ``common_loss``.
     """
-    if at not in AT_EQUAL_LOSS:
-        is_common = run["is_evenly_spaced"] & run["fraction"].round(9).isin(common)
-        used = [len(run) - 1] if at == "final" else np.flatnonzero(is_common)
-        values = on_scale(run[column.name].to_numpy()[used], column)
-    elif len(common):
-        values, used = values_at_levels(run, column, common)
-    else:
+    weights = _weights(run, at, level)
+    used = np.flatnonzero(weights)
+    if not len(used):
         return Number(np.nan)
+    values = on_scale(run[column.name].to_numpy()[used], column)
+    value = values.max() if at == "largest" else values.dot(weights[used])
     converged = f"{column.name}_converged"
     n_unconverged = (~run[converged].to_numpy()[used]).sum() if converged in run else 0
-    return Number(float(np.mean(values)), int(n_unconverged))
+    return Number(float(value), int(n_unconverged))
+
+
+def _weights(run, at, level):
+    """Return how much each row counts for a number, an array (rows); all 0 if there is none."""
+    weights = np.zeros(len(run))
+    if at == "final":
+        weights[-1] = 1.0
+    elif at == "late":
+        fraction = run["fraction"].to_numpy()
+        is_late = fraction >= LATE * fraction[-1] - 1e-9
+        weights[is_late] = 1.0 / is_late.sum()
+    elif at in ("mean", "largest"):
+        is_later = run["iteration"].to_numpy() > 0
+        is_later[-1] = True  # where there is nothing but the initial state
+        weights[is_later] = _trapezoid(run["iteration"].to_numpy()[is_later])
+    else:
+        for row, weight in crossing(log_or_nan(run["train_loss"]), np.log(level)).items():
+            weights[row] = weight
+    return weights
+
+
+def _trapezoid(places):
+    """Return the weights (places) of the trapezoidal rule for a mean, which add up to 1."""
+    if len(places) == 1:
+        return np.ones(1)
+    halves = np.diff(places) / (2.0 * (places[-1] - places[0]))
+    return np.append(halves, 0.0) + np.append(0.0, halves)
+
+
+def crossing(log_loss: np.ndarray, level: float) -> dict[int, float]:
+    """Return {row: weight} of the linear interpolation at the first crossing of a log loss.
+
+    There is none where no row is at or below it, or the first of these follows on the initial
+    state, row 0, or is that.
+
+    >>> crossing(np.array([8.0, 4.0, 2.0, 0.0]), 1.5)
+    {2: 0.75, 3: 0.25}
+    >>> crossing(np.array([8.0, 4.0, 2.0, 0.0]), 2.0)
+    {2: 1.0}
+    >>> crossing(np.array([8.0, 4.0, 2.0, 0.0]), 5.0), crossing(np.array([8.0, 4.0]), 1.0)
+    ({}, {})
+    """
+    below = np.flatnonzero(log_loss <= level + ROUNDING)
+    if not len(below) or below[0] == 0:
+        return {}
+    after = int(below[0])
+    if abs(log_loss[after] - level) <= ROUNDING:
+        return {after: 1.0}
+    if after == 1:
+        return {}
+    weight = float((log_loss[after - 1] - level) / (log_loss[after - 1] - log_loss[after]))
+    return {after - 1: 1.0 - weight, after: weight}
+
+
+def iteration_at(run: pd.DataFrame, level: float) -> float:
+    """Return the iteration at which a run first reaches a training loss; nan if it does not."""
+    found = crossing(log_or_nan(run["train_loss"]), np.log(level))
+    iterations = run["iteration"].to_numpy()
+    return sum(weight * iterations[row] for row, weight in found.items()) if found else np.nan
+
+
+def loss_level(runs: Iterable[Iterable[pd.DataFrame]]) -> float:
+    """Return the training loss at which conditions can be compared; nan where one has no run.
+
+    It is reached by 80 % of the runs of the condition whose runs get least far: the quantile of
+    their lowest losses.
+
+    Args:
+        runs: of each condition, the rows of those of its runs that have not failed.
+    """
+    lowest = [
+        [log_or_nan(run["train_loss"]).min() for run in of_condition] for of_condition in runs
+    ]
+    if not lowest or not all(lowest):
+        return np.nan
+    return float(np.exp(max(np.quantile(of_condition, REACHED_BY) for of_condition in lowest)))
 
 
 def runs_in(rows: pd.DataFrame) -> dict[str, dict[int, pd.DataFrame | None]]:
-    """Return the rows of each run in a table, by condition and seed; None if it diverged."""
+    """Return the rows of each run in a table, by condition and seed; None if it failed."""
     return {
         condition: {
-            seed: None if run["diverged"].any() else run
-            for seed, run in of_condition.groupby("seed")
+            seed: None if run["failed"].any() else run for seed, run in of_condition.groupby("seed")
         }
         for condition, of_condition in rows.groupby("condition", sort=False)
     }
-
-
-def with_spacing(trajectories: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Return a table that tells whether each row is one of those evenly spaced."""
-    every = {name: condition.checkpoint_every for name, condition in study.conditions.items()}
-    spacing = trajectories["condition"].map(every).astype(int)
-    return trajectories.assign(is_evenly_spaced=trajectories["iteration"] % spacing == 0)
 
 
 def asked_for(rows: pd.DataFrame, column: Column) -> pd.DataFrame:
@@ -136,10 +191,10 @@ def from_scale(values: Any, column: Column) -> Any:
 
 
 def common_levels(runs: list[pd.DataFrame]) -> np.ndarray:
-    """Return log training losses, falling, at which runs can be compared; none is an empty array.
+    """Return training losses, falling, for a curve over runs; an empty array if there are none.
 
-    They are evenly spaced from the lowest initial loss down to the lowest that all runs reach, and
-    each is bracketed by two checkpoints of every run that both come after the initial state.
+    They are evenly spaced, in logarithm, from the lowest initial loss down to the lowest that all
+    runs reach, and every run has a value at each.
     """
     if not runs:
         return np.empty(0)
@@ -149,41 +204,8 @@ def common_levels(runs: list[pd.DataFrame]) -> np.ndarray:
     if not (np.isfinite(initial) and lowest <= initial):
         return np.empty(0)
     levels = np.linspace(initial, lowest, LEVELS)
-    is_bracketed = [all(0 not in crossing(run, level) for run in log_losses) for level in levels]
-    return levels[is_bracketed]
-
-
-def values_at_levels(
-    run: pd.DataFrame, column: Column, levels: np.ndarray
-) -> tuple[np.ndarray, list[int]]:
-    """Return values of a column, on its scale, at log losses, and positions of the rows used.
-
-    Every level must be reached by the run, and lie at or below its initial loss.
-    """
-    log_loss = log_or_nan(run["train_loss"])
-    on_axis = on_scale(run[column.name], column)
-    values: list[float] = []
-    used: set[int] = set()
-    for level in levels:
-        weights = crossing(log_loss, level)
-        values.append(sum(weight * on_axis[row] for row, weight in weights.items()))
-        used.update(weights)
-    return np.array(values), sorted(used)
-
-
-def crossing(log_loss: np.ndarray, level: float) -> dict[int, float]:
-    """Return {row: weight} of the linear interpolation at the first crossing of a level.
-
-    >>> crossing(np.array([4.0, 2.0, 0.0]), 1.5)
-    {1: 0.75, 2: 0.25}
-    >>> crossing(np.array([4.0, 2.0, 0.0]), 2.0)
-    {1: 1.0}
-    """
-    after = int(np.flatnonzero(log_loss <= level)[0])
-    if log_loss[after] == level:
-        return {after: 1.0}
-    weight = float((log_loss[after - 1] - level) / (log_loss[after - 1] - log_loss[after]))
-    return {after - 1: 1.0 - weight, after: weight}
+    is_reached = [all(crossing(run, level) for run in log_losses) for level in levels]
+    return np.exp(levels[is_reached])
 
 
 def log_or_nan(values: ArrayLike) -> np.ndarray:

@@ -27,13 +27,6 @@ TEMPLATES = jinja2.Environment(
     trim_blocks=True,
 )
 
-SIGNS = {
-    "supported": "\N{CHECK MARK}",
-    "contradicted": "\N{BALLOT X}",
-    "undecided": "?",
-    "not computed": "",
-}
-
 
 def render(name: str, **content: Any) -> str:
     """Return the page of the template ``name``.jinja, with what it is to show."""
@@ -83,6 +76,11 @@ def estimate_text(row: Any) -> str:
     return "" if np.isnan(row.value) else with_interval(row.value, row.ci_low, row.ci_high)
 
 
+def mark_text(mark: str) -> str:
+    """Return a mark of claims.csv with a true minus."""
+    return mark.replace("-", "\N{MINUS SIGN}")
+
+
 def studies_of(claims: dict[str, Any]) -> list[str]:
     """Return the studies of the claims that are tested on several."""
     several = [claim.statistics for claim in claims.values() if len(claim.statistics) > 1]
@@ -100,11 +98,9 @@ def summary_text(row: Any, n_seeds: int) -> str:
     """Return a row of the summary as one line."""
     text = with_interval(row.mean, row.ci_low, row.ci_high)
     notes = [f"{row.n} of {counted(n_seeds, 'seed')}"] if row.n < n_seeds else []
-    notes += [f"{row.n_diverged} diverged"] if row.n_diverged else []
+    notes += [f"{row.n_failed} failed"] if row.n_failed else []
     notes += [f"{row.n_unconverged} not converged"] if row.n_unconverged else []
-    if pd.notna(row.n_levels):
-        n_levels = int(row.n_levels)
-        notes.append(counted(n_levels, "loss", "losses") if n_levels else "no common loss")
+    notes += [f"at loss {digits(row.loss)}"] if pd.notna(row.loss) else []
     return text + (f" ({', '.join(notes)})" if notes else "")
 
 

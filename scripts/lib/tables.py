@@ -8,9 +8,10 @@ import pandas as pd
 
 from lsnn.errors import ResultError
 from lsnn.storage.files import PathLike, atomic_write, read_record, reading, sha256_of_file
-from lsnn.study.columns import CONDITION_COLUMNS, DIVERGED, Column
+from lsnn.study.columns import CHANCE_LOSS, CONDITION_COLUMNS, DIVERGED, Column
 from lsnn.study.config import Study
 from lsnn.study.outputs import (
+    chance_loss,
     entry_columns,
     gap_columns,
     standard_error_columns,
@@ -25,6 +26,7 @@ MISSING = ["", "nan"]
 # By kind of a column: what its cells hold, and the kinds of the arrays that hold it.
 _KINDS = {
     "text": ("text", "O"),
+    "note": ("text", "O"),
     "integer": ("whole numbers", "iu"),
     "flag": ("True or False", "b"),
     "number": ("numbers", "fiu"),
@@ -44,9 +46,9 @@ def read_table(
             something other than its kind.
     """
     kinds = {column.name: column.kind for column in wanted}
-    texts = [name for name, kind in kinds.items() if kind == "text"]
+    texts = [name for name, kind in kinds.items() if kind in ("text", "note")]
     # A condition may be called NA, None or nan, which pandas would take for no value.
-    missing = {name: [""] if name in texts else MISSING for name in kinds}
+    missing = {name: {"text": [""], "note": []}.get(kind, MISSING) for name, kind in kinds.items()}
     try:
         with reading(path):
             table = pd.read_csv(
@@ -105,13 +107,22 @@ def read_trajectories(path: str, study: Study) -> pd.DataFrame:
         *standard_error_columns(study),
         *(column for column in setting_values(study) if column not in CONDITION_COLUMNS),
         DIVERGED,
+        CHANCE_LOSS,
     ]
     table = read_table(path, trajectories_columns(study), optional)
     metadata = os.path.join(os.path.dirname(path), "metadata.json")
     if os.path.exists(metadata):
         require_recorded(path, read_record(metadata))
     table = table if "diverged" in table else table.assign(diverged=False)
+    table = table if CHANCE_LOSS.name in table else with_chance(table, study)
     return with_settings(table, study)
+
+
+def with_chance(table: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Return a table of trajectories with the loss of the best constant answer in each run."""
+    runs = table[["condition", "seed"]].drop_duplicates()
+    losses = [chance_loss(study, *run) for run in runs.itertuples(index=False)]
+    return table.merge(runs.assign(**{CHANCE_LOSS.name: losses}), "left")
 
 
 def with_settings(table: pd.DataFrame, study: Study) -> pd.DataFrame:

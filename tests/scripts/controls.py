@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 import made_up_study
-from lib.numbers import with_spacing
+from lib.failures import with_failures
 from lib.statistics import STATISTICS
 from lib.statistics.source import Source
 from lsnn.options import build
@@ -23,7 +23,7 @@ from made_up_study import CONFIG
 
 BPTT, THREE_FACTOR = (CONFIG["conditions"][name] for name in ("bptt", "three_factor"))
 CONDITIONS = {"bptt": BPTT, "mdgl": THREE_FACTOR, "three_factor": THREE_FACTOR}
-Y, X = "generalization_gap_loss", "generalization_gap_accuracy"  # can be negative
+Y, X = "mean_activity", "l2_loss"  # of any sign here, on linear axes
 SEEDS = 20
 
 
@@ -37,10 +37,12 @@ def final_states(n_seeds):
     """Return a study, and the table of its final states alone."""
     study = made_up(n_seeds)
     table = made_up_study.trajectories(seeds=study.seeds, study=study)
-    table = with_spacing(table.groupby(["condition", "seed"], sort=False).tail(1), study)
-    table = table[["condition", "seed", "fraction", "diverged", "is_evenly_spaced"]]
+    table = table.groupby(["condition", "seed"], sort=False).tail(1)
+    table = table[["condition", "seed", "iteration", "fraction", "diverged"]]
     places = table["condition"].map(list(CONDITIONS).index)
-    return study, table.assign(train_loss=1.0, learning_rate=places.astype(float))
+    # Where chance is not known, only what diverged has failed.
+    own = {"train_loss": 1.0, "chance_loss": np.nan, "learning_rate": places.astype(float)}
+    return study, table.assign(**own)
 
 
 def source_of(columns, diverged=None):
@@ -58,7 +60,7 @@ def source_of(columns, diverged=None):
     }
     if diverged is not None:
         cells["diverged"] = np.concatenate([diverged[condition] for condition in CONDITIONS])
-    return Source(study, table.assign(**cells))
+    return Source(study, with_failures(table.assign(**cells)))
 
 
 class Control(NamedTuple):

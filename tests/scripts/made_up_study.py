@@ -13,6 +13,7 @@ from lsnn.storage.files import sha256_of_file, write_record, write_table
 from lsnn.study.columns import RUN_KEYS
 from lsnn.study.config import parse_study, read_study
 from lsnn.study.outputs import (
+    chance_loss,
     gap_columns,
     learning_curve_columns,
     scale_free_columns,
@@ -183,6 +184,7 @@ def trajectories(conditions=None, seeds=(1, 2), study=STUDY):
             piece["learning_rule"] = study.conditions[condition].learning_rule["name"]
             piece["learning_rate"] = study.setup(condition).training.learning_rate
             piece["diverged"] = False
+            piece["chance_loss"] = chance_loss(study, condition, seed)
             pieces.append(piece)
     table = pd.concat(pieces, ignore_index=True)
     for (measure, split), column in gap_columns(study).items():

@@ -18,7 +18,7 @@ CLAIM = {
 
 def test_claims_are_read_in_their_order_with_defaults():
     claims = read_claims(os.path.join(REPOSITORY, "claims.yaml"))
-    assert list(claims)[:2] == ["worse_at_the_end", "worse_at_equal_loss"]
+    assert list(claims)[:2] == ["worse_late", "worse_late_by_loss"]
     (claim,) = parse_claims({"sharper": CLAIM}).values()
     assert (claim.text, claim.supported_if, claim.main) == ("own", "above", False)
     expected = dict(CLAIM["statistic"], at="final")
@@ -28,7 +28,7 @@ def test_claims_are_read_in_their_order_with_defaults():
 @pytest.mark.parametrize(
     "change, line",
     [
-        ({"claims": "x"}, "sharper.claims: unknown key (did you mean claim?); allowed: claim,"),
+        ({"claims": "x"}, "sharper.claims: unknown key (did you mean claim?); allowed: answer,"),
         ({"claim": None}, "sharper.claim: "),
         ({"statistic": {}}, "sharper.statistic: is missing"),
         ({"statistic": {"name": "contrasts"}}, "sharper.statistic.name: "),

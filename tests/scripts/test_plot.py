@@ -11,6 +11,7 @@ import pytest
 import made_up_study
 import plot
 from lib.estimates import mean_and_interval
+from lib.failures import with_failures
 from lib.figures import density, panels, registry, stability, sweep
 from lib.figures.results import Results, read_spectra
 from lib.figures.style import COLUMN, PAGE, make_logarithmic, use_style
@@ -94,7 +95,7 @@ def draw(figure, table, study=STUDY, column=None, spectra=None):
     """A figure of a study drawn: one that it has or, by its kind, one of a column."""
     if isinstance(figure, str):
         figure = Figure(figure, figure, column)
-    return registry.draw(Results(study, table, spectra or {}), figure)
+    return registry.draw(Results(study, with_failures(table), spectra or {}), figure)
 
 
 def plot_sweep(table, study):
@@ -311,10 +312,10 @@ def test_three_runs_have_a_band_which_is_the_interval_of_the_summary(column, is_
 def test_diverged_runs_are_marked_and_left_out_of_means(name):
     """Of bptt seed 1 diverged, so that its mean is the run of seed 2."""
     figure = draw(FIGURES[name], made_up_study.diverged(), STUDY)
-    assert "diverged, left out of means: BPTT seed 1" in texts(figure)
+    assert "failed, left out of means: BPTT seed 1" in texts(figure)
     if FIGURES[name].kind == "gap_against":
         return
-    assert "diverged" in texts(figure)
+    assert "failed" in texts(figure)
     for axes in figure.axes:
         if axes.get_xlabel() == "final states":
             continue
@@ -640,7 +641,7 @@ def test_the_sweep_leaves_diverged_runs_out_and_tells_of_them():
     [(_, means)] = line_of(figure.axes[0], panels.looks(STUDY)["bptt"].colour, 1.6)
     assert means[-1] == pytest.approx(2000 / 32 * 0.01 / 0.02)  # of seed 2 alone
     note = (
-        "diverged, left out of means: BPTT, learning rate 0.02 seed 1; "
+        "failed, left out of means: BPTT, learning rate 0.02 seed 1; "
         "BPTT, learning rate 0.05 seeds 1, 2"
     )
     assert texts(figure)[-1] == note
@@ -677,7 +678,9 @@ LEAKS = {
 
 def sweep_of(study, name, table):
     [figure] = [figure for figure in figures_of(study) if figure.name == name + "_sweep"]
-    return registry.draw(Results(study, table, summary=summarise(table, study)), figure)
+    return registry.draw(
+        Results(study, with_failures(table), summary=summarise(table, study)), figure
+    )
 
 
 def test_conditions_are_compared_with_the_baseline_at_the_same_setting():
@@ -730,7 +733,7 @@ def test_the_sweep_marks_where_runs_diverged():
             line for line in axes.lines if line.get_marker() == "o" and line.get_mfc() == "none"
         ]
         assert list(rings.get_xdata()) == [0.02, 0.05] and set(rings.get_ydata()) == {0}
-    assert "diverged" in texts(figure)
+    assert "failed" in texts(figure)
 
 
 def test_the_sweep_shows_no_other_condition():
@@ -917,7 +920,7 @@ def test_where_all_runs_diverged_a_figure_of_spectra_says_so():
     table = made_up_study.diverged(made_up_study.trajectories(study=CHOSEN), runs)
     for wanted in OF_ENTRIES[:2]:
         figure = draw(wanted, table, CHOSEN, spectra=made_up_study.spectra(CHOSEN))
-        assert [text.get_text() for text in figure.texts] == ["all runs diverged"]
+        assert [text.get_text() for text in figure.texts] == ["all runs failed"]
 
 
 def test_stability_has_a_panel_a_condition_with_all_that_is_compared():
@@ -937,7 +940,7 @@ def test_stability_has_a_panel_a_condition_with_all_that_is_compared():
 
 def test_a_density_is_the_mean_of_all_nodes_by_their_weights():
     table, spectra = made_up_study.trajectories(study=CHOSEN), made_up_study.spectra(CHOSEN)
-    results = Results(CHOSEN, table, spectra)
+    results = Results(CHOSEN, with_failures(table), spectra)
     means = density.means_over_seeds(density.densities_of(results, "hessian/spectrum"), CHOSEN)
     assert list(means) == list(CHOSEN.conditions)
     found = means["bptt"]
@@ -1008,4 +1011,4 @@ def test_without_slices_there_is_no_picture_of_them():
         assert draw(wanted, table, SLICED) is None
         all_diverged = made_up_study.diverged(table, runs)
         page = draw(wanted, all_diverged, SLICED, spectra=made_up_study.spectra(SLICED))
-        assert [text.get_text() for text in page.texts] == ["all runs diverged"]
+        assert [text.get_text() for text in page.texts] == ["all runs failed"]

@@ -44,8 +44,9 @@ def test_intervals_cover_and_chance_rarely_decides(name):
 @EVERY
 def test_a_live_control_is_decided_on_its_side(name):
     source = drawn(name, CONTROLS[name].effect, np.random.default_rng(2))
-    assert row_of(name, source, "above")["verdict"] == "supported"
-    assert row_of(name, source, "below")["verdict"] == "contradicted"
+    above, below = (row_of(name, source, side) for side in ("above", "below"))
+    assert (above["mark"], above["verdict"]) == ("+", "supported")
+    assert (below["mark"], below["verdict"]) == ("+", "contradicted")
 
 
 @pytest.mark.parametrize("degenerate", DEGENERATE)
@@ -58,18 +59,38 @@ def test_degenerate_numbers_decide_nothing_that_is_not_there(name, degenerate):
         row = row_of(name, source)
     n_seeds = len(source.study.seeds)
     if name == "divergence":  # that none of 20 runs diverged is a finding; of 2 it is not
-        verdict = "undecided" if degenerate == "two seeds" else "contradicted"
-        assert (row["verdict"], row["value"], row["n"]) == (verdict, 0.0, n_seeds)
+        mark = "?" if degenerate == "two seeds" else "-"
+        assert (row["mark"], row["value"], row["n"]) == (mark, 0.0, n_seeds)
         return
     if name == "level" and degenerate == "all negative":  # below 0 they are
-        assert row["verdict"] == "contradicted"
+        assert row["mark"] == "-"
     else:
-        assert row["verdict"] == "undecided"
+        assert (row["mark"], row["verdict"]) == ("?", "open")
     n_units = 3 * n_seeds if name == "correlation" else n_seeds
     n_missing = int(degenerate == "one missing")
     assert (row["n"], row["n_missing"]) == (n_units - n_missing, n_missing)
     if degenerate == "two seeds":
         assert np.isnan(row["ci_low"])
+        assert row["why"].startswith("too few seeds")
+
+
+@pytest.mark.parametrize("degenerate", DEGENERATE)
+@EVERY
+def test_degenerate_numbers_are_equal_within_a_margin_wider_than_they_are(name, degenerate):
+    """So are numbers that are all the same, however small the margin; two seeds show nothing."""
+    if name == "divergence":
+        return  # has no margin
+    source = source_of(DEGENERATE[degenerate](np.random.default_rng(9)))
+    margin = {"correlation": 0.99}.get(name, 50.0)
+    row = row_of(name, source, "equal", margin=margin)
+    no_number = name in ("spread", "correlation") and np.isnan(row["ci_low"])
+    if row["n"] < STATISTICS[name].least_n or no_number:
+        assert (row["mark"], row["verdict"]) == ("?", "open")
+    else:
+        below = "-" if name == "level" and degenerate == "all negative" else ""
+        assert (row["mark"], row["verdict"]) == (f"{below}=", "supported")
+    if degenerate == "all equal" and not no_number:
+        assert row_of(name, source, "equal", margin=1.001)["mark"] == "="
 
 
 @pytest.mark.parametrize("name", [name for name, c in CONTROLS.items() if c.takes_scale])
@@ -77,23 +98,21 @@ def test_numbers_without_a_logarithm_are_counted_as_missing(name):
     against = {"against": 1.0} if name == "level" else {}
     negative = DEGENERATE["all negative"](np.random.default_rng(3))
     row = row_of(name, source_of(negative), scale="log", **against)
-    assert (row["verdict"], row["n"], row["n_missing"]) == ("undecided", 0, SEEDS)
-    assert row["why"] == "3 seeds are needed" and np.isnan(row["value"])
+    assert (row["mark"], row["n"], row["n_missing"]) == ("?", 0, SEEDS)
+    assert row["why"] == "too few seeds: 12 are needed" and np.isnan(row["value"])
     for condition in CONDITIONS:
         negative[Y][condition][3:] *= -1
     row = row_of(name, source_of(negative), scale="log", **against)
     assert (row["n"], row["n_missing"]) == (SEEDS - 3, 3)
 
 
-@pytest.mark.parametrize(
-    "step, verdict", [(-1.0, "contradicted"), (0.0, "undecided"), (1.0, "supported")]
-)
-def test_a_neighbour_that_differs_by_the_same_in_all_seeds_counts_in_an_order(step, verdict):
+@pytest.mark.parametrize("step, mark", [(-1.0, "-"), (0.0, "?"), (1.0, "+")])
+def test_a_neighbour_that_differs_by_the_same_in_all_seeds_counts_in_an_order(step, mark):
     random = np.random.default_rng(4)
     columns = DEGENERATE["one missing"](random)
     columns[Y] = {"bptt": np.zeros(SEEDS), "mdgl": 1 + random.standard_normal(SEEDS) / 10}
     columns[Y]["three_factor"] = columns[Y]["mdgl"] + step
-    assert row_of("order", source_of(columns))["verdict"] == verdict
+    assert row_of("order", source_of(columns))["mark"] == mark
 
 
 def test_a_correlation_leaves_out_runs_that_lack_the_third_column():
@@ -111,9 +130,14 @@ def test_a_correlation_leaves_out_runs_that_lack_the_third_column():
     assert without.estimate.low > 0.5
 
 
-@pytest.mark.parametrize("name", ["level", "divergence", "correlation", "contrast"])
-def test_only_a_ratio_can_be_claimed_to_be_equal(name):
-    options = {"against": -1.0} if name == "level" else {}
-    source = drawn(name, 0.0, np.random.default_rng(6))
-    with pytest.raises(ConfigError, match="it: supported_if: equal needs a ratio.*scale: log"):
-        row_of(name, source, "equal", **options)
+@EVERY
+def test_a_margin_has_to_be_one_of_the_scale(name):
+    """Of ratios it is a factor above 1, of correlations below 1 (its z is infinite)."""
+    if not CONTROLS[name].takes_scale:
+        return
+    columns = DEGENERATE["all negative"](np.random.default_rng(3))
+    for condition in CONDITIONS:
+        columns[Y][condition] *= -1
+    against = {"against": 1.0} if name == "level" else {}
+    with pytest.raises(ConfigError, match="it: margin: 0.8 is not possible for a ratio.*above 1"):
+        row_of(name, source_of(columns), scale="log", margin=0.8, **against)

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import made_up_study
 from lib.estimates import mean_and_interval
@@ -36,30 +37,30 @@ def cells(trajectories, condition, seed, fraction):
 def test_order_and_columns_of_the_summary():
     summary = summarise(made_up_study.trajectories(), STUDY)
     assert list(summary) == [
-        "quantity", "condition", "mean", "ci_low", "ci_high", "n", "n_diverged", "n_unconverged",
-        "n_levels", "sign_p",
+        "quantity", "condition", "mean", "ci_low", "ci_high", "n", "n_failed", "n_unconverged",
+        "loss", "sign_p",
     ]  # fmt: skip
-    assert len(summary) == 2 * (13 + 5 + 2) + 8 + 8 + 2
+    assert len(summary) == 2 * 36 + 8 + 8 + 2 + 1
     assert list(summary["condition"][:2]) == ["bptt", "three_factor"]
     assert not summary[["quantity", "condition"]].duplicated().any()
     measures = [f"{split}_{name}" for name in ("loss", "accuracy") for split in SPLITS]
     gaps = ["generalization_gap_loss", "generalization_gap_accuracy"]
-    contrasts = ["final", "mean", "at_lowest_common_loss", "over_common_losses"]
+    contrasts = ["final", "late", "mean", "common_loss"]
+    ends, along = contrasts[:2], contrasts[:3]
     assert list(summary["quantity"].unique()) == [
-        "lambda_max_final",
-        "lambda_max_mean",
-        "lambda_min_final",
-        "lambda_abs_max_final",
-        "lambda_abs_max_mean",
-        *[f"{name}_final" for name in measures],
-        *[f"{name}_change_rank_final" for name in ("w_in", "w_rec", "w_out")],
-        "lambda_max_scale_free_final",
-        "lambda_max_scale_free_mean",
-        *[f"{name}_{which}" for name in gaps for which in ("final", "mean")],
+        *[f"lambda_max_{which}" for which in along],
+        *[f"lambda_min_{which}" for which in ends],
+        *[f"lambda_abs_max_{which}" for which in along],
+        *[f"{name}_{which}" for name in measures for which in ends],
+        *[f"{name}_change_rank_{which}" for name in ("w_in", "w_rec", "w_out") for which in ends],
+        *[f"lambda_max_scale_free_{which}" for which in along],
+        *[f"{name}_{which}" for name in gaps for which in along],
+        "failed_share",
         *[f"lambda_max_ratio_{name}" for name in contrasts],
         *[f"lambda_max_scale_free_ratio_{name}" for name in contrasts],
         *[f"{gap}_difference_{name}" for gap in gaps for name in contrasts],
         *[f"{gap}_spread_ratio_final" for gap in gaps],
+        "failed_share_difference",
     ]
 
 
@@ -69,7 +70,9 @@ def test_order_and_columns_of_the_summary():
         # Geometric means of seeds 1 and 2, but of what can be negative.
         ("lambda_max_final", "bptt", 1000 * 2**0.5 / 32),
         ("lambda_max_final", "three_factor", 2000),
-        ("lambda_max_mean", "bptt", 1000 * 2**0.5 * (2 - 1 / 32) / 6),
+        # Checkpoints 1 to 5, the first and the last of which count half.
+        ("lambda_max_mean", "bptt", 1000 * 2**0.5 / 8),
+        ("lambda_max_late", "bptt", 1000 * 2**0.5 / 2**4.5),
         ("lambda_min_final", "bptt", -100 / 6),
         ("lambda_abs_max_final", "bptt", 1500 / 32),
         ("lambda_abs_max_mean", "three_factor", 2500),
@@ -81,7 +84,7 @@ def test_order_and_columns_of_the_summary():
         ("test_accuracy_final", "bptt", 0.85),
         ("generalization_gap_accuracy_final", "bptt", 0.05),
         ("generalization_gap_loss_final", "bptt", 0.05),
-        ("generalization_gap_loss_mean", "bptt", 0.025),
+        ("generalization_gap_loss_mean", "bptt", 0.03),
     ],
 )
 def test_means_over_seeds(quantity, condition, expected):
@@ -91,16 +94,15 @@ def test_means_over_seeds(quantity, condition, expected):
     assert found["n_unconverged"] == 0
 
 
-# The ratio of seed s is s at the start. The lowest common loss is that of three_factor, which
-# halves 2.5 times; there lambda_max of bptt has halved as often, in proportion to its loss. Of the
-# 20 losses those below one halving, from the ninth on, are bracketed by checkpoints of bptt.
+# The ratio of seed s is s at the start. The common loss is the lowest of three_factor, which halves
+# 2.5 times; there lambda_max of bptt has halved as often, in proportion to its loss.
 @pytest.mark.parametrize(
     "quantity, of_seed_1",
     [
         ("lambda_max_ratio_final", 2**5),
-        ("lambda_max_ratio_mean", 2**2.5),
-        ("lambda_max_ratio_at_lowest_common_loss", 2**2.5),
-        ("lambda_max_ratio_over_common_losses", 2 ** (2.5 * np.mean(np.arange(8, 20)) / 19)),
+        ("lambda_max_ratio_late", 2**4.5),
+        ("lambda_max_ratio_mean", 2**3),
+        ("lambda_max_ratio_common_loss", 2**2.5),
     ],
 )
 def test_ratios_are_geometric_means_of_pairs(quantity, of_seed_1):
@@ -110,8 +112,8 @@ def test_ratios_are_geometric_means_of_pairs(quantity, of_seed_1):
     assert found["n"] == 2
     assert found["n_unconverged"] == 0
     assert found["sign_p"] == 0.5
-    levels = {"lambda_max_ratio_at_lowest_common_loss", "lambda_max_ratio_over_common_losses"}
-    assert pd.isna(found["n_levels"]) == (quantity not in levels)
+    is_at_loss = quantity == "lambda_max_ratio_common_loss"
+    assert found["loss"] == pytest.approx(2 / 2**2.5 if is_at_loss else np.nan, nan_ok=True)
 
 
 def test_three_pairs_have_an_interval():
@@ -121,15 +123,15 @@ def test_three_pairs_have_an_interval():
     assert tuple(found[["mean", "ci_low", "ci_high"]]) == pytest.approx(expected)
 
 
-# The gap of a run is 0.01 a checkpoint of five, whatever its rule. The lowest common loss is that
-# of three_factor at its last checkpoint, where bptt is half-way between two.
+# The gap of a run is 0.01 a checkpoint of five, whatever its rule. The common loss is that of
+# three_factor at its last checkpoint, where bptt is half-way between two.
 @pytest.mark.parametrize(
     "which, expected",
     [
         ("final", 0.0),
         ("mean", 0.0),
-        ("at_lowest_common_loss", 0.05 - 0.025),
-        ("over_common_losses", 0.01 * 2.5 * np.mean(np.arange(8, 20)) / 19),
+        ("late", 0.0),
+        ("common_loss", 0.05 - 0.025),
     ],
 )
 def test_differences_of_gaps_are_those_of_pairs(which, expected):
@@ -191,50 +193,71 @@ def test_ratio_at_equal_loss_takes_the_first_crossing():
     eigenvalues = [9999.0, 1000.0, 100.0, 900.0, 100.0, 900.0]
     table.loc[table["condition"] == "bptt", "lambda_max"] = eigenvalues
     # bptt first crosses 1.0 half-way in log loss from 2.0 to 0.5, at sqrt(1000 * 100).
-    found = ratio(table, "lambda_max_ratio_at_lowest_common_loss")
+    found = ratio(table, "lambda_max_ratio_common_loss")
     assert found["mean"] == pytest.approx(1000 / np.sqrt(1000 * 100))
 
 
 @pytest.mark.parametrize(
-    "bptt, three_factor, n_levels",
+    "bptt, n",
     [
-        # From 4 down to 1 in 19 steps; the first checkpoint after the initial state is at 2.
-        ([4, 2, 1, 1, 1, 1], [4, 4, 4, 2, 2, 1], 10),
-        ([4, 4, 4, 4, 2, 1], [4, 4, 4, 2, 2, 1], 19),
-        ([8, 5, 4, 4, 2, 1], [4, 4, 4, 2, 2, 1], 19),
+        ([4, 2, 1, 1, 1, 1], 1),
+        ([8, 5, 4, 4, 2, 1], 1),
         # All is lost between the initial state and the next checkpoint.
-        ([4, 0.5, 0.4, 0.3, 0.2, 0.1], [4, 4, 4, 2, 2, 1], 0),
+        ([4, 0.5, 0.4, 0.3, 0.2, 0.1], 0),
         # Reached by that very checkpoint.
-        ([4, 1, 0.4, 0.3, 0.2, 0.1], [4, 4, 4, 2, 2, 1], 1),
+        ([4, 1, 0.4, 0.3, 0.2, 0.1], 1),
     ],
 )
-def test_equal_loss_needs_checkpoints_of_every_run_on_both_sides(bptt, three_factor, n_levels):
-    table = with_losses(bptt, three_factor)
-    for name in ("over_common_losses", "at_lowest_common_loss"):
-        found = ratio(table, f"lambda_max_ratio_{name}")
-        assert found["n_levels"] == (n_levels if name == "over_common_losses" else n_levels > 0)
-        assert found["n"] == (n_levels > 0)
-        assert np.isfinite(found["mean"]) == (n_levels > 0)
+def test_equal_loss_needs_checkpoints_on_both_sides(bptt, n):
+    found = ratio(with_losses(bptt, [4, 4, 4, 2, 2, 1]), "lambda_max_ratio_common_loss")
+    assert found["loss"] == pytest.approx(1)
+    assert found["n"] == n
+    assert np.isfinite(found["mean"]) == n
 
 
-def test_one_run_of_many_narrows_the_losses_for_all():
-    table = made_up_study.trajectories()
-    quick = cells(table, "bptt", 2, 0.2)
-    table.loc[quick, "train_loss"] = 0.5  # the others: 1
-    found = ratio(table, "lambda_max_ratio_over_common_losses")
-    assert (found["n"], found["n_levels"]) == (2, 4)  # those below two halvings of 2.5
+def test_four_of_five_runs_of_the_worse_condition_reach_the_loss():
+    table = made_up_study.trajectories(seeds=range(1, 11))
+    is_worse = table["condition"] == "three_factor"
+    table.loc[is_worse, "train_loss"] *= 1 + table["seed"][is_worse] / 100
+    found = ratio(table, "lambda_max_ratio_common_loss")
+    lowest = 2 / 2**2.5 * (1 + np.arange(1, 11) / 100)
+    assert found["loss"] == pytest.approx(np.exp(np.quantile(np.log(lowest), 0.8)))
+    assert (found["n"], found["n_failed"]) == (8, 0)
+
+
+def test_a_run_that_failed_is_left_out_and_counted_though_it_is_finite():
+    table = made_up_study.trajectories(seeds=range(1, 6))
+    table.loc[(table["condition"] == "bptt") & (table["seed"] == 3), "train_loss"] = 2.0
+    summary = summarise(table, STUDY)
+    found = row(summary, "lambda_max_final", "bptt")
+    assert (found["n"], found["n_failed"]) == (4, 1)
+    share = row(summary, "failed_share", "bptt")
+    exact = stats.binomtest(1, 5).proportion_ci(method="exact")
+    assert tuple(share[["mean", "ci_low", "ci_high", "n"]]) == pytest.approx((0.2, *exact, 5))
+    assert row(summary, "failed_share", "three_factor")["mean"] == 0
+    difference = row(summary, "failed_share_difference", "three_factor - bptt")
+    assert (difference["mean"], difference["n"], difference["sign_p"]) == (-0.2, 5, 1.0)
+
+
+def test_the_mean_of_an_accuracy_has_an_interval_within_0_and_1():
+    table = made_up_study.trajectories(seeds=range(1, 6))
+    for seed, accuracy in enumerate([1.0, 1.0, 0.99, 1.0, 0.8], start=1):
+        table.loc[cells(table, "bptt", seed, 1.0), "test_accuracy"] = accuracy
+    found = row(summarise(table, STUDY), "test_accuracy_final", "bptt")
+    assert found["mean"] == pytest.approx(0.958)
+    assert 0.5 < found["ci_low"] < 0.95 and 0.98 < found["ci_high"] < 1
 
 
 def test_diverged_runs_are_left_out_and_counted():
     summary = summarise(made_up_study.diverged(), STUDY)
     found = row(summary, "lambda_max_final", "bptt")
     assert found["mean"] == pytest.approx(2000 / 32)  # of seed 2 alone
-    assert (found["n"], found["n_diverged"]) == (1, 1)
+    assert (found["n"], found["n_failed"]) == (1, 1)
     found = row(summary, "lambda_max_final", "three_factor")
-    assert (found["n"], found["n_diverged"]) == (2, 0)
-    for name in ("final", "mean", "over_common_losses", "at_lowest_common_loss"):
+    assert (found["n"], found["n_failed"]) == (2, 0)
+    for name in ("final", "late", "mean", "common_loss"):
         found = row(summary, f"lambda_max_ratio_{name}", "three_factor / bptt")
-        assert (found["n"], found["n_diverged"]) == (1, 1)
+        assert (found["n"], found["n_failed"]) == (1, 1)
     assert row(summary, "lambda_max_ratio_final", "three_factor / bptt")["mean"] == pytest.approx(
         64
     )
@@ -244,10 +267,10 @@ def test_a_pair_is_one_however_many_of_it_diverged():
     runs = [("bptt", 1), ("three_factor", 1), ("three_factor", 2)]
     summary = summarise(made_up_study.diverged(runs=runs), STUDY)
     found = row(summary, "lambda_max_ratio_final", "three_factor / bptt")
-    assert (found["n"], found["n_diverged"]) == (0, 2)
+    assert (found["n"], found["n_failed"]) == (0, 2)
     assert np.isnan(found["mean"]) and np.isnan(found["sign_p"])
     found = row(summary, "train_loss_final", "three_factor")
-    assert (found["n"], found["n_diverged"]) == (0, 2) and np.isnan(found["mean"])
+    assert (found["n"], found["n_failed"]) == (0, 2) and np.isnan(found["mean"])
 
 
 @pytest.mark.filterwarnings("error")
@@ -256,40 +279,41 @@ def test_a_study_of_which_every_run_diverged_has_empty_numbers():
     found = summarise(made_up_study.diverged(runs=runs, fraction=0), STUDY)
     whole = summarise(made_up_study.trajectories(), STUDY)
     pd.testing.assert_frame_equal(found.iloc[:, :2], whole.iloc[:, :2])
-    assert found[["mean", "ci_low", "ci_high", "sign_p"]].isna().all(axis=None)
-    assert set(found["n"]) == set(found["n_unconverged"]) == {0} and set(found["n_diverged"]) == {2}
-    assert found["n_levels"].dropna().tolist() == [0] * 8
+    of_failures = found["quantity"].str.startswith("failed_share")
+    assert found["mean"][of_failures].tolist() == [1.0, 1.0, 0.0]
+    found = found[~of_failures]
+    assert found[["mean", "ci_low", "ci_high", "sign_p", "loss"]].isna().all(axis=None)
+    assert set(found["n"]) == set(found["n_unconverged"]) == {0} and set(found["n_failed"]) == {2}
 
 
-def test_averages_over_training_are_over_checkpoints_that_are_evenly_spaced():
+def test_a_checkpoint_more_adds_little_to_a_mean_over_training():
+    """It counts for the iterations around it, not as one of seven."""
     table = made_up_study.trajectories()
-    early = table[table["iteration"] == 0].assign(iteration=3, fraction=0.03, lambda_max=1e9)
+    early = table[table["iteration"] == 20].assign(iteration=21, fraction=0.21)
     more = pd.concat([table, early]).sort_values(["condition", "seed", "iteration"])
-    found, expected = summarise(more, STUDY), summarise(table, STUDY)
-    of_training = found["quantity"].isin(["lambda_max_mean", "lambda_max_ratio_mean"])
-    assert of_training.sum() == 3
-    pd.testing.assert_frame_equal(found[of_training], expected[of_training])
+    found, expected = (row(summarise(t, STUDY), "lambda_max_mean", "bptt") for t in (more, table))
+    assert found["mean"] == pytest.approx(expected["mean"], rel=0.01)
+    assert found["mean"] != expected["mean"]
 
 
-def test_ratio_at_equal_fraction_uses_common_fractions_alone():
-    table = made_up_study.trajectories(seeds=[1])
-    table = table[(table["condition"] == "bptt") | table["fraction"].isin([0.0, 0.4, 1.0])]
-    # Halvings of bptt at fractions 0, 0.4 and 1: 0, 2 and 5.
-    found = ratio(table, "lambda_max_ratio_mean")
-    assert found["mean"] == pytest.approx(2 ** (7 / 3))
+def test_a_mean_over_training_leaves_the_initial_state_out():
+    table = made_up_study.trajectories()
+    expected = row(summarise(table, STUDY), "lambda_max_mean", "bptt")["mean"]
+    table.loc[table["iteration"] == 0, "lambda_max"] = 1e9
+    assert row(summarise(table, STUDY), "lambda_max_mean", "bptt")["mean"] == expected
 
 
 @pytest.mark.parametrize("value", [np.nan, 0.0, -5.0])
 def test_seed_without_a_logarithm_is_left_out_of_ratios(value):
     table = made_up_study.trajectories()
     table.loc[cells(table, "bptt", 2, 1.0), "lambda_max"] = value
-    for quantity, of_seed_1 in [("final", 2**5), ("mean", 2**2.5)]:
+    for quantity, of_seed_1 in [("final", 2**5), ("late", 2**4.5), ("mean", 2**3)]:
         found = ratio(table, f"lambda_max_ratio_{quantity}")
         assert found["mean"] == pytest.approx(of_seed_1)
         assert np.isnan(found["ci_low"])
         assert found["n"] == 1
-    # The final state of bptt lies below the losses that both runs reach.
-    assert ratio(table, "lambda_max_ratio_over_common_losses")["n"] == 2
+    # The final state of bptt lies below the loss that both runs reach.
+    assert ratio(table, "lambda_max_ratio_common_loss")["n"] == 2
 
 
 def test_seed_with_a_missing_eigenvalue_is_left_out_of_means():
@@ -308,10 +332,10 @@ def test_no_seed_left_gives_an_empty_number():
     assert found["n"] == 0
 
 
-def test_a_condition_that_starts_below_the_other_has_no_common_loss():
+def test_a_condition_that_starts_below_the_loss_of_the_other_has_no_number_there():
     table = made_up_study.trajectories(seeds=[1])
     table.loc[table["condition"] == "three_factor", "train_loss"] = 0.001
-    assert ratio(table, "lambda_max_ratio_over_common_losses")["n"] == 0
+    assert ratio(table, "lambda_max_ratio_common_loss")["n"] == 0
 
 
 def test_unconverged_eigenvalues_are_used_and_counted():
@@ -330,8 +354,7 @@ def test_unconverged_eigenvalues_are_used_and_counted():
         ("lambda_abs_max_mean", "bptt"): 0,
         ("lambda_max_ratio_final", "three_factor / bptt"): 1,
         ("lambda_max_ratio_mean", "three_factor / bptt"): 2,
-        ("lambda_max_ratio_at_lowest_common_loss", "three_factor / bptt"): 1,
-        ("lambda_max_ratio_over_common_losses", "three_factor / bptt"): 2,
+        ("lambda_max_ratio_common_loss", "three_factor / bptt"): 1,
     }
     found = {key: row(summary, *key)["n_unconverged"] for key in counts}
     assert found == counts
@@ -410,7 +433,7 @@ def test_every_number_has_a_label_of_its_own():
         "Largest eigenvalue λ_max, all, train: final state"
     )
     assert labels["train_loss_final"] == "Training cross entropy (nats): final state"
-    assert len(set(labels.values())) == len(labels) == 27
+    assert len(set(labels.values())) == len(labels) == 47
     assert [comparison.title for comparison in comparisons_of(study)] == [
         "Ratio between conditions: largest eigenvalue λ_max",
         "Ratio between conditions: largest eigenvalue λ_max, all, train",
@@ -418,6 +441,7 @@ def test_every_number_has_a_label_of_its_own():
         "Ratio between conditions: scale-free λ_max, all, train",
         "Generalization gap: difference between conditions",
         "Generalization gap: ratio of standard deviations over seeds",
+        "Share of runs that failed: difference between conditions",
     ]  # fmt: skip
 
 
@@ -435,10 +459,11 @@ def test_the_final_state_of_a_run_that_stopped_early_is_its_last_one():
 def test_a_run_that_stopped_early_counts_in_averages_with_the_checkpoints_that_it_has():
     table = made_up_study.stopped_early(made_up_study.trajectories(seeds=[1]), fraction=0.4)
     found = row(summarise(table, STUDY), "lambda_max_mean", "bptt")
-    assert found["mean"] == pytest.approx((1000 + 500 + 250) / 3)
-    # Halvings of bptt at the fractions that both have: 0, 1 and 2; of the final states 2.
-    assert ratio(table, "lambda_max_ratio_mean")["mean"] == pytest.approx(2)
-    assert ratio(table, "lambda_max_ratio_final")["mean"] == pytest.approx(4)
+    assert found["mean"] == pytest.approx(np.sqrt(500 * 250))
+    # bptt has halved once and twice after the initial state, in its last quarter twice.
+    assert ratio(table, "lambda_max_ratio_mean")["mean"] == pytest.approx(2**1.5)
+    for last in ("late", "final"):
+        assert ratio(table, f"lambda_max_ratio_{last}")["mean"] == pytest.approx(4)
 
 
 CHOSEN = parse_study(made_up_study.CHOSEN)
@@ -450,27 +475,29 @@ def test_a_quantity_of_some_checkpoints_and_seeds_counts_there_alone():
     trace = row(summary, "spectrum_trace_final", "bptt")
     of_seed = table[(table["condition"] == "bptt") & (table["seed"] == 2)]
     assert trace["mean"] == pytest.approx(of_seed["spectrum_trace"].iloc[-1])
-    assert trace["n"] == 1 and trace["n_diverged"] == 0
+    assert trace["n"] == 1 and trace["n_failed"] == 0
     mean = row(summary, "spectrum_trace_mean", "bptt")
-    assert mean["mean"] == pytest.approx(of_seed["spectrum_trace"].dropna().mean())
+    later = of_seed["spectrum_trace"].dropna()[1:]
+    assert mean["mean"] == pytest.approx(np.exp(np.log(later).mean()))
     assert row(summary, "rho_mean", "bptt")["n"] == 2
-    # Conditions are compared where both have a value: at the fractions 0, 0.4 and 1.
     ratio = row(summary, "spectrum_trace_ratio_mean", "three_factor / bptt")
     assert ratio["mean"] == pytest.approx(1) and ratio["n"] == 1
 
 
-def test_losses_are_common_if_checkpoints_with_the_quantity_bracket_them():
-    """Of 6 checkpoints there are three, of which the first one does not count."""
+def test_a_loss_is_reached_where_checkpoints_with_the_quantity_bracket_it():
+    """Of 6 checkpoints there are three, at the fractions 0, 0.4 and 1."""
     table = made_up_study.trajectories(study=CHOSEN)
-    summary = summarise(table, CHOSEN)
-    name = "three_factor / bptt"
-    fewer = row(summary, "spectrum_trace_ratio_over_common_losses", name)
-    every = row(summary, "lambda_max_ratio_over_common_losses", name)
-    assert 0 < fewer["n_levels"] < every["n_levels"]
+    found = row(summarise(table, CHOSEN), "spectrum_trace_ratio_common_loss", "three_factor / bptt")
+    # At the loss at which three_factor ends, bptt is a sixth of the way from 0.4 to 1.
+    shares = {0.4: 5 / 6, 1.0: 1 / 6}
+    trace = {at: table["spectrum_trace"][cells(table, "bptt", 2, at)].item() for at in shares}
+    last = table["spectrum_trace"][cells(table, "three_factor", 2, 1.0)].item()
+    of_bptt = sum(share * np.log(trace[at]) for at, share in shares.items())
+    assert found["mean"] == pytest.approx(last / np.exp(of_bptt))
 
 
 def test_a_diverged_run_counts_where_the_quantity_was_asked_for():
     table = made_up_study.diverged(made_up_study.trajectories(study=CHOSEN), runs=[("bptt", 1)])
     summary = summarise(table, CHOSEN)
-    assert row(summary, "lambda_max_final", "bptt")["n_diverged"] == 1
-    assert row(summary, "spectrum_trace_final", "bptt")["n_diverged"] == 0  # of seed 2 alone
+    assert row(summary, "lambda_max_final", "bptt")["n_failed"] == 1
+    assert row(summary, "spectrum_trace_final", "bptt")["n_failed"] == 0  # of seed 2 alone

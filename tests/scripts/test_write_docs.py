@@ -44,15 +44,13 @@ def test_findings_are_cells_of_the_summary():
     study = CommittedStudy("step_length")
     assert study.cell("lambda_max_final", "bptt") == "145 [111, 188]"
     diverged = study.cell("lambda_max_final", "three_factor_matched")
-    assert diverged == "none (0 of 5 seeds, 5 diverged)"
+    assert diverged == "none (0 of 5 seeds, 5 failed)"
     assert study.cell("lambda_max_final", "nowhere") == ""
     table = CommittedStudy("whole_hessian").table(
         {"lambda_max_ratio_final": "ratio"}, ["three_factor / bptt"]
     )
     assert table.splitlines()[0] == "|  | three-factor / BPTT |"
     assert table.splitlines()[2] == "| ratio (`lambda_max_ratio_final`) | 11.6 [5.00, 27.2] |"
-    rows = CommittedStudy("truncation").by_condition(
-        {"lambda_max_ratio_over_common_losses": "ratio"}
-    )
+    rows = CommittedStudy("truncation").by_condition({"lambda_max_ratio_common_loss": "ratio"})
     assert rows.splitlines()[2] == "| BPTT, 0 hops | 3.52 [1.43, 8.65] (14 losses) |"
     assert rows.splitlines()[-1] == "| BPTT, 27 hops |  |"

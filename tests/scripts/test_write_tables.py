@@ -117,17 +117,11 @@ def test_summary(rows):
     assert ["quantity", "three-factor / BPTT"] in rows["summary"]
     start = rows["summary"].index(["quantity", "three-factor / BPTT"])
     assert rows["summary"][start + 1] == ["Equal fraction of training: final states", "45.3"]
-    assert rows["summary"][start + 3 : start + 5] == [
-        ["Equal training loss: lowest that all runs reach", "8.00 (1 loss)"],
-        [
-            "Equal training loss: averaged over the losses that all runs pass through",
-            "4.84 (12 losses)",
-        ],
-    ]
+    assert rows["summary"][start + 4] == ["Equal training loss", "8.00 (at loss 0.354)"]
     assert ["quantity", "three-factor \N{MINUS SIGN} BPTT"] in rows["summary"]
-    gap = "Test \N{MINUS SIGN} training cross entropy (nats): Equal training loss: lowest that all "
+    gap = "Test \N{MINUS SIGN} training cross entropy (nats): Equal training loss"
     # There bptt is half-way between its checkpoints 2 and 3, three_factor at its last one.
-    assert [gap + "runs reach", "0.0250 (1 loss)"] in rows["summary"]
+    assert [gap, "0.0250 (at loss 0.354)"] in rows["summary"]
     assert len(rows["summary"]) == number_of_rows(made_up_study.STUDY)
 
 
@@ -220,18 +214,18 @@ def test_three_seeds_have_intervals(tmp_path, monkeypatch):
     assert row[1] == "62.5 [{}, {}]".format(*map(digits, ends))
 
 
-def test_diverged_runs_and_losses_that_nobody_has_in_common_are_told():
+def test_failed_runs_and_losses_that_nobody_has_a_number_at_are_told():
     study = made_up_study.STUDY
     text = summary_page(summarise(made_up_study.diverged(), study), study)
     rows = Cells(text).rows
-    assert rows[1][1:] == ["62.5 (1 of 2 seeds, 1 diverged)", "2000"]
+    assert rows[1][1:] == ["62.5 (1 of 2 seeds, 1 failed)", "2000"]
     first = rows.index(["quantity", "three-factor / BPTT"]) + 1
-    assert rows[first][1] == "64.0 (1 of 2 seeds, 1 diverged)"
+    assert rows[first][1] == "64.0 (1 of 2 seeds, 1 failed)"
     table = made_up_study.trajectories()
     table.loc[table["condition"] == "bptt", "train_loss"] = [2.0, 0.1, 0.1, 0.1, 0.1, 0.1] * 2
     text = summary_page(summarise(table, study), study)
-    rows = Cells(text).rows[first + 2 : first + 4]
-    assert [row[1] for row in rows] == 2 * ["none (0 of 2 seeds, no common loss)"]
+    at_loss = Cells(text).rows[first + 3]
+    assert at_loss == ["Equal training loss", "none (0 of 2 seeds, at loss 0.354)"]
 
 
 def test_the_page_of_runs_tells_the_warnings(folder, monkeypatch):
@@ -294,7 +288,7 @@ def test_pages_of_a_study_without_hessian_tell_of_none(tmp_path, monkeypatch):
     rows = rows_of_pages(monkeypatch, tmp_path)
     assert rows["summary"][0] == ["quantity", "BPTT", "three-factor"]
     assert rows["summary"][1][0] == "Training cross entropy (nats): final state"
-    assert len(rows["summary"]) == 1 + 13 + 1 + 8 + 1 + 2
+    assert len(rows["summary"]) == 1 + 25 + 1 + 8 + 1 + 2 + 1 + 1
     assert rows["run"][:2] == [
         ["run", "training", "ms per iteration"],
         ["BPTT, seed 1", "1.67 min", "1.50"],

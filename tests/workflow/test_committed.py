@@ -15,7 +15,6 @@ import plot
 import plot_claims
 import write_claims
 from conftest import REPOSITORY, ready_studies
-from lib.pages import digits
 from lsnn.storage.files import read_record, sha256_of_file
 from lsnn.study.config import parse_study, read_study
 
@@ -93,7 +92,10 @@ def test_the_claims_are_decided_as_they_were(tmp_path, monkeypatch):
 
     found, kept = (pd.read_csv(folder / "claims.csv") for folder in (tmp_path, CLAIMS))
     pd.testing.assert_frame_equal(found, kept, rtol=1e-9)
-    assert (tmp_path / "claims.md").read_text() == (CLAIMS / "claims.md").read_text()
+    # The commit that they are from is not known where not all of git's history is.
+    texts = [(folder / "claims.md").read_text() for folder in (tmp_path, CLAIMS)]
+    first, kept = (re.sub(r"^The claims are .*", "", text, flags=re.MULTILINE) for text in texts)
+    assert first == kept
     assert readme.read_text() == (REPOSITORY / "README.md").read_text()
 
 
@@ -107,26 +109,18 @@ def test_the_figures_of_the_claims_are_drawn_as_they_were(tmp_path, monkeypatch)
         assert (tmp_path / bitmap.name).read_bytes() == bitmap.read_bytes()
 
 
-def test_every_number_of_the_claims_in_the_readme_is_a_cell_of_their_table():
-    readme = (REPOSITORY / "README.md").read_text()
-    block = readme[readme.index("<!-- claims -->") : readme.index("<!-- end of claims -->")]
-    table = pd.read_csv(CLAIMS / "claims.csv")
-    known = {digits(value) for name in ("value", "ci_low", "ci_high") for value in table[name]}
-    told = re.findall(r"(\S+) \[(\S+), (\S+)\], n \d+", block)
-    assert len(told) > 20
-    assert {number for numbers in told for number in numbers} <= known
-
-
 def test_the_words_of_the_readme_are_those_of_the_verdicts():
     """Its section "What was found", sentence by sentence."""
-    table = pd.read_csv(CLAIMS / "claims.csv").groupby("claim")
-    supported = {claim: set(rows["study"][rows["verdict"] == "supported"]) for claim, rows in table}
-    matches = {"delayed_match_2", "delayed_match_4"}
-    assert supported["sharper_at_the_end"] >= {"mnist", "mnist_1000"}
-    assert supported["truncation_sharpens"] == {"truncation"}
-    assert supported["worse_at_equal_loss"] == matches
-    assert not supported["sharper_at_equal_loss"] & matches
-    assert set(table.get_group("short_steps_alone")["verdict"]) == {"undecided"}
+    table = pd.read_csv(CLAIMS / "claims.csv", keep_default_na=False).groupby("claim")
+    rows = {claim: of_claim.set_index("study") for claim, of_claim in table}
+    images, matches = ["mnist", "mnist_1000"], ["delayed_match_2", "delayed_match_4"]
+    assert (rows["sharper_late"]["ci_low"][images].astype(float) > 5).all()
+    assert float(rows["truncation_sharpens"]["ci_low"]["truncation"]) > 1
+    worse = rows["worse_at_equal_loss"].drop(index="all")["verdict"]
+    assert (worse[matches] == "supported").all()
+    assert set(worse.drop(index=matches)) == {"open", "no gap"}
+    assert (rows["sharper_at_equal_loss"]["value"][matches].astype(float) < 1).all()
+    assert rows["short_steps_alone"]["verdict"]["step_length"] == "open"
     summary = pd.read_csv(REPOSITORY / "results/committed/step_length/summary.csv")
     final = summary[summary["quantity"] == "lambda_max_final"].set_index("condition")
     assert final["ci_low"]["bptt_rho"] > 5 * final["ci_high"]["bptt"]

@@ -117,7 +117,7 @@ def rendered(file, studies, shown=(), changes=()):
     there = {"shown": shown, "changes": changes}
     abouts = [{**about_study(study), **there} for study in studies]
     config = {
-        "report": lambda: {"studies": abouts, "overview": None},
+        "report": lambda: {"studies": abouts, "claims": []},
         "computed": {study.name: study for study in studies}.get,
         "shown_columns": shown_columns,
     }

@@ -2,7 +2,11 @@
 # the studies that it needs.
 CLAIMS_FOLDER = f"results/{CLAIMS_NAME}"
 CLAIMS_FILE = config.get("claims", [])
-CLAIMS_FIGURES = ["overview", *(name for name, claim in CLAIMS.items() if claim.main)]
+CLAIMS_FIGURES = []
+if CLAIMS:
+    from lib.claims import figures_of_claims  # here, as it takes pandas
+
+    CLAIMS_FIGURES = figures_of_claims(CLAIMS)
 CLAIMS_RESULTS = [
     f"{CLAIMS_FOLDER}/{name}"
     for name in ["claims.csv", "claims.html", *(f"figures/{name}.svg" for name in CLAIMS_FIGURES)]

@@ -149,9 +149,9 @@ def report_context():
         about["shown"] = shown if all(map(os.path.exists, shown)) else []
         about["changes"] = differences(as_mapping(computed(name)), as_mapping(wanted))
         studies.append(about)
-    overview = f"results/{CLAIMS_NAME}/figures/overview.svg"  # of all claims
-    is_there = CLAIMS and os.path.exists(overview)
-    return {"studies": studies, "overview": overview if is_there else None}
+    figures = [f"results/{CLAIMS_NAME}/figures/{name}.svg" for name in ("answer", "overview")]
+    there = [path for path in figures if CLAIMS and os.path.exists(path)]
+    return {"studies": studies, "claims": there}
 
 
 # Captions call these when a report is written. As params they would have rules run again.

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Page
 from lib.estimates import mean_and_interval
 from lib.figures import panels
 from lib.figures.results import Results
-from lib.numbers import asked_for, common_levels, from_scale, values_at_levels
+from lib.numbers import COMMON_LOSS, asked_for, common_levels, from_scale, number_of
 from lsnn.study.columns import Column, measure_column
 from lsnn.study.config import Study
 from lsnn.study.outputs import Figure, gap_columns
@@ -68,7 +68,7 @@ def draw_gap_against(results: Results, figure: Figure) -> Page | None:
         large = {"markersize": 7, **panels.BLACK_EDGE}
         shown = panels.shown(panels.shown(rows, x), gap)
         for of_condition, look in panels.rows_and_looks(shown, study):
-            final = panels.finished(of_condition).groupby("seed").tail(1)
+            final = panels.successful(of_condition).groupby("seed").tail(1)
             for points, size in [(of_condition, small), (final, large)]:
                 axes.plot(points[x.name], points[gap.name], look.marker, color=look.colour, **size)
             panels.draw_crosses(axes, panels.unconverged(of_condition, x), look, x.name, gap.name)
@@ -102,19 +102,19 @@ def draw_falling_loss(axes: Axes, rows: pd.DataFrame, study: Study, column: Colu
 def values_at_losses(trajectories: pd.DataFrame, column: Column) -> pd.DataFrame:
     """Return a column of every run at losses that all runs of its condition pass through."""
     rows = []
-    for condition, of_condition in panels.finished(trajectories).groupby("condition", sort=False):
+    for condition, of_condition in panels.successful(trajectories).groupby("condition", sort=False):
         runs = dict(iter(of_condition.groupby("seed")))
         levels = common_levels(list(runs.values()))
         for seed, run in runs.items():
-            values, _ = values_at_levels(run, column, levels)
-            pairs = zip(np.exp(levels), from_scale(values, column), strict=True)
-            rows += [(condition, seed, *pair) for pair in pairs]
+            for level in levels:
+                value = number_of(run, column, COMMON_LOSS, level).value
+                rows.append((condition, seed, level, from_scale(value, column)))
     return pd.DataFrame(rows, columns=["condition", "seed", "train_loss", column.name])
 
 
 def draw_ends(axes: Axes, rows: pd.DataFrame, study: Study, column: Column) -> None:
     """Draw the final states of a column: one point per run, beside them mean and interval."""
-    conditions = panels.rows_and_looks(panels.finished(rows), study)
+    conditions = panels.rows_and_looks(panels.successful(rows), study)
     for place, (of_condition, look) in enumerate(conditions):
         values = of_condition.groupby("seed")[column.name].last().to_numpy()
         mean, low, high = mean_and_interval(values, column.scale == "log")

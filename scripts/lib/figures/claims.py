@@ -1,44 +1,142 @@
 """Figures of what the studies say of claims.
 
-The overview has one row per claim and one column per study; its last column has the verdict on the
-whole claim, and the number of a claim that is tested on one study alone. A claim's own figure shows
-the runs that decide it, one panel per study.
+The answer has the sharpness of each rule against the learning rate, and every task by how much
+sharper and how much worse a rule is on it. The overview has one row per claim and one column per
+study; its last column has the verdict on the whole claim, and the number of a claim that is tested
+on one study alone. A claim's own figure shows the runs that decide it, one panel per study.
 """
 
 import textwrap
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Page
 from matplotlib.transforms import Bbox
 
-from lib.claims import ALL, VERDICTS, Claim
+from lib.claims import ALL, ANSWER_PARTS, Claim
 from lib.figures import panels
 from lib.figures.style import make_logarithmic
-from lib.pages import SIGNS, estimate_text, studies_of
+from lib.pages import estimate_text, mark_text, studies_of
 from lib.statistics import STATISTICS
 from lib.statistics.source import NotComputed, column_named
 from lsnn.study.columns import Column
 from lsnn.study.config import Study
 
-# Colours that the colour-blind can tell apart, and that differ in grey; the sign repeats it.
-FILLS = {
-    "supported": "#9ecae1",
-    "contradicted": "#e6842a",
-    "undecided": "#eeeeee",
-    "not computed": "white",
-}
+# By the first sign of a mark: colours that the colour-blind can tell apart, and that differ in
+# grey; the mark repeats it.
+FILLS = {"+": "#e6842a", "-": "#9ecae1", "=": "#c7e9c0", "?": "#eeeeee", "": "white"}
 # Inches. With six studies the overview is as wide as a page.
 CLAIM, CELL, HEIGHT = 2.3, 0.86, 0.31
+ANSWER = (7.2, 3.4)
+QUADRANTS = {
+    (0.98, 0.98): "sharper and worse",
+    (0.02, 0.98): "flatter and worse",
+    (0.98, 0.02): "sharper, not worse",
+    (0.02, 0.02): "neither",
+}
 
 SEED_LINE: dict[str, Any] = {"color": "0.7", "linewidth": 0.6, "zorder": 1}
 RUN_POINTS: dict[str, Any] = {"markersize": 3.5, "alpha": 0.8, "mew": 0}
 
 
+def draw_answer(
+    claims: dict[str, Claim], table: pd.DataFrame, points: pd.DataFrame, studies: dict[str, Study]
+) -> Page:
+    """Draw the figure that sums the claims up, from those with a part in it."""
+    parts = {part: [c for c in claims.values() if c.answer == part] for part in ANSWER_PARTS}
+    page, (of_rates, of_tasks) = plt.subplots(1, 2, figsize=ANSWER, layout="constrained")
+    handles = draw_rates(of_rates, parts["rate"], points, studies)
+    named = [{claim.name for claim in parts[part]} for part in ("sharpness", "gap")]
+    sharper, worse = (
+        table[table["claim"].isin(names) & table["value"].notna()].set_index("study")
+        for names in named
+    )
+    draw_tasks(of_tasks, sharper, worse.reindex(sharper.index).dropna(subset="value"))
+    panels.add_legend(page, handles)
+    return page
+
+
+def draw_rates(
+    axes: Axes, claims: list[Claim], points: pd.DataFrame, studies: dict[str, Study]
+) -> list[Any]:
+    """Draw the runs of claims against the learning rate; return what stands in the legend."""
+    handles: list[Any] = []
+    every: list[float] = []
+    for claim in claims:
+        runs = points[(points["claim"] == claim.name) & points["study"].isin(studies)]
+        for study_name, of_study in runs.groupby("study"):
+            study = studies[study_name]
+            rate = {
+                name: study.setup(name).training.learning_rate
+                for name in of_study["condition"].unique()
+            }
+            x = of_study["condition"].map(rate)
+            look = panels.looks(study)[next(iter(rate))]
+            axes.plot(x, of_study["y"], look.marker, color=look.colour, **RUN_POINTS)
+            means = np.exp(np.log(of_study["y"]).groupby(x).mean())
+            axes.plot(means.index, means, color=look.colour, linewidth=1.2)
+            label = study.setup(next(iter(rate))).learning_rule["name"].replace("_", "-")
+            handles.append(look.handle(label, markersize=4))
+            column = column_or_expression(claim.statistics[study_name]["column"], study)
+            axes.set_ylabel(panels.axis_label(column))
+            every += list(rate.values())
+    if not every:
+        axes.text(0.5, 0.5, "not computed", transform=axes.transAxes, ha="center")
+        return handles
+    ends = np.array([min(every), max(every)])
+    axes.plot(ends, 2 / ends, **panels.THRESHOLD)
+    axes.set(xlabel="learning rate")
+    for axis in (axes.xaxis, axes.yaxis):
+        make_logarithmic(axis)
+    return [*handles, panels.threshold_handle()]
+
+
+def draw_tasks(axes: Axes, sharper: pd.DataFrame, worse: pd.DataFrame) -> None:
+    """Draw a point per study, with intervals both ways.
+
+    Args:
+        axes: what to draw on.
+        sharper: rows of claims.csv by study: a ratio of sharpness.
+        worse: the same of the difference of generalization gaps; drawn in units of its margin,
+            which may be one of accuracy here and of a loss there.
+    """
+    unit = worse["margin_high"] - worse["neutral"]
+    for study, row in worse.iterrows():
+        x, y = (
+            sharper.loc[study],
+            (row[["value", "ci_low", "ci_high"]] - row["neutral"]) / unit[study],
+        )
+        hollow: dict[str, Any] = {"markerfacecolor": "white"} if row["verdict"] == "no gap" else {}
+        axes.errorbar(
+            x["value"], y["value"],
+            xerr=[[x["value"] - x["ci_low"]], [x["ci_high"] - x["value"]]],
+            yerr=[[y["value"] - y["ci_low"]], [y["ci_high"] - y["value"]]],
+            fmt="o", color="0.2", markersize=4, linewidth=0.8, **hollow,
+        )  # fmt: skip
+        axes.annotate(
+            study.replace("_", " "), (x["value"], y["value"]),
+            xytext=(4, 4), textcoords="offset points", fontsize=6,
+        )  # fmt: skip
+    axes.axhline(0, **panels.ZERO)
+    axes.axvline(1, **panels.ZERO)
+    axes.axhspan(-1, 1, color="0.93", zorder=0)
+    if len(sharper):
+        axes.axvspan(*sharper[["margin_low", "margin_high"]].iloc[0], color="0.93", zorder=0)
+    make_logarithmic(axes.xaxis)
+    axes.set(xlabel="ratio of sharpness", ylabel="difference of gaps (margins)")
+    for (x, y), words in QUADRANTS.items():
+        place: dict[str, Any] = {
+            "ha": "right" if x > 0.5 else "left",
+            "va": "top" if y > 0.5 else "bottom",
+        }
+        axes.text(x, y, words, transform=axes.transAxes, color="0.4", fontsize=7, **place)
+
+
 def draw_overview(claims: dict[str, Claim], table: pd.DataFrame) -> Page:
-    """Draw all verdicts: claims down, studies across."""
+    """Draw all marks and numbers: claims down, studies across."""
     names = [*studies_of(claims), "verdict"]
     texts = pd.DataFrame("", index=list(claims), columns=names)
     fills = pd.DataFrame("none", index=list(claims), columns=names)
@@ -46,12 +144,14 @@ def draw_overview(claims: dict[str, Claim], table: pd.DataFrame) -> Page:
         is_whole = row.study == ALL or len(claims[row.claim].statistics) == 1
         name = "verdict" if is_whole else row.study
         texts.loc[row.claim, name] = cell_text(row, is_whole)
-        fills.loc[row.claim, name] = FILLS[row.verdict]
+        fills.loc[row.claim, name] = FILLS[row.mark[:1]]
     size = (CLAIM + CELL * len(names), HEIGHT * (len(claims) + 2))
     page, axes = plt.subplots(figsize=size, layout="constrained")
     axes.axis("off")
-    signs = ",  ".join(f"{SIGNS[verdict]} {verdict}" for verdict in VERDICTS if SIGNS[verdict])
-    words = f"{signs}. In a cell: the statistic that decides, and its 95 % interval."
+    words = (
+        "+ above, \N{MINUS SIGN} below, = equal within the margin, ? open. In a cell: the number "
+        "that decides, and its 95 % interval."
+    )
     axes.set_title(words, loc="right", fontsize=7)
     cells = axes.table(
         texts.to_numpy(), fills.to_numpy(), cellLoc="center", bbox=Bbox.unit(),
@@ -65,11 +165,12 @@ def draw_overview(claims: dict[str, Claim], table: pd.DataFrame) -> Page:
 
 
 def cell_text(row: Any, is_whole: bool) -> str:
-    """Return the sign and number of a row of claims.csv; ``is_whole``: it decides a whole claim."""
+    """Return the mark and number of a row of claims.csv; ``is_whole``: it decides a whole claim."""
     if row.study == ALL:
-        return f"{SIGNS[row.verdict]} " + row.why.replace(", ", "\n")
+        return f"{mark_text(row.mark)}\n{textwrap.fill(row.verdict, 16)}".strip()
     study = f"\n{row.study.replace('_', ' ')}" if is_whole else ""
-    return f"{SIGNS[row.verdict]} {estimate_text(row) or row.verdict}".replace(" [", "\n[") + study
+    number = estimate_text(row).replace(" [", "\n[")
+    return f"{mark_text(row.mark)} {number or row.verdict}".strip() + study
 
 
 def draw_claim(
@@ -89,7 +190,7 @@ def draw_claim(
             label = study.conditions[name].label
             handles.setdefault(label, panels.looks(study)[name].handle(label, linestyle="none"))
         number = estimate_text(row) or textwrap.fill(row.why, panels.LONGEST_LABEL)
-        verdict = f"{SIGNS[row.verdict]} {row.verdict}"
+        verdict = f"{mark_text(row.mark)} {row.verdict}".strip()
         title = f"{row.study.replace('_', ' ')} (n = {row.n})\n{number}\n{verdict}"
         axes.set_title(title, fontsize=8)
     panels.add_legend(page, list(handles.values()))

@@ -33,7 +33,7 @@ def draw_densities(
         return None
     densities = densities_of(results, start)
     if densities.empty:
-        return panels.page_of_words("all runs diverged")
+        return panels.page_of_words("all runs failed")
     return draw(densities, results.study)
 
 
@@ -87,13 +87,13 @@ def densities_of(results: Results, entry: str) -> pd.DataFrame:
     """Return the density of eigenvalues, per decade, at places on their axis.
 
     A place is where :func:`on_asinh` puts an eigenvalue. Every node counts, by its weight, as a
-    normal density of :data:`WIDTH` around its place. Runs that diverged are left out.
+    normal density of :data:`WIDTH` around its place. Runs that failed are left out.
 
     Returns:
         A row for each condition, seed and fraction of training, a column for each place.
     """
     nodes = {}
-    runs = panels.finished(results.trajectories).groupby(["condition", "seed"])
+    runs = panels.successful(results.trajectories).groupby(["condition", "seed"])
     for (condition, seed), run in runs:
         folder = f"{entry}/{condition}/{seed}"
         if f"{folder}/density_nodes" not in results.spectra:

@@ -112,7 +112,7 @@ def draw_page(
     add_legend(figure, legend_handles(rows, study, column, points, along_training))
     missing = left_out(rows, column) if column else ""
     stopped = stopped_early(rows) if along_training else ""
-    add_notes(figure, missing, stopped, diverged(rows, study))
+    add_notes(figure, missing, stopped, failed(rows, study))
     return figure
 
 
@@ -220,19 +220,19 @@ def draw_chance(axes: Axes, study: Study, column: Column) -> None:
 # Rows.
 
 
-def finished(trajectories: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the runs that did not diverge."""
-    return trajectories[~trajectories["diverged"]]
+def successful(trajectories: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the runs that did not fail."""
+    return trajectories[~trajectories["failed"]]
 
 
 def shown(rows: pd.DataFrame, column: Column) -> pd.DataFrame:
     """Return the rows that the axis of a column can show.
 
-    A run that diverged ends where it leaves the range of the others, which it would hide.
+    A run that failed ends where it leaves the range of the others, which it would hide.
     """
     values = rows[column.name]
     rows = rows[values > 0 if column.scale == "log" else values.notna()]
-    others = finished(rows)[column.name]
+    others = successful(rows)[column.name]
     return rows.assign(**{column.name: rows[column.name].clip(others.min(), others.max())})
 
 
@@ -262,7 +262,7 @@ def draw_curves(axes: Axes, rows: pd.DataFrame, study: Study, column: Column) ->
     """Draw runs and means of a column along training, with its axes and 2 / learning rate."""
     if column.scale == "symlog":
         axes.axhline(0, **ZERO)
-    means = shown(extended_to_the_end(finished(rows)), column)
+    means = shown(extended_to_the_end(successful(rows)), column)
     draw_runs_and_means(axes, shown(rows, column), means, study, FRACTION, column)
     draw_chance(axes, study, column)
 
@@ -274,7 +274,7 @@ def draw_runs_and_means(
 
     Args:
         axes: on which they are drawn.
-        rows: those of the runs: a thin line each, with a ring where it diverged, and crosses at
+        rows: those of the runs: a thin line each, with a ring where it failed, and crosses at
             eigenvalues that did not converge.
         means: rows whose mean over seeds is drawn at every ``x``.
         study: of which they are.
@@ -283,7 +283,7 @@ def draw_runs_and_means(
     """
     for of_condition, look in rows_and_looks(rows, study):
         draw_lines(axes, of_condition, look, x.name, column, alpha=0.4)
-        ends = of_condition[of_condition["diverged"]].groupby("seed").tail(1)
+        ends = of_condition[of_condition["failed"]].groupby("seed").tail(1)
         axes.plot(ends[x.name], ends[column.name], color=look.colour, **RING)
     for of_condition, look in rows_and_looks(means.dropna(subset=[column.name]), study):
         draw_mean(axes, of_condition, look, x.name, column)
@@ -333,8 +333,8 @@ def legend_handles(
     The arguments are those of :func:`draw_page`.
     """
     line: dict[str, Any] = {"linestyle": "none"} if points else {"linewidth": 1.6}
-    has_diverged = rows.groupby(["condition", "seed"])["diverged"].any()
-    n_seeds = (~has_diverged).groupby("condition").sum()
+    has_failed = rows.groupby(["condition", "seed"])["failed"].any()
+    n_seeds = (~has_failed).groupby("condition").sum()
     handles: list[Any] = [
         look.handle(f"{study.conditions[name].label} (n = {n_seeds[name]})", markersize=4, **line)
         for name, look in looks(study).items()
@@ -344,12 +344,12 @@ def legend_handles(
         large: dict[str, Any] = {"marker": "o", "markersize": 7, "color": "0.7", **BLACK_EDGE}
         handles.append(Line2D([], [], linestyle="none", label="final state", **large))
     else:
-        if has_diverged.groupby("condition").size().max() > 1:
+        if has_failed.groupby("condition").size().max() > 1:
             handles.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
         if n_seeds.max() >= LEAST_SEEDS:
             handles.append(Patch(color="0.4", label="95 % interval of mean", **BAND))
-        if has_diverged.any():
-            handles.append(diverged_handle())
+        if has_failed.any():
+            handles.append(failed_handle())
         changing = changing_thresholds(study) if along_training else {}
         if column and column.threshold and (thresholds(study) or changing):
             common = common_threshold(study)
@@ -357,9 +357,9 @@ def legend_handles(
     return handles + cross_handles(rows, [column] if column else [])
 
 
-def diverged_handle() -> Line2D:
-    """Return what stands for a run that diverged in a legend."""
-    return Line2D([], [], color="0.4", label="diverged", **RING)
+def failed_handle() -> Line2D:
+    """Return what stands for a run that failed in a legend."""
+    return Line2D([], [], color="0.4", label="failed", **RING)
 
 
 def threshold_handle(which: str = "") -> Line2D:
@@ -408,17 +408,17 @@ def left_out(rows: pd.DataFrame, column: Column) -> str:
 
 def stopped_early(rows: pd.DataFrame) -> str:
     """Return in words how many runs ended before their last iteration; empty if none did."""
-    ends = finished(rows).groupby(["condition", "seed"])["fraction"].max()
+    ends = successful(rows).groupby(["condition", "seed"])["fraction"].max()
     n_stopped = int((ends < 1).sum())
     words = f"{n_stopped} of {len(ends)} runs stopped early; their last value is carried forward"
     return words if n_stopped else ""
 
 
-def diverged(rows: pd.DataFrame, study: Study) -> str:
-    """Return in words which runs diverged; empty if none did."""
-    runs = rows[rows["diverged"]].groupby("condition", sort=False)["seed"].unique()
+def failed(rows: pd.DataFrame, study: Study) -> str:
+    """Return in words which runs failed; empty if none did."""
+    runs = rows[rows["failed"]].groupby("condition", sort=False)["seed"].unique()
     parts = [
         f"{study.conditions[name].label} seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
         for name, seeds in runs.items()
     ]
-    return f"diverged, left out of means: {'; '.join(parts)}" if parts else ""
+    return f"failed, left out of means: {'; '.join(parts)}" if parts else ""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.failures import with_failures
 from lib.tables import read_table, read_trajectories, require_recorded
 from lsnn.errors import ResultError
 from lsnn.storage import checkpoints
@@ -39,6 +40,7 @@ def read_results(folder: str) -> Results:
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
     path = os.path.join(folder, "summary.csv")
     summary = read_table(path, SUMMARY) if os.path.exists(path) else NO_SUMMARY
+    trajectories = with_failures(trajectories)
     return Results(study, trajectories, read_spectra(folder), folder, summary)
 
 

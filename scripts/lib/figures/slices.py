@@ -39,7 +39,7 @@ def draw_slices(
         return None
     slices = last_slices(results, start)
     if not slices:
-        return panels.page_of_words("all runs diverged")
+        return panels.page_of_words("all runs failed")
     return draw(slices, results.study)
 
 
@@ -78,7 +78,7 @@ def lines(slices: Slices, study: Study) -> Page:
     rows = pd.concat(
         pd.DataFrame(
             {"condition": condition, "seed": seed, "distance": of_run["distances"]}
-        ).assign(diverged=False, **{rises.name: rise(of_run[rises.name]) for rises in RISES})
+        ).assign(failed=False, **{rises.name: rise(of_run[rises.name]) for rises in RISES})
         for (condition, seed), of_run in slices.items()
     )
 
@@ -92,7 +92,7 @@ def lines(slices: Slices, study: Study) -> Page:
 def last_slices(results: Results, start: str) -> Slices:
     """Return the slices at the last checkpoint of every run that did not diverge."""
     found = {}
-    runs = panels.finished(results.trajectories).groupby(["condition", "seed"]).groups
+    runs = panels.successful(results.trajectories).groupby(["condition", "seed"]).groups
     for condition, seed in runs:
         folder = f"{start}/{condition}/{seed}/slice_"
         arrays = {

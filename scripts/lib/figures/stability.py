@@ -33,7 +33,7 @@ def draw_stability(results: Results, figure: Figure) -> Page | None:
     page, by_condition = panels.panels_by_condition(rows["condition"].unique(), study)
     for name, axes in by_condition.items():
         of_condition = rows[rows["condition"] == name]
-        of_finished = panels.extended_to_the_end(panels.finished(of_condition))
+        of_finished = panels.extended_to_the_end(panels.successful(of_condition))
         for column, (_, look) in zip(columns, SHOWN.values(), strict=True):
             runs, means = (panels.shown(part, column) for part in (of_condition, of_finished))
             panels.draw_lines(axes, runs, look, "fraction", column, alpha=0.6)
@@ -47,7 +47,7 @@ def draw_stability(results: Results, figure: Figure) -> Page | None:
         make_logarithmic(axes.yaxis)
         axes.label_outer()
     note = panels.left_out(rows, bound)
-    panels.add_notes(page, note and f"{bound.label}: {note}", panels.diverged(rows, study))
+    panels.add_notes(page, note and f"{bound.label}: {note}", panels.failed(rows, study))
     handles = [look.handle(label) for label, look in SHOWN.values()]
     crosses = panels.cross_handles(rows, columns)
     panels.add_legend(page, [*handles, panels.threshold_handle(), *crosses])

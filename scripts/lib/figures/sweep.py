@@ -23,7 +23,7 @@ from lsnn.study.settings import Sweep, sweeps_of
 
 SCALES = {"linear": "linear", "log": "logarithmic", "symlog": "logarithmic above 0"}
 # Where along training conditions are drawn against their baselines, in words.
-COMPARED = {"final": "at the end", "over_common_losses": "at equal training loss"}
+COMPARED = {"final": "at the end", "common_loss": "at equal training loss"}
 
 
 class Drawn(NamedTuple):
@@ -51,7 +51,7 @@ def drawn_of(results: Results, setting: str) -> Drawn:
     swept = swept.assign(line=name.map(numbers), x=name.map(places))
     baseline = ends[:0]
     if study.baseline not in numbers:
-        baseline = panels.finished(ends[ends["condition"] == study.baseline])
+        baseline = panels.successful(ends[ends["condition"] == study.baseline])
     across = [baseline.assign(x=x) for x in sorted(set(places.values()))]
     return Drawn(
         study,
@@ -60,8 +60,8 @@ def drawn_of(results: Results, setting: str) -> Drawn:
         numbers,
         places,
         [look_of_line(study, line, number) for number, line in enumerate(sweep.lines)],
-        panels.finished(swept),
-        swept[swept["diverged"]],
+        panels.successful(swept),
+        swept[swept["failed"]],
         pd.concat(across),
     )
 
@@ -94,7 +94,7 @@ def draw_sweep(results: Results, figure: Figure) -> Page:
         label = f"{study.conditions[study.baseline].label} (n = {drawn.baseline['seed'].nunique()})"
         handles.append(panels.looks(study)[study.baseline].handle(label))
     if len(drawn.lost):
-        handles.append(panels.diverged_handle())
+        handles.append(panels.failed_handle())
     if thresholds_of(drawn) and any(column.threshold for column in columns):
         handles.append(panels.threshold_handle())
     panels.add_legend(page, handles + panels.cross_handles(drawn.final, columns))
@@ -103,7 +103,7 @@ def draw_sweep(results: Results, figure: Figure) -> Page:
         for column in columns
         if "compared" in column.summary
     ]
-    panels.add_notes(page, *notes, panels.diverged(drawn.lost, study))
+    panels.add_notes(page, *notes, panels.failed(drawn.lost, study))
     return page
 
 

@@ -6,15 +6,25 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib.estimates import LEAST_SEEDS, Estimate
-from lib.numbers import AT, AT_EQUAL_LOSS, Number, common_to, from_scale, number_of, runs_in
-from lib.statistics.source import NotComputed, Source, Undecided, column_of
-from lsnn.options import choice, list_of, text
+from lib.estimates import Estimate
+from lib.numbers import (
+    AT,
+    COMMON_LOSS,
+    Number,
+    from_scale,
+    iteration_at,
+    loss_level,
+    number_of,
+    runs_in,
+)
+from lib.statistics.source import NotComputed, Source, column_of
+from lsnn.errors import ConfigError
+from lsnn.options import choice, list_of, number, text
 from lsnn.study.checks import suggestion
 from lsnn.study.columns import Column
 from lsnn.study.config import Study
 
-STATES = ("final", "mean")  # where a run's number does not depend on the losses of others
+STATES = ("final", "late", "mean", "largest")  # where a number does not depend on the loss
 COLUMN = text(
     "A column of trajectories.csv, or an expression of columns as pandas evaluates it, with "
     "backquotes around a name that has - or . in it. A column of an entry can be named without the "
@@ -31,10 +41,36 @@ SCALE = choice(
 )
 
 
+OF_EVERY_CLAIM = {
+    "seeds": text(
+        "The seeds that decide, first and last as in 201-250, named before their runs. If left "
+        "out, all that the study has, and what is found is exploratory.",
+        pattern=r"^[0-9]+-[0-9]+\Z",
+    ),
+    "margin": number(
+        "Distance from the neutral value that counts as none: of ratios a factor above 1, as 1.25; "
+        "of differences and correlations a number above 0. If left out, whether they are equal is "
+        "not tested.",
+        None,
+        "the statistic's",
+        above=0,
+    ),
+}
+
+
 def at_option(places: Sequence[str] = tuple(AT)) -> dict:
-    """Return the option that says where along a run its number is taken."""
+    """Return the options that say where along a run its number is taken."""
     meaning = "; ".join(f"{name} - {AT[name].meaning}" for name in places)
-    return choice(f"{meaning}.", places, "final")
+    options = {"at": choice(f"{meaning}.", places, "final")}
+    if COMMON_LOSS in places:
+        options["loss"] = number(
+            "The training loss, without the L2 term, of `at: common_loss`, a number fixed "
+            "beforehand.",
+            None,
+            "the loss's",
+            above=0,
+        )
+    return options
 
 
 def conditions_option(description: str, least: int = 2) -> dict:
@@ -52,10 +88,13 @@ class Found(NamedTuple):
     neutral: float
     is_ratio: bool  # whether the estimate is on a logarithmic scale
     points: pd.DataFrame  # condition, seed, x, y: what it is made of
-    n_diverged: int = 0  # seeds, or runs, that it leaves out because they diverged
-    n_missing: int = 0  # likewise, because they have no number
+    n_failed: int = 0  # seeds, or runs, that it leaves out because a run failed
+    n_unreached: int = 0  # likewise, because one does not reach the loss
+    n_missing: int = 0  # likewise, because one has no number
     n_unconverged: int = 0
-    diverged: dict[str, list[int]] | None = None  # by condition: runs, those that diverged
+    # By condition: its runs, those that failed, those that do not reach the loss.
+    left_out: dict[str, tuple[int, int, int]] = {}
+    iterations: dict[str, float] = {}  # by condition: at which its runs pass the loss, their median
 
 
 class Statistic:
@@ -75,10 +114,14 @@ class Statistic:
     conditions: Any  # a list, or None
     at: str = "final"
     over_at: str | None
-    scale: str | None
+    scale: str | None = None
     against: float
     within: str
-    least_n = LEAST_SEEDS  # fewer decide nothing
+    loss: float | None = None
+    seeds: str | None = None
+    margin: float | None = None
+    least_n = 12  # seeds; fewer decide nothing
+    compares = True  # whether it is about differences between conditions
 
     def __init__(self, **options: Any):
         vars(self).update(options)
@@ -88,9 +131,36 @@ class Statistic:
 
         Raises:
             NotComputed: something that it needs is missing.
-            Undecided: what there is decides nothing.
+            Open: what there is decides nothing.
+            ConfigError: an option is impossible for its column.
         """
         raise NotImplementedError
+
+    def to_scale(self, is_ratio: bool) -> Callable[[float], float]:
+        """Return the function to the scale on which estimates are made."""
+        return np.log if is_ratio else float
+
+    def limit(self, is_ratio: bool) -> float | None:
+        """Return the margin on the scale on which the estimate is made; None if there is none.
+
+        Raises:
+            ConfigError: a ratio has a margin of at most 1.
+        """
+        if self.margin is None:
+            return None
+        if is_ratio and self.margin <= 1:
+            raise ConfigError(
+                f"margin: {self.margin:g} is not possible for a ratio; allowed: above 1"
+            )
+        return float(self.to_scale(is_ratio)(self.margin))
+
+    def values_of(
+        self, source: Source, conditions: Sequence[str], expression: str | None = None
+    ) -> "Values":
+        """Return the :class:`Values` of its column, or another, at the place of its options."""
+        return values_of(
+            source, conditions, expression or self.column, self.at, self.scale, self.loss
+        )
 
     def words(self, label: Label) -> str:
         """Return in words what it compares, without the place along a run."""
@@ -105,16 +175,24 @@ class Statistic:
             return known[name].label if name in known else name.replace("_", " ")
 
         words = self.words(label)
-        return f"{words}, {AT[self.at].words}" if self.at else words
+        place = AT[self.at].words if self.at else ""
+        of_loss = f" {self.loss:g}" if self.at == COMMON_LOSS and self.loss else ""
+        return f"{words}, {place}{of_loss}" if place else words
 
 
 class Values(NamedTuple):
     """Numbers of runs, on the scale of their column."""
 
     # Index: condition, seed, of the runs that the column was asked for. Columns: y, the number, nan
-    # where there is none; further numbers of the same runs; diverged; n_unconverged.
+    # where there is none; further numbers of the same runs; failed; iteration, at which the loss is
+    # reached (0 where none is asked for); n_unconverged.
     runs: pd.DataFrame
     column: Column
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether distances are those of logarithms."""
+        return self.column.scale == "log"
 
     def beside(self, name: str, other: "Values") -> "Values":
         """Return the runs that have both, with the other number under a name."""
@@ -137,86 +215,106 @@ class Values(NamedTuple):
             is_paired: whether it is made of seeds, each with a run of every condition; else of
                 runs.
         """
-        is_ratio = self.column.scale == "log"
-        neutral = (1.0 if is_ratio else 0.0) if against is None else against
-        estimate = estimate.rescaled(lambda x: neutral * np.exp(x) if is_ratio else neutral + x)
-        state = self.runs.assign(missing=self.runs.isna().any(axis=1) & ~self.runs["diverged"])
+        neutral = (1.0 if self.is_ratio else 0.0) if against is None else against
+        estimate = estimate.rescaled(
+            lambda x: neutral * np.exp(x) if self.is_ratio else neutral + x
+        )
+        runs = self.runs
+        is_unreached = runs["iteration"].isna() & ~runs["failed"]
+        numbers = runs.drop(columns=["failed", "iteration"])
+        is_missing = numbers.isna().any(axis=1) & ~runs["failed"] & ~is_unreached
+        state = runs[["failed", "n_unconverged"]].assign(
+            unreached=is_unreached, missing=is_missing, runs=1
+        )
         if is_paired:
-            n_conditions = state.groupby("seed")["diverged"].transform("size")
+            n_conditions = state.groupby("seed")["failed"].transform("size")
             state = state[n_conditions == state.index.unique("condition").size]
-        by_condition = state.groupby("condition", sort=False)["diverged"]
+        of_conditions = state.groupby("condition", sort=False)[
+            ["runs", "failed", "unreached"]
+        ].sum()
         if is_paired:
-            state = state.groupby("seed")[["diverged", "missing", "n_unconverged"]].sum()
-        is_diverged, is_missing = state["diverged"] > 0, state["missing"] > 0
-        points = self.runs.assign(y=from_scale(self.runs["y"], self.column)).reset_index()
+            state = state.groupby("seed").sum()
+        failed = state["failed"] > 0
+        unreached = (state["unreached"] > 0) & ~failed
+        missing = (state["missing"] > 0) & ~failed & ~unreached
+        points = runs.assign(y=from_scale(runs["y"], self.column)).reset_index()
+        iterations = runs.groupby("condition", sort=False)["iteration"].median()
         return Found(
             estimate,
             neutral,
-            is_ratio,
+            self.is_ratio,
             points.reindex(columns=["condition", "seed", "x", "y"]).dropna(subset="y"),
-            int(is_diverged.sum()),
-            int((is_missing & ~is_diverged).sum()),
-            int(state["n_unconverged"][~is_diverged & ~is_missing].sum()),
-            by_condition.agg(["size", "sum"]).T.to_dict("list"),
+            int(failed.sum()),
+            int(unreached.sum()),
+            int(missing.sum()),
+            int(state["n_unconverged"][~(failed | unreached | missing)].sum()),
+            {
+                row.Index: (row.runs, row.failed, row.unreached)
+                for row in of_conditions.itertuples()
+            },
+            iterations[iterations > 0].to_dict(),
         )
 
 
 def values_of(
-    source: Source, conditions: list[str], expression: str, at: str, scale: str | None = None
+    source: Source,
+    conditions: Sequence[str],
+    expression: str,
+    at: str,
+    scale: str | None = None,
+    loss: float | None = None,
 ) -> Values:
     """Return the :class:`Values` of an expression, of the runs of some conditions.
 
-    Fractions of training, and losses, are those common to all these runs that did not diverge.
+    Args:
+        at, scale, loss: as the options of a statistic.
 
     Raises:
-        NotComputed: a condition, one of its runs, or a column is missing.
-        Undecided: they have no loss in common.
+        NotComputed: a condition, one of its runs, a column or the loss level is missing.
     """
     rows, column = column_of(source, expression, scale)
     require_runs(source, conditions)
     runs = runs_in(rows)
     if not all(condition in runs for condition in conditions):
         raise NotComputed(f"no values of {expression}")
-    finished = [run for name in conditions for run in runs[name].values() if run is not None]
-    common = common_to(finished, at)
-    if at in AT_EQUAL_LOSS and finished and not len(common):
-        raise Undecided("no training loss that every run brackets by two checkpoints")
+    is_at_loss, level = at == COMMON_LOSS, np.nan if loss is None else loss
+    if is_at_loss and loss is None:
+        succeeded = [[run for run in runs[name].values() if run is not None] for name in conditions]
+        raise NotComputed(f"no loss is named; these runs suggest {loss_level(succeeded):.3g}")
     cells = []
     for name in conditions:
         for seed, run in runs[name].items():
-            number = Number(np.nan) if run is None else number_of(run, column, at, common)
-            cells.append([name, seed, *number, run is None])
-    names = ["condition", "seed", "y", "n_unconverged", "diverged"]
+            number, iteration = Number(np.nan), 0.0
+            if run is not None:
+                number = number_of(run, column, at, level)
+                iteration = iteration_at(run, level) if is_at_loss else 0.0
+            cells.append([name, seed, *number, run is None, iteration])
+    names = ["condition", "seed", "y", "n_unconverged", "failed", "iteration"]
     table = pd.DataFrame(cells, columns=names).set_index(["condition", "seed"])
-    return Values(table.replace([np.inf, -np.inf], np.nan), column)
+    table = table.replace([np.inf, -np.inf], np.nan)
+    return Values(with_failures_filled(table, source.filled), column)
 
 
-def against_baselines(
-    source: Source, conditions: list[str], expression: str, at: str, scale: str | None
-) -> Values:
-    """Return the :class:`Values` of conditions less those of their baselines, paired by seed.
+def with_failures_filled(runs: pd.DataFrame, filled: dict[str, str]) -> pd.DataFrame:
+    """Return numbers with those of failed runs at an extreme of the others of their condition.
 
-    Fractions of training, and losses, are those common to all runs of a condition and its baseline.
-
-    Raises:
-        NotComputed, Undecided: as :func:`values_of`.
+    Args:
+        runs: as :class:`Values` has them.
+        filled: as :class:`Source` has it.
     """
-    parts = []
-    for condition in conditions:
-        baseline = source.baseline_of(condition)
-        values = values_of(source, [baseline, condition], expression, at, scale)
-        pair = [values.runs.xs(name, level="condition") for name in (condition, baseline)]
-        own, other = (runs.loc[pair[0].index.intersection(pair[1].index)] for runs in pair)
-        difference = own.assign(
-            y=own["y"] - other["y"],
-            n_unconverged=own["n_unconverged"] + other["n_unconverged"],
-            diverged=own["diverged"] | other["diverged"],
-        )
-        parts.append(pd.concat({condition: difference}, names=["condition"]))
-    return Values(pd.concat(parts), values.column)
+    if not filled:
+        return runs
+    extremes = runs.groupby("condition")["y"].agg(["min", "max"])
+    for condition, end in filled.items():
+        if condition in extremes.index:
+            of_condition = runs.index.get_level_values("condition") == condition
+            there = runs["failed"] & of_condition
+            runs.loc[there, "y"] = extremes.loc[condition, dict(low="min", high="max")[end]]
+            runs.loc[there, "failed"] = False
+    return runs
 
 
-def require_runs(source: Source, conditions: list[str]) -> None:
+def require_runs(source: Source, conditions: Sequence[str]) -> None:
     """Refuse conditions of which a run is missing."""
     known, table = source.study.conditions, source.trajectories
     for condition in conditions:

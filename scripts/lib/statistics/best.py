@@ -4,6 +4,7 @@ import pandas as pd
 
 from lib.estimates import mean_estimate
 from lib.statistics import base
+from lib.statistics.source import Open
 
 LOSS = "train_loss"
 
@@ -11,38 +12,42 @@ LOSS = "train_loss"
 class Best(base.Statistic):
     """The best of some conditions against the best of their baselines: a difference or a ratio.
 
-    The best one has the lowest training loss at the end, averaged over seeds on a logarithmic
-    scale, among those without a run that diverged. For each seed it is chosen by the other seeds,
-    so that the choice does not favour the number that is compared.
+    The best one has the lowest late training loss, averaged over seeds on a logarithmic scale,
+    among those that learn and have no failed run. For each seed it is chosen by the other seeds, so
+    that the choice does not favour the number that is compared.
     """
 
     required = ("column", "conditions")
     options = {
         "column": base.COLUMN,
         "conditions": base.conditions_option("Conditions of one rule at several settings."),
-        "at": base.at_option(base.STATES),
+        **base.at_option(),
         "scale": base.SCALE,
+        **base.OF_EVERY_CLAIM,
     }
 
     def compute(self, source: base.Source) -> base.Found:
         baselines = list(dict.fromkeys(map(source.baseline_of, self.conditions)))
         every = list(dict.fromkeys([*self.conditions, *baselines]))
-        values = base.values_of(source, every, self.column, self.at, self.scale)
-        losses = base.values_of(source, every, LOSS, "final", "log")
-        y, loss = values.table(), losses.table()
-        diverged = values.table("diverged").astype(bool).any()
-        finished = list(diverged.index[~diverged])
+        values = self.values_of(source, every)
+        losses = base.values_of(source, every, LOSS, "late", "log").table()
+        y, has_failed = values.table(), values.table("failed").astype(bool).any()
+        eligible = [
+            name for name in every if not has_failed[name] and not source.does_not_learn(name)
+        ]
         found: dict[int, float] = {}
         used: set[tuple[str, int]] = set()
         for seed in y.index:
-            others = loss.drop(index=seed)[finished].mean()
+            others = losses.drop(index=seed)[eligible].mean()
             pair = [_lowest(others, names) for names in (self.conditions, baselines)]
             if None in pair:
-                raise base.Undecided("every condition, or every baseline, has a run that diverged")
+                raise Open("every condition, or every baseline, has a failed run")
             found[seed] = y.loc[seed, pair[0]] - y.loc[seed, pair[1]]
             used.update((name, seed) for name in pair)
         runs = values.runs[values.runs.index.isin(used)]
-        return values._replace(runs=runs).found(mean_estimate(pd.Series(found).dropna()))
+        differences = pd.Series(found).dropna()
+        estimate = mean_estimate(differences, margin=self.limit(values.is_ratio))
+        return values._replace(runs=runs).found(estimate)
 
     def words(self, label: base.Label) -> str:
         of = ", ".join(map(label, self.conditions))

@@ -12,16 +12,17 @@ class Contrast(base.Statistic):
         "column": base.COLUMN,
         "condition": base.CONDITION,
         "baseline": base.BASELINE,
-        "at": base.at_option(),
+        **base.at_option(),
         "scale": base.SCALE,
+        **base.OF_EVERY_CLAIM,
     }
 
     def compute(self, source: base.Source) -> base.Found:
         baseline = self.baseline or source.baseline_of(self.condition)
-        conditions = [baseline, self.condition]
-        values = base.values_of(source, conditions, self.column, self.at, self.scale)
+        values = self.values_of(source, [baseline, self.condition])
         table = values.table()
-        return values.found(mean_estimate((table[self.condition] - table[baseline]).dropna()))
+        differences = (table[self.condition] - table[baseline]).dropna()
+        return values.found(mean_estimate(differences, margin=self.limit(values.is_ratio)))
 
     def words(self, label: base.Label) -> str:
         return f"{self.column}, {label(self.condition)} against {label(self.baseline)}"

@@ -1,5 +1,9 @@
 """Two columns over runs."""
 
+from collections.abc import Callable
+
+import numpy as np
+
 from lib.estimates import correlation_estimate
 from lib.statistics import base
 from lsnn.options import choice, text
@@ -15,31 +19,56 @@ class Correlation(base.Statistic):
         "conditions": base.conditions_option("Conditions; all if left out.", least=1),
         "within": choice(
             "none - runs of all conditions are ranked together; condition - within their "
-            "condition, so that differences between conditions do not count.",
-            ["none", "condition"],
+            "condition, so that differences between conditions do not count; "
+            "condition_and_seed - without the additive effects of both, so that differences "
+            "between seeds do not count either.",
+            ["none", "condition", "condition_and_seed"],
             "none",
         ),
         "given": text("A third column, whose contribution to both is removed.", minLength=1),
-        "at": base.at_option(base.STATES),
+        **base.at_option(base.STATES),
+        **base.OF_EVERY_CLAIM,
     }
-    least_n = 0  # its n counts runs; without 3 seeds there is no interval
+    compares = False
+
+    def to_scale(self, is_ratio: bool) -> Callable[[float], float]:
+        """Return Fisher's z."""
+        return np.arctanh
 
     def compute(self, source: base.Source) -> base.Found:
         conditions = self.conditions or list(source.study.conditions)
-        values = base.values_of(source, conditions, self.column, self.at, "linear")
-        for name, expression in {"x": self.over, "given": self.given}.items():
-            if expression is not None:
-                other = base.values_of(source, conditions, expression, self.at, "linear")
-                values = values.beside(name, other)
-        runs = values.runs.dropna().reset_index()
-        groups = runs["condition"] if self.within == "condition" else None
+        # Ranks are the same on every scale, additive effects are not.
+        scale = None if self.within == "condition_and_seed" else "linear"
+        values = base.values_of(source, conditions, self.column, self.at, scale)
+        others = {
+            name: base.values_of(source, conditions, expression, self.at, scale)
+            for name, expression in {"x": self.over, "given": self.given}.items()
+            if expression is not None
+        }
+        for name, other in others.items():
+            values = values.beside(name, other)
+        runs = values.runs[~values.runs["failed"]].dropna().reset_index()
         estimate = correlation_estimate(
-            runs["x"], runs["y"], runs["seed"], groups, runs.get("given")
+            runs["x"],
+            runs["y"],
+            runs["seed"],
+            None if self.within == "none" else runs["condition"],
+            runs.get("given"),
+            self.within == "condition_and_seed",
+            self.limit(is_ratio=False),
         )
-        points = runs[["condition", "seed", "x", "y"]]
-        return values.found(estimate, is_paired=False)._replace(points=points)
+        found = values.found(estimate, is_paired=False)
+        points = found.points.dropna(subset="x")
+        x = base.from_scale(points["x"], others["x"].column)
+        return found._replace(
+            estimate=estimate, neutral=0.0, is_ratio=False, points=points.assign(x=x)
+        )
 
     def words(self, label: base.Label) -> str:
-        within = ", within conditions" if self.within == "condition" else ""
+        within = {
+            "none": "",
+            "condition": ", within conditions",
+            "condition_and_seed": ", within conditions and seeds",
+        }[self.within]
         given = f", given {self.given}" if self.given else ""
         return f"{self.column} with {self.over}{within}{given}"

@@ -12,9 +12,10 @@ class Divergence(base.Statistic):
     options = {
         "condition": base.CONDITION,
         "against": number("The share that it is compared with.", 1 / 3, "1", least=0, most=1),
+        "seeds": base.OF_EVERY_CLAIM["seeds"],
     }
     at = ""  # at any time
-    least_n = 1
+    compares = False
 
     def compute(self, source: base.Source) -> base.Found:
         base.require_runs(source, [self.condition])
@@ -27,7 +28,7 @@ class Divergence(base.Statistic):
             self.against,
             is_ratio=False,
             points=points.assign(condition=self.condition, x=float("nan")),
-            n_diverged=n_diverged,
+            n_failed=n_diverged,
         )
 
     def words(self, label: base.Label) -> str:

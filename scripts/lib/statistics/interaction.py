@@ -1,8 +1,8 @@
 """How much a condition's distance from its baseline depends on a setting."""
 
 import numpy as np
+import pandas as pd
 
-from lib.numbers import AT_EQUAL_LOSS
 from lib.statistics import base
 from lib.statistics.trend import slope_over
 from lsnn.errors import ConfigError
@@ -21,27 +21,42 @@ class Interaction(base.Statistic):
         "column": base.COLUMN,
         "conditions": base.conditions_option("Conditions of one rule at several settings."),
         "over": text("The setting: a column, or an expression of columns.", minLength=1),
-        "at": base.at_option(),
+        **base.at_option(),
         "scale": base.SCALE,
         "against": number(
             "The slope to compare with; if left out, none: 0, or a factor of 1.", None, least=-1000
         ),
+        **base.OF_EVERY_CLAIM,
     }
 
     def compute(self, source: base.Source) -> base.Found:
-        places = (self.column, self.at, self.scale)
-        values = base.against_baselines(source, self.conditions, *places)
-        is_ratio = values.column.scale == "log"
-        against = (1.0 if is_ratio else 0.0) if self.against is None else self.against
-        if is_ratio and against <= 0:
+        values = self.against_baselines(source)
+        against = (1.0 if values.is_ratio else 0.0) if self.against is None else self.against
+        if values.is_ratio and against <= 0:
             raise ConfigError(
                 f"against: {against:g} cannot be compared with a factor; name a positive number"
             )
-        at = "final" if self.at in AT_EQUAL_LOSS else self.at
-        settings = base.values_of(source, self.conditions, self.over, at, "linear")
+        settings = base.values_of(source, self.conditions, self.over, "final", "linear")
         values = values.beside("x", settings)
-        neutral = np.log(against) if is_ratio else against
-        return values.found(slope_over(values, neutral), against)
+        neutral = np.log(against) if values.is_ratio else against
+        return values.found(slope_over(values, self.limit(values.is_ratio), neutral), against)
+
+    def against_baselines(self, source: base.Source) -> base.Values:
+        """Return the :class:`Values` of the conditions less those of their baselines, by seed."""
+        parts = []
+        for condition in self.conditions:
+            baseline = source.baseline_of(condition)
+            values = self.values_of(source, [baseline, condition])
+            pair = [values.runs.xs(name, level="condition") for name in (condition, baseline)]
+            own, other = (runs.loc[pair[0].index.intersection(pair[1].index)] for runs in pair)
+            difference = own.assign(
+                y=own["y"] - other["y"],
+                n_unconverged=own["n_unconverged"] + other["n_unconverged"],
+                failed=own["failed"] | other["failed"],
+                iteration=own["iteration"].where(other["iteration"].notna()),
+            )
+            parts.append(pd.concat({condition: difference}, names=["condition"]))
+        return base.Values(pd.concat(parts), values.column)
 
     def words(self, label: base.Label) -> str:
         return (

@@ -16,19 +16,22 @@ class Level(base.Statistic):
         "column": base.COLUMN,
         "condition": base.CONDITION,
         "against": number("The number to compare with.", None, "the column's", least=-1000000),
-        "at": base.at_option(base.STATES),
+        **base.at_option(base.STATES),
         "scale": base.SCALE,
+        **base.OF_EVERY_CLAIM,
     }
+    compares = False
 
     def compute(self, source: base.Source) -> base.Found:
-        values = base.values_of(source, [self.condition], self.column, self.at, self.scale)
-        is_ratio = values.column.scale == "log"
-        if is_ratio and self.against <= 0:
+        values = self.values_of(source, [self.condition])
+        if values.is_ratio and self.against <= 0:
             raise ConfigError(
                 f"against: {self.against:g} cannot be compared with a ratio; name a positive number"
             )
-        distances = values.runs["y"].dropna() - (np.log(self.against) if is_ratio else self.against)
-        return values.found(mean_estimate(distances), self.against)
+        neutral = np.log(self.against) if values.is_ratio else self.against
+        distances = values.runs["y"].dropna() - neutral
+        estimate = mean_estimate(distances, margin=self.limit(values.is_ratio))
+        return values.found(estimate, self.against)
 
     def words(self, label: base.Label) -> str:
         return f"{self.column}, {label(self.condition)}, against {self.against:g}"

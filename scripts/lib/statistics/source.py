@@ -4,11 +4,13 @@ import contextlib
 import os
 import re
 import tokenize
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
-from lib.numbers import asked_for, with_spacing
+from lib.failures import with_failures
+from lib.numbers import asked_for
 from lib.tables import read_trajectories
 from lsnn.errors import ConfigError
 from lsnn.study.checks import suggestion
@@ -29,17 +31,39 @@ class NotComputed(Exception):
     verdict = "not computed"
 
 
-class Undecided(Exception):
+class Open(Exception):
     """What a claim needs is there, but decides nothing."""
 
-    verdict = "undecided"
+    verdict = "open"
 
 
 class Source(NamedTuple):
-    """A study, and the table of its runs."""
+    """A study, and the table of its runs, which tells which have failed (:mod:`lib.failures`)."""
 
     study: Study
     trajectories: pd.DataFrame
+    # By condition: whether its failed runs count as its lowest number ("low") or highest ("high").
+    filled: dict[str, str] = {}
+
+    def of_seeds(self, seeds: Sequence[int]) -> "Source":
+        """Return the part with some seeds; which runs have failed is told by these alone.
+
+        Raises:
+            NotComputed: the study has not all of them.
+        """
+        missing = sorted(set(seeds) - set(self.study.seeds))
+        if missing:
+            raise NotComputed(f"the study has no seed {', '.join(map(str, missing))}")
+        if set(seeds) == set(self.study.seeds):
+            return self
+        study = self.study._replace(seeds=tuple(seeds))
+        rows = self.trajectories[self.trajectories["seed"].isin(seeds)]
+        return Source(study, with_failures(rows))
+
+    def does_not_learn(self, condition: str) -> bool:
+        """Return whether a condition does not learn."""
+        rows = self.trajectories
+        return not rows["learns"][rows["condition"] == condition].all()
 
     def baseline_of(self, condition: str) -> str:
         """Return what a condition is compared with; of an unknown one, the study's baseline."""
@@ -51,7 +75,7 @@ def read_source(folder: str) -> Source:
     """Return the :class:`Source` in the folder of a study's results."""
     study = read_study(os.path.join(folder, "config.yaml"))
     path = os.path.join(folder, "trajectories.csv")
-    return Source(study, with_spacing(read_trajectories(path, study), study))
+    return Source(study, with_failures(read_trajectories(path, study)))
 
 
 def column_named(name: str, study: Study) -> Column:

@@ -12,14 +12,17 @@ class Spread(base.Statistic):
         "column": base.COLUMN,
         "condition": base.CONDITION,
         "baseline": base.BASELINE,
+        **base.OF_EVERY_CLAIM,
     }
+    scale = "linear"
     least_n = 20
+    compares = False
 
     def compute(self, source: base.Source) -> base.Found:
         baseline = self.baseline or source.baseline_of(self.condition)
-        values = base.values_of(source, [self.condition, baseline], self.column, "final", "linear")
+        values = self.values_of(source, [self.condition, baseline])
         pairs = values.table().dropna()
-        estimate = spread_estimate(pairs[self.condition], pairs[baseline])
+        estimate = spread_estimate(pairs[self.condition], pairs[baseline], self.limit(True))
         return values.found(estimate)._replace(estimate=estimate, neutral=1.0, is_ratio=True)
 
     def words(self, label: base.Label) -> str:

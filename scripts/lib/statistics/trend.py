@@ -19,33 +19,34 @@ class Trend(base.Statistic):
             "list.",
             minLength=1,
         ),
-        "at": base.at_option(base.STATES),
+        **base.at_option(),
         "over_at": choice("`at` of `over`; the same if left out.", base.STATES, None),
         "scale": base.SCALE,
+        **base.OF_EVERY_CLAIM,
     }
 
     def compute(self, source: base.Source) -> base.Found:
         conditions = self.conditions or list(source.study.conditions)
-        values = base.values_of(source, conditions, self.column, self.at, self.scale)
+        values = self.values_of(source, conditions)
         if self.over is None:
             places = values.runs.index.get_level_values("condition").map(conditions.index)
             values = values._replace(runs=values.runs.assign(x=places.astype(float)))
         else:
             at = self.over_at or self.at
-            others = base.values_of(source, conditions, self.over, at, "linear")
+            others = base.values_of(source, conditions, self.over, at, "linear", self.loss)
             values = values.beside("x", others)
-        return values.found(slope_over(values))
+        return values.found(slope_over(values, self.limit(values.is_ratio)))
 
     def words(self, label: base.Label) -> str:
         of = ", ".join(map(label, self.conditions or ())) or "all conditions"
         return f"{self.column}, slope over {self.over or 'conditions'} ({of})"
 
 
-def slope_over(values: base.Values, neutral: float = 0.0) -> Estimate:
+def slope_over(values: base.Values, margin: float | None, neutral: float = 0.0) -> Estimate:
     """Return the :class:`Estimate` of the mean slope of y over x, less a neutral one."""
     x, y = values.table("x"), values.table()
     kept = (x + y).dropna().index
-    return mean_estimate(slopes(x.loc[kept], y.loc[kept]) - neutral)
+    return mean_estimate(slopes(x.loc[kept], y.loc[kept]) - neutral, margin=margin)
 
 
 def slopes(x: np.ndarray, y: np.ndarray) -> np.ndarray:

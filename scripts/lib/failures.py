@@ -1,0 +1,60 @@
+"""Which runs have failed, and which conditions do not learn.
+
+Both are told by the **late training loss**, without the L2 term: the geometric mean over the last
+quarter of training, infinite where the run diverged. **Chance** is the training loss of the best
+constant answer.
+
+- A condition does not learn if the median of its runs' late losses (of an even number, the lower of
+  the two in the middle) is above 0.9 of chance. Of its runs only those have failed that diverged.
+- Elsewhere a run has failed if it diverged, or if its late loss is nearer, in logarithm, to chance
+  than to that median; so is every one above chance. One that stopped early (``training.stop``) has
+  come to where it was to stop, and has not.
+"""
+
+import numpy as np
+import pandas as pd
+
+from lib.numbers import number_of
+from lsnn.study.columns import CHANCE_LOSS, Column
+
+LEARNS_BELOW = 0.9  # of chance
+_TRAIN_LOSS = Column("train_loss", "number", scale="log")
+
+
+def with_failures(trajectories: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of trajectories that tells of each row whether its run has ``failed``.
+
+    A further column, ``learns``, tells it of the condition.
+    """
+    keys = ["condition", "seed"]
+    states = states_of_runs(trajectories)[["learns", "failed"]]
+    columns = [name for name in trajectories if name not in states]
+    return trajectories[columns].join(states, on=keys)
+
+
+def states_of_runs(trajectories: pd.DataFrame) -> pd.DataFrame:
+    """Return for every run (index: condition, seed) its late loss, and what it tells.
+
+    Columns: ``late_loss``, ``chance_loss`` (nan if it is not known), ``diverged``, ``stopped``
+    (before its last iteration, also where it diverged), ``learns`` (of its condition), ``failed``.
+    """
+    cells = [
+        (
+            *run,
+            np.inf
+            if rows["diverged"].any()
+            else np.exp(number_of(rows, _TRAIN_LOSS, "late").value),
+            rows[CHANCE_LOSS.name].iloc[0],
+            rows["diverged"].any(),
+            rows["fraction"].iloc[-1] < 1,
+        )
+        for run, rows in trajectories.groupby(["condition", "seed"], sort=False)
+    ]
+    names = ["condition", "seed", "late_loss", "chance_loss", "diverged", "stopped"]
+    states = pd.DataFrame(cells, columns=names).set_index(names[:2])
+    late_losses = states.groupby("condition")["late_loss"]
+    median = late_losses.transform(lambda of: of.quantile(0.5, interpolation="lower"))
+    chance = states["chance_loss"]
+    learns = ~(median > LEARNS_BELOW * chance)
+    is_like_chance = (states["late_loss"] > np.sqrt(median * chance)) & ~states["stopped"]
+    return states.assign(learns=learns, failed=states["diverged"] | (learns & is_like_chance))

@@ -96,6 +96,8 @@ def row_of(tests: list[Test], place: int, p_values: np.ndarray, level: float) ->
         "verdict": test.verdict,
         "why": test.why,
     }
+    if test.verdict == OPEN:
+        row["mark"] = "?"
     if found is None:
         return row
     estimate, limits = found.estimate, margin_of(found, test.statistic)
@@ -121,8 +123,6 @@ def row_of(tests: list[Test], place: int, p_values: np.ndarray, level: float) ->
         row["mark"] = mark_of(estimate, found.neutral, p_values)
         row["verdict"] = verdict_of(row["mark"], claim.supported_if, is_outside(estimate, limits))
         row["if_failures_count"] = " or ".join(marks_with_failures(tests, place))
-    elif test.verdict == OPEN:
-        row["mark"] = "?"
     if row["verdict"] == OPEN:
         row["seeds_needed"] = seeds_text(found, test.statistic, level)
     return row

@@ -255,6 +255,8 @@ def rank_correlation(
 
 
 def _centred_ranks(values, groups):
+    # Equal numbers have one rank, though rounding may have parted them.
+    values = np.round(values / (np.ptp(values) or 1.0), 9)
     _, group = np.unique(groups, return_inverse=True)
     one_after_another = group * (len(values) + 1.0) + stats.rankdata(values)
     ranks = stats.rankdata(one_after_another)
@@ -359,7 +361,8 @@ def shaffer(p_values: ArrayLike) -> np.ndarray:
 def benjamini_hochberg(p_values: ArrayLike) -> np.ndarray:
     """Return p-values of claims adjusted for the rate of false discoveries (1995).
 
-    As at most one of a claim's two null hypotheses is true, claims are counted, not tests.
+    As at most one of a claim's two null hypotheses is true, claims are counted, not tests; no
+    adjusted p-value is below the plain one.
 
     Args:
         p_values: array (claims, 2); nan where there is no test.
@@ -368,12 +371,12 @@ def benjamini_hochberg(p_values: ArrayLike) -> np.ndarray:
         Array (claims, 2).
 
     >>> benjamini_hochberg([[0.01, 0.9], [0.8, 0.02]])
-    array([[0.02, 0.45],
-           [0.45, 0.02]])
+    array([[0.02, 0.9 ],
+           [0.8 , 0.02]])
     """
     p_values = np.asarray(p_values, dtype=float).reshape(-1, 2)
     order = np.argsort(p_values, axis=None)  # nan comes last
     ranked = p_values.ravel()[order] * len(p_values) / np.arange(1, p_values.size + 1)
     adjusted = np.empty(p_values.size)
     adjusted[order] = np.fmin.accumulate(ranked[::-1])[::-1]
-    return np.where(np.isnan(p_values), np.nan, np.minimum(adjusted, 1.0).reshape(-1, 2))
+    return np.clip(adjusted.reshape(-1, 2), p_values, 1.0)

@@ -1,22 +1,29 @@
 """Estimates against scipy and by simulation: what intervals cover, how often chance decides."""
 
 import doctest
+from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from lib import estimates, numbers
 from lib.estimates import (
+    benjamini_hochberg,
     correlation_estimate,
-    holm,
     jackknife,
     mean_and_interval,
     mean_estimate,
     rank_correlation,
+    sd_interval,
+    seeds_needed,
+    shaffer,
     share_estimate,
+    share_mean,
     sign_test,
     spread_estimate,
+    without_effects,
 )
 from lib.statistics import order, trend
 from lib.statistics.order import weakest_estimate
@@ -24,7 +31,7 @@ from lib.statistics.trend import slopes
 
 
 @pytest.mark.parametrize(
-    "module, attempted", [(estimates, 14), (numbers, 2), (order, 1), (trend, 1)]
+    "module, attempted", [(estimates, 21), (numbers, 3), (order, 1), (trend, 1)]
 )
 def test_examples_in_docstrings(module, attempted):
     result = doctest.testmod(module)
@@ -149,10 +156,125 @@ def test_slopes_are_those_of_numpy():
     assert slopes(x, y) == pytest.approx(expected)
 
 
-def test_adjusted_p_values_are_those_of_the_definition():
-    p = [0.03, 0.001, np.nan, 0.02, 0.9]
-    # The smallest times 6, the next times 5, and so on, never falling, at most 1.
-    assert holm(p, 6) == pytest.approx([0.12, 0.006, np.nan, 0.1, 1.0], nan_ok=True)
+@pytest.mark.parametrize("margin", [0.5, 3.0])
+def test_equality_is_shown_by_two_one_sided_t_tests(margin):
+    values = np.array([1.0, -2.0, 3.0, 0.5, -0.3])
+    tests = [
+        stats.ttest_1samp(values, sign * margin, alternative=side)
+        for sign, side in [(-1, "greater"), (1, "less")]
+    ]
+    expected = max(test.pvalue for test in tests)
+    assert mean_estimate(values, margin=margin).p_equal == pytest.approx(expected)
+    found = mean_estimate(np.exp(values), is_positive=True, margin=margin)
+    assert found.p_equal == pytest.approx(expected)
+    assert np.isnan(mean_estimate(values).p_equal)
+    assert np.isnan(mean_estimate(values[:2], margin=margin).p_equal)
+
+
+def test_numbers_that_do_not_vary_are_equal_if_they_are_within_the_margin():
+    assert mean_estimate([0.0, 0.0, 0.0], margin=0.1)[3:6] == (1.0, 3, 0.0)
+    assert mean_estimate([0.05, 0.05, 0.05], margin=0.1)[3:6] == (0.0, 3, 0.0)
+    assert mean_estimate([0.2, 0.2, 0.2], margin=0.1)[3:6] == (0.0, 3, 1.0)
+
+
+def test_the_mean_of_shares_is_theirs_and_its_interval_ends_within_0_and_1():
+    shares = [0.5, 0.9, 1.0, 0.8]
+    found = share_mean(shares)
+    assert found.value == pytest.approx(np.mean(shares)) and 0 < found.low < found.high < 1
+    half = mean_estimate(shares).high - np.mean(shares)
+    slope = 1 / (found.value * (1 - found.value))
+    logits = special.logit([found.low, found.value, found.high])
+    assert np.diff(logits) == pytest.approx([half * slope] * 2)
+    assert share_mean([1.0, 1.0, 1.0])[:3] == (1.0, 1.0, 1.0)
+    assert share_mean([0.0, 0.0, 0.0])[:3] == (0.0, 0.0, 0.0)
+    assert np.isnan(share_mean([0.5, 0.6])[1:3]).all()
+
+
+def test_as_many_seeds_are_needed_as_give_the_power():
+    """By the noncentral t distribution; of equality, by draws."""
+    for distance, level in [(0.5, 0.05), (0.8, 0.005)]:
+        n = seeds_needed(1.0, distance, level, 2, 500, is_margin=False)
+        power = [
+            stats.nct.sf(stats.t.isf(level / 2, of - 1), of - 1, distance * np.sqrt(of))
+            for of in (n - 1, n)
+        ]
+        assert power[0] < 0.8 <= power[1]
+        n = seeds_needed(1.0, distance, level, 2, 500)
+        draws = np.random.default_rng(1).standard_normal((2000, n))
+        shown = np.mean([mean_estimate(d, margin=distance).p_equal < level for d in draws])
+        assert 0.77 < shown < 0.85
+    assert seeds_needed(1.0, 0.01, 0.05, 12, 200) is None
+    assert seeds_needed(1.0, 99.0, 0.05, 12, 200) == seeds_needed(0.0, 1.0, 0.05, 12, 200) == 12
+
+
+def test_the_interval_of_a_standard_deviation_covers_it():
+    draws = np.random.default_rng(2).standard_normal((2000, 20))
+    ends = np.array([sd_interval(sd, 20) for sd in np.std(draws, axis=1, ddof=1)])
+    assert 0.93 < np.mean((ends[:, 0] <= 1) & (1 <= ends[:, 1])) < 0.97
+
+
+def test_what_is_left_without_effects_is_that_of_two_means():
+    values = np.random.RandomState(1).randn(4, 3)
+    seeds, rules = np.repeat(np.arange(4), 3), np.tile(np.arange(3), 4)
+    by_seed, by_rule = values.mean(1, keepdims=True), values.mean(0, keepdims=True)
+    expected = values - by_seed - by_rule + values.mean()
+    found = without_effects(values.ravel(), seeds, rules)
+    assert found == pytest.approx(expected.ravel())
+    assert (without_effects((by_seed + by_rule).ravel(), seeds, rules) == 0).all()
+    some = without_effects(values.ravel()[1:], seeds[1:], rules[1:])  # one run is missing
+    for factor in (seeds, rules):
+        sums = pd.Series(some).groupby(factor[1:]).sum()
+        assert sums.to_numpy() == pytest.approx(0, abs=1e-12)
+
+
+def test_equal_numbers_share_a_rank_though_rounding_parts_them():
+    x = [0.1 + 0.2, 0.3, 0.5, 0.7]
+    assert rank_correlation(x, [1, 2, 3, 4]) == rank_correlation([0.3, 0.3, 0.5, 0.7], [1, 2, 3, 4])
+
+
+def closed_testing(p_values):
+    """Adjusted p-values of pairs by the definition: every set of nulls that can be true together.
+
+    Of each claim at most one null is true. A hypothesis is rejected where every such set with it is
+    rejected, by Bonferroni's test.
+    """
+    n = len(p_values)
+    adjusted = np.zeros(p_values.shape)
+    for chosen in product([None, 0, 1], repeat=n):
+        members = [(claim, which) for claim, which in enumerate(chosen) if which is not None]
+        if members:
+            p = min(1.0, len(members) * min(p_values[member] for member in members))
+            for member in members:
+                adjusted[member] = max(adjusted[member], p)
+    return adjusted
+
+
+def test_the_main_family_is_never_more_liberal_than_closed_testing():
+    random = np.random.RandomState(7)
+    for _ in range(50):
+        p_values = random.rand(4, 2) ** 3
+        found, exact = shaffer(p_values), closed_testing(p_values)
+        assert (found >= exact - 1e-12).all()
+        holm = np.minimum(8 * p_values.min(), 1)
+        assert found.min() == pytest.approx(min(1.0, 4 * p_values.min())) and found.min() <= holm
+
+
+def test_claims_without_a_test_count_in_their_family():
+    p_values = np.array([[0.001, np.nan], [0.02, 0.5], [np.nan, np.nan], [0.9, 0.01]])
+    # The first claim has one test alone, and is done with once that is rejected.
+    expected = [[0.004, np.nan], [0.06, 1.0], [np.nan, np.nan], [1.0, 0.03]]
+    assert shaffer(p_values) == pytest.approx(np.array(expected), nan_ok=True)
+    assert shaffer(np.empty((0, 2))).shape == (0, 2)
+
+
+def test_false_discoveries_are_adjusted_for_as_scipy_does_it():
+    p = np.array([0.01, 0.2, 0.03, 0.5, 0.002])
+    expected = stats.false_discovery_control(p)
+    alone = benjamini_hochberg(np.stack([p, np.full(5, np.nan)], axis=1))
+    assert alone[:, 0] == pytest.approx(expected) and np.isnan(alone[:, 1]).all()
+    many = benjamini_hochberg(np.array([[0.06, 0.01], [0.01, 0.06], [0.01, 0.06]]))
+    assert (many >= [[0.06, 0.01], [0.01, 0.06], [0.01, 0.06]]).all()
+    assert benjamini_hochberg(np.empty((0, 2))).shape == (0, 2)
 
 
 # Distributions of which runs may be: normal, and with a long tail.
@@ -260,7 +382,7 @@ def test_a_correlation_is_shown_as_it_is_not_corrected_for_bias():
 
 def test_equal_spreads_have_a_ratio_of_one_and_none_has_none():
     values = np.array([1.0, 2.0, 4.0, 8.0])
-    assert spread_estimate(values, values) == (1.0, 1.0, 1.0, 1.0, 4)
+    assert spread_estimate(values, values)[:5] == (1.0, 1.0, 1.0, 1.0, 4)
     assert spread_estimate(3 * values, values).value == pytest.approx(3)
     assert np.isnan(spread_estimate(values[:2], values[:2]).value)
     for pair in ([values, np.ones(4)], [np.ones(4), values], [np.ones(4), np.ones(4)]):

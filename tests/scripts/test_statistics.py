@@ -120,6 +120,7 @@ def test_a_correlation_leaves_out_runs_that_lack_the_third_column():
     random = np.random.default_rng(5)
     for condition in CONDITIONS:
         given, x, noise = random.standard_normal((3, SEEDS))
+        given = np.exp(given)
         columns["lambda_max"][condition], columns[X][condition] = given, x
         columns[Y][condition] = x + noise / 3
     whole = found("correlation", source_of(columns), given="lambda_max")

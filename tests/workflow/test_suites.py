@@ -97,10 +97,10 @@ def test_a_study_of_a_suite_is_done_when_it_is_asked_for_alone(checkout, suite, 
 def test_a_suite_decides_its_claims(suite_results):
     table = pd.read_csv(suite_results / "told/claims.csv")
     assert table[["claim", "study", "verdict", "n"]].to_numpy().tolist() == [
-        ["sharper", "sweep", "undecided", 1],
+        ["sharper", "sweep", "open", 1],
         ["sharper", "missing", "not computed", 0],
-        ["sharper", "all", "undecided", 0],
-        ["right", "spiking", "undecided", 2],
+        ["sharper", "all", "open", 0],
+        ["right", "spiking", "open", 2],
     ]
     figures = {path.name for path in (suite_results / "told/figures").glob("*.svg")}
     assert figures == {"overview.svg", "sharper.svg"}

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Page
+from matplotlib.ticker import NullLocator
 from matplotlib.transforms import Bbox
 
 from lib.claims import ALL, ANSWER_PARTS, Claim
@@ -22,6 +23,7 @@ from lib.figures.style import make_logarithmic
 from lib.pages import estimate_text, mark_text, studies_of
 from lib.statistics import STATISTICS
 from lib.statistics.source import NotComputed, column_named
+from lsnn.learning_rules import new_rule
 from lsnn.study.columns import Column
 from lsnn.study.config import Study
 
@@ -78,7 +80,7 @@ def draw_rates(
             axes.plot(x, of_study["y"], look.marker, color=look.colour, **RUN_POINTS)
             means = np.exp(np.log(of_study["y"]).groupby(x).mean())
             axes.plot(means.index, means, color=look.colour, linewidth=1.2)
-            label = study.setup(next(iter(rate))).learning_rule["name"].replace("_", "-")
+            label = new_rule(study.setup(next(iter(rate))).learning_rule).label
             handles.append(look.handle(label, markersize=4))
             column = column_or_expression(claim.statistics[study_name]["column"], study)
             axes.set_ylabel(panels.axis_label(column))
@@ -88,9 +90,12 @@ def draw_rates(
         return handles
     ends = np.array([min(every), max(every)])
     axes.plot(ends, 2 / ends, **panels.THRESHOLD)
-    axes.set(xlabel="learning rate")
     for axis in (axes.xaxis, axes.yaxis):
         make_logarithmic(axis)
+    rates = sorted(set(every))
+    axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("learning rate")
     return [*handles, panels.threshold_handle()]
 
 
@@ -126,6 +131,7 @@ def draw_tasks(axes: Axes, sharper: pd.DataFrame, worse: pd.DataFrame) -> None:
     if len(sharper):
         axes.axvspan(*sharper[["margin_low", "margin_high"]].iloc[0], color="0.93", zorder=0)
     make_logarithmic(axes.xaxis)
+    axes.margins(0.15)  # room for the words in the corners
     axes.set(xlabel="ratio of sharpness", ylabel="difference of gaps (margins)")
     for (x, y), words in QUADRANTS.items():
         place: dict[str, Any] = {

@@ -205,6 +205,34 @@ class Values(NamedTuple):
         conditions = self.runs.index.unique("condition")
         return self.runs[name].unstack("condition").reindex(columns=conditions)
 
+    def states(self, is_paired: bool = True) -> pd.DataFrame:
+        """Return for each run whether it failed, does not reach the loss, or lacks a number.
+
+        Args:
+            is_paired: whether seeds count, of which every condition has a run.
+        """
+        failed, unreached = self.runs["failed"], self.runs["iteration"].isna()
+        lacks = self.runs.drop(columns=["failed", "iteration"]).isna().any(axis=1)
+        states = self.runs[["failed", "n_unconverged"]].assign(
+            unreached=unreached & ~failed, missing=lacks & ~unreached & ~failed
+        )
+        if not is_paired:
+            return states
+        n_conditions = states.groupby("seed")["failed"].transform("size")
+        return states[n_conditions == states.index.unique("condition").size]
+
+    def left_out(self, is_paired: bool = True) -> dict[str, tuple[int, int, int]]:
+        """Return for each condition its runs, those that failed, those that are never at the loss.
+
+        Args:
+            is_paired: as :meth:`states` has it.
+        """
+        by_condition = self.states(is_paired).groupby("condition", sort=False)
+        return {
+            name: (len(of), int(of["failed"].sum()), int(of["unreached"].sum()))
+            for name, of in by_condition
+        }
+
     def found(
         self, estimate: Estimate, against: float | None = None, is_paired: bool = True
     ) -> Found:
@@ -219,26 +247,14 @@ class Values(NamedTuple):
         estimate = estimate.rescaled(
             lambda x: neutral * np.exp(x) if self.is_ratio else neutral + x
         )
-        runs = self.runs
-        is_unreached = runs["iteration"].isna() & ~runs["failed"]
-        numbers = runs.drop(columns=["failed", "iteration"])
-        is_missing = numbers.isna().any(axis=1) & ~runs["failed"] & ~is_unreached
-        state = runs[["failed", "n_unconverged"]].assign(
-            unreached=is_unreached, missing=is_missing, runs=1
-        )
-        if is_paired:
-            n_conditions = state.groupby("seed")["failed"].transform("size")
-            state = state[n_conditions == state.index.unique("condition").size]
-        of_conditions = state.groupby("condition", sort=False)[
-            ["runs", "failed", "unreached"]
-        ].sum()
-        if is_paired:
-            state = state.groupby("seed").sum()
-        failed = state["failed"] > 0
-        unreached = (state["unreached"] > 0) & ~failed
-        missing = (state["missing"] > 0) & ~failed & ~unreached
-        points = runs.assign(y=from_scale(runs["y"], self.column)).reset_index()
-        iterations = runs.groupby("condition", sort=False)["iteration"].median()
+        states = self.states(is_paired)
+        states = states.groupby("seed").sum() if is_paired else states
+        failed = states["failed"] > 0
+        unreached = (states["unreached"] > 0) & ~failed
+        missing = (states["missing"] > 0) & ~failed & ~unreached
+        used = ~(failed | unreached | missing)
+        points = self.runs.assign(y=from_scale(self.runs["y"], self.column)).reset_index()
+        iterations = self.runs.groupby("condition", sort=False)["iteration"].median()
         return Found(
             estimate,
             neutral,
@@ -247,11 +263,8 @@ class Values(NamedTuple):
             int(failed.sum()),
             int(unreached.sum()),
             int(missing.sum()),
-            int(state["n_unconverged"][~(failed | unreached | missing)].sum()),
-            {
-                row.Index: (row.runs, row.failed, row.unreached)
-                for row in of_conditions.itertuples()
-            },
+            int(states["n_unconverged"][used].sum()),
+            self.left_out(is_paired),
             iterations[iterations > 0].to_dict(),
         )
 

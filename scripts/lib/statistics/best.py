@@ -47,7 +47,9 @@ class Best(base.Statistic):
         runs = values.runs[values.runs.index.isin(used)]
         differences = pd.Series(found).dropna()
         estimate = mean_estimate(differences, margin=self.limit(values.is_ratio))
-        return values._replace(runs=runs).found(estimate)
+        chosen = set(runs.index.get_level_values("condition"))
+        left_out = {name: of for name, of in values.left_out().items() if name in chosen}
+        return values._replace(runs=runs).found(estimate)._replace(left_out=left_out)
 
     def words(self, label: base.Label) -> str:
         of = ", ".join(map(label, self.conditions))

@@ -37,11 +37,9 @@ class Correlation(base.Statistic):
 
     def compute(self, source: base.Source) -> base.Found:
         conditions = self.conditions or list(source.study.conditions)
-        # Ranks are the same on every scale, additive effects are not.
-        scale = None if self.within == "condition_and_seed" else "linear"
-        values = base.values_of(source, conditions, self.column, self.at, scale)
+        values = self.values_of(source, conditions)
         others = {
-            name: base.values_of(source, conditions, expression, self.at, scale)
+            name: self.values_of(source, conditions, expression)
             for name, expression in {"x": self.over, "given": self.given}.items()
             if expression is not None
         }

@@ -30,36 +30,42 @@ class Interaction(base.Statistic):
     }
 
     def compute(self, source: base.Source) -> base.Found:
-        values = self.against_baselines(source)
+        baselines = {name: source.baseline_of(name) for name in self.conditions}
+        every = list(dict.fromkeys([*baselines, *baselines.values()]))
+        values = self.values_of(source, every)
         against = (1.0 if values.is_ratio else 0.0) if self.against is None else self.against
         if values.is_ratio and against <= 0:
             raise ConfigError(
                 f"against: {against:g} cannot be compared with a factor; name a positive number"
             )
         settings = base.values_of(source, self.conditions, self.over, "final", "linear")
-        values = values.beside("x", settings)
+        differences = less_baselines(values, baselines).beside("x", settings)
         neutral = np.log(against) if values.is_ratio else against
-        return values.found(slope_over(values, self.limit(values.is_ratio), neutral), against)
-
-    def against_baselines(self, source: base.Source) -> base.Values:
-        """Return the :class:`Values` of the conditions less those of their baselines, by seed."""
-        parts = []
-        for condition in self.conditions:
-            baseline = source.baseline_of(condition)
-            values = self.values_of(source, [baseline, condition])
-            pair = [values.runs.xs(name, level="condition") for name in (condition, baseline)]
-            own, other = (runs.loc[pair[0].index.intersection(pair[1].index)] for runs in pair)
-            difference = own.assign(
-                y=own["y"] - other["y"],
-                n_unconverged=own["n_unconverged"] + other["n_unconverged"],
-                failed=own["failed"] | other["failed"],
-                iteration=own["iteration"].where(other["iteration"].notna()),
-            )
-            parts.append(pd.concat({condition: difference}, names=["condition"]))
-        return base.Values(pd.concat(parts), values.column)
+        estimate = slope_over(differences, self.limit(values.is_ratio), neutral)
+        return differences.found(estimate, against)._replace(left_out=values.left_out())
 
     def words(self, label: base.Label) -> str:
         return (
             f"{self.column} against the baseline, slope over {self.over} "
             f"({', '.join(map(label, self.conditions))})"
         )
+
+
+def less_baselines(values: base.Values, baselines: dict[str, str]) -> base.Values:
+    """Return the numbers of conditions less those of their baselines, paired by seed.
+
+    Args:
+        values: of the conditions and the baselines.
+        baselines: by condition.
+    """
+    parts = {}
+    for condition, baseline in baselines.items():
+        pair = [values.runs.xs(name, level="condition") for name in (condition, baseline)]
+        own, other = (runs.loc[pair[0].index.intersection(pair[1].index)] for runs in pair)
+        parts[condition] = own.assign(
+            y=own["y"] - other["y"],
+            n_unconverged=own["n_unconverged"] + other["n_unconverged"],
+            failed=own["failed"] | other["failed"],
+            iteration=own["iteration"].where(other["iteration"].notna()),
+        )
+    return values._replace(runs=pd.concat(parts, names=["condition"]))

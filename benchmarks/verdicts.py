@@ -1,12 +1,11 @@
 """Simulate how often intervals cover and claims get a wrong mark: a table, in Markdown.
 
 The numbers are made up, so that the truth is known, and go through the functions that decide the
-claims of studies. README.md says what the rows are.
+claims of studies.
 """
 
 import argparse
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,26 +19,32 @@ from lib.estimates import CHANCE, Estimate, mean_estimate
 from lib.verdicts import MOST_SEEDS, mark_of, pair_of
 
 SEEDS = (12, 20, 50, 100)
+FIRST, ENDS = SEEDS[:1], SEEDS[::3]  # for what takes long, or hardly depends on them
 N_MAIN, N_SECONDARY = 30, 100  # claims of a family
-MIXED = (0, 1, 2)  # truths, in margins
 TEXT = """# How often verdicts are wrong
 
-`make verdicts` has simulated this, with {} draws for each cell. Values of two conditions with the same seed correlate by 0.5, and are normal, t distributed with 3 degrees of freedom (t3), or skewed; where a row does not say, normal. Skewed ones are lognormal, their logarithms having a standard deviation of 1, and are analysed as they are. In a mixed family a third of the differences are 0, a third exactly the margin, and a third twice that; its margin is 3.6 standard errors, that of a single claim half a standard deviation.
+`make verdicts` has simulated this, with {} draws for each cell. Values are normal, t distributed with 3 degrees of freedom (t3), or skewed, which is lognormal with a standard deviation of 1 of the logarithm but analysed as it is; those of two conditions with the same seed correlate, before they are given their shape, by 0.5. Claims are about the mean difference of two conditions, normal where a row does not say otherwise. In a mixed family a third of the differences are 0, a third exactly the margin, and a third twice that; the margin is 3.6 standard errors in a family, and half a standard deviation for a single claim.
 
 {}
 """  # noqa: E501
-# Values with mean 0, from normal ones.
-SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # of values with mean 0, from normal ones
     "normal": lambda z: z,
     "t3": lambda z: special.stdtrit(3, special.ndtr(z)),
     "skewed": lambda z: (np.exp(z) - np.exp(0.5)) / np.sqrt(np.e * (np.e - 1)),  # SD 1
 }
-# Whether a mark is wrong, by the truth in margins.
-IS_WRONG: dict[str, Callable[[float], bool]] = {
-    "+": lambda truth: truth <= 0,
-    "-": lambda truth: truth >= 0,
-    "=": lambda truth: abs(truth) >= 1,
-}
+
+
+class Row(NamedTuple):
+    """A row of the table: what simulates a rate, least and most that it should be, and seeds."""
+
+    simulate: Callable[..., float]  # of random numbers, seeds, draws and options
+    options: dict[str, Any]
+    goal: tuple[float, float] | None = None
+    seeds: Sequence[int] = SEEDS
+
+    def rate(self, n: int, draws: int) -> float:
+        """Return the rate for a number of seeds."""
+        return self.simulate(np.random.default_rng(n), n, draws, **self.options)
 
 
 def runs(random: Generator, n: int, n_conditions: int, shape: str) -> np.ndarray:
@@ -49,11 +54,11 @@ def runs(random: Generator, n: int, n_conditions: int, shape: str) -> np.ndarray
 
 
 def distances(
-    random: Generator, n: int, n_claims: int = 1, shape: str = "normal", weights: tuple = (1, -1)
+    random: Generator, n: int, n_claims: int = 1, shape: str = "normal", scale: float = 1.0
 ) -> np.ndarray:
-    """Return numbers with mean 0, an array (seeds, claims): weighted sums with one baseline."""
+    """Return numbers (seeds, claims) with mean 0: conditions less the baseline times a scale."""
     values = runs(random, n, n_claims + 1, shape)
-    return weights[0] * values[:, 1:] + weights[1] * values[:, :1]
+    return values[:, 1:] - scale * values[:, :1]
 
 
 def mean_of(random: Generator, n: int, **options: Any) -> Estimate:
@@ -61,9 +66,9 @@ def mean_of(random: Generator, n: int, **options: Any) -> Estimate:
     return mean_estimate(distances(random, n, **options)[:, 0])
 
 
-def share_of(random: Generator, n: int, a: float, of_ones: float = 0.0) -> Estimate:
+def share_of(random: Generator, n: int, a: float, ones: float = 0.0) -> Estimate:
     """Return the estimate of a mean accuracy: some are 1, the others from a beta distribution."""
-    return estimates.share_mean(np.where(random.random(n) < of_ones, 1.0, random.beta(a, 1, n)))
+    return estimates.share_mean(np.where(random.random(n) < ones, 1.0, random.beta(a, 1, n)))
 
 
 def spread_of(random: Generator, n: int, shape: str) -> Estimate:
@@ -75,14 +80,14 @@ def correlation_of(random: Generator, n: int, r: float) -> Estimate:
     """Return the estimate of a rank correlation within 3 conditions and n seeds."""
     x, other = random.standard_normal((2, n, 3))
     shared, y = random.standard_normal((n, 1)), r * x + np.sqrt(1 - r**2) * other
-    columns = [values.ravel() for values in (x + shared, y + shared, *np.indices(x.shape))]
-    return estimates.correlation_estimate(*columns, within_seeds=True)
+    x, y, seeds, groups = (np.ravel(of) for of in (x + shared, y + shared, *np.indices(x.shape)))
+    return estimates.correlation_estimate(x, y, seeds, groups, within_seeds=True)
 
 
 def coverage(
-    random: Generator, n: int, draws: int, of: Callable[..., Estimate], truth: float, **options: Any
+    random: Generator, n: int, draws: int, of: Callable, truth: float = 0.0, **options: Any
 ) -> float:
-    """Return how often an interval covers the truth."""
+    """Return how often a 95 % interval covers the truth."""
     found = [of(random, n, **options) for _ in range(draws)]
     return float(np.mean([one.low <= truth <= one.high for one in found]))
 
@@ -95,21 +100,26 @@ def marks_of(values: np.ndarray, margin: float, adjust: Callable) -> list[str]:
 
 
 def wrong_marks(
-    random: Generator, n: int, draws: int, truths: Sequence[float], is_main: bool, **options: Any
+    random: Generator,
+    n: int,
+    draws: int,
+    truths: Sequence[int],
+    is_main: bool = True,
+    **options: Any,
 ) -> float:
     """Return the share of main families with a wrong mark, or the others' false discovery rate."""
-    truth = np.resize(truths, N_MAIN if is_main else N_SECONDARY)
+    truth = np.resize(truths, N_MAIN if is_main else N_SECONDARY)  # in margins
     adjust = estimates.shaffer if is_main else estimates.benjamini_hochberg
     margin, rates = 3.6 / np.sqrt(n), []
     for _ in range(draws):
         values = distances(random, n, len(truth), **options) + margin * truth
         marks = zip(marks_of(values, margin, adjust), truth, strict=True)
-        wrong = [IS_WRONG[sign](at) for mark, at in marks for sign in mark.replace("?", "")]
-        rates.append(any(wrong) if is_main else np.mean(wrong or [False]))
+        wrong = [sign in ("-=" if at else "+-") for mark, at in marks for sign in mark.strip("?")]
+        rates.append(float(any(wrong)) if is_main else sum(wrong) / max(1, len(wrong)))
     return float(np.mean(rates))
 
 
-def opposite_signs(random: Generator, n: int, draws: int, truth: float, **options: Any) -> float:
+def opposite_sign(random: Generator, n: int, draws: int, truth: float, **options: Any) -> float:
     """Return how often a claim by itself, which is above by so many SDs, is marked below."""
     values = (distances(random, n, **options) + truth for _ in range(10 * draws))  # it is rare
     return float(np.mean(["-" in marks_of(one, 0.5, estimates.shaffer)[0] for one in values]))
@@ -123,99 +133,65 @@ def power(random: Generator, n: int, draws: int, sd: float, level: float) -> flo
     return float(min(np.mean(differs), np.mean(is_equal)))
 
 
-class Row(NamedTuple):
-    """A row of the table: what simulates it, the rates that are its goal, for which seeds."""
-
-    simulate: Callable[[Generator, int, int], float]  # with how many seeds, how many draws
-    goal: tuple[float, float] | None = None
-    seeds: Sequence[int] = SEEDS
-
-
-def interval(
-    of: Callable[..., Estimate], truth: float = 0.0, seeds: Sequence[int] = SEEDS, **options: Any
-) -> Row:
-    """Return a row that says how often a 95 % interval covers the truth."""
-    return Row(partial(coverage, of=of, truth=truth, **options), None, seeds)
-
-
-def planned(sd: float, level: float) -> tuple[str, Row]:
-    """Return name and row of the power with as many seeds as are planned for a margin of 1."""
+def planned(sd: float, level: float) -> Row:
+    """Return the row of the power with as many seeds as are planned for a margin of 1."""
     n = estimates.seeds_needed(sd, 1.0, level, SEEDS[0], MOST_SEEDS) or MOST_SEEDS
-    goal = (0.75, 1.0 if n == SEEDS[0] else 0.85)
-    name = f"power of {n} planned seeds, SD of {sd} margins, level {level:.2g}"
-    return name, Row(partial(power, sd=sd, level=level), goal, [n])
+    goal = (0.75, 0.85 if n > SEEDS[0] else 1.0)
+    return Row(power, dict(sd=sd, level=level), goal, [n])
 
 
-COVERS, FEW, ENDS = (0.93, 0.97), (0, CHANCE), (SEEDS[0], SEEDS[-1])
-MAIN = partial(wrong_marks, is_main=True)
-SKEWED_MEAN: Any = {"shape": "skewed", "weights": (1, 0)}  # of one condition
-SINGLE = partial(opposite_signs, truth=0.01)
+COVERS, FEW = (0.93, 0.97), (0.0, CHANCE)
+MIXED, MEAN = [0, 1, 2], dict(shape="skewed", scale=0.0)  # the latter of one condition
+THREEFOLD = dict(of=mean_of, shape="skewed", scale=1 / 3)
+SHARES, SPREADS = dict(of=share_of, truth=0.95), dict(of=spread_of, truth=2.0)
+WITHIN = dict(of=correlation_of, r=0.5, truth=6 / np.pi * np.arcsin(0.5 / 2))  # Pearson 1907
 ROWS = {
-    "interval of a difference, normal": interval(mean_of)._replace(goal=COVERS),
-    "interval of a difference, t3": interval(mean_of, shape="t3")._replace(goal=COVERS),
-    "interval of a difference, skewed, one condition 3 times as large as the other": interval(
-        mean_of, shape="skewed", weights=(3, -1)
-    ),
-    "interval of a mean, skewed": interval(mean_of, **SKEWED_MEAN),
-    "interval of a mean accuracy, beta(19, 1)": interval(share_of, 0.95, a=19),
-    "interval of a mean accuracy, half of them 1, half beta(9, 1)": interval(
-        share_of, 0.95, a=9, of_ones=0.5
-    ),
+    "interval, difference, normal": Row(coverage, dict(of=mean_of), COVERS),
+    "interval, difference, t3": Row(coverage, dict(of=mean_of, shape="t3"), COVERS),
+    "interval, difference, skewed": Row(coverage, THREEFOLD),
+    "interval, mean, skewed": Row(coverage, dict(of=mean_of, **MEAN)),
+    "interval, share, beta(19, 1)": Row(coverage, SHARES | dict(a=19)),
+    "interval, share, half 1, half beta(9, 1)": Row(coverage, SHARES | dict(a=9, ones=0.5)),
     **{
-        f"interval of a ratio of spreads, {shape}": interval(spread_of, 2, SEEDS[1:], shape=shape)
-        for shape in SHAPES
+        f"interval, ratio of spreads, {x}": Row(coverage, SPREADS | dict(shape=x), None, SEEDS[1:])
+        for x in SHAPES
     },
-    "interval of a rank correlation within conditions and seeds": interval(
-        correlation_of, 6 / np.pi * np.arcsin(0.25), SEEDS[:2], r=0.5
-    ),
-    "wrong mark among 30 main claims, mixed": Row(partial(MAIN, truths=MIXED), FEW),
-    "wrong mark among 30 main claims, all 0": Row(partial(MAIN, truths=[0]), FEW, ENDS),
-    "wrong mark among 30 main claims, all at the margin": Row(partial(MAIN, truths=[1]), FEW, ENDS),
-    "wrong mark among 30 main claims, all 0, means, skewed": Row(
-        partial(MAIN, truths=[0], **SKEWED_MEAN), None, ENDS
-    ),
-    "wrong marks, of those of 100 secondary claims, mixed": Row(
-        partial(wrong_marks, truths=MIXED, is_main=False), FEW, SEEDS[1:2]
-    ),
-    "opposite sign of a claim 0.01 SD from 0": Row(SINGLE, (0, 0.025)),
-    "opposite sign of a claim a margin from 0": Row(partial(SINGLE, truth=0.5), (0, 0.005), ENDS),
-    "opposite sign of a claim 0.01 SD from 0, mean, skewed": Row(
-        partial(SINGLE, **SKEWED_MEAN), None, ENDS
-    ),
-    **dict(planned(sd, level) for sd in (1, 2, 3) for level in (CHANCE, CHANCE / N_MAIN)),
+    "interval, correlation within seeds": Row(coverage, WITHIN, None, SEEDS[:2]),
+    "wrong mark among 30, mixed": Row(wrong_marks, dict(truths=MIXED), FEW),
+    "wrong mark among 30, all 0": Row(wrong_marks, dict(truths=[0]), FEW, ENDS),
+    "wrong mark among 30, all at the margin": Row(wrong_marks, dict(truths=[1]), FEW, FIRST),
+    "wrong mark among 30, skewed means": Row(wrong_marks, MEAN | dict(truths=[0]), None, ENDS),
+    "wrong share among 100, mixed": Row(wrong_marks, dict(truths=MIXED, is_main=False), FEW, FIRST),
+    "opposite sign, 0.01 SD": Row(opposite_sign, dict(truth=0.01), (0, CHANCE / 2)),
+    "opposite sign, margin": Row(opposite_sign, dict(truth=0.5), (0, 0.005), FIRST),
+    "opposite sign, 0.01 SD, skewed mean": Row(opposite_sign, MEAN | dict(truth=0.01), None, FIRST),
+    **{
+        f"power as planned, SD {sd} margins, level {level:.2g}": planned(sd, level)
+        for sd in (1, 2, 3)
+        for level in (CHANCE, CHANCE / N_MAIN)
+    },
 }
 
 
-def simulate(row: Row, n: int, draws: int) -> float:
-    """Return the rate in a cell of the table."""
-    return row.simulate(np.random.default_rng(n), n, draws)
-
-
-def table_of(draws: int) -> pd.DataFrame:
-    """Return the table, of texts."""
-    found = {}
-    for name, row in ROWS.items():
-        cells = {
-            f"{n} seeds" if n in SEEDS else "as planned": f"{simulate(row, n, draws):.1%}"
-            for n in row.seeds
-        }
-        least, most = row.goal or (0, 1)
-        goal = f"{least:.0%} to {most:.0%}" if least else f"at most {most:.1%}"
-        found[name] = {**cells, "goal": goal if row.goal else ""}
-    columns = [*(f"{n} seeds" for n in SEEDS), "as planned", "goal"]
-    table = pd.DataFrame.from_dict(found, orient="index", columns=columns).fillna("")
-    return table.map(lambda text: text.replace("%", " %"))
+def texts_of(row: Row, draws: int) -> dict[str, str]:
+    """Return a row of the table, by column."""
+    rates = {n: f"{row.rate(n, draws):.1%}" for n in row.seeds}
+    cells = {f"{n} seeds": rates.get(n, "") for n in SEEDS}
+    others = ", ".join(f"{rate} ({n})" for n, rate in rates.items() if n not in SEEDS)
+    goal = "{:.1%} to {:.1%}".format(*row.goal).replace("0.0% to", "at most") if row.goal else ""
+    cells |= {"as planned (seeds)": others, "goal": goal}
+    return {column: text.replace("%", " %") for column, text in cells.items()}
 
 
 def main() -> None:
     """Read the command line, simulate, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=2000, help="of a cell (default: 2000)")
+    parser.add_argument("--draws", type=int, default=2000, help="of each cell (default: 2000)")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="Markdown")
     arguments = parser.parse_args()
-    table = table_of(arguments.draws).to_markdown(disable_numparse=True)
-    arguments.output.write_text(TEXT.format(arguments.draws, table), encoding="utf-8")
-    print(table)
+    table = pd.DataFrame([{"": name, **texts_of(ROWS[name], arguments.draws)} for name in ROWS])
+    text = table.to_markdown(index=False, disable_numparse=True)
+    arguments.output.write_text(TEXT.format(arguments.draws, text), encoding="utf-8")
 
 
 if __name__ == "__main__":

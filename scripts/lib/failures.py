@@ -14,11 +14,9 @@ constant answer.
 import numpy as np
 import pandas as pd
 
-from lib.numbers import number_of
-from lsnn.study.columns import CHANCE_LOSS, Column
+from lib.numbers import is_late, log_or_nan
 
 LEARNS_BELOW = 0.9  # of chance
-_TRAIN_LOSS = Column("train_loss", "number", scale="log")
 
 
 def with_failures(trajectories: pd.DataFrame) -> pd.DataFrame:
@@ -38,20 +36,16 @@ def states_of_runs(trajectories: pd.DataFrame) -> pd.DataFrame:
     Columns: ``late_loss``, ``chance_loss`` (nan if it is not known), ``diverged``, ``stopped``
     (before its last iteration, also where it diverged), ``learns`` (of its condition), ``failed``.
     """
-    cells = [
-        (
-            *run,
-            np.inf
-            if rows["diverged"].any()
-            else np.exp(number_of(rows, _TRAIN_LOSS, "late").value),
-            rows[CHANCE_LOSS.name].iloc[0],
-            rows["diverged"].any(),
-            rows["fraction"].iloc[-1] < 1,
-        )
-        for run, rows in trajectories.groupby(["condition", "seed"], sort=False)
-    ]
-    names = ["condition", "seed", "late_loss", "chance_loss", "diverged", "stopped"]
-    states = pd.DataFrame(cells, columns=names).set_index(names[:2])
+    by_run = trajectories.groupby(["condition", "seed"], sort=False)
+    late = is_late(trajectories["fraction"], by_run["fraction"].transform("last"))
+    rows = trajectories[late].assign(log_loss=log_or_nan(trajectories["train_loss"][late]))
+    states = by_run.agg(
+        chance_loss=("chance_loss", "first"),
+        diverged=("diverged", "any"),
+        stopped=("fraction", lambda fraction: fraction.iloc[-1] < 1),
+    )
+    logs = rows.groupby(["condition", "seed"], sort=False)["log_loss"].mean()
+    states["late_loss"] = np.exp(logs).where(~states["diverged"], np.inf)
     late_losses = states.groupby("condition")["late_loss"]
     median = late_losses.transform(lambda of: of.quantile(0.5, interpolation="lower"))
     chance = states["chance_loss"]

@@ -96,8 +96,8 @@ def _weights(run, at, level):
         weights[-1] = 1.0
     elif at == "late":
         fraction = run["fraction"].to_numpy()
-        is_late = fraction >= LATE * fraction[-1] - 1e-9
-        weights[is_late] = 1.0 / is_late.sum()
+        late = is_late(fraction, fraction[-1])
+        weights[late] = 1.0 / late.sum()
     elif at in ("mean", "largest"):
         is_later = run["iteration"].to_numpy() > 0
         is_later[-1] = True  # where there is nothing but the initial state
@@ -106,6 +106,11 @@ def _weights(run, at, level):
         for row, weight in crossing(log_or_nan(run["train_loss"]), np.log(level)).items():
             weights[row] = weight
     return weights
+
+
+def is_late(fraction: Any, last: Any) -> Any:
+    """Return whether fractions of training are in the last quarter of a run that ends at one."""
+    return fraction >= LATE * last - 1e-9
 
 
 def _trapezoid(places):

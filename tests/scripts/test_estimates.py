@@ -210,7 +210,7 @@ def test_as_many_seeds_are_needed_as_give_the_power():
 def test_the_interval_of_a_standard_deviation_covers_it():
     draws = np.random.default_rng(2).standard_normal((2000, 20))
     ends = np.array([sd_interval(sd, 20) for sd in np.std(draws, axis=1, ddof=1)])
-    assert 0.93 < np.mean((ends[:, 0] <= 1) & (1 <= ends[:, 1])) < 0.97
+    assert 0.93 < np.mean((ends[:, 0] <= 1) & (ends[:, 1] >= 1)) < 0.97
 
 
 def test_what_is_left_without_effects_is_that_of_two_means():

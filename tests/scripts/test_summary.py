@@ -40,7 +40,7 @@ def test_order_and_columns_of_the_summary():
         "quantity", "condition", "mean", "ci_low", "ci_high", "n", "n_failed", "n_unconverged",
         "loss", "sign_p",
     ]  # fmt: skip
-    assert len(summary) == 2 * 36 + 8 + 8 + 2 + 1
+    assert len(summary) == 2 * 33 + 8 + 8 + 2 + 1
     assert list(summary["condition"][:2]) == ["bptt", "three_factor"]
     assert not summary[["quantity", "condition"]].duplicated().any()
     measures = [f"{split}_{name}" for name in ("loss", "accuracy") for split in SPLITS]
@@ -50,7 +50,6 @@ def test_order_and_columns_of_the_summary():
     assert list(summary["quantity"].unique()) == [
         *[f"lambda_max_{which}" for which in along],
         *[f"lambda_min_{which}" for which in ends],
-        *[f"lambda_abs_max_{which}" for which in along],
         *[f"{name}_{which}" for name in measures for which in ends],
         *[f"{name}_change_rank_{which}" for name in ("w_in", "w_rec", "w_out") for which in ends],
         *[f"lambda_max_scale_free_{which}" for which in along],
@@ -74,8 +73,6 @@ def test_order_and_columns_of_the_summary():
         ("lambda_max_mean", "bptt", 1000 * 2**0.5 / 8),
         ("lambda_max_late", "bptt", 1000 * 2**0.5 / 2**4.5),
         ("lambda_min_final", "bptt", -100 / 6),
-        ("lambda_abs_max_final", "bptt", 1500 / 32),
-        ("lambda_abs_max_mean", "three_factor", 2500),
         ("train_loss_final", "bptt", 2 / 32),
         ("validation_loss_final", "bptt", 2.1),
         ("test_loss_final", "bptt", 2 / 32 + 0.05),
@@ -351,7 +348,6 @@ def test_unconverged_eigenvalues_are_used_and_counted():
         ("lambda_max_final", "bptt"): 0,
         ("lambda_max_mean", "bptt"): 1,
         ("lambda_max_final", "three_factor"): 1,
-        ("lambda_abs_max_mean", "bptt"): 0,
         ("lambda_max_ratio_final", "three_factor / bptt"): 1,
         ("lambda_max_ratio_mean", "three_factor / bptt"): 2,
         ("lambda_max_ratio_common_loss", "three_factor / bptt"): 1,
@@ -433,7 +429,7 @@ def test_every_number_has_a_label_of_its_own():
         "Largest eigenvalue λ_max, all, train: final state"
     )
     assert labels["train_loss_final"] == "Training cross entropy (nats): final state"
-    assert len(set(labels.values())) == len(labels) == 47
+    assert len(set(labels.values())) == len(labels) == 41
     assert [comparison.title for comparison in comparisons_of(study)] == [
         "Ratio between conditions: largest eigenvalue λ_max",
         "Ratio between conditions: largest eigenvalue λ_max, all, train",

@@ -52,5 +52,5 @@ def test_findings_are_cells_of_the_summary():
     assert table.splitlines()[0] == "|  | three-factor / BPTT |"
     assert table.splitlines()[2] == "| ratio (`lambda_max_ratio_final`) | 11.6 [5.00, 27.2] |"
     rows = CommittedStudy("truncation").by_condition({"lambda_max_ratio_common_loss": "ratio"})
-    assert rows.splitlines()[2] == "| BPTT, 0 hops | 3.52 [1.43, 8.65] (14 losses) |"
+    assert rows.splitlines()[2] == "| BPTT, 0 hops | 8.87 [3.81, 20.7] (at loss 1.09) |"
     assert rows.splitlines()[-1] == "| BPTT, 27 hops |  |"

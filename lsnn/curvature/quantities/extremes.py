@@ -35,8 +35,9 @@ SMALLEST = eigenvalue_columns(
     figure="smallest_eigenvalue",
     is_shifted_by_l2=True,
 )
+# Of either sign; the two above tell which.
 LARGER_IN_MAGNITUDE = eigenvalue_columns(
-    "lambda_abs_max", "eigenvalue of largest magnitude λ_|max|", summary=("final", "mean")
+    "lambda_abs_max", "eigenvalue of largest magnitude λ_|max|"
 )
 
 

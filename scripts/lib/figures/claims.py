@@ -176,7 +176,9 @@ def cell_text(row: Any, is_whole: bool) -> str:
         return f"{mark_text(row.mark)}\n{textwrap.fill(row.verdict, 16)}".strip()
     study = f"\n{row.study.replace('_', ' ')}" if is_whole else ""
     number = estimate_text(row).replace(" [", "\n[")
-    return f"{mark_text(row.mark)} {number or row.verdict}".strip() + study
+    if not row.mark:
+        return f"{row.verdict}\n{number}".strip() + study
+    return f"{mark_text(row.mark)} {number or row.verdict}" + study
 
 
 def draw_claim(

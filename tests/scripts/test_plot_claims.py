@@ -1,0 +1,110 @@
+"""The figure that sums the claims up."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.claims import figures_of_claims, parse_claims
+from lib.figures import claims as figures
+from lib.figures.style import use_style
+from lsnn.study.columns import CLAIMS
+from lsnn.study.config import parse_study
+from made_up_study import CONFIG
+
+LENGTH = {"iterations": 100, "checkpoint_every": 20}
+RATES = {"one_0.01": 0.01, "one_0.1": 0.1}
+STUDY = parse_study(
+    {
+        **CONFIG,
+        "conditions": {
+            name: {"learning_rule": "bptt", "training": {"learning_rate": rate}, **LENGTH}
+            for name, rate in RATES.items()
+        },
+        "training": {"batch_size": 10},
+    }
+)
+CLAIM = {
+    "claim": "What is said.",
+    "source": "Nobody",
+    "statistic": {"name": "contrast", "column": "lambda_max", "condition": "one_0.1"},
+}
+
+
+def claims_with(*answers):
+    """Return claims with these parts in the figure."""
+    studies = {"made_up": {}, "other": {}, "third": {}}
+    return parse_claims(
+        {f"claim_{part}": {**CLAIM, "answer": part, "studies": studies} for part in answers}
+    )
+
+
+def row(part, study, value, low, high, neutral, margins, verdict="supported"):
+    """Return a row of claims.csv."""
+    cells = {"claim": f"claim_{part}", "study": study, "value": value, "ci_low": low}
+    cells.update(ci_high=high, neutral=neutral, margin_low=margins[0], margin_high=margins[1])
+    return {**dict.fromkeys([column.name for column in CLAIMS]), **cells, "verdict": verdict}
+
+
+TABLE = pd.DataFrame(
+    [
+        row("sharpness", "made_up", 4.0, 3.0, 5.0, 1.0, (0.8, 1.25)),
+        row("sharpness", "other", 0.5, 0.4, 0.6, 1.0, (0.8, 1.25)),
+        row("sharpness", "third", 2.0, 1.0, 3.0, 1.0, (0.8, 1.25)),
+        row("gap", "made_up", 0.03, 0.01, 0.05, 0.0, (-0.01, 0.01)),
+        row("gap", "other", -0.1, -0.2, 0.0, 0.0, (-0.05, 0.05), "no gap"),
+        row("gap", "third", np.nan, np.nan, np.nan, 0.0, (-0.05, 0.05), "not computed"),
+    ]
+)
+POINTS = pd.DataFrame(
+    [
+        ("claim_rate", "made_up", condition, seed, 0.0, seed * 2 / rate)
+        for condition, rate in RATES.items()
+        for seed in (1, 2)
+    ],
+    columns=["claim", "study", "condition", "seed", "x", "y"],
+)
+
+
+@pytest.fixture
+def drawn():
+    use_style()
+    every = claims_with("rate", "sharpness", "gap")
+    page = figures.draw_answer(every, TABLE, POINTS, {"made_up": STUDY})
+    return page.axes
+
+
+def test_runs_are_drawn_against_their_learning_rate_beside_the_edge(drawn):
+    of_rates, _ = drawn
+    runs, means, edge = (np.array(line.get_xydata()) for line in of_rates.lines)
+    assert runs == pytest.approx(np.array([[0.01, 200], [0.01, 400], [0.1, 20], [0.1, 40]]))
+    geometric = 2**0.5
+    assert means == pytest.approx(np.array([[0.01, 200 * geometric], [0.1, 20 * geometric]]))
+    assert edge == pytest.approx(np.array([[0.01, 200], [0.1, 20]]))
+    assert (of_rates.get_xscale(), of_rates.get_yscale()) == ("log", "log")
+    assert [tick.get_text() for tick in of_rates.get_xticklabels()] == ["0.01", "0.1"]
+
+
+def test_every_task_with_both_numbers_is_a_point_in_units_of_its_margin(drawn):
+    _, of_tasks = drawn
+    points = [line.get_xydata()[0].tolist() for line in of_tasks.lines if line.get_marker() == "o"]
+    assert points == [pytest.approx([4.0, 3.0]), pytest.approx([0.5, -2.0])]
+    hollow = [line.get_markerfacecolor() for line in of_tasks.lines if line.get_marker() == "o"]
+    assert [colour == "white" for colour in hollow] == [False, True]
+    words = {text.get_text() for text in of_tasks.texts}
+    assert words == {"made up", "other", *figures.QUADRANTS.values()}
+    across, up = (bars.get_segments()[0] for bars in of_tasks.collections[:2])
+    assert across[:, 0].tolist() == pytest.approx([3.0, 5.0])
+    assert up[:, 1].tolist() == pytest.approx([1.0, 5.0])
+
+
+def test_what_is_not_computed_is_told_and_without_a_part_there_is_no_figure():
+    use_style()
+    none = TABLE.assign(value=np.nan)
+    every = claims_with("rate", "sharpness", "gap")
+    of_rates, of_tasks = figures.draw_answer(every, none, POINTS[:0], {}).axes
+    assert [text.get_text() for text in of_rates.texts] == ["not computed"]
+    assert not [line for line in of_tasks.lines if line.get_marker() == "o"]
+    assert figures_of_claims(every)[0] == "answer"
+    assert figures_of_claims(parse_claims({"it": {**CLAIM, "studies": {"one": {}}}})) == [
+        "overview"
+    ]

@@ -76,9 +76,9 @@ def mean_estimate(
         return Estimate(value, value, value, float(value == 0), n, p_equal, 0.0, n)
     mean, sd = np.mean(values), np.std(values, ddof=1)
     error = sd / np.sqrt(n)  # stats.sem is ten times slower
-    half = stats.t.ppf(0.975, n - 1) * error
-    p = 2 * stats.t.sf(abs(mean) / error, n - 1)
-    p_equal = np.nan if margin is None else stats.t.sf((margin - abs(mean)) / error, n - 1)
+    half = special.stdtrit(n - 1, 0.975) * error  # stats.t is forty times slower
+    p = 2 * special.stdtr(n - 1, -abs(mean) / error)
+    p_equal = np.nan if margin is None else special.stdtr(n - 1, (abs(mean) - margin) / error)
     return Estimate(mean, mean - half, mean + half, p, n, p_equal, sd, n)
 
 
@@ -176,9 +176,9 @@ def jackknife(
 ) -> Estimate:
     """Return the :class:`Estimate` of a statistic of n parts that are independent of each other.
 
-    The value is the plain one. Interval and p-value are the t ones of the pseudo-values (Tukey
-    1958; Miller 1974), so that the interval is around the value corrected for bias. There is none
-    where the statistic is not finite without some part.
+    Interval and p-value are the t ones of the pseudo-values (Tukey 1958; Miller 1974), around the
+    plain value: their own mean corrects its bias, but scatters more than their standard error says,
+    where ranks jump. There is none where the statistic is not finite without some part.
 
     Args:
         statistic: function of the positions that are kept, an array, out of 0 to n - 1.
@@ -198,7 +198,8 @@ def jackknife(
         pseudo_values = n * value - (n - 1) * without
     if not np.isfinite(pseudo_values).all():
         return Estimate(value, n=n, n_parts=n)
-    return mean_estimate(pseudo_values, margin=margin)._replace(value=value)
+    centred = pseudo_values - np.mean(pseudo_values) + value
+    return mean_estimate(centred, margin=margin)._replace(value=value)
 
 
 def spread_estimate(

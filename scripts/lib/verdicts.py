@@ -124,8 +124,7 @@ def level_of(tests: Sequence[Test], p_values: np.ndarray, is_main: bool) -> floa
 def mark_of(estimate: Estimate, neutral: float, p_values: Iterable[float]) -> str:
     """Return the mark of a number by its adjusted p-values, (differs, equal)."""
     differs, is_equal = (bool(p < CHANCE) for p in p_values)
-    # The interval's side: that of a jackknife is around another value than the plain one.
-    side = "+" if estimate.high - neutral > neutral - estimate.low else "-"
+    side = "+" if estimate.value > neutral else "-"
     return side * differs + "=" * is_equal or "?"
 
 

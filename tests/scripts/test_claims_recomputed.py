@@ -192,12 +192,13 @@ def mean_estimate(values, margin):
 
 
 def jackknife(statistic, parts, margin):
-    """Return the estimate of a function of the parts that are kept, by pseudo-values."""
+    """Return the estimate of a function of the parts that are kept: by pseudo-values around it."""
     n, value = len(parts), statistic(parts)
     without = np.array([statistic(np.delete(parts, place)) for place in range(n)])
     if not np.isfinite(without).all():
         return Estimate(value, n=n, n_parts=n)
-    return mean_estimate(n * value - (n - 1) * without, margin)._replace(value=value)
+    centred = value - (n - 1) * (without - without.mean())
+    return mean_estimate(centred, margin)._replace(value=value)
 
 
 def slopes(x, y):

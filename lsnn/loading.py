@@ -136,7 +136,7 @@ class Run:
                 f"{folder}: has no run of {condition}, seed {seed!r}; conditions: "
                 f"{', '.join(study.conditions)}; seeds: {', '.join(map(str, study.seeds))}"
             )
-        run = os.path.join(folder, "runs", condition, f"seed_{seed}")
+        self.folder = run = os.path.join(folder, "runs", condition, f"seed_{seed}")
         path = os.path.join(run, "training.json")
         if not os.path.exists(path):
             raise ResultError(
@@ -163,7 +163,16 @@ class Run:
         return self._arrays["iteration"].tolist()
 
     def weights(self, index: int) -> Dict[str, np.ndarray]:
-        """Return the weights at a checkpoint, arrays by name."""
+        """Return the weights at a checkpoint, arrays by name; -1 is the last one.
+
+        Raises:
+            ResultError: the run has no such checkpoint.
+        """
+        n = len(self._arrays["iteration"])
+        if not -n <= index < n:
+            raise ResultError(
+                f"{self.folder}: has no checkpoint {index}; there are {n}, of which -1 is the last"
+            )
         return checkpoints.weights_at(self._arrays, index)
 
     def activity(self, index: int, split: str = "test", examples: int = 100) -> Recording:

@@ -50,20 +50,20 @@ def schemas() -> dict[str, Schema]:
 
 def columns_of_tables() -> dict[str, list[Column]]:
     """Return the columns of each table by its heading, without residuals and other qualifiers."""
-    blocks = {"hessian": "w_rec", "dynamics": ALL}  # of all parameters is batch sharpness alone
+    # Some quantities are of all parameters alone, and of a loss without L2.
     everything = {
-        kind: [{"block": blocks[kind], "quantities": list(REGISTRIES[kind])}] for kind in REGISTRIES
+        kind: [{"block": ALL, "quantities": list(REGISTRIES[kind])}] for kind in REGISTRIES
     }
     condition = {"iterations": 1, "checkpoint_every": 1}
-    study = parse_study({"conditions": {"bptt": condition}, **everything})
+    plain = {"conditions": {"bptt": condition}}
+    study = parse_study({**plain, "loss": {"l2": 0}, **everything})
     hessian, dynamics = (columns_of_table(k, *study.entries(k).values()) for k in REGISTRIES)
-    weights = outputs.weight_columns(study)
-    elsewhere = [*outputs.entry_columns(study), *weights]
+    elsewhere = [*outputs.entry_columns(study), *outputs.weight_columns(study)]
     tables = {
         "Of every study": [c for c in outputs.trajectories_columns(study) if c not in elsewhere],
         "Of an entry of `hessian`": hessian,
         "Of an entry of `dynamics`": dynamics,
-        "Of the weights": weights,
+        "Of the weights": outputs.weight_columns(parse_study(plain)),
         "summary.csv": columns.SUMMARY,
         "claims.csv": columns.CLAIMS,
         "points.csv": columns.POINTS,

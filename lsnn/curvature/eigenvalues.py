@@ -168,6 +168,31 @@ def mixed_with_random(start: np.ndarray, generator: np.random.RandomState) -> np
     return start + random
 
 
+def largest_from(
+    operator: LinearOperator,
+    start: Optional[np.ndarray],
+    random: np.random.RandomState,
+    tolerance: float = USUAL_TOLERANCE,
+) -> Tuple["Eigenvalue", np.ndarray]:
+    """Return the largest eigenvalue of a symmetric operator, and what to start from near by.
+
+    Args:
+        operator: (size, size).
+        start: vector (size,) near the eigenvector, such as that at the checkpoint before; None - it
+            is drawn.
+        random: generator, from which as much is drawn either way.
+        tolerance: relative tolerance.
+
+    Returns:
+        The eigenvalue, and its eigenvector (size,) or, if that is not known, the start.
+    """
+    drawn = random.randn(operator.shape[0])
+    start = drawn if start is None else start
+    space = Krylov(operator, mixed_with_random(start, random))
+    (largest,) = extreme_eigenvalues(space, tolerance, smallest=False)
+    return largest, start if largest.vector is None else largest.vector
+
+
 def extreme_eigenvalues(
     space: Krylov, tolerance: float = USUAL_TOLERANCE, k: int = 1, smallest: bool = True
 ) -> List[Eigenvalue]:

@@ -157,6 +157,8 @@ def test_what_a_run_has_not_is_refused_in_a_line(run):
     for call in (lambda: run.loss(run.weights(0), "tset"), lambda: run.activity(0, "tset")):
         with pytest.raises(ConfigError, match='split: "tset" is not possible; allowed: train'):
             call()
+    with pytest.raises(ResultError, match="has no checkpoint 99; there are .*, of which -1 is"):
+        run.weights(99)
     for vector in (np.zeros(128 * 128), np.ones(5)):
         with pytest.raises(ConfigError, match="vector: needs 16384 numbers, not all 0"):
             run.along(-1, vector, [0.1])

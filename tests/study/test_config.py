@@ -278,33 +278,33 @@ WRONG_TOGETHER += [
     ),
 ]
 # The balanced network is of units that can be rescaled, and of a loss that does not see it.
-BY_UNIT = [{"block": "all", "quantities": [{"name": "adaptive", "by_unit": True}]}]
+BALANCED = [{"block": "all", "quantities": ["balanced"]}]
 WITHOUT_L2 = {"loss": {"l2": 0}}
 WRONG_TOGETHER += [
-    ({"hessian": BY_UNIT}, "loss.l2", "0, with adaptive by_unit as in hessian.0"),
+    ({"hessian": BALANCED}, "loss.l2", "0, with balanced as in hessian.0"),
     (
-        {"hessian": BY_UNIT, "loss": {"l2": 0, "rate_cost": 1}},
+        {"hessian": BALANCED, "loss": {"l2": 0, "rate_cost": 1}},
         "loss.rate_cost",
-        "0, with adaptive by_unit as in hessian.0",
+        "0, with balanced as in hessian.0",
     ),
     (
-        {"hessian": [dict(BY_UNIT[0], block="w_rec")], **WITHOUT_L2},
+        {"hessian": [dict(BALANCED[0], block="w_rec")], **WITHOUT_L2},
         "hessian.0.block",
-        '"all", with adaptive by_unit as in hessian.0',
+        '"all", with balanced as in hessian.0',
     ),
     (
-        {"hessian": BY_UNIT, **WITHOUT_L2, "network": {"neurons": {"threshold": 0.1}}},
+        {"hessian": BALANCED, **WITHOUT_L2, "network": {"neurons": {"threshold": 0.1}}},
         "network.neurons.threshold",
-        "0, with adaptive by_unit as in hessian.0",
+        "0, with balanced as in hessian.0",
     ),
     (
         {
-            "hessian": BY_UNIT,
+            "hessian": BALANCED,
             **WITHOUT_L2,
             "conditions": {"rflo": {"network": {"neurons": {"n_adaptive": 3}}}},
         },
         "conditions.rflo.network.neurons.n_adaptive",
-        "0, with adaptive by_unit as in hessian.0",
+        "0, with balanced as in hessian.0",
     ),
     (
         {"dynamics": [{"quantities": ["batch_sharpness"]}]},

@@ -12,8 +12,7 @@ report follow from ``columns`` (:class:`lsnn.study.columns.Column`). It may also
   computed before it;
 - ``arrays``: names of what ``measure`` returns besides its columns, arrays of one shape at all
   points, with ``kept`` numbers together;
-- ``requires``: values, by key of the study or of the entry, without which it is not defined, and
-  ``requires_for``, what of it needs them;
+- ``requires``: values, by key of the study or of the entry, without which it is not defined;
 - ``figures`` of its own, kinds in scripts/lib/figures/registry.py;
 - ``products``: roughly how many matrix-vector products it takes, from which a dry run estimates the
   time.
@@ -26,6 +25,7 @@ from typing import Any, Iterator, List, Mapping, Tuple, Type
 from lsnn.curvature.hessian import ALL
 from lsnn.curvature.quantities.adaptive import Adaptive
 from lsnn.curvature.quantities.alignment import Alignment
+from lsnn.curvature.quantities.balanced import Balanced
 from lsnn.curvature.quantities.batch_sharpness import BatchSharpness
 from lsnn.curvature.quantities.curvature import Curvature
 from lsnn.curvature.quantities.density import Density
@@ -60,6 +60,7 @@ QUANTITIES: Registry = {
     "second_sample": SecondSample,
     "nearby": Nearby,
     "adaptive": Adaptive,
+    "balanced": Balanced,
     "empirical_fisher_trace": EmpiricalFisherTrace,
 }
 DYNAMICS: Registry = {
@@ -154,8 +155,7 @@ def entry_contradictions(
             is_own = key in entry
             value = entry[key] if is_own else _value_at(run, key)
             if value not in (wanted, None):
-                what = getattr(quantity, "requires_for", name)
-                line = impossible(value, f"{json.dumps(wanted)}, with {what} as in {path[:-1]}")
+                line = impossible(value, f"{json.dumps(wanted)}, with {name} as in {path[:-1]}")
                 yield path + key if is_own else key, line, path + "quantities"
     block, trainable = entry["block"], training["trainable"]
     if kind == "dynamics" and block != ALL and not is_trained(block, trainable):

@@ -5,7 +5,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 
 from lsnn.curvature.along_run import Memory, Point
-from lsnn.curvature.eigenvalues import Krylov, extreme_eigenvalues, mixed_with_random
+from lsnn.curvature.eigenvalues import largest_from
 from lsnn.curvature.weights import flat
 from lsnn.options import integer, number
 from lsnn.randomness import generator
@@ -59,9 +59,7 @@ class Slice:
         """Return the columns at a point by name, and what is remembered for the next one."""
         dynamics, hessian = point.operator, point.operator.hessian
         random = generator(point.seed, "Lanczos")
-        start = point.memory.get("start", random.randn(hessian.size))
-        space = Krylov(hessian, mixed_with_random(start, random))
-        (largest,) = extreme_eigenvalues(space, smallest=False)
+        largest, start = largest_from(hessian, point.memory.get("start"), random)
         direction = flat(dynamics.update(point.iteration), dynamics.parameters)
         step = -dynamics.learning_rate(point.iteration) * direction
         length = np.linalg.norm(step)
@@ -88,4 +86,4 @@ class Slice:
             "step_length": length,
             "step_along_eigenvector": along / length if length > 0.0 else np.nan,
         }
-        return row, {"start": start if largest.vector is None else largest.vector}
+        return row, {"start": start}

@@ -5,12 +5,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 
 from lsnn.curvature.along_run import Memory, Point
-from lsnn.curvature.eigenvalues import (
-    Krylov,
-    extreme_eigenvalues,
-    leading_eigenvalues,
-    mixed_with_random,
-)
+from lsnn.curvature.eigenvalues import largest_from, leading_eigenvalues, mixed_with_random
 from lsnn.curvature.quantities.alignment import alignment
 from lsnn.curvature.quantities.extremes import TOLERANCE
 from lsnn.curvature.rule_update import RECURRENT
@@ -118,7 +113,5 @@ class Stability:
         """Return the largest eigenvalue of H, and where to start from at the next checkpoint."""
         hessian = point.operator.hessian
         random = generator(point.seed, "Lanczos")
-        start = point.memory.get("start_of_hessian", random.randn(hessian.size))
-        space = Krylov(hessian, mixed_with_random(start, random))
-        (largest,) = extreme_eigenvalues(space, self._tolerance, smallest=False)
-        return largest, start if largest.vector is None else largest.vector
+        start = point.memory.get("start_of_hessian")
+        return largest_from(hessian, start, random, self._tolerance)

@@ -8,7 +8,7 @@ import pytest
 WITH_EXAMPLES = [
     "curvature.eigenvalues",
     "curvature.hessian",
-    "curvature.quantities.adaptive",
+    "curvature.quantities.balanced",
     "curvature.quantities.alignment",
     "curvature.quantities.batch_sharpness",
     "curvature.quantities.density",

@@ -184,7 +184,7 @@ WRONG_VALUES = [
     ("hessian.0.quantities", ["extremes", "extremes"], "distinct"),
     ("hessian.0.quantities", ["extremes", {"name": "extremes", "k": 2}], "each once"),
     ("hessian.0.quantities", ["extreme"], "(did you mean extremes?)"),
-    ("hessian.0.quantities", ["stability"], 'one of "adaptive", "density", '),
+    ("hessian.0.quantities", ["stability"], 'one of "adaptive", "balanced", '),
     ("hessian.0.quantities.0.name", 3, '"extremes"'),
     ("hessian.0.quantities.0", {"name": "extremes", "tolerance": 0}, "a number >= 1e-05"),
     ("dynamics.0.quantities", ["extremes"], 'one of "alignment", "batch_sharpness", '),

@@ -458,5 +458,5 @@ def test_a_run_that_diverges_is_a_result_beside_the_others(checkout, tell, argum
     assert rows.all().to_dict() == {"bptt": False, "three_factor": False, "fast": True}
     summary = pd.read_csv(checkout.results / "summary.csv")
     summary = summary[summary["quantity"] == "lambda_max_final"].set_index("condition")
-    assert summary["n_diverged"].to_dict() == {"bptt": 0, "three_factor": 0, "fast": 1}
+    assert summary["n_failed"].to_dict() == {"bptt": 0, "three_factor": 0, "fast": 1}
     tell("a run that diverges" + "".join(arguments), "marked everywhere, all else is there")

@@ -15,8 +15,8 @@ from numpy.random import Generator
 from scipy import special
 
 from lib import estimates
-from lib.estimates import CHANCE, Estimate, mean_estimate
-from lib.verdicts import MOST_SEEDS, mark_of, pair_of
+from lib.estimates import ALPHA, Estimate, mean_estimate
+from lib.verdicts import MOST_SEEDS, mark_of
 
 SEEDS = (12, 20, 50, 100)
 FIRST, ENDS = SEEDS[:1], SEEDS[::3]  # for what takes long, or hardly depends on them
@@ -95,7 +95,7 @@ def coverage(
 def marks_of(values: np.ndarray, margin: float, adjust: Callable) -> list[str]:
     """Return the marks of a family of claims by their distances, an array (seeds, claims)."""
     found = [mean_estimate(column, margin=margin) for column in values.T]
-    p_values = adjust([pair_of(estimate) for estimate in found])
+    p_values = adjust([(estimate.p, estimate.p_equal) for estimate in found])
     return [mark_of(one, 0.0, pair) for one, pair in zip(found, p_values, strict=True)]
 
 
@@ -140,7 +140,7 @@ def planned(sd: float, level: float) -> Row:
     return Row(power, dict(sd=sd, level=level), goal, [n])
 
 
-COVERS, FEW = (0.93, 0.97), (0.0, CHANCE)
+COVERS, FEW = (0.93, 0.97), (0.0, ALPHA)
 MIXED, MEAN = [0, 1, 2], dict(shape="skewed", scale=0.0)  # the latter of one condition
 THREEFOLD = dict(of=mean_of, shape="skewed", scale=1 / 3)
 SHARES, SPREADS = dict(of=share_of, truth=0.95), dict(of=spread_of, truth=2.0)
@@ -162,13 +162,13 @@ ROWS = {
     "wrong mark among 30, all at the margin": Row(wrong_marks, dict(truths=[1]), FEW, FIRST),
     "wrong mark among 30, skewed means": Row(wrong_marks, MEAN | dict(truths=[0]), None, ENDS),
     "wrong share among 100, mixed": Row(wrong_marks, dict(truths=MIXED, is_main=False), FEW, FIRST),
-    "opposite sign, 0.01 SD": Row(opposite_sign, dict(truth=0.01), (0, CHANCE / 2)),
+    "opposite sign, 0.01 SD": Row(opposite_sign, dict(truth=0.01), (0, ALPHA / 2)),
     "opposite sign, margin": Row(opposite_sign, dict(truth=0.5), (0, 0.005), FIRST),
     "opposite sign, 0.01 SD, skewed mean": Row(opposite_sign, MEAN | dict(truth=0.01), None, FIRST),
     **{
         f"power as planned, SD {sd} margins, level {level:.2g}": planned(sd, level)
         for sd in (1, 2, 3)
-        for level in (CHANCE, CHANCE / N_MAIN)
+        for level in (ALPHA, ALPHA / N_MAIN)
     },
 }
 

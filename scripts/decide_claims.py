@@ -6,13 +6,13 @@ neutral value, - below, = equal within the margin, ? open), and the verdict:
 - supported or contradicted: the mark is, or is not, that of the claim. That two things are equal is
   contradicted by an interval that is wholly outside the margin.
 - open: neither; or there are fewer than 12 seeds (for a spread 20), a condition does not learn, or
-  more than a third of its runs failed or do not reach the loss. Where it is known, the row tells
-  how many seeds would decide.
+  more than a third of its runs failed, do not pass the loss, or lack the number. Where it is
+  known, the row tells how many seeds would decide.
 - no gap: no rule has a generalization gap that could be compared.
 - not computed: the study, a run or a column is missing.
 
 A claim that is tested on several studies has a row for all of them, too. points.csv has the numbers
-of the runs that a claim is decided by.
+of the runs that a claim is decided by; decided.json tells of which claims they are.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.claims import ALL, Claim, read_claims, study_folders
+from lib.claims import ALL, Claim, read_claims, study_folders, write_decided
 from lib.program import run
 from lib.statistics.source import Source, read_source
 from lib.tables import write_table
@@ -124,7 +124,7 @@ def row_of(tests: list[Test], place: int, p_values: np.ndarray, level: float) ->
         row["verdict"] = verdict_of(row["mark"], claim.supported_if, is_outside(estimate, limits))
         row["if_failures_count"] = " or ".join(marks_with_failures(tests, place))
     if row["verdict"] == OPEN:
-        row["seeds_needed"] = seeds_text(found, test.statistic, level)
+        row["seeds_needed"] = seeds_text(test, level)
     return row
 
 
@@ -137,7 +137,8 @@ def with_row_on_all(tests: list[Test], rows: list[dict], claim: str) -> list[dic
     marks, verdicts = ([row[key] for row in of_claim] for key in ("mark", "verdict"))
     mark, verdict, why = on_all([test for test, _ in pairs], marks, verdicts)
     whole = {"claim": claim, "study": ALL, "statistic": f"{len(of_claim)} studies"}
-    shared = {key: of_claim[0][key] for key in ("family", "seeds")}
+    seeds = ", ".join(dict.fromkeys(row["seeds"] for row in of_claim))
+    shared = {"family": of_claim[0]["family"], "seeds": seeds}
     decided = {"mark": mark, "verdict": verdict, "why": why}
     return [*of_claim, {**COUNTS, **TEXTS, **whole, **shared, **decided}]
 
@@ -162,6 +163,7 @@ def main() -> None:
     for name, table in zip(["claims.csv", "points.csv"], tables, strict=True):
         table = table[table["claim"] == only] if only else table
         write_table(os.path.join(arguments.output, name), table, missing="")
+    write_decided(arguments.output, arguments.claims)
 
 
 if __name__ == "__main__":

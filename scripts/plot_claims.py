@@ -20,13 +20,13 @@ def main() -> None:
     parser.add_argument("--claims", required=True, metavar="FILE", help="claims (YAML)")
     parser.add_argument("--decided", required=True, help="folder of claims.csv and points.csv")
     parser.add_argument(
-        "--studies", nargs="*", default=[], metavar="FOLDER", help="folders of results of studies"
+        "--studies", nargs="+", required=True, metavar="FOLDER", help="folders of studies' results"
     )
     parser.add_argument("--output", required=True, help="folder of the figures")
     arguments = parser.parse_args()
 
     claims = read_claims(arguments.claims)
-    table, points = read_decided(arguments.decided, claims)
+    table, points, _ = read_decided(arguments.decided, arguments.claims)
     configs = [os.path.join(folder, "config.yaml") for folder in study_folders(arguments.studies)]
     studies = {study.name: study for study in map(read_study, configs)}
     use_style()

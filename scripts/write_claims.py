@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.claims import ALL, Claim, commit_of, family_sizes, read_claims, read_decided
+from lib.claims import ALL, Claim, number_of_main, read_claims, read_decided
 from lib.pages import (
     digits,
     estimate_text,
@@ -26,6 +26,7 @@ from lib.pages import (
 from lib.program import run
 from lsnn.errors import ResultError
 
+EXPLORATORY = "exploratory"  # as claims.csv has it in the place of seeds
 UNSEEN = " (from memory, not verified)"
 BEGIN, END = "<!-- claims -->", "<!-- end of claims -->"
 SIGNS = {"above": "+", "below": "\N{MINUS SIGN}", "equal": "="}
@@ -72,7 +73,7 @@ def left_out(row: Any) -> str:
     """Return in words how many seeds or runs a row of claims.csv leaves out, and why."""
     counts = {
         "failed": row.n_failed,
-        "do not reach the loss": row.n_unreached,
+        "not at the loss": row.n_unreached,
         "missing": row.n_missing,
     }
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
@@ -85,6 +86,8 @@ def table_of_marks(claims: dict[str, Claim], table: pd.DataFrame) -> pd.DataFram
         *of_studies, whole = table[table["claim"] == claim.name].itertuples()
         cells = {row.study: cell_of(row) for row in of_studies}
         verdict = f"**{whole.verdict}**"
+        if EXPLORATORY in whole.seeds and (table["seeds"] != EXPLORATORY).any():
+            verdict += f", {EXPLORATORY}"
         if whole.study != ALL:
             verdict += f" ({cell_of(whole)}, {whole.study.replace('_', ' ')})"
         rows.append(
@@ -103,15 +106,13 @@ def cell_of(row: Any) -> str:
     return mark_text(row.mark) or row.verdict
 
 
-def about_claims(
-    claims: dict[str, Claim], table: pd.DataFrame, shown: dict[str, Claim], commit: str
-) -> dict[str, Any]:
-    """Return what the pages of claims show: marks of those ``shown``, and the tests of all."""
+def about_claims(claims: dict[str, Claim], table: pd.DataFrame, commit: str) -> dict[str, Any]:
+    """Return what the pages of claims show."""
     return {
-        "sizes": family_sizes(claims),
+        "n_main": number_of_main(claims),
         "commit": commit,
-        "is_exploratory": (table["seeds"] == "exploratory").all(),
-        "marks": markdown_table(table_of_marks(shown, table)),
+        "is_exploratory": (table["seeds"] == EXPLORATORY).all(),
+        "marks": markdown_table(table_of_marks(claims, table)),
         "tests": markdown_table(long_table(claims, table)),
     }
 
@@ -141,14 +142,15 @@ def main() -> None:
     arguments = parser.parse_args()
 
     claims = read_claims(arguments.claims)
-    table, _ = read_decided(arguments.decided, claims)
-    commit = commit_of(arguments.claims)
+    table, _, commit = read_decided(arguments.decided, arguments.claims)
+    about = about_claims(claims, table, commit)
     if arguments.into:
         main_ones = {name: claim for name, claim in claims.items() if claim.main}
-        block = render("verdicts.md", **about_claims(claims, table, main_ones or claims, commit))
+        shown = markdown_table(table_of_marks(main_ones or claims, table))
+        block = render("verdicts.md", **{**about, "marks": shown})
         text = Path(arguments.into).read_text(encoding="utf-8")
         write_text(arguments.into, with_block(text, block, arguments.into))
-    write_page(arguments.output, "claims.md", **about_claims(claims, table, claims, commit))
+    write_page(arguments.output, "claims.md", **about)
     write_page(arguments.output, "claims.html", tests=long_table(claims, table))
 
 

@@ -33,6 +33,11 @@ class Column(NamedTuple):
     where: str = ""  # a column that has values wherever this one was asked for; empty: everywhere
 
     @property
+    def is_share(self) -> bool:
+        """Whether its values are shares, such as an accuracy."""
+        return self.limits == (0.0, 1.0)
+
+    @property
     def axis(self) -> str:
         """Label with unit."""
         return self.label if self.unit == "1" else f"{self.label} ({self.unit})"
@@ -59,7 +64,7 @@ CHANCE_LOSS = Column(
     "chance_loss",
     "estimate",
     meaning="Training loss of the best constant answer, without the L2 term: the logarithm of the "
-    "number of classes, or the variance of the targets.",
+    "number of classes, taken for equally frequent, or the variance of the targets.",
 )
 # What trajectories.csv says of the condition of a row.
 CONDITION_COLUMNS = (
@@ -124,7 +129,9 @@ CLAIMS = (
     Column("p_equal_adjusted", "estimate", meaning="The same, adjusted for the family."),
     Column("n", "integer", meaning="Seeds, pairs or runs that went into it."),
     _N_FAILED,
-    Column("n_unreached", "integer", meaning="Those left out because a run is never at the loss."),
+    Column(
+        "n_unreached", "integer", meaning="Those left out because a run does not pass the loss."
+    ),
     Column("n_missing", "integer", meaning="Those left out because a number is missing."),
     _N_UNCONVERGED,
     Column("iterations", "note", meaning="At which a condition passes the loss (median)."),

@@ -151,9 +151,9 @@ def chance_of(study: Study, column: Column) -> Optional[float]:
 def chance_loss(study: Study, condition: str, seed: int) -> float:
     """Return the training loss of the best constant answer in a run, without the L2 term.
 
-    That is the logarithm of the number of classes, or 1 - 1 / number where the loss is the squared
-    error of classes; of wanted values their variance over the training examples and steps, averaged
-    over the outputs.
+    That is the logarithm of the number of classes, which are taken for equally frequent, or 1 - 1 /
+    number where the loss is the squared error of classes; of wanted values it is their variance
+    over the training examples and steps, averaged over the outputs.
 
     Raises:
         DataError: the examples cannot be read.

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from lib.numbers import COMMON_LOSS
 from lib.statistics import STATISTICS
 from lib.tables import read_table
 from lsnn.errors import ConfigError, ResultError
 from lsnn.options import NAME, choice, impossible, meanings, named, section, text
+from lsnn.storage.files import read_record, sha256_of_file, write_record
 from lsnn.study.checks import as_lines, check
 from lsnn.study.columns import CLAIMS, POINTS
 from lsnn.study.config import COMMITTED, Study, read_values
@@ -87,7 +89,7 @@ class Claim(NamedTuple):
         seeds = self.statistics[study].get("seeds")
         if not seeds:
             return there.seeds
-        first, last = map(int, seeds.split("-"))
+        first, last = _first_and_last(seeds)
         return range(first, last + 1)
 
 
@@ -151,9 +153,38 @@ def _claim(name, values):
     shared, studies, statistics = filled.pop("statistic"), filled.pop("studies"), {}
     for study, own in studies.items():
         found, statistics[study] = _statistic({**shared, **own})
+        found = found or dict(_contradictions(statistics[study], filled))
         where = f"studies.{study}" if own else "statistic"
         problems.update((f"{where}.{key}", line) for key, line in found.items())
+        if study == ALL:
+            problems[f"studies.{study}"] = impossible(study, "any other name")
     return problems, Claim(name=name, statistics=statistics, **filled)
+
+
+def _contradictions(statistic, claim):
+    """Yield (key, line) for what does not fit together in a statistic and the rest of its claim."""
+    has_margin = "margin" in STATISTICS[statistic["name"]].options
+    if "seeds" in statistic and not _first_and_last(statistic["seeds"])[1:]:
+        yield "seeds", impossible(statistic["seeds"], "the first, then the last, as in 201-250")
+    if statistic.get("loss") is not None and statistic.get("at") != COMMON_LOSS:
+        yield "loss", impossible(statistic["loss"], f"none without at: {COMMON_LOSS}")
+    if statistic.get("margin") is None:
+        if claim["supported_if"] == "equal":
+            what = "is missing" if has_margin else f"is missing, and {statistic['name']} has none"
+            yield "margin", f"{what}; supported_if: equal needs it"
+        elif claim.get("answer") in ("sharpness", "gap"):
+            yield "margin", f"is missing; answer: {claim['answer']} needs it"
+    if claim["main"] and statistic["name"] == "correlation":
+        yield "name", impossible("correlation", "another one in a claim with main: true")
+    wanted = {"rate": "trend"}.get(claim.get("answer"), "contrast")
+    if claim.get("answer") and statistic["name"] != wanted:
+        yield "name", impossible(statistic["name"], f"{wanted}, with answer: {claim['answer']}")
+
+
+def _first_and_last(seeds):
+    """Return the first and the last of named seeds; the first alone if they are in no order."""
+    first, last = map(int, seeds.split("-"))
+    return (first, last) if first <= last else (first,)
 
 
 def _statistic(values):
@@ -176,12 +207,9 @@ def figures_of_claims(claims: dict[str, Claim]) -> list[str]:
     return [*answer, "overview", *(name for name, claim in claims.items() if claim.main)]
 
 
-def family_sizes(claims: dict[str, Claim]) -> dict[bool, int]:
-    """Return how many numbers decide the main claims (True), and the others (False)."""
-    return {
-        is_main: sum(len(claim.statistics) for claim in claims.values() if claim.main == is_main)
-        for is_main in (True, False)
-    }
+def number_of_main(claims: dict[str, Claim]) -> int:
+    """Return how many numbers decide the main claims."""
+    return sum(len(claim.statistics) for claim in claims.values() if claim.main)
 
 
 def commit_of(path: str) -> str:
@@ -205,22 +233,35 @@ def commit_of(path: str) -> str:
     return f"of commit {commit}" + (", with later changes" if changed else "")
 
 
-def read_decided(folder: str, claims: dict[str, Claim]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the tables claims.csv and points.csv in a folder.
+class Decided(NamedTuple):
+    """What was decided of claims."""
+
+    table: pd.DataFrame  # claims.csv
+    points: pd.DataFrame  # points.csv
+    commit: str  # of the file of claims, in words
+
+
+def read_decided(folder: str, path: str) -> Decided:
+    """Return what was decided, in a folder, of the claims in a file.
 
     Raises:
-        ResultError: one is missing or damaged, or of other claims than ``claims``.
+        ResultError: something is missing or damaged, or of other claims than are in the file now.
     """
-    path = os.path.join(folder, "claims.csv")
-    table = read_table(path, CLAIMS)
-    points = read_table(os.path.join(folder, "points.csv"), POINTS, may_be_empty=True)
-    others = sorted(set(table["claim"]) ^ set(claims))
-    if others:
+    record = read_record(os.path.join(folder, "decided.json"))
+    if record.get("claims") != sha256_of_file(path):
         raise ResultError(
-            f"{path}: decided for other claims ({', '.join(others)} in one of them only); run "
-            "scripts/decide_claims.py again"
+            f"{folder}: decided for other claims than {path} has now; run scripts/decide_claims.py "
+            "again"
         )
-    return table, points
+    table = read_table(os.path.join(folder, "claims.csv"), CLAIMS)
+    points = read_table(os.path.join(folder, "points.csv"), POINTS, may_be_empty=True)
+    return Decided(table, points, record["commit"])
+
+
+def write_decided(folder: str, path: str) -> None:
+    """Write of which claims, the file at ``path``, the tables in a folder tell."""
+    record = {"claims": sha256_of_file(path), "commit": commit_of(path)}
+    write_record(os.path.join(folder, "decided.json"), record)
 
 
 def study_folders(folders: list[str]) -> list[str]:

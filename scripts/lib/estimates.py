@@ -19,7 +19,7 @@ from scipy import special, stats
 Numbers = Sequence[float] | np.ndarray
 
 LEAST_SEEDS = 3  # for an interval
-CHANCE = 0.05
+ALPHA = 0.05
 POWER = 0.8  # with which planned seeds decide
 
 
@@ -139,9 +139,11 @@ def sd_interval(sd: float, n: int) -> tuple[float, float]:
     return sd * np.sqrt((n - 1) / low), sd * np.sqrt((n - 1) / high)
 
 
-def mean_and_interval(values: ArrayLike, is_positive: bool) -> tuple[float, float, float]:
-    """Return the mean and the two ends of its interval, as :func:`mean_estimate`."""
-    return mean_estimate(values, is_positive)[:3]
+def mean_and_interval(
+    values: ArrayLike, is_positive: bool, is_share: bool = False
+) -> tuple[float, float, float]:
+    """Return the mean and its interval, as :func:`mean_estimate` or :func:`share_mean`."""
+    return (share_mean(values) if is_share else mean_estimate(values, is_positive))[:3]
 
 
 def sign_test(values: ArrayLike, neutral: float = 1) -> float:

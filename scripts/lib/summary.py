@@ -179,7 +179,7 @@ def row_of(quantity: Quantity, names: str, runs: list[dict]) -> dict:
         estimate = spread_estimate(*values[kept].T)
     else:
         of_seeds = values[kept, 0] - values[kept, 1] if is_contrast else values[kept, 0]
-        is_share = column.limits == (0.0, 1.0) and not is_contrast
+        is_share = column.is_share and not is_contrast
         estimate = share_mean(of_seeds) if is_share else mean_estimate(of_seeds)
         estimate = estimate.rescaled(lambda value: from_scale(value, column))
         if is_contrast:

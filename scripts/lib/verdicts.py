@@ -15,7 +15,7 @@ import numpy as np
 
 from lib.claims import Claim
 from lib.estimates import (
-    CHANCE,
+    ALPHA,
     LEAST_SEEDS,
     Estimate,
     benjamini_hochberg,
@@ -33,6 +33,8 @@ from lsnn.options import build
 ENOUGH = 2 / 3  # of a condition's runs must have a number
 MOST_SEEDS = 200  # more are out of reach
 OPEN, NO_GAP, NOT_COMPUTED = "open", "no gap", "not computed"
+TOO_FEW = "too few seeds"
+MOST_COMBINATIONS = 64  # of conditions whose failed runs are filled in
 
 
 class Test(NamedTuple):
@@ -49,12 +51,9 @@ class Test(NamedTuple):
     @property
     def p_values(self) -> tuple[float, float]:
         """Those that the number differs, and that it is equal; nan where they decide nothing."""
-        return pair_of(self.found.estimate) if self.found and not self.verdict else (np.nan, np.nan)
-
-
-def pair_of(estimate: Estimate) -> tuple[float, float]:
-    """Return the p-values of an estimate."""
-    return estimate.p, estimate.p_equal
+        if self.found is None or self.verdict:
+            return np.nan, np.nan
+        return self.found.estimate.p, self.found.estimate.p_equal
 
 
 def test_of(claim: Claim, study: str, source: Source | None) -> Test:
@@ -81,17 +80,21 @@ def test_of(claim: Claim, study: str, source: Source | None) -> Test:
 
 def refusal(found: Found, statistic: Statistic, source: Source) -> tuple[str, str]:
     """Return the verdict on a number that decides nothing, and why; empty if it can."""
-    for condition, (n, n_failed, n_unreached) in found.left_out.items():
+    for condition, runs in found.runs.items():
         if source.does_not_learn(condition):
             return OPEN, f"{condition} does not learn"
-        if n - n_failed < ENOUGH * n:
-            return OPEN, f"{n_failed} of {n} runs of {condition} failed"
-        if n - n_failed - n_unreached < ENOUGH * n:
-            return OPEN, f"{n_unreached} of {n} runs of {condition} do not reach the loss"
-    if has_no_gap(statistic, source, found.left_out):
+        lacking = {
+            "failed": runs.failed,
+            "do not pass the loss": runs.unreached,
+            "lack the number": runs.missing,
+        }
+        if runs.total - sum(lacking.values()) < ENOUGH * runs.total:
+            parts = " and ".join(f"{count} {what}" for what, count in lacking.items() if count)
+            return OPEN, f"of {runs.total} runs of {condition} {parts}"
+    if has_no_gap(statistic, source, found.runs):
         return NO_GAP, "no rule has a gap beyond what sampling allows"
     if found.estimate.n_parts < statistic.least_n:
-        return OPEN, f"too few seeds: {statistic.least_n} are needed"
+        return OPEN, f"{TOO_FEW}: {statistic.least_n} are needed"
     return ("", "") if np.isfinite(found.estimate.low) else (OPEN, "no interval")
 
 
@@ -115,26 +118,27 @@ def level_of(tests: Sequence[Test], p_values: np.ndarray, is_main: bool) -> floa
         is_main: which family.
     """
     there = np.array([test.claim.main == is_main for test in tests])
-    rejected = p_values[there] < CHANCE
-    if is_main:
-        return CHANCE / max(1, len(rejected) - rejected.all(axis=1).sum())
-    return CHANCE * min(1.0, (rejected.sum() + 1) / max(1, len(rejected)))
+    rejected = p_values[there] < ALPHA
+    if is_main:  # as in shaffer: a claim is done with when all its tests are rejected
+        is_done = (rejected | np.isnan(p_values[there])).all(axis=1) & rejected.any(axis=1)
+        return ALPHA / max(1, len(rejected) - is_done.sum())
+    return ALPHA * min(1.0, (rejected.sum() + 1) / max(1, len(rejected)))
 
 
 def mark_of(estimate: Estimate, neutral: float, p_values: Iterable[float]) -> str:
     """Return the mark of a number by its adjusted p-values, (differs, equal)."""
-    differs, is_equal = (bool(p < CHANCE) for p in p_values)
+    differs, is_equal = (bool(p < ALPHA) for p in p_values)
     side = "+" if estimate.value > neutral else "-"
     return side * differs + "=" * is_equal or "?"
 
 
-def verdict_of(mark: str, supported_if: str, is_outside: bool) -> str:
+def verdict_of(mark: str, supported_if: str, excludes_margin: bool) -> str:
     """Return what a mark says of a claim.
 
     Args:
         mark: as :func:`mark_of` returns it.
         supported_if: "above", "below" or "equal".
-        is_outside: whether the whole interval is outside the margin, without which nothing
+        excludes_margin: whether the whole interval is outside the margin, without which nothing
             contradicts that two things are equal.
     """
     if mark == "?":
@@ -142,7 +146,7 @@ def verdict_of(mark: str, supported_if: str, is_outside: bool) -> str:
     wanted = {"above": "+", "below": "-", "equal": "="}[supported_if]
     if wanted in mark:
         return "supported"
-    return OPEN if supported_if == "equal" and not is_outside else "contradicted"
+    return OPEN if supported_if == "equal" and not excludes_margin else "contradicted"
 
 
 def is_outside(estimate: Estimate, limits: tuple[float, float] | None) -> bool:
@@ -163,7 +167,7 @@ def marks_with_failures(tests: Sequence[Test], place: int) -> list[str]:
     """Return the other marks of a main claim if its failed runs count, at the extremes.
 
     They count with the lowest or the highest number of the other runs of their condition, in every
-    combination of conditions.
+    combination of conditions; of more than 6 conditions, all with the lowest or all the highest.
 
     Args:
         tests: all of them.
@@ -172,11 +176,14 @@ def marks_with_failures(tests: Sequence[Test], place: int) -> list[str]:
     test = tests[place]
     if test.found is None or test.source is None or test.verdict or not test.claim.main:
         return []
-    failed = [name for name, (_, n_failed, _) in test.found.left_out.items() if n_failed]
+    failed = [name for name, runs in test.found.runs.items() if runs.failed]
     if not failed:
         return []
     marks = []
-    for ends in product(["low", "high"], repeat=len(failed)):
+    several = 2 ** len(failed) <= MOST_COMBINATIONS
+    combinations = product(["low", "high"], repeat=len(failed) if several else 1)
+    for ends in combinations:
+        ends = ends if several else ends * len(failed)
         source = test.source._replace(filled=dict(zip(failed, ends, strict=True)))
         found = test.statistic.compute(source)
         changed = [*tests[:place], test._replace(found=found), *tests[place + 1 :]]
@@ -185,37 +192,45 @@ def marks_with_failures(tests: Sequence[Test], place: int) -> list[str]:
     return sorted(set(marks) - {plain})
 
 
-def seeds_text(found: Found, statistic: Statistic, level: float) -> str:
-    """Return in words how many seeds would decide an open number; empty if that is not known.
+def seeds_text(test: Test, level: float) -> str:
+    """Return in words how many seeds would decide an open number; empty if none would, or unknown.
 
-    They decide if the number is off by the margin, or not at all; or, where its interval is
-    further off than the margin, if it is off by the interval's nearer end.
+    They decide if the number is off by the margin, or not at all; or, where its interval is further
+    off than the margin, if it is off by the interval's nearer end. As many of them have a number as
+    of the present ones.
     """
-    estimate, limits = found.estimate, margin_of(found, statistic)
+    if test.found is None or (test.why and not test.why.startswith(TOO_FEW)):
+        return ""
+    estimate, limits = test.found.estimate, margin_of(test.found, test.statistic)
     if limits is None or not estimate.sd > 0 or estimate.n_parts < LEAST_SEEDS:
         return ""
-    to_scale = statistic.to_scale(found.is_ratio)
-    neutral, *ends = map(to_scale, (found.neutral, estimate.low, estimate.high))
+    to_scale = test.statistic.to_scale(test.found.is_ratio)
+    neutral, *ends = map(to_scale, (test.found.neutral, estimate.low, estimate.high))
     margin = to_scale(limits[1]) - neutral
     nearest = max(ends[0] - neutral, neutral - ends[1])
+    there = max((runs.total for runs in test.found.runs.values()), default=estimate.n_parts)
+    least = test.statistic.least_n
 
     def needed(sd):
         distance = max(margin, nearest)
-        least = statistic.least_n
-        return seeds_needed(sd, distance, level, least, MOST_SEEDS, nearest <= margin)
+        n = seeds_needed(sd, distance, level, least, MOST_SEEDS, nearest <= margin)
+        n = n and -(-n * there // estimate.n_parts)
+        return n if n and n <= MOST_SEEDS else None
 
     most_likely = needed(estimate.sd)
     if most_likely is None:
         return "out of reach"
     low, high = map(needed, sd_interval(estimate.sd, estimate.n_parts))
     text = f"{most_likely} ({low} to {high or f'more than {MOST_SEEDS}'})"
-    return f"{text}, which it has" if most_likely <= estimate.n_parts else text
+    return f"{text}, which it has" if most_likely <= there else text
 
 
 def on_all(
     tests: Sequence[Test], marks: Sequence[str], verdicts: Sequence[str]
 ) -> tuple[str, str, str]:
     """Return the mark, the verdict and the reason of a claim that is tested on several studies.
+
+    Studies in which no rule has a gap count for nothing; at least two others are needed.
 
     Args:
         tests, marks, verdicts: those of its studies.
@@ -225,14 +240,12 @@ def on_all(
         for test, mark, verdict in zip(tests, marks, verdicts, strict=True)
     )
     pairs = zip(marks, verdicts, strict=True)
-    kept = [(mark, verdict) for mark, verdict in pairs if verdict != NO_GAP]
+    kept = [(set(mark), verdict) for mark, verdict in pairs if verdict != NO_GAP]
     if not kept:
         return "", NO_GAP, why
-    of_kept = [set(mark or "?") for mark, _ in kept]
-    shared = set.intersection(*of_kept) - {"?"}
-    different = {verdict for _, verdict in kept}
-    if shared and len(different) == 1 and OPEN not in different:
-        mark = "".join(sign for sign in "+-=" if sign in shared)
-        return mark, f"{different.pop()} in general", why
-    signs = set.union(*of_kept)
-    return "", "depends on the task" if {"+", "-"} <= signs else OPEN, why
+    signs, different = [mark for mark, _ in kept], {verdict for _, verdict in kept}
+    shared = set.intersection(*signs)
+    if len(kept) > 1 and len(different) == 1 and different <= {"supported", "contradicted"}:
+        where = "in general" if len(kept) == len(tests) else "where there is a gap"
+        return "".join(sign for sign in "+-=" if sign in shared), f"{different.pop()} {where}", why
+    return "", "depends on the task" if {"+", "-"} <= set.union(*signs) else OPEN, why

@@ -8,7 +8,7 @@ import pytest
 from controls import CONDITIONS, CONTROLS, DEGENERATE, SEEDS, X, Y, drawn, found, source_of
 from decide_claims import decide
 from lib.claims import parse_claims
-from lib.estimates import CHANCE
+from lib.estimates import ALPHA
 from lib.statistics import STATISTICS
 from lsnn.errors import ConfigError
 
@@ -34,7 +34,7 @@ def test_intervals_cover_and_chance_rarely_decides(name):
     control, random = CONTROLS[name], np.random.default_rng(1)
     for effect, draws, least, most in [(0.0, 100, 0.0, 0.11), (control.effect, 50, 0.9, 1.0)]:
         estimates = [found(name, drawn(name, effect, random, 12)).estimate for _ in range(draws)]
-        assert least <= np.mean([estimate.p < CHANCE for estimate in estimates]) <= most
+        assert least <= np.mean([estimate.p < ALPHA for estimate in estimates]) <= most
         if name != "order" or effect:  # the weaker of two steps that are none is below both
             truth = control.truth(effect)
             covered = np.mean([estimate.low <= truth <= estimate.high for estimate in estimates])

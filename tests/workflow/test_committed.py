@@ -94,7 +94,9 @@ def test_the_claims_are_decided_as_they_were(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(found, kept, rtol=1e-9)
     # The commit that they are from is not known where not all of git's history is.
     texts = [(folder / "claims.md").read_text() for folder in (tmp_path, CLAIMS)]
-    first, kept = (re.sub(r"^The claims are .*", "", text, flags=re.MULTILINE) for text in texts)
+    first, kept = (
+        re.sub(r"^The file of claims is .*", "", text, flags=re.MULTILINE) for text in texts
+    )
     assert first == kept
     assert readme.read_text() == (REPOSITORY / "README.md").read_text()
 

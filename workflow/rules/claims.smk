@@ -21,6 +21,7 @@ rule decide_claims:
     output:
         claims=f"{CLAIMS_FOLDER}/claims.csv",
         points=f"{CLAIMS_FOLDER}/points.csv",
+        decided=f"{CLAIMS_FOLDER}/decided.json",
     log:
         f"{CLAIMS_FOLDER}/logs/decide_claims.log",
     benchmark:
@@ -47,6 +48,7 @@ use rule decide_claims as decide_claim with:
     output:
         claims=f"{CLAIMS_FOLDER}/{{claim}}/claims.csv",
         points=f"{CLAIMS_FOLDER}/{{claim}}/points.csv",
+        decided=f"{CLAIMS_FOLDER}/{{claim}}/decided.json",
     log:
         f"{CLAIMS_FOLDER}/logs/{{claim}}.log",
     benchmark:
@@ -63,6 +65,7 @@ rule plot_claims:
         claims=CLAIMS_FILE,
         table=f"{CLAIMS_FOLDER}/claims.csv",
         points=f"{CLAIMS_FOLDER}/points.csv",
+        decided=f"{CLAIMS_FOLDER}/decided.json",
         configs=expand("{folder}/config.yaml", folder=result_folders()),
     output:
         [

@@ -117,7 +117,7 @@ def draw_ends(axes: Axes, rows: pd.DataFrame, study: Study, column: Column) -> N
     conditions = panels.rows_and_looks(panels.successful(rows), study)
     for place, (of_condition, look) in enumerate(conditions):
         values = of_condition.groupby("seed")[column.name].last().to_numpy()
-        mean, low, high = mean_and_interval(values, column.scale == "log")
+        mean, low, high = mean_and_interval(values, column.scale == "log", column.is_share)
         small: dict[str, Any] = {"markersize": 3, "alpha": 0.5, "mew": 0}
         axes.plot(np.full(len(values), place), values, look.marker, color=look.colour, **small)
         if np.isfinite(low):

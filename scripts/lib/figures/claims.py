@@ -31,7 +31,7 @@ from lsnn.study.config import Study
 # grey; the mark repeats it.
 FILLS = {"+": "#e6842a", "-": "#9ecae1", "=": "#c7e9c0", "?": "#eeeeee", "": "white"}
 # Inches. With six studies the overview is as wide as a page.
-CLAIM, CELL, HEIGHT = 2.3, 0.86, 0.31
+CLAIM, CELL, HEIGHT = 2.3, 0.86, 0.38
 ANSWER = (7.2, 3.4)
 QUADRANTS = {
     (0.98, 0.98): "sharper and worse",
@@ -79,7 +79,7 @@ def draw_rates(
             look = panels.looks(study)[next(iter(rate))]
             axes.plot(x, of_study["y"], look.marker, color=look.colour, **RUN_POINTS)
             means = np.exp(np.log(of_study["y"]).groupby(x).mean())
-            axes.plot(means.index, means, color=look.colour, linewidth=1.2)
+            axes.plot(means.index, means, look.line, color=look.colour, linewidth=1.2)
             label = new_rule(study.setup(next(iter(rate))).learning_rule).label
             handles.append(look.handle(label, markersize=4))
             column = column_or_expression(claim.statistics[study_name]["column"], study)
@@ -178,7 +178,7 @@ def cell_text(row: Any, is_whole: bool) -> str:
     number = estimate_text(row).replace(" [", "\n[")
     if not row.mark:
         return f"{row.verdict}\n{number}".strip() + study
-    return f"{mark_text(row.mark)} {number or row.verdict}" + study
+    return f"{mark_text(row.mark)}\n{number or row.verdict}" + study
 
 
 def draw_claim(

@@ -306,7 +306,9 @@ def draw_lines(
 def draw_mean(axes: Axes, rows: pd.DataFrame, look: Look, x: str, column: Column) -> None:
     """Draw the mean of a column over rows at every ``x``, and its interval where there is one."""
     is_log, at_x = column.scale == "log", rows.groupby(x)[column.name]
-    estimates = {place: mean_and_interval(values, is_log) for place, values in at_x}
+    estimates = {
+        place: mean_and_interval(values, is_log, column.is_share) for place, values in at_x
+    }
     places, (mean, low, high) = list(estimates), np.transpose(list(estimates.values()))
     axes.fill_between(places, low, high, color=look.colour, **BAND)
     (line,) = axes.plot(places, mean, look.marker, color=look.colour, markersize=4, linewidth=1.6)

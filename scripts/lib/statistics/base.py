@@ -81,6 +81,15 @@ def conditions_option(description: str, least: int = 2) -> dict:
 Label = Callable[[str | None], str]  # of a condition; of None, that of the baseline
 
 
+class Runs(NamedTuple):
+    """How many runs a condition has, and how many of them lack a number, and why."""
+
+    total: int
+    failed: int
+    unreached: int  # they do not pass the loss
+    missing: int
+
+
 class Found(NamedTuple):
     """What a statistic gives."""
 
@@ -92,8 +101,7 @@ class Found(NamedTuple):
     n_unreached: int = 0  # likewise, because one does not reach the loss
     n_missing: int = 0  # likewise, because one has no number
     n_unconverged: int = 0
-    # By condition: its runs, those that failed, those that do not reach the loss.
-    left_out: dict[str, tuple[int, int, int]] = {}
+    runs: dict[str, Runs] = {}  # by condition
     iterations: dict[str, float] = {}  # by condition: at which its runs pass the loss, their median
 
 
@@ -221,17 +229,15 @@ class Values(NamedTuple):
         n_conditions = states.groupby("seed")["failed"].transform("size")
         return states[n_conditions == states.index.unique("condition").size]
 
-    def left_out(self, is_paired: bool = True) -> dict[str, tuple[int, int, int]]:
-        """Return for each condition its runs, those that failed, those that are never at the loss.
+    def runs_of(self, is_paired: bool = True) -> dict[str, Runs]:
+        """Return how many :class:`Runs` of each condition have a number, and how many have none.
 
         Args:
             is_paired: as :meth:`states` has it.
         """
-        by_condition = self.states(is_paired).groupby("condition", sort=False)
-        return {
-            name: (len(of), int(of["failed"].sum()), int(of["unreached"].sum()))
-            for name, of in by_condition
-        }
+        states = self.states(is_paired).assign(total=1)
+        counts = states.groupby("condition", sort=False)[list(Runs._fields)].sum()
+        return {name: Runs(*map(int, of)) for name, *of in counts.itertuples()}
 
     def found(
         self, estimate: Estimate, against: float | None = None, is_paired: bool = True
@@ -254,7 +260,8 @@ class Values(NamedTuple):
         missing = (states["missing"] > 0) & ~failed & ~unreached
         used = ~(failed | unreached | missing)
         points = self.runs.assign(y=from_scale(self.runs["y"], self.column)).reset_index()
-        iterations = self.runs.groupby("condition", sort=False)["iteration"].median()
+        successful = self.runs[~self.runs["failed"]]
+        iterations = successful.groupby("condition", sort=False)["iteration"].median()
         return Found(
             estimate,
             neutral,
@@ -264,7 +271,7 @@ class Values(NamedTuple):
             int(unreached.sum()),
             int(missing.sum()),
             int(states["n_unconverged"][used].sum()),
-            self.left_out(is_paired),
+            self.runs_of(is_paired),
             iterations[iterations > 0].to_dict(),
         )
 
@@ -286,6 +293,8 @@ def values_of(
         NotComputed: a condition, one of its runs, a column or the loss level is missing.
     """
     rows, column = column_of(source, expression, scale)
+    if len(set(conditions)) < len(conditions):
+        raise ConfigError(f"{', '.join(conditions)}: a condition is compared with itself")
     require_runs(source, conditions)
     runs = runs_in(rows)
     if not all(condition in runs for condition in conditions):
@@ -293,7 +302,9 @@ def values_of(
     is_at_loss, level = at == COMMON_LOSS, np.nan if loss is None else loss
     if is_at_loss and loss is None:
         succeeded = [[run for run in runs[name].values() if run is not None] for name in conditions]
-        raise NotComputed(f"no loss is named; these runs suggest {loss_level(succeeded):.3g}")
+        level = loss_level(succeeded)
+        suggested = "" if np.isnan(level) else f"; these runs suggest {level:.3g}"
+        raise NotComputed(f"no loss is named{suggested}")
     cells = []
     for name in conditions:
         for seed, run in runs[name].items():

@@ -41,15 +41,15 @@ class Best(base.Statistic):
             others = losses.drop(index=seed)[eligible].mean()
             pair = [_lowest(others, names) for names in (self.conditions, baselines)]
             if None in pair:
-                raise Open("every condition, or every baseline, has a failed run")
+                raise Open("every condition, or every baseline, does not learn or has a failed run")
             found[seed] = y.loc[seed, pair[0]] - y.loc[seed, pair[1]]
             used.update((name, seed) for name in pair)
         runs = values.runs[values.runs.index.isin(used)]
         differences = pd.Series(found).dropna()
         estimate = mean_estimate(differences, margin=self.limit(values.is_ratio))
         chosen = set(runs.index.get_level_values("condition"))
-        left_out = {name: of for name, of in values.left_out().items() if name in chosen}
-        return values._replace(runs=runs).found(estimate)._replace(left_out=left_out)
+        of_chosen = {name: of for name, of in values.runs_of().items() if name in chosen}
+        return values._replace(runs=runs).found(estimate)._replace(runs=of_chosen)
 
     def words(self, label: base.Label) -> str:
         of = ", ".join(map(label, self.conditions))

@@ -6,6 +6,7 @@ import numpy as np
 
 from lib.estimates import correlation_estimate
 from lib.statistics import base
+from lsnn.errors import ConfigError
 from lsnn.options import choice, text
 
 
@@ -34,6 +35,14 @@ class Correlation(base.Statistic):
     def to_scale(self, is_ratio: bool) -> Callable[[float], float]:
         """Return Fisher's z."""
         return np.arctanh
+
+    def limit(self, is_ratio: bool) -> float | None:
+        """Return the margin as Fisher's z."""
+        if self.margin is not None and self.margin >= 1:
+            raise ConfigError(
+                f"margin: {self.margin:g} is not possible for a correlation; allowed: below 1"
+            )
+        return super().limit(is_ratio)
 
     def compute(self, source: base.Source) -> base.Found:
         conditions = self.conditions or list(source.study.conditions)

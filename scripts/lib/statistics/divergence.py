@@ -28,7 +28,6 @@ class Divergence(base.Statistic):
             self.against,
             is_ratio=False,
             points=points.assign(condition=self.condition, x=float("nan")),
-            n_failed=n_diverged,
         )
 
     def words(self, label: base.Label) -> str:

@@ -42,7 +42,7 @@ class Interaction(base.Statistic):
         differences = less_baselines(values, baselines).beside("x", settings)
         neutral = np.log(against) if values.is_ratio else against
         estimate = slope_over(differences, self.limit(values.is_ratio), neutral)
-        return differences.found(estimate, against)._replace(left_out=values.left_out())
+        return differences.found(estimate, against)._replace(runs=values.runs_of())
 
     def words(self, label: base.Label) -> str:
         return (

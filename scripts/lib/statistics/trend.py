@@ -4,6 +4,7 @@ import numpy as np
 
 from lib.estimates import Estimate, mean_estimate
 from lib.statistics import base
+from lib.statistics.source import Open
 from lsnn.options import choice, text
 
 
@@ -46,6 +47,9 @@ def slope_over(values: base.Values, margin: float | None, neutral: float = 0.0) 
     """Return the :class:`Estimate` of the mean slope of y over x, less a neutral one."""
     x, y = values.table("x"), values.table()
     kept = (x + y).dropna().index
+    spread = x.loc[kept].max(axis=1) - x.loc[kept].min(axis=1)
+    if not (spread > 1e-9 * x.loc[kept].abs().max(axis=1)).all():
+        raise Open("what the slope is over is the same in all conditions of a seed")
     return mean_estimate(slopes(x.loc[kept], y.loc[kept]) - neutral, margin=margin)
 
 

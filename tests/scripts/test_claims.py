@@ -20,6 +20,7 @@ from lib.failures import with_failures
 from lib.statistics.source import Source
 from lib.summary import summarise
 from lib.tables import write_table
+from lib.verdicts import Test, on_all
 from lsnn.errors import ConfigError, ResultError
 from lsnn.storage.files import canonical_json
 from lsnn.study.config import as_mapping, parse_study
@@ -138,8 +139,8 @@ def test_that_a_difference_is_none_can_be_claimed_with_a_margin_alone():
     study = source(**{NUMBER: {"bptt": noise(1), "three_factor": noise(1) + noise(2) / 1000}})
     row = row_of(claim(contrast(margin=0.01), "equal"), study)
     assert (row["mark"], row["verdict"], row["margin_high"]) == ("=", "supported", 0.01)
-    row = row_of(claim(contrast(), "equal"), study)
-    assert (row["mark"], row["verdict"]) == ("?", "open") and np.isnan(row["margin_high"])
+    with pytest.raises(ConfigError, match="it.statistic.margin: is missing; supported_if: equal"):
+        row_of(claim(contrast(), "equal"), study)
 
 
 @pytest.mark.parametrize("at", ["final", "late", "mean", "common_loss"])
@@ -245,7 +246,7 @@ def test_a_condition_of_which_more_than_a_third_failed_decides_nothing(n_failed,
     row = row_of(claim(contrast("lambda_max")), runs)
     assert (row["verdict"], row["n"], row["n_failed"]) == (verdict, 18 - n_failed, n_failed)
     if verdict == "open":
-        assert row["why"] == "7 of 18 runs of three_factor failed"
+        assert row["why"] == "of 18 runs of three_factor 7 failed"
     share = {"name": "divergence", "condition": "three_factor"}
     assert row_of(claim(share), runs)["value"] == pytest.approx(n_failed / 18)
 
@@ -273,7 +274,7 @@ def test_failed_runs_count_where_the_statistic_was_computed_alone():
     assert row["verdict"] == "supported"
     row = row_of(claim(contrast(NUMBER, "mdgl")), runs)
     assert (row["n"], row["n_failed"]) == (16, 14)
-    assert row["why"] == "14 of 30 runs of mdgl failed"
+    assert row["why"] == "of 30 runs of mdgl 14 failed"
 
 
 def test_missing_numbers_are_told_beside_failed_runs():
@@ -453,6 +454,50 @@ def test_several_studies_have_a_row_each_and_one_for_all():
     assert decided(both)["verdict"].tolist() == ["not computed", "not computed", "open"]
 
 
+def test_claims_on_studies_without_a_gap_hold_where_there_is_one():
+    marks = {
+        ("+", "+"): "supported in general",
+        ("+", "+", "no gap"): "supported where there is a gap",
+        ("+", "no gap"): "open",
+        ("no gap", "no gap"): "no gap",
+    }
+    for of_studies, verdict in marks.items():
+        tests = [Test(None, f"study {place}", None, None) for place in range(len(of_studies))]
+        verdicts = ["supported" if mark == "+" else mark for mark in of_studies]
+        found = on_all(tests, [mark if mark == "+" else "" for mark in of_studies], verdicts)
+        assert found[1] == verdict
+
+
+def test_of_a_claim_that_things_are_equal_opposite_marks_contradict_in_general():
+    tests = [Test(None, name, None, None) for name in ("one", "other")]
+    found = on_all(tests, ["+", "-"], ["contradicted", "contradicted"])
+    assert found == ("", "contradicted in general", "one +, other -")
+
+
+def test_numbers_that_are_missing_count_as_runs_that_failed_do():
+    """Else the logarithm would choose the runs that it is of."""
+    numbers = np.where(np.arange(20) < 7, -1.0, np.exp(noise(1)))
+    level = {"name": "level", "column": NUMBER, "condition": "mdgl", "against": 0.01}
+    row = row_of(claim({**level, "scale": "log"}), source(**{NUMBER: {"mdgl": numbers}}))
+    assert (row["mark"], row["n"], row["n_missing"]) == ("?", 13, 7)
+    assert row["why"] == "of 20 runs of mdgl 7 lack the number"
+    assert row["seeds_needed"] == ""
+
+
+def test_a_slope_over_what_does_not_vary_decides_nothing():
+    trend = {"name": "trend", "column": NUMBER, "over": "train_loss + learning_rate"}
+    row = row_of(claim({**trend, "at": "common_loss", "loss": 0.1}), source())
+    assert row["verdict"] == "open" and "of the 20" not in row["why"]
+    runs = source(**{NUMBER: {"mdgl": noise(1)}, "learning_rate": dict.fromkeys(CONDITIONS, 0.1)})
+    row = row_of(claim({**trend, "over": "learning_rate"}), runs)
+    assert row["why"] == "what the slope is over is the same in all conditions of a seed"
+
+
+def test_a_condition_is_not_compared_with_itself():
+    with pytest.raises(ConfigError, match="it: bptt, bptt: a condition is compared with itself"):
+        row_of(claim(contrast(condition="bptt")), source())
+
+
 def with_losses(study, by_condition):
     """Return a source in which runs fall to losses of their own, at iterations 20 to 100."""
     runs = source(study)
@@ -468,12 +513,17 @@ def test_at_a_loss_a_condition_needs_two_thirds_of_its_runs():
     study = made_up(21)
     for n_unreached, why in [
         (7, ""),
-        (8, "8 of 21 runs of mdgl do not reach the loss"),
+        (8, "of 21 runs of mdgl 8 do not pass the loss"),
     ]:
         lowest = np.where(np.arange(21) < n_unreached, 0.2, 0.05)
         runs = with_losses(study, {"bptt": np.full(21, 0.01), "mdgl": lowest})
-        row = row_of(claim(contrast("lambda_max", "mdgl", at="common_loss", loss=0.1)), runs)
+        statistic = contrast("lambda_max", "mdgl", at="common_loss", loss=0.1)
+        row = row_of(claim(statistic), runs)
         assert (row["n"], row["n_unreached"], row["why"]) == (21 - n_unreached, n_unreached, why)
+    # A run that failed has no part in the median iteration.
+    gone = made_up_study.diverged(runs.trajectories, [("mdgl", seed) for seed in (19, 20, 21)])
+    fewer = row_of(claim(statistic), Source(study, with_failures(gone)))
+    assert (fewer["iterations"], fewer["n_failed"]) == (row["iterations"], 3)
     # log(2 / 0.1) / log(2 / end) of the way to the last checkpoint: at 100, at 160 with mdgl.
     shares = [np.log(20) / np.log(2 / end) for end in (0.01, 0.05)]
     assert row["iterations"] == f"bptt {100 * shares[0]:.0f}, mdgl {160 * shares[1]:.0f}"
@@ -635,8 +685,7 @@ def test_the_programs_write_tables_pages_and_figures(written):
     studies = ["--studies", "made_up", "other_folder"]
     done = program(written, "decide_claims.py", *studies, "--output", ".")
     assert done.returncode == 0, done.stderr
-    claims = parse_claims(yaml.safe_load((written / "claims.yaml").read_text()))
-    table, points = read_decided(written, claims)
+    table, points, _ = read_decided(written, written / "claims.yaml")
     assert table["claim"].tolist() == ["flat", "gap", "sharper", "sharper", "sharper"]
     assert len(points) == 3 * 2 * 12
     (written / "README.md").write_text(
@@ -651,7 +700,7 @@ def test_the_programs_write_tables_pages_and_figures(written):
     assert "| What is said. |" in readme and "\nold\n" not in readme
     assert "p-values of the main claims are adjusted for these 2 numbers" in readme
     assert "exploratory" in readme
-    assert "The claims are of no commit." in (written / "claims.md").read_text()
+    assert "The file of claims is of no commit." in (written / "claims.md").read_text()
     assert "not computed" in (written / "claims.md").read_text()
     assert "the study has not run" in (written / "claims.html").read_text()
     done = program(written, "plot_claims.py", "--decided", ".", *studies, "--output", "figures")
@@ -683,9 +732,9 @@ def test_a_table_of_other_claims_is_refused(written):
     del claims["gap"]
     (written / "claims.yaml").write_text(yaml.safe_dump(claims))
     done = program(written, "write_claims.py", "--decided", ".", "--output", ".")
-    assert done.returncode == 1 and "decided for other claims (gap " in done.stderr
+    assert done.returncode == 1 and "decided for other claims than" in done.stderr
     with pytest.raises(ResultError, match="no such file"):
-        read_decided(written / "nowhere", {})
+        read_decided(written / "nowhere", written / "claims.yaml")
 
 
 def test_a_file_without_a_place_for_the_block_is_left_as_it_is(written):

@@ -49,6 +49,40 @@ def test_claims_are_read_in_their_order_with_defaults():
         ({"studies": {"one": {"columns": "x"}}}, "sharper.studies.one.columns: unknown key"),
         ({"supported_if": "over"}, 'sharper.supported_if: "over" is not possible; allowed: one'),
         ({"main": 1}, "sharper.main: 1 is not possible; allowed: true or false"),
+        (
+            {"statistic": dict(CLAIM["statistic"], seeds="20-9")},
+            'sharper.statistic.seeds: "20-9" is not possible; allowed: the first, then the last',
+        ),
+        (
+            {"statistic": dict(CLAIM["statistic"], seeds="9")},
+            'sharper.statistic.seeds: "9" is not possible',
+        ),
+        (
+            {"statistic": dict(CLAIM["statistic"], margin=0)},
+            "sharper.statistic.margin: 0 is not possible; allowed: a number > 0",
+        ),
+        (
+            {"statistic": dict(CLAIM["statistic"], loss=0.1)},
+            "sharper.statistic.loss: 0.1 is not possible; allowed: none without at: common_loss",
+        ),
+        (
+            {"supported_if": "equal"},
+            "sharper.statistic.margin: is missing; supported_if: equal needs it",
+        ),
+        (
+            {"supported_if": "equal", "statistic": {"name": "divergence", "condition": "y"}},
+            "sharper.statistic.margin: is missing, and divergence has none; supported_if: equal",
+        ),
+        (
+            {"main": True, "statistic": {"name": "correlation", "column": "x", "over": "y"}},
+            'sharper.statistic.name: "correlation" is not possible; allowed: another one',
+        ),
+        ({"answer": "gap"}, "sharper.statistic.margin: is missing; answer: gap needs it"),
+        (
+            {"answer": "rate"},
+            'sharper.statistic.name: "contrast" is not possible; allowed: trend, with answer: rate',
+        ),
+        ({"studies": {"all": {}}}, 'sharper.studies.all: "all" is not possible'),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(change, line):

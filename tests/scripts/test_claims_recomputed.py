@@ -244,10 +244,10 @@ def level(study, options, margin):
 def order(study, options, margin):
     """The surest fall between neighbours; if all rise, the least sure rise."""
     values = numbers(study, options["conditions"], options["column"], options)
-    estimates = [mean_estimate(step, margin) for step in np.diff(values).T]
+    estimates = [mean_estimate(step, math.nan) for step in np.diff(values).T]
     weakest = min(estimates, key=lambda of: (of.value >= 0, of.p if of.value < 0 else -of.p))
     p = min(1.0, weakest.p * len(estimates)) if weakest.value < 0 else weakest.p
-    weakest = weakest._replace(p=p, p_equal=max(of.p_equal for of in estimates))
+    weakest = weakest._replace(p=p, n_parts=min(of.n_parts for of in estimates))
     return weakest, [[name] for name in options["conditions"]]
 
 

@@ -26,16 +26,22 @@ STUDY = parse_study(
 CLAIM = {
     "claim": "What is said.",
     "source": "Nobody",
-    "statistic": {"name": "contrast", "column": "lambda_max", "condition": "one_0.1"},
+    "statistic": {
+        "name": "contrast",
+        "column": "lambda_max",
+        "condition": "one_0.1",
+        "margin": 1.25,
+    },
 }
+TREND = {"name": "trend", "column": "lambda_max"}
 
 
 def claims_with(*answers):
     """Return claims with these parts in the figure."""
     studies = {"made_up": {}, "other": {}, "third": {}}
-    return parse_claims(
-        {f"claim_{part}": {**CLAIM, "answer": part, "studies": studies} for part in answers}
-    )
+    every = {f"claim_{part}": {**CLAIM, "answer": part, "studies": studies} for part in answers}
+    every["claim_rate"]["statistic"] = TREND
+    return parse_claims(every)
 
 
 def row(part, study, value, low, high, neutral, margins, verdict="supported"):

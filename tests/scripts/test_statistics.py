@@ -78,8 +78,8 @@ def test_degenerate_numbers_decide_nothing_that_is_not_there(name, degenerate):
 @EVERY
 def test_degenerate_numbers_are_equal_within_a_margin_wider_than_they_are(name, degenerate):
     """So are numbers that are all the same, however small the margin; two seeds show nothing."""
-    if name == "divergence":
-        return  # has no margin
+    if name in ("divergence", "order"):
+        return  # that they are equal is not tested
     source = source_of(DEGENERATE[degenerate](np.random.default_rng(9)))
     margin = {"correlation": 0.99}.get(name, 50.0)
     row = row_of(name, source, "equal", margin=margin)
@@ -99,7 +99,7 @@ def test_numbers_without_a_logarithm_are_counted_as_missing(name):
     negative = DEGENERATE["all negative"](np.random.default_rng(3))
     row = row_of(name, source_of(negative), scale="log", **against)
     assert (row["mark"], row["n"], row["n_missing"]) == ("?", 0, SEEDS)
-    assert row["why"] == "too few seeds: 12 are needed" and np.isnan(row["value"])
+    assert f"{SEEDS} lack the number" in row["why"] and np.isnan(row["value"])
     for condition in CONDITIONS:
         negative[Y][condition][3:] *= -1
     row = row_of(name, source_of(negative), scale="log", **against)

@@ -79,7 +79,7 @@ def draw_rates(
             look = panels.looks(study)[next(iter(rate))]
             axes.plot(x, of_study["y"], look.marker, color=look.colour, **RUN_POINTS)
             means = np.exp(np.log(of_study["y"]).groupby(x).mean())
-            axes.plot(means.index, means, look.line, color=look.colour, linewidth=1.2)
+            axes.plot(means.index, means, linestyle=look.line, color=look.colour, linewidth=1.2)
             label = new_rule(study.setup(next(iter(rate))).learning_rule).label
             handles.append(look.handle(label, markersize=4))
             column = column_or_expression(claim.statistics[study_name]["column"], study)

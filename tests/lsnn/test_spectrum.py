@@ -341,7 +341,8 @@ def test_everything_is_followed_to_the_same_bits_however_often_it_is_stopped(tmp
     arrays["iteration"] = np.array([0, 5, 10])
     settings = {"density": {"steps": 5}, "nearby": {"directions": 2}}
     quantities = [dict(settings.get(name, {}), name=name) for name in reversed(list(QUANTITIES))]
-    entry = parse_study({"hessian": [{"samples": 10, "quantities": quantities}]}).hessian[0]
+    of_all = [{"block": "all", "samples": 10, "quantities": quantities}]
+    entry = parse_study({"hessian": of_all, "loss": {"l2": 0}}).hessian[0]
     assert list(quantities_of("hessian", entry)) == list(QUANTITIES)  # in their own order
 
     def records_of(path, *stops):

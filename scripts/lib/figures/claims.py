@@ -35,7 +35,7 @@ CLAIM, CELL, HEIGHT = 2.3, 0.86, 0.38
 ANSWER = (7.2, 3.4)
 QUADRANTS = {
     (0.98, 0.98): "sharper and worse",
-    (0.02, 0.98): "flatter and worse",
+    (0.02, 0.98): "flatter\nand worse",
     (0.98, 0.02): "sharper, not worse",
     (0.02, 0.02): "neither",
 }

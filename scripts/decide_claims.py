@@ -28,7 +28,7 @@ from lib.statistics.source import Source, read_source
 from lib.tables import write_table
 from lib.verdicts import (
     OPEN,
-    Test,
+    ClaimTest,
     adjusted,
     is_outside,
     level_of,
@@ -76,7 +76,7 @@ def decide(
     return table, pd.concat(points)[names] if points else pd.DataFrame(columns=names)
 
 
-def row_of(tests: list[Test], place: int, p_values: np.ndarray, level: float) -> dict:
+def row_of(tests: list[ClaimTest], place: int, p_values: np.ndarray, level: float) -> dict:
     """Return the row of claims.csv of one of the tests.
 
     Args:
@@ -128,7 +128,7 @@ def row_of(tests: list[Test], place: int, p_values: np.ndarray, level: float) ->
     return row
 
 
-def with_row_on_all(tests: list[Test], rows: list[dict], claim: str) -> list[dict]:
+def with_row_on_all(tests: list[ClaimTest], rows: list[dict], claim: str) -> list[dict]:
     """Return the rows of a claim, and, if there are several, one for all studies."""
     pairs = [(test, row) for test, row in zip(tests, rows, strict=True) if row["claim"] == claim]
     of_claim = [row for _, row in pairs]

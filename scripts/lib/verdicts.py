@@ -37,7 +37,7 @@ TOO_FEW = "too few seeds"
 MOST_COMBINATIONS = 64  # of conditions whose failed runs are filled in
 
 
-class Test(NamedTuple):
+class ClaimTest(NamedTuple):
     """A claim on a study: the number that decides it, or why there is none."""
 
     claim: Claim
@@ -56,14 +56,14 @@ class Test(NamedTuple):
         return self.found.estimate.p, self.found.estimate.p_equal
 
 
-def test_of(claim: Claim, study: str, source: Source | None) -> Test:
-    """Return the :class:`Test` of a claim on a study.
+def test_of(claim: Claim, study: str, source: Source | None) -> ClaimTest:
+    """Return the :class:`ClaimTest` of a claim on a study.
 
     Raises:
         ConfigError: the claim is impossible.
     """
     statistic = build(STATISTICS, claim.statistics[study])
-    test = Test(claim, study, statistic, source)
+    test = ClaimTest(claim, study, statistic, source)
     if source is None:
         return test._replace(verdict=NOT_COMPUTED, why="the study has not run")
     try:
@@ -98,7 +98,7 @@ def refusal(found: Found, statistic: Statistic, source: Source) -> tuple[str, st
     return ("", "") if np.isfinite(found.estimate.low) else (OPEN, "no interval")
 
 
-def adjusted(tests: Sequence[Test]) -> np.ndarray:
+def adjusted(tests: Sequence[ClaimTest]) -> np.ndarray:
     """Return the adjusted p-values of tests, an array (tests, 2): differs, equal."""
     p_values = np.array([test.p_values for test in tests]).reshape(-1, 2)
     is_main = np.array([test.claim.main for test in tests], dtype=bool)
@@ -110,7 +110,7 @@ def adjusted(tests: Sequence[Test]) -> np.ndarray:
     return found
 
 
-def level_of(tests: Sequence[Test], p_values: np.ndarray, is_main: bool) -> float:
+def level_of(tests: Sequence[ClaimTest], p_values: np.ndarray, is_main: bool) -> float:
     """Return the level at which the next test of a family would have to be significant.
 
     Args:
@@ -163,7 +163,7 @@ def margin_of(found: Found, statistic: Statistic) -> tuple[float, float] | None:
     return found.neutral - statistic.margin, found.neutral + statistic.margin
 
 
-def marks_with_failures(tests: Sequence[Test], place: int) -> list[str]:
+def marks_with_failures(tests: Sequence[ClaimTest], place: int) -> list[str]:
     """Return the other marks of a main claim if its failed runs count, at the extremes.
 
     They count with the lowest or the highest number of the other runs of their condition, in every
@@ -192,7 +192,7 @@ def marks_with_failures(tests: Sequence[Test], place: int) -> list[str]:
     return sorted(set(marks) - {plain})
 
 
-def seeds_text(test: Test, level: float) -> str:
+def seeds_text(test: ClaimTest, level: float) -> str:
     """Return in words how many seeds would decide an open number; empty if none would, or unknown.
 
     They decide if the number is off by the margin, or not at all; or, where its interval is further
@@ -226,7 +226,7 @@ def seeds_text(test: Test, level: float) -> str:
 
 
 def on_all(
-    tests: Sequence[Test], marks: Sequence[str], verdicts: Sequence[str]
+    tests: Sequence[ClaimTest], marks: Sequence[str], verdicts: Sequence[str]
 ) -> tuple[str, str, str]:
     """Return the mark, the verdict and the reason of a claim that is tested on several studies.
 

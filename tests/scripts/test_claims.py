@@ -20,7 +20,7 @@ from lib.failures import with_failures
 from lib.statistics.source import Source
 from lib.summary import summarise
 from lib.tables import write_table
-from lib.verdicts import Test, on_all
+from lib.verdicts import ClaimTest, on_all
 from lsnn.errors import ConfigError, ResultError
 from lsnn.storage.files import canonical_json
 from lsnn.study.config import as_mapping, parse_study
@@ -462,14 +462,14 @@ def test_claims_on_studies_without_a_gap_hold_where_there_is_one():
         ("no gap", "no gap"): "no gap",
     }
     for of_studies, verdict in marks.items():
-        tests = [Test(None, f"study {place}", None, None) for place in range(len(of_studies))]
+        tests = [ClaimTest(None, f"study {place}", None, None) for place in range(len(of_studies))]
         verdicts = ["supported" if mark == "+" else mark for mark in of_studies]
         found = on_all(tests, [mark if mark == "+" else "" for mark in of_studies], verdicts)
         assert found[1] == verdict
 
 
 def test_of_a_claim_that_things_are_equal_opposite_marks_contradict_in_general():
-    tests = [Test(None, name, None, None) for name in ("one", "other")]
+    tests = [ClaimTest(None, name, None, None) for name in ("one", "other")]
     found = on_all(tests, ["+", "-"], ["contradicted", "contradicted"])
     assert found == ("", "contradicted in general", "one +, other -")
 

@@ -1,4 +1,4 @@
-"""Every row of claims.csv, computed once more from the committed tables, with no code shared.
+"""Every row of claims.csv, computed once more from the committed tables, with code of its own.
 
 A number is a distance from its neutral value, up to the end: of ratios a difference of logarithms,
 of correlations Fisher's z.

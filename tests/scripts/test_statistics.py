@@ -28,6 +28,7 @@ def row_of(name, source, supported_if="above", **options):
     return table.iloc[0]
 
 
+@pytest.mark.slow
 @EVERY
 def test_intervals_cover_and_chance_rarely_decides(name):
     """The null control is decided in about 5 % (an order: less), the live one nearly always."""

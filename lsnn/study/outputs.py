@@ -1,7 +1,9 @@
 """What a study outputs, as its declarations say: the columns of its tables, and its figures."""
 
+import json
 import re
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -162,7 +164,13 @@ def chance_loss(study: Study, condition: str, seed: int) -> float:
     if task_class(setup.task).is_classification:
         n_classes = setup.outline.get("n_out") or new_task(setup.task, study.data, seed).n_out
         return LOSSES_OF_CLASSES[setup.loss.kind].chance(n_classes)
-    task = new_task(setup.task, study.data, seed)
+    return _variance_of_targets(json.dumps(setup.task), study.data, seed)
+
+
+@lru_cache(maxsize=None)  # conditions often share their task
+def _variance_of_targets(task, data, seed):
+    """Return the variance of the wanted values of a task, as :func:`chance_loss` has it."""
+    task = new_task(json.loads(task), data, seed)
     _, targets = task.examples("train", np.arange(task.sizes["train"]))
     by_output = targets.reshape(len(targets), task.n_out, -1)
     return float(np.nanvar(by_output, axis=(0, 2)).mean())

@@ -158,12 +158,12 @@ ROWS = {
     },
     "interval, correlation within seeds": Row(coverage, WITHIN, None, SEEDS[:2]),
     "wrong mark among 30, mixed": Row(wrong_marks, dict(truths=MIXED), FEW),
-    "wrong mark among 30, all 0": Row(wrong_marks, dict(truths=[0]), FEW, ENDS),
-    "wrong mark among 30, all at the margin": Row(wrong_marks, dict(truths=[1]), FEW, FIRST),
+    "wrong mark among 30, all 0": Row(wrong_marks, dict(truths=[0]), FEW),
+    "wrong mark among 30, all at the margin": Row(wrong_marks, dict(truths=[1]), FEW),
     "wrong mark among 30, skewed means": Row(wrong_marks, MEAN | dict(truths=[0]), None, ENDS),
-    "wrong share among 100, mixed": Row(wrong_marks, dict(truths=MIXED, is_main=False), FEW, FIRST),
+    "wrong share among 100, mixed": Row(wrong_marks, dict(truths=MIXED, is_main=False), FEW),
     "opposite sign, 0.01 SD": Row(opposite_sign, dict(truth=0.01), (0, ALPHA / 2)),
-    "opposite sign, margin": Row(opposite_sign, dict(truth=0.5), (0, 0.005), FIRST),
+    "opposite sign, margin": Row(opposite_sign, dict(truth=0.5), (0, 0.005)),
     "opposite sign, 0.01 SD, skewed mean": Row(opposite_sign, MEAN | dict(truth=0.01), None, FIRST),
     **{
         f"power as planned, SD {sd} margins, level {level:.2g}": planned(sd, level)

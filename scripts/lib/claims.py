@@ -135,9 +135,23 @@ def parse_claims(values: dict) -> dict[str, Claim]:
             problems[name] = impossible(name, "any other name")
         found, claims[name] = _claim(name, of_claim)
         problems.update((f"{name}.{key}".rstrip("."), line) for key, line in found.items())
+    if not problems:
+        problems = _places_taken(claims.values())
     if problems:
         raise ConfigError(as_lines(problems))
     return claims
+
+
+def _places_taken(claims):
+    """Return problems by key: claims that stand where another does in the figure of the answer."""
+    problems, owners = {}, {}
+    for claim in claims:
+        for study in claim.statistics if claim.answer in ("sharpness", "gap") else ():
+            owner = owners.setdefault((claim.answer, study), claim.name)
+            if owner != claim.name:
+                what = f"another one: {owner} has it on {study}"
+                problems[f"{claim.name}.answer"] = impossible(claim.answer, what)
+    return problems
 
 
 def _claim(name, values):

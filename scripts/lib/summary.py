@@ -184,14 +184,10 @@ def row_of(quantity: Quantity, names: str, runs: list[dict]) -> dict:
         estimate = estimate.rescaled(lambda value: from_scale(value, column))
         if is_contrast:
             sign_p = sign_test(of_seeds, neutral=0)
+    n = estimate.n if np.isfinite(estimate.value) else 0
     return {
-        "quantity": quantity.name,
-        "condition": names,
-        "mean": estimate.value,
-        "ci_low": estimate.low,
-        "ci_high": estimate.high,
-        "sign_p": sign_p,
-        "n": estimate.n if np.isfinite(estimate.value) else 0,
+        **_cells(quantity, names, estimate, sign_p),
+        "n": n,
         "n_failed": len(groups) - len(successful),
         "n_unconverged": int(n_unconverged[kept].sum()),
         "loss": level,
@@ -208,6 +204,12 @@ def row_of_failures(quantity: Quantity, names: str, runs: list[dict]) -> dict:
         differences = failed[0] - failed[1]
         estimate = Estimate(float(differences.mean()), n=len(seeds))
         sign_p = sign_test(differences, neutral=0)
+    counts = {"n": estimate.n, "n_failed": 0, "n_unconverged": 0}
+    return {**_cells(quantity, names, estimate, sign_p), **counts}
+
+
+def _cells(quantity, names, estimate, sign_p):
+    """Return the cells of a row of the summary, but for its counts."""
     return {
         "quantity": quantity.name,
         "condition": names,
@@ -215,7 +217,4 @@ def row_of_failures(quantity: Quantity, names: str, runs: list[dict]) -> dict:
         "ci_low": estimate.low,
         "ci_high": estimate.high,
         "sign_p": sign_p,
-        "n": estimate.n,
-        "n_failed": 0,
-        "n_unconverged": 0,
     }

@@ -703,6 +703,11 @@ def test_the_programs_write_tables_pages_and_figures(written):
     assert "The file of claims is of no commit." in (written / "claims.md").read_text()
     assert "not computed" in (written / "claims.md").read_text()
     assert "the study has not run" in (written / "claims.html").read_text()
+    arguments = ["--decided", ".", "--studies", "other_folder", "--output", "figures"]
+    done = program(written, "plot_claims.py", *arguments)
+    assert (
+        done.returncode == 1 and "--studies: the claims are decided by made_up, too" in done.stderr
+    )
     done = program(written, "plot_claims.py", "--decided", ".", *studies, "--output", "figures")
     assert done.returncode == 0, done.stderr
     for name in ("answer", "overview", "sharper"):

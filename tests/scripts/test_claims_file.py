@@ -91,6 +91,16 @@ def test_what_cannot_be_is_refused_by_name(change, line):
     assert line in str(error.value)
 
 
+def test_two_claims_cannot_stand_at_one_place_of_the_answer():
+    statistic = dict(CLAIM["statistic"], margin=1.25)
+    one = dict(CLAIM, statistic=statistic, answer="sharpness")
+    with pytest.raises(ConfigError) as error:
+        parse_claims({"one": one, "two": one})
+    line = 'two.answer: "sharpness" is not possible; allowed: another one: one has it on'
+    assert line in str(error.value)
+    parse_claims({"one": one, "two": dict(one, answer="gap")})
+
+
 def test_all_problems_are_told_at_once():
     with pytest.raises(ConfigError) as error:
         parse_claims({"a": dict(CLAIM, text="heard"), "b": {"claim": "x"}, "c d": CLAIM})

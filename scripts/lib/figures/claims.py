@@ -53,9 +53,7 @@ def draw_answer(
     handles = draw_rates(of_rates, parts["rate"], points, studies)
     named = [{claim.name for claim in parts[part]} for part in ("sharpness", "gap")]
     sharper, worse = (
-        table[table["claim"].isin(names) & table["value"].notna()]
-        .drop_duplicates("study")  # the first claim of those that are about it
-        .set_index("study")
+        table[table["claim"].isin(names) & table["value"].notna()].set_index("study")
         for names in named
     )
     draw_tasks(of_tasks, sharper, worse.reindex(sharper.index).dropna(subset="value"))

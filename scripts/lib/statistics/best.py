@@ -12,8 +12,8 @@ LOSS = "train_loss"
 class Best(base.Statistic):
     """The best of some conditions against the best of their baselines: a difference or a ratio.
 
-    The best one has the lowest late training loss, averaged over seeds on a logarithmic scale,
-    among those that learn and have no failed run. For each seed it is chosen by the other seeds, so
+    The best has the lowest late training loss, averaged over seeds on a logarithmic scale, among
+    the conditions that learn and have no failed run. For each seed the other seeds choose it, so
     that the choice does not favour the number that is compared.
     """
 

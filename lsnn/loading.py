@@ -17,7 +17,7 @@ from lsnn.errors import ConfigError, ResultError
 from lsnn.network import PARAMETERS, Recording, network_of, recorded
 from lsnn.options import impossible
 from lsnn.storage import checkpoints
-from lsnn.storage.files import differences, read_record, sha256_of_file
+from lsnn.storage.files import differences, plain_or_gzip, read_record, sha256_of_content
 from lsnn.study.config import Study, read_study
 from lsnn.study.settings import RULE, setting_columns, setting_values, settings_of
 from lsnn.study.sweep import shortened
@@ -63,8 +63,8 @@ def _table(folder, name, record):
 
 def _require_intact(folder, name, record):
     """Return the path of a file, if it is the one that a record describes."""
-    path = os.path.join(folder, name)
-    if not os.path.exists(path) or sha256_of_file(path) != record["outputs"].get(name):
+    path = plain_or_gzip(os.path.join(folder, name))
+    if not os.path.exists(path) or sha256_of_content(path) != record["outputs"].get(name):
         raise ResultError(f"{path}: missing, or altered since it was written; run the study again")
     return path
 

@@ -5,6 +5,7 @@ import csv
 import errno
 import fcntl
 import glob
+import gzip
 import hashlib
 import io
 import json
@@ -12,6 +13,7 @@ import os
 import socket
 import tempfile
 import zipfile
+import zlib
 from typing import (
     Any,
     BinaryIO,
@@ -31,6 +33,7 @@ import numpy as np
 from lsnn.errors import ResultError, WriteError
 
 RECORD_VERSION = 1
+GZIP = ".gz"
 AGAIN = "delete it and run the job that writes it again"  # the way out where a file is damaged
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -146,11 +149,38 @@ def reading(path: PathLike) -> Iterator[None]:
 
 def sha256_of_file(path: PathLike) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
     with reading(path), open(path, "rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
+        return _sha256(stream)
+
+
+def sha256_of_content(path: PathLike) -> str:
+    """Return the SHA-256 of a file's bytes; of one that ends in .gz, of what it holds.
+
+    Raises:
+        ResultError: it ends in .gz, and is damaged.
+    """
+    if not os.fspath(path).endswith(GZIP):
+        return sha256_of_file(path)
+    try:
+        with reading(path), gzip.open(path) as stream:
+            return _sha256(stream)
+    except (EOFError, OSError, zlib.error) as error:
+        if getattr(error, "errno", None) is not None:  # of the disk, not of what is on it
+            raise
+        raise ResultError(f"{path}: damaged, or not a gzip file ({error}); {AGAIN}") from None
+
+
+def _sha256(stream):
+    digest = hashlib.sha256()
+    for block in iter(lambda: stream.read(1 << 20), b""):
+        digest.update(block)
     return digest.hexdigest()
+
+
+def plain_or_gzip(path: str) -> str:
+    """Return the path of a file; where there is only its gzip beside it, that of this one."""
+    only_gzip = not os.path.exists(path) and os.path.exists(path + GZIP)
+    return path + GZIP if only_gzip else path
 
 
 def canonical_json(value: Any) -> str:

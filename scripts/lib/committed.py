@@ -21,7 +21,7 @@ class CommittedStudy:
         folder = os.path.join(COMMITTED, name)
         self.name = name
         self.study = read_study(os.path.join(folder, "config.yaml"))
-        self.trajectories = read_trajectories(os.path.join(folder, "trajectories.csv"), self.study)
+        self.trajectories = read_trajectories(folder, self.study)
         self._cells = {
             (row.quantity, row.condition): summary_text(row, row.n + row.n_failed)
             for row in read_table(os.path.join(folder, "summary.csv"), SUMMARY).itertuples()

@@ -78,7 +78,7 @@ def runs_of_part(folder: str, study: Study) -> Iterator[Run]:
         ResultError: a file is missing or damaged, or not the one that metadata.json describes.
     """
     record = read_record(os.path.join(folder, "metadata.json"))
-    table = read_trajectories(os.path.join(folder, "trajectories.csv"), study)
+    table = read_trajectories(folder, study)
     path = os.path.join(folder, "spectra.npz")
     require_recorded(path, record)
     arrays, _ = checkpoints.read(path, ())

@@ -1,6 +1,8 @@
 """The tables that the stages hand on: which columns they have, how they are read and written."""
 
+import gzip
 import os
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +10,15 @@ import numpy as np
 import pandas as pd
 
 from lsnn.errors import DataError, ResultError
-from lsnn.storage.files import PathLike, atomic_write, read_record, reading, sha256_of_file
+from lsnn.storage.files import (
+    GZIP,
+    PathLike,
+    atomic_write,
+    plain_or_gzip,
+    read_record,
+    reading,
+    sha256_of_content,
+)
 from lsnn.study.columns import CHANCE_LOSS, CONDITION_COLUMNS, DIVERGED, Column
 from lsnn.study.config import Study
 from lsnn.study.outputs import (
@@ -57,7 +67,7 @@ def read_table(
             )
     except FileNotFoundError:
         raise ResultError(f"{path}: no such file; run the job that writes it") from None
-    except ValueError as error:
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ResultError(f"{path}: damaged ({error}); run the job that writes it again") from None
     absent = [
         column.name for column in wanted if column.name not in table and column not in optional
@@ -92,11 +102,15 @@ def read_recorded_table(
     return table
 
 
-def read_trajectories(path: str, study: Study) -> pd.DataFrame:
+def read_trajectories(folder: str, study: Study) -> pd.DataFrame:
     """Return a study's table of trajectories, of whatever origin.
 
     One of an older version may lack what has been computed of the Hessian since. Settings are those
     of the study.
+
+    Args:
+        folder: of its trajectories.csv or trajectories.csv.gz.
+        study: that they are of.
 
     Raises:
         ResultError: it is damaged, or not the one that the metadata.json beside it describes.
@@ -110,8 +124,9 @@ def read_trajectories(path: str, study: Study) -> pd.DataFrame:
         DIVERGED,
         CHANCE_LOSS,
     ]
+    path = plain_or_gzip(os.path.join(folder, "trajectories.csv"))
     table = read_table(path, trajectories_columns(study), optional)
-    metadata = os.path.join(os.path.dirname(path), "metadata.json")
+    metadata = os.path.join(folder, "metadata.json")
     if os.path.exists(metadata):
         require_recorded(path, read_record(metadata))
     table = table if "diverged" in table else table.assign(diverged=False)
@@ -147,13 +162,14 @@ def with_settings(table: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 
 def require_recorded(path: str, record: dict[str, Any]) -> None:
-    """Refuse a file that is not, to the bit, the one that a record describes.
+    """Refuse a file that is not, to the bit, the one that a record describes, or its gzip.
 
     Raises:
         ResultError: it is another one.
     """
-    found = sha256_of_file(path)
-    expected = record.get("outputs", {}).get(os.path.basename(path), "none")
+    found = sha256_of_content(path)
+    name = os.path.basename(path).removesuffix(GZIP)
+    expected = record.get("outputs", {}).get(name, "none")
     if found != expected:
         raise ResultError(
             f"{path}: altered since it was written (SHA-256 {found} instead of {expected}); run "

@@ -225,7 +225,7 @@ def test_tables_of_a_study(study_folder, tell, name):
     def read():
         record = read_record(study_folder / "metadata.json")
         summary = read_recorded_table(study_folder / "summary.csv", SUMMARY, record)
-        trajectories = read_trajectories(str(study_folder / "trajectories.csv"), study)
+        trajectories = read_trajectories(str(study_folder), study)
         spectra = content(read_spectra(str(study_folder)))
         return summary.to_csv(), trajectories.to_csv(), spectra, record
 

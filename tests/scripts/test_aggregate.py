@@ -1,7 +1,9 @@
+import gzip
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ import made_up_study
 from lib.summary import summarise
 from lib.tables import read_table, read_trajectories
 from lsnn.errors import ResultError
+from lsnn.loading import load_study
 from lsnn.storage import checkpoints
 from lsnn.storage.files import read_record, sha256_of_file, write_record
 from lsnn.study.columns import SUMMARY
@@ -308,7 +311,7 @@ def test_conditions_may_be_called_what_pandas_takes_for_no_value(folder, run):
     made_up_study.write_study(folder, {**made_up_study.CONFIG, "conditions": conditions})
     run()
     study = read_study(folder / "config.yaml")
-    found = read_trajectories(folder / "trajectories.csv", study)
+    found = read_trajectories(folder, study)
     assert list(found["condition"].unique()) == names
     pd.testing.assert_frame_equal(found, made_up_study.trajectories(study=study), check_exact=True)
     summary = read_table(folder / "summary.csv", SUMMARY)
@@ -523,6 +526,7 @@ def test_parts_with_seeds_of_their_own_are_joined_as_if_they_were_one(tmp_path, 
     whole = aggregated(tmp_path, "whole", config, monkeypatch)
     expected = {path.name: path.read_bytes() for path in whole.iterdir() if path.is_file()}
     shutil.rmtree(whole)
+    gzipped(os.path.join(parts[1], "trajectories.csv"))
     aggregated(tmp_path, "whole", None, monkeypatch, "--parts", *parts)
     found = {path.name: path.read_bytes() for path in whole.iterdir()}
     for name in ("trajectories.csv", "summary.csv", "config.yaml"):
@@ -530,6 +534,31 @@ def test_parts_with_seeds_of_their_own_are_joined_as_if_they_were_one(tmp_path, 
     record = read_record(whole / "metadata.json")
     assert parse_study(record["study"]) == parse_study(config)
     assert [run["seed"] for run in record["runs"]] == 2 * [1, 2, 3]
+
+
+def gzipped(path):
+    """Replace a file by its gzip; return its path."""
+    with open(path, "rb") as plain, gzip.open(path + ".gz", "wb") as compressed:
+        shutil.copyfileobj(plain, compressed)
+    os.unlink(path)
+    return path + ".gz"
+
+
+def test_a_gzipped_table_that_is_another_or_damaged_is_refused(parts):
+    study = read_study(os.path.join(parts[0], "config.yaml"))
+    path = gzipped(os.path.join(parts[0], "trajectories.csv"))
+    whole = Path(path).read_bytes()
+    assert len(read_trajectories(parts[0], study)) > 0
+    for damaged, words in {
+        whole[:-20]: "damaged",
+        b"no gzip at all": "damaged",
+        gzip.compress(gzip.decompress(whole).replace(b"bptt", b"mdgl")): "altered since it was",
+    }.items():
+        Path(path).write_bytes(damaged)
+        with pytest.raises(ResultError, match=f"trajectories.csv.gz: {words}"):
+            read_trajectories(parts[0], study)
+        with pytest.raises(ResultError, match="trajectories.csv.gz: (damaged|missing, or altered)"):
+            load_study(parts[0])
 
 
 def test_parts_that_differ_are_refused_by_name(tmp_path, parts, monkeypatch):

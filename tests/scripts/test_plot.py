@@ -422,8 +422,9 @@ def test_a_table_from_before_there_were_such_columns_is_drawn_as_any(tmp_path, n
     table = made_up_study.trajectories()
     newer = [column for column in table if column.endswith("_norm_residual")]
     assert len(newer) == 3
-    write_table(tmp_path / "table.csv", table.drop(columns=["diverged", *newer]), missing="nan")
-    older = read_trajectories(tmp_path / "table.csv", STUDY)
+    old = table.drop(columns=["diverged", *newer])
+    write_table(tmp_path / "trajectories.csv", old, missing="nan")
+    older = read_trajectories(tmp_path, STUDY)
     assert not older["diverged"].any()
     figures = [draw(FIGURES[name], rows, STUDY) for rows in (older, table)]
     assert texts(figures[0]) == texts(figures[1])

@@ -36,7 +36,7 @@ def read_results(folder: str) -> Results:
         ResultError: one is missing, damaged, or not the one that metadata.json describes.
     """
     study = read_study(os.path.join(folder, "config.yaml"))
-    trajectories = read_trajectories(os.path.join(folder, "trajectories.csv"), study)
+    trajectories = read_trajectories(folder, study)
     trajectories = trajectories.replace([np.inf, -np.inf], np.nan)
     path = os.path.join(folder, "summary.csv")
     summary = read_table(path, SUMMARY) if os.path.exists(path) else NO_SUMMARY

@@ -74,8 +74,7 @@ class Source(NamedTuple):
 def read_source(folder: str) -> Source:
     """Return the :class:`Source` in the folder of a study's results."""
     study = read_study(os.path.join(folder, "config.yaml"))
-    path = os.path.join(folder, "trajectories.csv")
-    return Source(study, with_failures(read_trajectories(path, study)))
+    return Source(study, with_failures(read_trajectories(folder, study)))
 
 
 def column_named(name: str, study: Study) -> Column:

@@ -67,6 +67,10 @@ from lsnn.update.settings import (
 # Folder of results/ that holds the results kept in the repository; no study may write there.
 COMMITTED = "committed"
 
+SEED_RANGE = r"^[0-9]+-[0-9]+\Z"
+MOST_SEEDS, LAST_SEED = 10000, 2**32 - 1
+SEEDS_BETWEEN = f"the first, then the last, as in 201-250, at most {MOST_SEEDS} of them"
+
 DEFAULT_CONDITIONS = {
     "bptt": {"iterations": 10000, "checkpoint_every": 250},
     "three_factor": {"iterations": 16000, "checkpoint_every": 400},
@@ -179,16 +183,18 @@ STUDY = OrderedDict(
     },
     baseline=text("The condition that ratios are taken against; if left out, the first one."),
     seeds={
-        "description": "Runs of each condition: a count n (seeds 1 to n), or a list of seeds. Runs "
-        "of different conditions with the same seed share initial weights and batches.",
+        "description": "Runs of each condition: a count n (seeds 1 to n), a list of seeds, or the "
+        "first and the last, as in 201-250. Runs of different conditions with the same seed share "
+        "initial weights and batches.",
         "unit": "-",
         "anyOf": [
-            {"type": "integer", "minimum": 1, "maximum": 10000},
+            {"type": "integer", "minimum": 1, "maximum": MOST_SEEDS},
+            {"type": "string", "pattern": SEED_RANGE},
             {
                 "type": "array",
                 "minItems": 1,
                 "uniqueItems": True,
-                "items": {"type": "integer", "minimum": 0, "maximum": 4294967295},
+                "items": {"type": "integer", "minimum": 0, "maximum": LAST_SEED},
             },
         ],
         "default": 5,
@@ -653,11 +659,29 @@ def parse_study(values: dict) -> Study:
         "loss": LossSettings(**values["loss"]),
         "training": TrainingSettings(**values["training"]),
         "conditions": {name: Condition(**given) for name, given in conditions.items()},
-        "seeds": tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds),
+        "seeds": _seeds(seeds),
         "hessian": tuple(values["hessian"]),
         "dynamics": tuple(values["dynamics"]),
     }
     return Study(**dict(values, **typed))
+
+
+def _seeds(value):
+    """Return the seeds that a value of the configuration stands for, a tuple."""
+    if isinstance(value, int):
+        return tuple(range(1, value + 1))
+    return tuple(seeds_between(value) if isinstance(value, str) else value)
+
+
+def seeds_between(text: str) -> range:
+    """Return the seeds that a text such as "201-250" stands for; none if there are too many.
+
+    >>> seeds_between("3-5"), seeds_between("5-3")
+    (range(3, 6), range(5, 4))
+    """
+    first, last = map(int, text.split("-"))
+    too_many = last > LAST_SEED or last - first >= MOST_SEEDS
+    return range(0) if too_many else range(first, last + 1)
 
 
 def network_settings(**values: Any) -> NetworkSettings:
@@ -807,6 +831,8 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
     if baseline not in conditions:
         known = f"one of the conditions {', '.join(conditions)}{suggestion(baseline, conditions)}"
         yield "baseline", impossible(baseline, known), "conditions"
+    if not _seeds(values["seeds"]):
+        yield "seeds", impossible(values["seeds"], SEEDS_BETWEEN)
     for axis, keys in values["axes"].items():
         for key in keys:
             if not any(_sets(condition, key.split(".")) for condition in conditions.values()):

@@ -16,7 +16,7 @@ from lsnn.options import NAME, choice, impossible, meanings, named, section, tex
 from lsnn.storage.files import read_record, sha256_of_file, write_record
 from lsnn.study.checks import as_lines, check
 from lsnn.study.columns import CLAIMS, POINTS
-from lsnn.study.config import COMMITTED, Study, read_values
+from lsnn.study.config import COMMITTED, SEEDS_BETWEEN, Study, read_values, seeds_between
 
 ANSWER_PARTS = ("rate", "sharpness", "gap")
 ALL = "all"  # in place of a study: all that a claim is tested on
@@ -87,10 +87,7 @@ class Claim(NamedTuple):
     def seeds_in(self, study: str, there: Study) -> Sequence[int]:
         """Return the seeds that decide it on a study, which is given too; all if it names none."""
         seeds = self.statistics[study].get("seeds")
-        if not seeds:
-            return there.seeds
-        first, last = _first_and_last(seeds)
-        return range(first, last + 1)
+        return seeds_between(seeds) if seeds else there.seeds
 
 
 def read_claims(path: str) -> dict[str, Claim]:
@@ -178,8 +175,8 @@ def _claim(name, values):
 def _contradictions(statistic, claim):
     """Yield (key, line) for what does not fit together in a statistic and the rest of its claim."""
     has_margin = "margin" in STATISTICS[statistic["name"]].options
-    if "seeds" in statistic and not _first_and_last(statistic["seeds"])[1:]:
-        yield "seeds", impossible(statistic["seeds"], "the first, then the last, as in 201-250")
+    if statistic.get("seeds") and not seeds_between(statistic["seeds"]):
+        yield "seeds", impossible(statistic["seeds"], SEEDS_BETWEEN)
     if statistic.get("loss") is not None and statistic.get("at") != COMMON_LOSS:
         yield "loss", impossible(statistic["loss"], f"none without at: {COMMON_LOSS}")
     if statistic.get("margin") is None:
@@ -193,12 +190,6 @@ def _contradictions(statistic, claim):
     wanted = {"rate": "trend"}.get(claim.get("answer"), "contrast")
     if claim.get("answer") and statistic["name"] != wanted:
         yield "name", impossible(statistic["name"], f"{wanted}, with answer: {claim['answer']}")
-
-
-def _first_and_last(seeds):
-    """Return the first and the last of named seeds; the first alone if they are in no order."""
-    first, last = map(int, seeds.split("-"))
-    return (first, last) if first <= last else (first,)
 
 
 def _statistic(values):

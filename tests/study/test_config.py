@@ -160,6 +160,8 @@ WRONG_VALUES = [
     ("seeds", [1, 1], "distinct"),
     ("seeds", [1, -2], "whole numbers >= 0"),
     ("seeds", "five", "a whole number >= 1"),
+    ("seeds", "5-3", "the first, then the last, as in 201-250"),
+    ("seeds", "1-99999999999", "at most 10000 of them"),
     ("hessian", None, "a list of distinct mappings"),
     ("hessian", "none", "a list of distinct mappings"),
     ("hessian", {}, "a list of distinct mappings"),
@@ -744,6 +746,10 @@ def test_of_a_key_with_several_types_a_value_keeps_its_own(value, meant):
 def test_seeds_may_be_written_with_a_point():
     assert parse_study({"seeds": 2.0}).seeds == (1, 2)
     assert parse_study({"seeds": [2.0, 7]}).seeds == (2, 7)
+
+
+def test_seeds_may_be_a_first_and_a_last():
+    assert parse_study({"seeds": "201-204"}) == parse_study({"seeds": [201, 202, 203, 204]})
 
 
 def test_a_key_that_is_no_text_is_refused_in_one_line():

@@ -22,7 +22,7 @@ from lsnn.errors import ConfigError
 from lsnn.options import choice, list_of, number, text
 from lsnn.study.checks import suggestion
 from lsnn.study.columns import Column
-from lsnn.study.config import Study
+from lsnn.study.config import SEED_RANGE, Study
 
 STATES = ("final", "late", "mean", "largest")  # where a number does not depend on the loss
 COLUMN = text(
@@ -45,7 +45,7 @@ OF_EVERY_CLAIM = {
     "seeds": text(
         "The seeds that decide, first and last as in 201-250, named before their runs. If left "
         "out, all that the study has, and what is found is exploratory.",
-        pattern=r"^[0-9]+-[0-9]+\Z",
+        pattern=SEED_RANGE,
     ),
     "margin": number(
         "Distance from the neutral value that counts as none: of ratios a factor above 1, as 1.25; "

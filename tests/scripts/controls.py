@@ -95,15 +95,7 @@ def correlate(columns, r, random):
         columns[Y][condition] = r * x + np.sqrt(1 - r**2) * random.standard_normal(len(x))
 
 
-def improve(columns, effect, random):
-    """Raise Y where the training loss is lowest; it goes with Y from run to run."""
-    columns["train_loss"] = {condition: np.exp(y) for condition, y in columns[Y].items()}
-    columns["train_loss"]["three_factor"] = columns["train_loss"]["three_factor"] * np.exp(-effect)
-    raise_by_place([0, 0, 1])(columns, effect, random)
-
-
 OF_Y = {"column": Y}
-PAIR = {**OF_Y, "conditions": ["mdgl", "three_factor"]}
 CONTROLS = {
     "contrast": Control({**OF_Y, "condition": "mdgl"}, 1.5, raise_by_place([0, 1, 0])),
     "level": Control(
@@ -111,8 +103,10 @@ CONTROLS = {
     ),
     "order": Control({**OF_Y, "conditions": list(CONDITIONS)}, 1.5, raise_by_place([0, 1, 4])),
     "trend": Control(OF_Y, 1.0, raise_by_place([0, 1, 2])),
-    "interaction": Control({**PAIR, "over": "learning_rate"}, 2.0, raise_by_place([0, 1, 2])),
-    "best": Control(PAIR, 4.0, improve),
+    "interaction": Control(
+        {**OF_Y, "conditions": ["mdgl", "three_factor"], "over": "learning_rate"}, 2.0,
+        raise_by_place([0, 1, 2]),
+    ),
     "spread": Control({**OF_Y, "condition": "mdgl"}, np.log(3), spread_out, np.exp),
     "correlation": Control(
         # The rank correlation of normal numbers (Pearson 1907).

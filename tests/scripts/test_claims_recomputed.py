@@ -270,23 +270,6 @@ def interaction(study, options, margin):
     return mean_estimate(slopes(x, own - baselines) - neutral_of(options), margin), pairs
 
 
-def best(study, options, margin):
-    """Condition and baseline with the lowest loss in the other seeds, of those in order."""
-    n = len(options["conditions"])
-    every = [*options["conditions"], *map(study.baseline, options["conditions"])]
-    losses = numbers(study, every, "train_loss", {"at": "late"})
-    is_out = np.isnan(losses).any(axis=0) | [not study.learns[name] for name in every]
-    y, found, used = numbers(study, every, options["column"], options), [], set()
-    for i in range(len(y)):
-        means = np.where(is_out, np.inf, np.delete(losses, i, axis=0).mean(axis=0)).reshape(2, n)
-        if np.isinf(means.min(axis=1)).any():
-            return Estimate(), []
-        own, baseline = means.argmin(axis=1)
-        found.append(y[i, own] - y[i, n + baseline])
-        used.update([every[own], every[n + baseline]])
-    return mean_estimate(np.array(found), margin), [[name] for name in used]
-
-
 def spread(study, options, margin):
     pair = pair_of(study, options)
     values = numbers(study, pair, options["column"], options, scale="linear")
@@ -328,7 +311,7 @@ def divergence(study, options, margin):
     return Estimate(*ends, test.pvalue, n=n, n_parts=n), []
 
 
-FUNCTIONS = [contrast, level, order, trend, interaction, best, spread, correlation, divergence]
+FUNCTIONS = [contrast, level, order, trend, interaction, spread, correlation, divergence]
 STATISTICS = {function.__name__: function for function in FUNCTIONS}
 
 

@@ -1,7 +1,6 @@
 """The statistics that decide claims, one file each: options, computation and words together."""
 
 from lib.statistics.base import Statistic
-from lib.statistics.best import Best
 from lib.statistics.contrast import Contrast
 from lib.statistics.correlation import Correlation
 from lib.statistics.divergence import Divergence
@@ -17,7 +16,6 @@ STATISTICS: dict[str, type[Statistic]] = {
     "order": Order,
     "trend": Trend,
     "interaction": Interaction,
-    "best": Best,
     "spread": Spread,
     "correlation": Correlation,
     "divergence": Divergence,

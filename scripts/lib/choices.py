@@ -28,10 +28,8 @@ def rates_compared(trajectories: pd.DataFrame, study: Study) -> pd.DataFrame:
     states = states_of_runs(trajectories).groupby("condition", sort=False)
     measure = study.measures[-1]
     column = measure_column(measure, "validation")
-    validation = {
-        name: np.mean(
-            [number_of(run, column, "late").value for run in runs.values() if run is not None]
-        )
+    late = {
+        name: [number_of(run, column, "late").value for run in runs.values() if run is not None]
         for name, runs in runs_in(trajectories).items()
     }
     setups = {name: study.setup(name) for name in study.conditions}
@@ -43,7 +41,7 @@ def rates_compared(trajectories: pd.DataFrame, study: Study) -> pd.DataFrame:
             "late_loss": np.exp(states["late_loss"].agg(lambda losses: np.log(losses).mean())),
             "n_failed": states["failed"].sum(),
             "learns": states["learns"].all(),
-            "validation": validation,
+            "validation": {name: pd.Series(values).mean() for name, values in late.items()},
         }
     ).loc[list(setups)]
     eligible = table[table["learns"] & (table["n_failed"] == 0)]

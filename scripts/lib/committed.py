@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lib.pages import label_of, markdown_table, summary_text
+from lib.choices import rates_compared
+from lib.failures import with_failures
+from lib.numbers import loss_level, runs_in
+from lib.pages import digits, label_of, markdown_table, summary_text
 from lib.tables import read_table, read_trajectories
 from lsnn.study.columns import SUMMARY
 from lsnn.study.config import read_study
@@ -21,7 +24,7 @@ class CommittedStudy:
         folder = os.path.join(COMMITTED, name)
         self.name = name
         self.study = read_study(os.path.join(folder, "config.yaml"))
-        self.trajectories = read_trajectories(folder, self.study)
+        self.trajectories = with_failures(read_trajectories(folder, self.study))
         self._cells = {
             (row.quantity, row.condition): summary_text(row, row.n + row.n_failed)
             for row in read_table(os.path.join(folder, "summary.csv"), SUMMARY).itertuples()
@@ -48,6 +51,31 @@ class CommittedStudy:
             cells = [self.cell(quantity, condition) for quantity in quantities]
             columns[label_of(condition, self.study)] = cells
         return markdown_table(pd.DataFrame(columns))
+
+    def rates(self) -> str:
+        """Return a Markdown table of late training losses, rules down and learning rates across.
+
+        The rate that is chosen for a rule is bold; * marks what validation would have chosen.
+        """
+        rates = rates_compared(self.trajectories, self.study)
+        rates["cell"] = [
+            "does not learn" if not row.learns
+            else f"{row.n_failed} failed" if row.n_failed
+            else digits(row.late_loss)
+            for row in rates.itertuples()
+        ]  # fmt: skip
+        rates["cell"] = rates["cell"].mask(rates["is_best"], "**" + rates["cell"] + "**")
+        rates["cell"] += rates["is_best_by_validation"].map({True: " *", False: ""})
+        by_rate = rates.pivot(index="rule", columns="learning_rate", values="cell")
+        by_rate = by_rate.loc[rates["rule"].unique()].rename(columns="{:g}".format)
+        return markdown_table(by_rate.rename_axis(index="rule").reset_index())
+
+    def loss_level(self, conditions: Sequence[str]) -> float:
+        """Return the training loss at which some conditions can be compared."""
+        runs = runs_in(self.trajectories)
+        return loss_level(
+            [run for run in runs[name].values() if run is not None] for name in conditions
+        )
 
     def by_condition(
         self, quantities: dict[str, str], conditions: Sequence[str] = (), head: str = "condition"

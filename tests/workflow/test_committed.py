@@ -15,7 +15,7 @@ import plot
 import plot_claims
 import write_claims
 from conftest import REPOSITORY, ready_studies
-from lsnn.storage.files import read_record, sha256_of_file
+from lsnn.storage.files import plain_or_gzip, read_record, sha256_of_content
 from lsnn.study.config import parse_study, read_study
 
 COMMITTED = sorted(path.parent for path in REPOSITORY.glob("results/committed/*/config.yaml"))
@@ -27,7 +27,7 @@ def test_tables_are_those_that_the_metadata_tell_of(folder):
     metadata = read_record(folder / "metadata.json")
     assert parse_study(metadata["study"]) == read_study(folder / "config.yaml")
     for name, sha256 in metadata["outputs"].items():
-        assert sha256_of_file(folder / name) == sha256
+        assert sha256_of_content(plain_or_gzip(str(folder / name))) == sha256
 
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)

@@ -84,6 +84,12 @@ def correlation_of(random: Generator, n: int, r: float) -> Estimate:
     return estimates.correlation_estimate(x, y, seeds, groups, within_seeds=True)
 
 
+def quotient_of(random: Generator, n: int) -> Estimate:
+    """Return the estimate of a quotient of two mean changes, which is 2."""
+    x, other = random.standard_normal((2, n))
+    return estimates.quotient_estimate(2 + x + other, 1 + x / 2)
+
+
 def coverage(
     random: Generator, n: int, draws: int, of: Callable, truth: float = 0.0, **options: Any
 ) -> float:
@@ -156,6 +162,7 @@ ROWS = {
         f"interval, ratio of spreads, {x}": Row(coverage, SPREADS | dict(shape=x), None, SEEDS[1:])
         for x in SHAPES
     },
+    "interval, quotient of changes": Row(coverage, dict(of=quotient_of, truth=2.0), COVERS),
     "interval, correlation within seeds": Row(coverage, WITHIN, None, SEEDS[:2]),
     "wrong mark among 30, mixed": Row(wrong_marks, dict(truths=MIXED), FEW),
     "wrong mark among 30, all 0": Row(wrong_marks, dict(truths=[0]), FEW),

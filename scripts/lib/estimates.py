@@ -82,6 +82,51 @@ def mean_estimate(
     return Estimate(mean, mean - half, mean + half, p, n, p_equal, sd, n)
 
 
+def quotient_estimate(
+    numerator: ArrayLike, denominator: ArrayLike, margin: float | None = None
+) -> Estimate:
+    """Return the :class:`Estimate` of the quotient of two means over seeds, paired.
+
+    The interval is Fieller's (1954); there is none where the denominator's mean is not clearly
+    different from 0, as the quotient could then be anything. The quotient is 0 where the numerator
+    is, which decides the p-value; it is within the margin if numerator - margin x denominator and
+    numerator + margin x denominator are on either side of 0.
+
+    Args:
+        numerator, denominator: arrays (seeds).
+        margin: of the quotient.
+
+    >>> found = quotient_estimate([1.0, 2.0, 3.0, 4.0], [2.1, 3.9, 6.0, 8.0])
+    >>> print("{:.3f} [{:.3f}, {:.3f}]".format(*found[:3]))
+    0.500 [0.467, 0.515]
+    """
+    y, x = (np.asarray(values, dtype=float) for values in (numerator, denominator))
+    if len(x) < LEAST_SEEDS or not np.mean(x):
+        return Estimate(np.nan, n=len(x), n_parts=len(x))
+    y, x = np.sign(np.mean(x)) * np.array([y, x])
+    above = mean_estimate(y)
+    value = above.value / np.mean(x)
+    sd = mean_estimate((y - value * x) / np.mean(x)).sd
+    p_equal = np.nan
+    if margin is not None:
+        sides = mean_estimate(y - margin * x), mean_estimate(-y - margin * x)
+        p_equal = max(side.p / 2 if side.value < 0 else 1 - side.p / 2 for side in sides)
+    low, high = _fieller(y, x)
+    return Estimate(value, low, high, above.p, above.n, p_equal, sd, above.n)
+
+
+def _fieller(y, x):
+    """Return the 95 % interval of the quotient of the means of y and x; nan if it is unbounded."""
+    n = len(x)
+    square = special.stdtrit(n - 1, 0.975) ** 2 / n
+    (s_yy, s_xy), (_, s_xx) = square * np.cov(y, x)
+    a, b, c = np.mean(x) ** 2 - s_xx, np.mean(x) * np.mean(y) - s_xy, np.mean(y) ** 2 - s_yy
+    if a <= 0:
+        return np.nan, np.nan
+    half = np.sqrt(max(0.0, b**2 - a * c))
+    return (b - half) / a, (b + half) / a
+
+
 def share_mean(values: ArrayLike) -> Estimate:
     """Return the :class:`Estimate` of the mean of shares, whose interval is within 0 and 1.
 

@@ -107,6 +107,10 @@ CONTROLS = {
         {**OF_Y, "conditions": ["mdgl", "three_factor"], "over": "learning_rate"}, 2.0,
         raise_by_place([0, 1, 2]),
     ),
+    "quotient": Control(
+        {**OF_Y, "conditions": ["mdgl"], "per": "2 ** learning_rate", "least": 0.5}, 1.5,
+        raise_by_place([0, 1, 0]),
+    ),
     "spread": Control({**OF_Y, "condition": "mdgl"}, np.log(3), spread_out, np.exp),
     "correlation": Control(
         # The rank correlation of normal numbers (Pearson 1907).

@@ -15,6 +15,7 @@ from lib.estimates import (
     jackknife,
     mean_and_interval,
     mean_estimate,
+    quotient_estimate,
     rank_correlation,
     sd_interval,
     seeds_needed,
@@ -31,7 +32,7 @@ from lib.statistics.trend import slopes
 
 
 @pytest.mark.parametrize(
-    "module, attempted", [(estimates, 21), (numbers, 3), (order, 1), (trend, 1)]
+    "module, attempted", [(estimates, 23), (numbers, 3), (order, 1), (trend, 1)]
 )
 def test_examples_in_docstrings(module, attempted):
     result = doctest.testmod(module)
@@ -400,3 +401,35 @@ def test_an_order_with_a_step_that_is_the_same_in_all_seeds_is_decided_by_its_si
     rises = weakest_estimate([rise, np.full(10, 1.0)])
     assert rises.value == pytest.approx(rise.mean()) and rises.p < 1e-6
     assert np.isnan(weakest_estimate([rise, [-1.0, -1.0]]).p)  # too few to tell
+
+
+def test_the_interval_of_a_quotient_holds_those_that_a_t_test_does_not_reject():
+    random = np.random.default_rng(3)
+    x = 2 + random.standard_normal(15)
+    y = 0.4 * x + random.standard_normal(15)
+    found = quotient_estimate(y, x)
+    for end, outside in [(found.low, -1e-6), (found.high, 1e-6)]:
+        inner, outer = (mean_estimate(y - (end - side) * x).p for side in (outside, -outside))
+        assert inner > 0.05 > outer and inner - outer < 1e-4
+    assert found.p == pytest.approx(mean_estimate(y).p)
+    for sign in (1, -1):  # which of the two directions the lever is moved in does not matter
+        assert quotient_estimate(sign * y, sign * x, margin=0.5)[:6] == pytest.approx(
+            quotient_estimate(y, x, margin=0.5)[:6]
+        )
+
+
+def test_a_quotient_is_equal_within_a_margin_that_its_whole_interval_is_in():
+    random = np.random.default_rng(4)
+    x, noise = 3 + random.standard_normal(20), random.standard_normal(20) / 10
+    noise -= noise.mean()
+    assert quotient_estimate(noise, x, margin=0.2).p_equal < 0.001
+    assert quotient_estimate(noise + 0.2 * x, x, margin=0.2).p_equal == pytest.approx(0.5)
+    assert quotient_estimate(noise + 0.4 * x, x, margin=0.2).p_equal > 0.999
+
+
+def test_a_quotient_by_what_does_not_move_has_no_interval():
+    random = np.random.default_rng(5)
+    x = random.standard_normal(20)
+    found = quotient_estimate(random.standard_normal(20), x - x.mean() + 0.01)
+    assert np.isnan([found.low, found.high]).all() and found.n == 20
+    assert np.isnan(quotient_estimate([1.0, 2.0, 3.0], [0.0, 0.0, 0.0]).value)

@@ -7,6 +7,7 @@ from lib.statistics.divergence import Divergence
 from lib.statistics.interaction import Interaction
 from lib.statistics.level import Level
 from lib.statistics.order import Order
+from lib.statistics.quotient import Quotient
 from lib.statistics.spread import Spread
 from lib.statistics.trend import Trend
 
@@ -16,6 +17,7 @@ STATISTICS: dict[str, type[Statistic]] = {
     "order": Order,
     "trend": Trend,
     "interaction": Interaction,
+    "quotient": Quotient,
     "spread": Spread,
     "correlation": Correlation,
     "divergence": Divergence,

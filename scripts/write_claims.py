@@ -14,16 +14,17 @@ import pandas as pd
 
 from lib.claims import ALL, Claim, number_of_main, read_claims, read_decided
 from lib.pages import (
+    columns_of,
     digits,
     estimate_text,
     mark_text,
     markdown_table,
     render,
-    studies_of,
     write_page,
     write_text,
 )
 from lib.program import run
+from lib.verdicts import NOT_COMPUTED
 from lsnn.errors import ResultError
 
 EXPLORATORY = "exploratory"  # as claims.csv has it in the place of seeds
@@ -81,10 +82,10 @@ def left_out(row: Any) -> str:
 
 def table_of_marks(claims: dict[str, Claim], table: pd.DataFrame) -> pd.DataFrame:
     """Return the marks: one row per claim, one column per study."""
-    rows = []
+    rows, columns = [], columns_of(claims)
     for claim in claims.values():
         *of_studies, whole = table[table["claim"] == claim.name].itertuples()
-        cells = {row.study: cell_of(row) for row in of_studies}
+        cells = {columns[row.study]: cell_of(row) for row in of_studies}
         verdict = f"**{whole.verdict}**"
         if EXPLORATORY in whole.seeds and (table["seeds"] != EXPLORATORY).any():
             verdict += f", {EXPLORATORY}"
@@ -94,7 +95,10 @@ def table_of_marks(claims: dict[str, Claim], table: pd.DataFrame) -> pd.DataFram
             {
                 "claim": claim.claim + (" *" if claim.text == "remembered" else ""),
                 "claimed": SIGNS[claim.supported_if],
-                **{name.replace("_", " "): cells.get(name, "") for name in studies_of(claims)},
+                **{
+                    name.replace("_", " "): cells.get(name, "")
+                    for name in dict.fromkeys(columns.values())
+                },
                 "verdict": verdict,
             }
         )
@@ -113,6 +117,7 @@ def about_claims(claims: dict[str, Claim], table: pd.DataFrame, commit: str) -> 
         "commit": commit,
         "is_exploratory": (table["seeds"] == EXPLORATORY).all(),
         "marks": markdown_table(table_of_marks(claims, table)),
+        "n_not_run": 0,
         "tests": markdown_table(long_table(claims, table)),
     }
 
@@ -145,9 +150,14 @@ def main() -> None:
     table, _, commit = read_decided(arguments.decided, arguments.claims)
     about = about_claims(claims, table, commit)
     if arguments.into:
-        main_ones = {name: claim for name, claim in claims.items() if claim.main}
-        shown = markdown_table(table_of_marks(main_ones or claims, table))
-        block = render("verdicts.md", **{**about, "marks": shown})
+        main_ones = {name: claim for name, claim in claims.items() if claim.main} or claims
+        computed = set(table["claim"][table["verdict"] != NOT_COMPUTED])
+        shown = {name: of for name, of in main_ones.items() if name in computed} or main_ones
+        own = {
+            "marks": markdown_table(table_of_marks(shown, table)),
+            "n_not_run": len(main_ones) - len(shown),
+        }
+        block = render("verdicts.md", **{**about, **own})
         text = Path(arguments.into).read_text(encoding="utf-8")
         write_text(arguments.into, with_block(text, block, arguments.into))
     write_page(arguments.output, "claims.md", **about)

@@ -81,10 +81,20 @@ def mark_text(mark: str) -> str:
     return mark.replace("-", "\N{MINUS SIGN}")
 
 
-def studies_of(claims: dict[str, Any]) -> list[str]:
-    """Return the studies of the claims that are tested on several."""
+def columns_of(claims: dict[str, Any]) -> dict[str, str]:
+    """Return the column of each study of the claims that are tested on several.
+
+    A study whose name ends with another's, as rate_mnist_1000 does, is about the same task, and
+    stands in the other's column, unless a claim is tested on both.
+    """
     several = [claim.statistics for claim in claims.values() if len(claim.statistics) > 1]
-    return list(dict.fromkeys(chain.from_iterable(several)))
+    found: dict[str, str] = {}
+    for study in sorted(dict.fromkeys(chain.from_iterable(several)), key=len):
+        beside = {other for of in several if study in of for other in of}
+        ends = [of for of in found if study.endswith(f"_{of}") and of not in beside]
+        found[study] = found[ends[0]] if ends else study
+    order = dict.fromkeys(chain.from_iterable(several))
+    return {study: found[study] for study in order}
 
 
 def label_of(names: str, study: Study) -> str:

@@ -17,6 +17,7 @@ from decide_claims import decide
 from lib.claims import ALL, parse_claims, read_decided
 from lib.estimates import mean_estimate, sd_interval, seeds_needed
 from lib.failures import with_failures
+from lib.pages import columns_of
 from lib.statistics.source import Source
 from lib.summary import summarise
 from lib.tables import write_table
@@ -668,6 +669,7 @@ def written(tmp_path):
         ),
         "gap": claim(contrast(GAPS["column"], margin=0.01), answer="gap"),
         "flat": claim(contrast("lambda_max", margin=1.25), "equal"),
+        "later": claim(contrast("lambda_max"), studies=["missing"], main=True),
     }
     (tmp_path / "claims.yaml").write_text(yaml.safe_dump(claims))
     return tmp_path
@@ -686,7 +688,7 @@ def test_the_programs_write_tables_pages_and_figures(written):
     done = program(written, "decide_claims.py", *studies, "--output", ".")
     assert done.returncode == 0, done.stderr
     table, points, _ = read_decided(written, written / "claims.yaml")
-    assert table["claim"].tolist() == ["flat", "gap", "sharper", "sharper", "sharper"]
+    assert table["claim"].tolist() == ["flat", "gap", "later", "sharper", "sharper", "sharper"]
     assert len(points) == 3 * 2 * 12
     (written / "README.md").write_text(
         "before\n<!-- claims -->\nold\n<!-- end of claims -->\nafter\n"
@@ -698,7 +700,8 @@ def test_the_programs_write_tables_pages_and_figures(written):
     readme = (written / "README.md").read_text()
     assert readme.startswith("before\n<!-- claims -->\n") and readme.endswith("claims -->\nafter\n")
     assert "| What is said. |" in readme and "\nold\n" not in readme
-    assert "p-values of the main claims are adjusted for these 2 numbers" in readme
+    assert "p-values of the main claims are adjusted for these 3 numbers" in readme
+    assert "1 further main claim, on studies that have not run yet, is in claims.md" in readme
     assert "exploratory" in readme
     assert "The file of claims is of no commit." in (written / "claims.md").read_text()
     assert "not computed" in (written / "claims.md").read_text()
@@ -714,6 +717,19 @@ def test_the_programs_write_tables_pages_and_figures(written):
         assert (written / f"figures/{name}.png").stat().st_size > 10000
 
 
+def test_studies_of_one_task_share_a_column():
+    statistic = {"name": "contrast", "column": NUMBER, "condition": "mdgl"}
+    lists = [["images", "patterns"], ["rate_images", "rate_patterns"], ["leak_images", "images"]]
+    claims = {f"c{n}": claim(statistic, studies=names) for n, names in enumerate(lists)}
+    assert columns_of(parse_claims(claims)) == {
+        "images": "images",
+        "patterns": "patterns",
+        "rate_images": "images",
+        "rate_patterns": "patterns",
+        "leak_images": "leak_images",  # one claim is tested on it and on images
+    }
+
+
 def test_one_claim_can_be_asked_for_alone(written):
     arguments = ["--studies", "made_up", "--output", "alone"]
     assert program(written, "decide_claims.py", "--only", "gap", *arguments).returncode == 0
@@ -721,7 +737,7 @@ def test_one_claim_can_be_asked_for_alone(written):
     done = program(written, "decide_claims.py", "--only", "gaps", *arguments)
     assert done.returncode == 1
     assert (
-        "--only gaps: no such claim; there are: flat, gap, sharper (did you mean gap?)"
+        "--only gaps: no such claim; there are: flat, gap, later, sharper (did you mean gap?)"
         in done.stderr
     )
 

@@ -20,7 +20,7 @@ from matplotlib.transforms import Bbox
 from lib.claims import ALL, ANSWER_PARTS, Claim
 from lib.figures import panels
 from lib.figures.style import make_logarithmic
-from lib.pages import estimate_text, mark_text, studies_of
+from lib.pages import columns_of, estimate_text, mark_text
 from lib.statistics import STATISTICS
 from lib.statistics.source import NotComputed, column_named
 from lsnn.learning_rules import new_rule
@@ -143,12 +143,13 @@ def draw_tasks(axes: Axes, sharper: pd.DataFrame, worse: pd.DataFrame) -> None:
 
 def draw_overview(claims: dict[str, Claim], table: pd.DataFrame) -> Page:
     """Draw all marks and numbers: claims down, studies across."""
-    names = [*studies_of(claims), "verdict"]
+    columns = columns_of(claims)
+    names = [*dict.fromkeys(columns.values()), "verdict"]
     texts = pd.DataFrame("", index=list(claims), columns=names)
     fills = pd.DataFrame("none", index=list(claims), columns=names)
     for row in table.itertuples():
         is_whole = row.study == ALL or len(claims[row.claim].statistics) == 1
-        name = "verdict" if is_whole else row.study
+        name = "verdict" if is_whole else columns[row.study]
         texts.loc[row.claim, name] = cell_text(row, is_whole)
         fills.loc[row.claim, name] = FILLS[row.mark[:1]]
     size = (CLAIM + CELL * len(names), HEIGHT * (len(claims) + 2))

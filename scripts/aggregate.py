@@ -30,7 +30,7 @@ from lib.summary import summarise
 from lib.tables import read_recorded_table, require_recorded, with_settings, write_table
 from lsnn.curvature.hessian import ALL
 from lsnn.curvature.quantities import PRODUCTS, REGISTRIES, arrays_of, columns_of, columns_of_table
-from lsnn.curvature.weights import ranks_of_change, squared_norms
+from lsnn.curvature.weights import DISTANCE, distances, ranks_of_change, squared_norms
 from lsnn.errors import ResultError
 from lsnn.network import PARAMETERS
 from lsnn.storage import checkpoints
@@ -154,6 +154,9 @@ def add_weights(table: pd.DataFrame, path: str, study: Study, training: dict[str
     iterations = arrays["iteration"]
     for name, ranks in ranks_of_change(arrays).items():
         table[name] = table["iteration"].map(pd.Series(ranks, iterations))
+    table[DISTANCE.name] = table["iteration"].map(
+        pd.Series(distances(arrays, PARAMETERS), iterations)
+    )
     for column, (eigenvalue, entry) in scale_free_columns(study).items():
         names = list(PARAMETERS) if entry["block"] == ALL else [entry["block"]]
         norms = pd.Series(squared_norms(arrays, names), iterations)

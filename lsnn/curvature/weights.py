@@ -25,6 +25,14 @@ RANKS = OrderedDict(
     )
     for name in MATRICES
 )
+DISTANCE = Column(
+    "distance",
+    "number",
+    "distance from the weights before training",
+    meaning="Euclidean, of all parameters together. Where a run began with the weights of another, "
+    "from those.",
+    summary=("final",),
+)
 
 
 def flat(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
@@ -63,6 +71,20 @@ def ranks_of_change(arrays: Mapping[str, np.ndarray]) -> "OrderedDict[str, np.nd
         values = dynamic(arrays, name)
         found[column.name] = np.array([effective_rank(value - values[0]) for value in values])
     return found
+
+
+def distances(arrays: Mapping[str, np.ndarray], parameters: Sequence[str]) -> np.ndarray:
+    """Return the column :data:`DISTANCE` of the arrays of a checkpoint file, an array.
+
+    >>> distances({"w_in": np.array([[[0.0, 1.0]], [[3.0, 5.0]]])}, ["w_in", "b_out"])
+    array([0., 5.])
+    """
+    changes = {
+        name: dynamic(arrays, name) - dynamic(arrays, name)[:1]
+        for name in parameters
+        if name in arrays
+    }
+    return np.sqrt(squared_norms(changes, list(changes)))
 
 
 def squared_norms(arrays: Mapping[str, np.ndarray], parameters: Sequence[str]) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from lsnn.curvature.quantities import REGISTRIES, columns_of, prefix_of, quantities_of
-from lsnn.curvature.weights import RANKS, scale_free
+from lsnn.curvature.weights import DISTANCE, RANKS, scale_free
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 from lsnn.study import columns
 from lsnn.study.columns import (
@@ -67,7 +67,7 @@ def entry_columns(study: Study) -> List[Column]:
 
 def weight_columns(study: Study) -> List[Column]:
     """Return the columns that depend on weights: of their change, and scale-free ones."""
-    return [*RANKS.values(), *scale_free_columns(study)]
+    return [*RANKS.values(), DISTANCE, *scale_free_columns(study)]
 
 
 def scale_free_columns(study: Study) -> "OrderedDict[Column, Tuple[Column, Dict[str, Any]]]":

@@ -213,6 +213,7 @@ def add_weights(table, study):
     size = 1.0 + (5 * table["fraction"]).round()
     for name, rank in {"w_in": 1.0, "w_rec": 2.0, "w_out": 1.0}.items():
         table[f"{name}_change_rank"] = np.where(size > 1, rank, 0.0)
+    table["distance"] = 2.0 * (size - 1)  # four weights that count
     for scale_free, (column, entry) in scale_free_columns(study).items():
         in_block = {"w_rec": 2, "all": 4}[entry["block"]]
         table[scale_free.name] = table[column.name] * in_block * size**2

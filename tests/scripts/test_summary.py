@@ -40,7 +40,7 @@ def test_order_and_columns_of_the_summary():
         "quantity", "condition", "mean", "ci_low", "ci_high", "n", "n_failed", "n_unconverged",
         "loss", "sign_p",
     ]  # fmt: skip
-    assert len(summary) == 2 * 33 + 8 + 8 + 2 + 1
+    assert len(summary) == 2 * 35 + 8 + 8 + 2 + 1
     assert list(summary["condition"][:2]) == ["bptt", "three_factor"]
     assert not summary[["quantity", "condition"]].duplicated().any()
     measures = [f"{split}_{name}" for name in ("loss", "accuracy") for split in SPLITS]
@@ -52,6 +52,7 @@ def test_order_and_columns_of_the_summary():
         *[f"lambda_min_{which}" for which in ends],
         *[f"{name}_{which}" for name in measures for which in ends],
         *[f"{name}_change_rank_{which}" for name in ("w_in", "w_rec", "w_out") for which in ends],
+        *[f"distance_{which}" for which in ends],
         *[f"lambda_max_scale_free_{which}" for which in along],
         *[f"{name}_{which}" for name in gaps for which in along],
         "failed_share",
@@ -429,7 +430,7 @@ def test_every_number_has_a_label_of_its_own():
         "Largest eigenvalue λ_max, all, train: final state"
     )
     assert labels["train_loss_final"] == "Training cross entropy (nats): final state"
-    assert len(set(labels.values())) == len(labels) == 41
+    assert len(set(labels.values())) == len(labels) == 43
     assert [comparison.title for comparison in comparisons_of(study)] == [
         "Ratio between conditions: largest eigenvalue λ_max",
         "Ratio between conditions: largest eigenvalue λ_max, all, train",

@@ -88,13 +88,13 @@ def columns_of(claims: dict[str, Any]) -> dict[str, str]:
     stands in the other's column, unless a claim is tested on both.
     """
     several = [claim.statistics for claim in claims.values() if len(claim.statistics) > 1]
+    studies = dict.fromkeys(chain.from_iterable(several))
     found: dict[str, str] = {}
-    for study in sorted(dict.fromkeys(chain.from_iterable(several)), key=len):
-        beside = {other for of in several if study in of for other in of}
-        ends = [of for of in found if study.endswith(f"_{of}") and of not in beside]
-        found[study] = found[ends[0]] if ends else study
-    order = dict.fromkeys(chain.from_iterable(several))
-    return {study: found[study] for study in order}
+    for study in sorted(studies, key=len):
+        beside = {found.get(other) for of in several if study in of for other in of}
+        ends = [of for of in found.values() if study.endswith(f"_{of}") and of not in beside]
+        found[study] = ends[0] if ends else study
+    return {study: found[study] for study in studies}
 
 
 def label_of(names: str, study: Study) -> str:

@@ -719,7 +719,12 @@ def test_the_programs_write_tables_pages_and_figures(written):
 
 def test_studies_of_one_task_share_a_column():
     statistic = {"name": "contrast", "column": NUMBER, "condition": "mdgl"}
-    lists = [["images", "patterns"], ["rate_images", "rate_patterns"], ["leak_images", "images"]]
+    lists = [
+        ["images", "patterns"],
+        ["rate_images", "rate_patterns"],
+        ["leak_images", "images"],
+        ["old_rate_images", "rate_images"],
+    ]
     claims = {f"c{n}": claim(statistic, studies=names) for n, names in enumerate(lists)}
     assert columns_of(parse_claims(claims)) == {
         "images": "images",
@@ -727,6 +732,7 @@ def test_studies_of_one_task_share_a_column():
         "rate_images": "images",
         "rate_patterns": "patterns",
         "leak_images": "leak_images",  # one claim is tested on it and on images
+        "old_rate_images": "old_rate_images",
     }
 
 

@@ -7,6 +7,15 @@ shift 2
 # Texts and file names are UTF-8, also for Python 3.6, whatever the user's session says.
 export LC_ALL=C.UTF-8
 
+# Nor do its numbers depend on what the user has set for TensorFlow, or for the linear algebra below numpy, but for the
+# number of threads, which Snakemake sets, and what is said of a GPU.
+for name in $(compgen -e); do
+    case $name in
+        *_NUM_THREADS | TF_*GPU*) ;;
+        TF_* | XLA_* | OPENBLAS_* | MKL_* | OMP_* | KMP_* | BLIS_* | NPY_*) unset "$name" ;;
+    esac
+done
+
 # It imports what is installed for its Python, whatever the user's PYTHON... variables and packages are (-E -s).
 "$python" -E -s "$@" > "$log" 2>&1 || status=$?
 if [ "$status" -eq 137 ]; then # it could not say so itself

@@ -1,5 +1,6 @@
 """Where the study lies, and what else is set in the user's session, changes nothing."""
 
+import ast
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from conftest import DEMO, SWEEP, new_checkout
+from conftest import DEMO, REPOSITORY, SWEEP, new_checkout
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 
@@ -53,6 +54,19 @@ def test_a_foreign_session_changes_nothing(tmp_path):
     for name in figures:
         again = (tmp_path / "again" / name).read_bytes()
         assert (results / "figures" / name).read_bytes() == again, name
+
+
+def test_what_is_set_for_tensorflow_and_linear_algebra_does_not_reach_a_job(tmp_path):
+    log, program = tmp_path / "log", tmp_path / "program.py"
+    program.write_text("import os; print(sorted(os.environ))")
+    gone = ["TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "OPENBLAS_CORETYPE", "MKL_CBWR"]
+    stays = ["OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "TF_FORCE_GPU_ALLOW_GROWTH", "HOME"]
+    subprocess.run(
+        ["bash", REPOSITORY / "workflow/job.sh", log, sys.executable, program],
+        env={**os.environ, **dict.fromkeys([*gone, *stays], "1")}, check=True,
+    )  # fmt: skip
+    found = set(ast.literal_eval(log.read_text()))
+    assert found.isdisjoint(gone) and found.issuperset(stays)
 
 
 def test_a_folder_that_snakemake_takes_for_a_pattern_is_refused_by_name(tmp_path):

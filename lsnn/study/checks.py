@@ -146,6 +146,25 @@ def allowed(schema: Schema, several: bool = False) -> str:
     return " ".join([words + "s" if several else "a " + words, " and ".join(bounds)]).strip()
 
 
+def same_but_for_case(names: Iterable[str]) -> Dict[str, str]:
+    """Return the names that are one folder with an earlier name where case does not count.
+
+    >>> same_but_for_case(["bptt", "rflo", "BPTT"])
+    {'BPTT': 'bptt'}
+    """
+    first: Dict[str, str] = {}
+    return {
+        name: first[name.casefold()]
+        for name in names
+        if first.setdefault(name.casefold(), name) != name
+    }
+
+
+def other_name(name: str) -> str:
+    """Return in words what is possible beside a name that differs by case alone."""
+    return f"a name that differs from {name} by more than case"
+
+
 def suggestion(name: Any, known: Iterable[str]) -> str:
     """Return a question that suggests the known name that is meant, if one is close."""
     near = difflib.get_close_matches(str(name), [str(candidate) for candidate in known], n=1)

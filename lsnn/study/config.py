@@ -50,7 +50,15 @@ from lsnn.options import (
 )
 from lsnn.storage.code_hash import code_hash_of_job
 from lsnn.storage.files import atomic_write
-from lsnn.study.checks import add_contradictions, as_lines, check, fill, suggestion
+from lsnn.study.checks import (
+    add_contradictions,
+    as_lines,
+    check,
+    fill,
+    other_name,
+    same_but_for_case,
+    suggestion,
+)
 from lsnn.study.columns import clashing_tests
 from lsnn.study.sweep import SWEEP, as_written, axes_of, grid_of, in_words, sweep_contradictions
 from lsnn.tasks import TASKS, hashes_of_own_files, task_class
@@ -546,14 +554,15 @@ def studies_of(values: dict) -> Dict[str, Study]:
         try:
             own = read_values(path)
             study = parse_study(dict(own, **suite) if isinstance(own, dict) else own)
-            if study.name in studies:
+            first = files.setdefault(study.name.casefold(), path)
+            if first != path:
                 raise ConfigError(
-                    f'name: "{study.name}" is the name of {files[study.name]}, too; choose another'
+                    f'name: "{study.name}" is the name of {first}, too; choose another'
                 )
         except ConfigError as error:
             wrong.append(f"{path}:\n{error}")
         else:
-            studies[study.name], files[study.name] = study, path
+            studies[study.name] = study
     if wrong:
         raise ConfigError("\n".join(wrong))
     return studies
@@ -840,6 +849,8 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
                 yield f"axes.{axis}", line, "conditions"
     for kind in REGISTRIES:
         yield from _names_taken(kind, values[kind])
+    for name, other in same_but_for_case(conditions).items():
+        yield f"conditions.{name}", impossible(name, other_name(other))
     labels: Dict[str, str] = {}
     for name, condition in conditions.items():
         if re.search(r"(.+)\1{19}\Z", name):
@@ -985,7 +996,7 @@ def _names_taken(kind: str, entries: List[Dict[str, Any]]) -> Iterator[Tuple[str
     first_places: Dict[str, int] = {}
     for place, entry in enumerate(entries):
         name = name_of(entry)
-        first = first_places.setdefault(name, place)
+        first = first_places.setdefault(name.casefold(), place)
         if first != place:
             line = f'"{name}" is the name of {kind}.{first}, too; give one of them another `name`'
             yield f"{kind}.{place}", line + ", or list all quantities in one entry", kind

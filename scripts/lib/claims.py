@@ -14,7 +14,7 @@ from lib.tables import read_table
 from lsnn.errors import ConfigError, ResultError
 from lsnn.options import NAME, choice, impossible, meanings, named, section, text
 from lsnn.storage.files import read_record, sha256_of_file, write_record
-from lsnn.study.checks import as_lines, check
+from lsnn.study.checks import as_lines, check, other_name, same_but_for_case
 from lsnn.study.columns import CLAIMS, POINTS
 from lsnn.study.config import COMMITTED, SEEDS_BETWEEN, Study, read_values, seeds_between
 
@@ -132,6 +132,8 @@ def parse_claims(values: dict) -> dict[str, Claim]:
             problems[name] = impossible(name, "any other name")
         found, claims[name] = _claim(name, of_claim)
         problems.update((f"{name}.{key}".rstrip("."), line) for key, line in found.items())
+    for name, other in same_but_for_case(map(str, values)).items():
+        problems.setdefault(name, impossible(name, other_name(other)))
     if not problems:
         problems = _places_taken(claims.values())
     if problems:

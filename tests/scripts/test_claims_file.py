@@ -144,3 +144,8 @@ def test_a_suite_names_its_claims_and_no_study_has_their_name(tmpdir):
     with pytest.raises(ConfigError) as error:
         read_claims_of(str(path), {"mine": None})
     assert "results/mine is taken" in str(error.value)
+
+
+def test_claims_whose_names_differ_by_case_alone_are_refused():
+    with pytest.raises(ConfigError, match="^Sharper: .* differs from sharper by more than case$"):
+        parse_claims({"sharper": CLAIM, "Sharper": CLAIM})

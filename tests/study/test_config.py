@@ -637,12 +637,21 @@ def test_entries_of_the_hessian_have_their_defaults():
         assert settings == dict(of_network, hessian=entry)
 
 
+def test_conditions_whose_names_differ_by_case_alone_are_refused():
+    conditions = {name: {"learning_rule": "bptt", "label": name} for name in ("bptt", "BPTT")}
+    assert refusal({"conditions": conditions}) == (
+        'conditions.BPTT: "BPTT" is not possible; allowed: a name that differs from bptt by more '
+        "than case"
+    )
+
+
 def test_two_entries_of_one_name_are_refused():
     named = {"name": "more", "samples": 10}
     for place, name, entries in [
         (2, "w_rec_validation", [{}, {"block": "w_in"}, {"samples": 10}]),
         (1, "more", [named, {"name": "more"}]),
         (1, "w_in_test", [{"name": "w_in_test"}, {"block": "w_in", "split": "test"}]),
+        (1, "MORE", [named, {"name": "MORE"}]),  # one folder, where case does not count
     ]:
         assert refusal({"hessian": entries}) == (
             f'hessian.{place}: "{name}" is the name of hessian.0, too; give one of them another '
@@ -1086,7 +1095,7 @@ def test_a_suite_has_the_studies_of_its_files_with_what_it_says_for_all(tmpdir):
         ({"studies": ["{0}"], "seeds": 0}, ["seeds: 0 is not possible"]),
         (
             {"studies": ["{0}", "{1}"]},
-            ['name: "a" is the name of {0}, too; choose another'],
+            ['name: "A" is the name of {0}, too; choose another'],
         ),
         (
             {"studies": ["{2}", "{0}", "{3}"]},
@@ -1098,7 +1107,7 @@ def test_an_impossible_suite_is_refused_with_all_that_is_wrong(tmpdir, values, m
     files = write_files(
         tmpdir,
         a={"name": "a"},
-        same={"name": "a", "seeds": 2},
+        same={"name": "A", "seeds": 2},
         wrong={"name": "w", "loss": {"l2": -1}},
         nested={"studies": ["x.yaml"]},
         values=[1],

@@ -611,7 +611,7 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_SafeLoader):
-    """Refuses a key that is written twice, of which YAML would take the second."""
+    """Refuses what means something else in YAML: a key that is written twice, 010, 1:30."""
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -623,6 +623,23 @@ class _Loader(_SafeLoader):
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def construct_number(self, node):
+        """Return a number; 010 would be octal for YAML, and 1:30 sexagesimal."""
+        construct = {"int": self.construct_yaml_int, "float": self.construct_yaml_float}
+        value = construct[node.tag.rpartition(":")[2]](node)
+        if re.search(r"^[-+]?0[0-9_]+$|:", node.value):
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                f'{node.value} means {value}; write that, or "{node.value}"',
+                node.start_mark,
+            )
+        return value
+
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_number)
 
 
 def parse_study(values: dict) -> Study:

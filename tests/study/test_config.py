@@ -950,6 +950,19 @@ def test_a_key_that_is_written_twice_is_refused_with_its_line(tmpdir, content, k
     assert f"line {line}," in message
 
 
+@pytest.mark.parametrize("text, meaning", [("[010]", "8"), ("1:30", "90"), ("1:30.5", "90.5")])
+def test_a_number_that_means_another_in_yaml_is_refused_with_its_line(tmpdir, text, meaning):
+    path = tmpdir.join("study.yaml")
+    path.write("name: a\nseeds: " + text + "\n")
+    with pytest.raises(ConfigError) as error:
+        read_study(str(path))
+    number = text.strip("[]")
+    assert 'not valid YAML: {0} means {1}; write that, or "{0}"'.format(number, meaning) in str(
+        error.value
+    )
+    assert "line 2" in str(error.value)
+
+
 class Damped(LearningRule):
     """A rule with an option."""
 

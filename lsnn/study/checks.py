@@ -13,9 +13,12 @@ import jsonschema
 
 from lsnn.options import Schema, default_of, impossible, schema_of
 
+SMALLEST = 2.0**-126  # what is nearer to 0 is 0 in float32, in which numbers are computed
+
 
 def _is_number(checker, value):
-    return jsonschema.Draft7Validator.TYPE_CHECKER.is_type(value, "number") and math.isfinite(value)
+    is_number = jsonschema.Draft7Validator.TYPE_CHECKER.is_type(value, "number")
+    return is_number and math.isfinite(value) and not 0 < abs(value) < SMALLEST
 
 
 def _check_named(validator, registry, value, schema):
@@ -140,6 +143,8 @@ def allowed(schema: Schema, several: bool = False) -> str:
         kind = "a non-empty list of" if least == 1 else "a list of"
         at_least = f" at least {least}" if least > 1 else ""
         return f"{kind}{at_least} {allowed(schema['items'], several=True)}"
+    if "examples" in schema:
+        return "a text such as " + ", ".join(schema["examples"])
     adjectives = ["distinct"] * several + ["non-empty"] * ("minLength" in schema)
     words = " ".join(filter(None, [", ".join(adjectives), _NOUNS[schema["type"]]]))
     bounds = [with_.format(schema[bound]) for bound, with_ in _BOUNDS.items() if bound in schema]
@@ -183,6 +188,8 @@ def _problems(error):
     hint = ""
     if isinstance(error.instance, str) and "number" in str(error.schema.get("type")):
         hint = " (in YAML a number with an exponent has a point and a sign: 1.0e-3)"
+    if isinstance(error.instance, float) and 0 < abs(error.instance) < SMALLEST:
+        hint = f" (0 or at least {SMALLEST:.2g} from it, as float32 needs)"
     if error.validator == "enum":
         hint = suggestion(error.instance, error.schema["enum"])
     if "propertyNames" in error.absolute_schema_path:

@@ -197,7 +197,7 @@ STUDY = OrderedDict(
         "unit": "-",
         "anyOf": [
             {"type": "integer", "minimum": 1, "maximum": MOST_SEEDS},
-            {"type": "string", "pattern": SEED_RANGE},
+            {"type": "string", "pattern": SEED_RANGE, "examples": ["201-250"]},
             {
                 "type": "array",
                 "minItems": 1,

@@ -159,7 +159,12 @@ WRONG_VALUES = [
     ("seeds", [], "a non-empty list"),
     ("seeds", [1, 1], "distinct"),
     ("seeds", [1, -2], "whole numbers >= 0"),
-    ("seeds", "five", "a whole number >= 1"),
+    (
+        "seeds",
+        "five",
+        "a whole number >= 1 and <= 10000, or a text such as 201-250, or a non-empty",
+    ),
+    ("training.learning_rate", 1e-320, "(0 or at least 1.2e-38 from it, as float32 needs)"),
     ("seeds", "5-3", "the first, then the last, as in 201-250"),
     ("seeds", "1-99999999999", "at most 10000 of them"),
     ("hessian", None, "a list of distinct mappings"),
@@ -957,7 +962,7 @@ def test_a_number_that_means_another_in_yaml_is_refused_with_its_line(tmpdir, te
     with pytest.raises(ConfigError) as error:
         read_study(str(path))
     number = text.strip("[]")
-    assert 'not valid YAML: {0} means {1}; write that, or "{0}"'.format(number, meaning) in str(
+    assert f'not valid YAML: {number} means {meaning}; write that, or "{number}"' in str(
         error.value
     )
     assert "line 2" in str(error.value)

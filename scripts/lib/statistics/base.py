@@ -46,6 +46,7 @@ OF_EVERY_CLAIM = {
         "The seeds that decide, first and last as in 201-250, named before their runs. If left "
         "out, all that the study has, and what is found is exploratory.",
         pattern=SEED_RANGE,
+        examples=["201-250"],
     ),
     "margin": number(
         "Distance from the neutral value that counts as none: of ratios a factor above 1, as 1.25; "

@@ -433,6 +433,23 @@ def test_a_table_from_before_there_were_such_columns_is_drawn_as_any(tmp_path, n
         assert all(np.array_equal(old.get_xydata(), new.get_xydata()) for old, new in lines)
 
 
+@pytest.mark.parametrize(
+    "label", [r"$\frac{$", "cost $5 and 7$", "_hidden", "^{2}_x", "a\\$b & <c> %"]
+)
+def test_a_label_is_drawn_letter_by_letter(label):
+    """The page is drawn, too: a formula is read as late as then."""
+    conditions = {name: dict(of) for name, of in made_up_study.CONFIG["conditions"].items()}
+    conditions["bptt"]["label"] = label
+    study = parse_study({**made_up_study.CONFIG, "conditions": conditions})
+    figure = draw("along_training", made_up_study.trajectories(study=study), study, LARGEST)
+    drawn = figure.canvas.get_renderer()
+    shown = [text for text in figure.legends[0].get_texts() if "(n = 2)" in text.get_text()]
+    assert len(shown) == 2
+    read, is_formula = shown[0]._preprocess_math(shown[0].get_text())
+    assert (read.strip(), is_formula) == (f"{label} (n = 2)", False)
+    figure.draw(drawn)
+
+
 def test_a_second_entry_has_figures_of_its_own(tmp_path, monkeypatch):
     study = parse_study(made_up_study.TWO_ENTRIES)
     table = made_up_study.trajectories(study=study)

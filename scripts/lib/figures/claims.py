@@ -19,7 +19,7 @@ from matplotlib.transforms import Bbox
 
 from lib.claims import ALL, ANSWER_PARTS, Claim
 from lib.figures import panels
-from lib.figures.style import make_logarithmic
+from lib.figures.style import literal, make_logarithmic
 from lib.pages import columns_of, estimate_text, mark_text
 from lib.statistics import STATISTICS
 from lib.statistics.source import NotComputed, column_named
@@ -162,7 +162,8 @@ def draw_overview(claims: dict[str, Claim], table: pd.DataFrame) -> Page:
     axes.set_title(words, loc="right", fontsize=7)
     cells = axes.table(
         texts.to_numpy(), fills.to_numpy(), cellLoc="center", bbox=Bbox.unit(),
-        rowLabels=[textwrap.fill(claim.claim, 52) for claim in claims.values()], rowLoc="right",
+        rowLabels=[textwrap.fill(literal(claim.claim), 52) for claim in claims.values()],
+        rowLoc="right",
         colLabels=[textwrap.fill(name.replace("_", " "), 13) for name in names], fontsize=5,
     )  # fmt: skip
     for (place, _), cell in cells.get_celld().items():
@@ -196,7 +197,7 @@ def draw_claim(
         of_study = points[points["study"] == row.study]
         draw_runs(axes, of_study, row.neutral, statistic, study)
         for name in of_study["condition"].unique():
-            label = study.conditions[name].label
+            label = panels.label_of(study, name)
             handles.setdefault(label, panels.looks(study)[name].handle(label, linestyle="none"))
         number = estimate_text(row) or textwrap.fill(row.why, panels.LONGEST_LABEL)
         verdict = f"{mark_text(row.mark)} {row.verdict}".strip()
@@ -244,4 +245,4 @@ def column_or_expression(text: str, study: Study) -> Column:
     try:
         return column_named(text, study)
     except NotComputed:
-        return Column(text, "estimate", text.replace("_", " "))
+        return Column(text, "estimate", literal(text.replace("_", " ")))

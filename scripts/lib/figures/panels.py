@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.scale import SymmetricalLogScale
 
 from lib.estimates import LEAST_SEEDS, mean_and_interval
-from lib.figures.style import COLUMN, PAGE, make_logarithmic
+from lib.figures.style import COLUMN, PAGE, literal, make_logarithmic
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.study.columns import FRACTION, Column
 from lsnn.study.config import Study
@@ -59,6 +59,11 @@ def hue_of_rule(rule: str) -> Any:
     """Return the colour of a learning rule, the same in every study."""
     known = list(LEARNING_RULES)
     return sns.color_palette("colorblind", len(known))[known.index(rule)]
+
+
+def label_of(study: Study, condition: str) -> str:
+    """Return the label of a condition as figures show it."""
+    return literal(study.conditions[condition].label)
 
 
 def looks(study: Study) -> dict[str, Look]:
@@ -137,7 +142,7 @@ def panels_by_condition(names: Sequence[str], study: Study) -> tuple[Figure, dic
     figure, all_axes = page_of_panels(len(names), sharex=True, sharey=True)
     by_name = dict(zip(names, all_axes, strict=True))
     for name, axes in by_name.items():
-        axes.set_title(textwrap.fill(study.conditions[name].label, 30))
+        axes.set_title(textwrap.fill(label_of(study, name), 30))
     return figure, by_name
 
 
@@ -338,7 +343,7 @@ def legend_handles(
     has_failed = rows.groupby(["condition", "seed"])["failed"].any()
     n_seeds = (~has_failed).groupby("condition").sum()
     handles: list[Any] = [
-        look.handle(f"{study.conditions[name].label} (n = {n_seeds[name]})", markersize=4, **line)
+        look.handle(f"{label_of(study, name)} (n = {n_seeds[name]})", markersize=4, **line)
         for name, look in looks(study).items()
         if name in n_seeds
     ]
@@ -420,7 +425,7 @@ def failed(rows: pd.DataFrame, study: Study) -> str:
     """Return in words which runs failed; empty if none did."""
     runs = rows[rows["failed"]].groupby("condition", sort=False)["seed"].unique()
     parts = [
-        f"{study.conditions[name].label} seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+        f"{label_of(study, name)} seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
         for name, seeds in runs.items()
     ]
     return f"failed, left out of means: {'; '.join(parts)}" if parts else ""

@@ -13,7 +13,7 @@ from scipy.special import softmax
 
 from lib.figures.panels import BAND
 from lib.figures.results import Results, draw_recorded
-from lib.figures.style import RED
+from lib.figures.style import RED, literal
 from lsnn.neurons.base import DT
 from lsnn.study.outputs import Figure
 
@@ -60,7 +60,7 @@ def draw_trial(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Page:
         texts = answers(metadata)
         write_above(axes["output"], DT * n_steps, "  target (answer)", ha="left")
     draw_windows(list(axes.values()), metadata, n_steps, texts)
-    trained = "{label}, seed {seed}, iteration {iteration}".format_map(metadata)
+    trained = literal("{label}, seed {seed}, iteration {iteration}".format_map(metadata))
     example = "{split} example {index}".format_map(metadata["example"])
     complete(figure, n_steps, f"{trained}: {example}")
     return figure

@@ -28,6 +28,14 @@ BLUE, _, GREEN, RED, *_ = sns.color_palette("colorblind")
 METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
+def literal(text: str) -> str:
+    """Return a text that is drawn letter by letter.
+
+    To matplotlib $ is an end of a formula, and a legend leaves out what begins with _.
+    """
+    return re.sub(r"^_", " _", text).replace("$", r"\$")
+
+
 def use_style() -> None:
     """Draw from now on in the style of this project, and with no setting of a matplotlibrc."""
     matplotlib.rcdefaults()

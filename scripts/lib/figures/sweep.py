@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from lib.figures import panels
 from lib.figures.results import Results
-from lib.figures.style import make_logarithmic
+from lib.figures.style import literal, make_logarithmic
 from lib.numbers import asked_for
 from lib.summary import how_compared
 from lsnn.learning_rules import LEARNING_RULES
@@ -91,7 +91,7 @@ def draw_sweep(results: Results, figure: Figure) -> Page:
         for number, (line, look) in enumerate(zip(drawn.sweep.lines, drawn.looks, strict=True))
     ]
     if len(drawn.baseline):
-        label = f"{study.conditions[study.baseline].label} (n = {drawn.baseline['seed'].nunique()})"
+        label = f"{panels.label_of(study, study.baseline)} (n = {drawn.baseline['seed'].nunique()})"
         handles.append(panels.looks(study)[study.baseline].handle(label))
     if len(drawn.lost):
         handles.append(panels.failed_handle())
@@ -198,7 +198,7 @@ def scale_setting(axes: Axes, drawn: Drawn) -> None:
     label = column.axis if name == column.label else f"{name}: {column.axis}"
     axes.set_xlabel(label if column.kind == "text" else f"{label}, {SCALES[column.scale]}")
     if column.kind == "text":
-        axes.set_xticks(range(len(values)), [str(value) for value in values])
+        axes.set_xticks(range(len(values)), [literal(str(value)) for value in values])
         axes.margins(x=0.2)
         return
     if column.scale == "symlog":

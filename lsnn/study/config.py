@@ -75,6 +75,9 @@ from lsnn.update.settings import (
 # Folder of results/ that holds the results kept in the repository; no study may write there.
 COMMITTED = "committed"
 
+# Of the names of study, condition and entry together: with a seed they are one name of a folder.
+MOST_CHARACTERS = 240
+
 SEED_RANGE = r"^[0-9]+-[0-9]+\Z"
 MOST_SEEDS, LAST_SEED = 10000, 2**32 - 1
 SEEDS_BETWEEN = f"the first, then the last, as in 201-250, at most {MOST_SEEDS} of them"
@@ -868,8 +871,14 @@ def _contradictions(values: Dict[str, Any]) -> Iterator[Tuple[str, ...]]:
         yield from _names_taken(kind, values[kind])
     for name, other in same_but_for_case(conditions).items():
         yield f"conditions.{name}", impossible(name, other_name(other))
+    entries = [name_of(entry) for kind in REGISTRIES for entry in values[kind]]
+    longest = max(map(len, entries), default=0) + len(values["name"])
     labels: Dict[str, str] = {}
     for name, condition in conditions.items():
+        if longest + len(name) > MOST_CHARACTERS:
+            line = f"has {longest + len(name)} characters with the names of study and entry, one"
+            line += f" folder's name on Slurm; allowed: at most {MOST_CHARACTERS}"
+            yield f"conditions.{name}", line, "name"
         if re.search(r"(.+)\1{19}\Z", name):
             what = (
                 "no name that ends in 20 times the same, which Snakemake takes for an endless loop"

@@ -650,6 +650,16 @@ def test_conditions_whose_names_differ_by_case_alone_are_refused():
     )
 
 
+def test_names_that_are_too_long_together_are_refused():
+    long = "".join(f"{number:02}_" for number in range(34))[:100]
+    values = {"name": long, "conditions": {long: {"learning_rule": "bptt"}}}
+    assert parse_study(values).name == long
+    assert refusal({**values, "hessian": [{"name": long}]}) == (
+        f"conditions.{long}: has 300 characters with the names of study and entry, one folder's "
+        "name on Slurm; allowed: at most 240"
+    )
+
+
 def test_two_entries_of_one_name_are_refused():
     named = {"name": "more", "samples": 10}
     for place, name, entries in [

@@ -16,11 +16,19 @@ for name in $(compgen -e); do
     esac
 done
 
+# A second copy of this job, which waits until the first has ended, adds to the log of that one.
+exec 9>> "$log"
+if flock --nonblock 9 2> /dev/null; then : > "$log"; fi
+
+if ! command -v "$python" > /dev/null; then
+    echo "error: on $HOSTNAME there is no $python that can be run; let every machine that runs jobs see its folder" >&9
+    exit 127
+fi
 # It imports what is installed for its Python, whatever the user's PYTHON... variables and packages are (-E -s).
-"$python" -E -s "$@" > "$log" 2>&1 || status=$?
+"$python" -E -s "$@" >&9 2>&1 || status=$?
 if [ "$status" -eq 137 ]; then # it could not say so itself
     echo "error: killed (SIGKILL), by hand or because the machine's memory or that allowed to the job was used up" \
         "(dmesg tells); start again with fewer jobs at a time (--cores), or more memory; what was computed is kept" \
-        >> "$log"
+        >&9
 fi
 exit "$status"

@@ -69,6 +69,34 @@ def test_what_is_set_for_tensorflow_and_linear_algebra_does_not_reach_a_job(tmp_
     assert found.isdisjoint(gone) and found.issuperset(stays)
 
 
+def job(log, python, text, tmp_path):
+    """Start job.sh with a program of some text."""
+    program = tmp_path / f"{log.stem}.py"
+    program.write_text(text)
+    return subprocess.Popen(["bash", REPOSITORY / "workflow/job.sh", log, python, program])
+
+
+def test_a_second_copy_of_a_job_leaves_the_log_of_the_first_one(tmp_path):
+    log, go = tmp_path / "log", tmp_path / "go"
+    log.write_text("of the time before\n")
+    wait = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
+    first = job(log, sys.executable, f"print('first', flush=True)\n{wait}print('end')", tmp_path)
+    while log.read_text() != "first\n":
+        time.sleep(0.01)
+    assert job(log, sys.executable, "print('second')", tmp_path).wait() == 0
+    go.touch()
+    assert first.wait() == 0
+    assert log.read_text() == "first\nsecond\nend\n"
+    assert job(log, sys.executable, "print('later')", tmp_path).wait() == 0
+    assert log.read_text() == "later\n"
+
+
+def test_a_machine_without_the_interpreter_says_so_in_the_log(tmp_path):
+    log = tmp_path / "log"
+    assert job(log, "/nowhere/python", "", tmp_path).wait() == 127
+    assert log.read_text().startswith(f"error: on {os.uname().nodename} there is no /nowhere/pyth")
+
+
 def test_a_folder_that_snakemake_takes_for_a_pattern_is_refused_by_name(tmp_path):
     folder = tmp_path / "a{b}c"
     folder.mkdir()

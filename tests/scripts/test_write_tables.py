@@ -288,7 +288,7 @@ def test_pages_of_a_study_without_hessian_tell_of_none(tmp_path, monkeypatch):
     rows = rows_of_pages(monkeypatch, tmp_path)
     assert rows["summary"][0] == ["quantity", "BPTT", "three-factor"]
     assert rows["summary"][1][0] == "Training cross entropy (nats): final state"
-    assert len(rows["summary"]) == 1 + 25 + 1 + 8 + 1 + 2 + 1 + 1
+    assert len(rows["summary"]) == 1 + 27 + 1 + 8 + 1 + 2 + 1 + 1
     assert rows["run"][:2] == [
         ["run", "training", "ms per iteration"],
         ["BPTT, seed 1", "1.67 min", "1.50"],

@@ -78,12 +78,20 @@ class CommittedStudy:
         by_rate = by_rate.loc[rates["rule"].unique()].rename(columns="{:g}".format)
         return markdown_table(by_rate.rename_axis(index="rule").reset_index())
 
-    def loss_level(self, conditions: Sequence[str]) -> float:
-        """Return the training loss at which some conditions can be compared."""
+    def loss(self, conditions: Sequence[str], is_of_all: bool = False) -> str:
+        """Return a training loss at which conditions can be compared, to two or three digits.
+
+        Args:
+            conditions: of the study.
+            is_of_all: whether to take one that nearly all other runs will reach as well, a quarter
+                above the worst; else 80 % of the runs of the worst learner reach it.
+        """
         runs = runs_in(self.trajectories)
-        return loss_level(
-            [run for run in runs[name].values() if run is not None] for name in conditions
-        )
+        found = [[run for run in runs[name].values() if run is not None] for name in conditions]
+        if is_of_all:
+            lowest = [run["train_loss"].min() for of_condition in found for run in of_condition]
+            return f"{1.25 * max(lowest):.2g}"
+        return f"{loss_level(found):.3g}"
 
     def by_condition(
         self, quantities: dict[str, str], conditions: Sequence[str] = (), head: str = "condition"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib.choices import rates_compared
@@ -79,19 +80,20 @@ class CommittedStudy:
         return markdown_table(by_rate.rename_axis(index="rule").reset_index())
 
     def loss(self, conditions: Sequence[str], is_of_all: bool = False) -> str:
-        """Return a training loss at which conditions can be compared, to two or three digits.
+        """Return a training loss at which conditions can be compared, to three digits.
 
         Args:
             conditions: of the study.
-            is_of_all: whether to take one that nearly all other runs will reach as well, a quarter
-                above the worst; else 80 % of the runs of the worst learner reach it.
+            is_of_all: whether to take one that nearly all runs will reach: three standard
+                deviations above the mean, of the logarithm of their lowest losses, of the worst
+                learner; else 80 % of its runs reach it.
         """
         runs = runs_in(self.trajectories)
         found = [[run for run in runs[name].values() if run is not None] for name in conditions]
-        if is_of_all:
-            lowest = [run["train_loss"].min() for of_condition in found for run in of_condition]
-            return f"{1.25 * max(lowest):.2g}"
-        return f"{loss_level(found):.3g}"
+        if not is_of_all:
+            return f"{loss_level(found):.3g}"
+        logs = [np.log([run["train_loss"].min() for run in of_one]) for of_one in found]
+        return f"{np.exp(max(of.mean() + 3 * of.std(ddof=1) for of in logs)):.3g}"
 
     def by_condition(
         self, quantities: dict[str, str], conditions: Sequence[str] = (), head: str = "condition"

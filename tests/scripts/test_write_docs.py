@@ -1,9 +1,12 @@
 """The generated pages of the documentation are those of the code and of the committed results."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from lib.choices import rates_compared
+from lib.claims import read_claims
 from lib.committed import CommittedStudy
 from lib.pages import render
 from lsnn.learning_rules import LEARNING_RULES
@@ -14,7 +17,12 @@ from write_docs import TELLS_OF, generated_pages
 REPOSITORY = Path(__file__).parents[2]
 
 
-PAGES = ["findings.md", "reference/columns.md", "reference/configuration.md"]
+PAGES = [
+    "findings.md",
+    "reference/columns.md",
+    "reference/configuration.md",
+    "reference/experiments.md",
+]
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +34,23 @@ def pages():
 def test_the_documentation_is_what_make_docs_writes(pages, name):
     assert sorted(pages) == PAGES
     assert (REPOSITORY / "docs" / name).read_text(encoding="utf-8") == pages[name]
+
+
+def test_claims_are_at_the_losses_and_the_rates_that_were_chosen(pages):
+    page, claims = pages["reference/experiments.md"], read_claims(REPOSITORY / "claims.yaml")
+    told = re.findall(r"^\| `(\w+)`.*?\| ([\d.]+) \|", page, re.MULTILINE)
+    chosen = {study: {float(loss) for of, loss in told if of == study} for study, _ in told}
+    best = {}
+    for task in ("mnist_1000", "delayed_match_4"):
+        of_task = CommittedStudy(f"choose_rate_{task}")
+        rates = rates_compared(of_task.trajectories, of_task.study)
+        best[f"rate_{task}"] = set(rates["condition"][rates["is_best"]])
+    for claim in claims.values():
+        for study, statistic in claim.statistics.items():
+            if statistic.get("seeds") and statistic.get("loss"):
+                assert statistic["loss"] in chosen[study], (claim.name, study)
+            if "at_best_rates" in claim.name:
+                assert {statistic["condition"], statistic["baseline"]} <= best[study]
 
 
 def test_what_has_options_has_a_table_of_them(monkeypatch):

@@ -239,10 +239,10 @@ def on_all(
         f"{test.study.replace('_', ' ')} {mark or verdict}"
         for test, mark, verdict in zip(tests, marks, verdicts, strict=True)
     )
+    if set(verdicts) in ({NO_GAP}, {NOT_COMPUTED}):
+        return "", verdicts[0], why
     pairs = zip(marks, verdicts, strict=True)
     kept = [(set(mark), verdict) for mark, verdict in pairs if verdict != NO_GAP]
-    if not kept:
-        return "", NO_GAP, why
     signs, different = [mark for mark, _ in kept], {verdict for _, verdict in kept}
     shared = set.intersection(*signs)
     if len(kept) > 1 and len(different) == 1 and different <= {"supported", "contradicted"}:

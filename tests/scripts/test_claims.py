@@ -452,7 +452,7 @@ def test_several_studies_have_a_row_each_and_one_for_all():
         assert whole["why"] == f"made up {marks[0]}, other {marks[1]}"
     rows = decided(both, runs(one, "+"))
     assert rows["verdict"].tolist() == ["supported", "not computed", "open"]
-    assert decided(both)["verdict"].tolist() == ["not computed", "not computed", "open"]
+    assert decided(both)["verdict"].tolist() == ["not computed", "not computed", "not computed"]
 
 
 def test_claims_on_studies_without_a_gap_hold_where_there_is_one():
@@ -461,6 +461,8 @@ def test_claims_on_studies_without_a_gap_hold_where_there_is_one():
         ("+", "+", "no gap"): "supported where there is a gap",
         ("+", "no gap"): "open",
         ("no gap", "no gap"): "no gap",
+        ("not computed", "not computed"): "not computed",
+        ("not computed", "no gap"): "open",
     }
     for of_studies, verdict in marks.items():
         tests = [ClaimTest(None, f"study {place}", None, None) for place in range(len(of_studies))]

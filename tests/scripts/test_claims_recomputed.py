@@ -423,9 +423,10 @@ def mark_and_verdict(estimate, p_values, margin, supported_if):
 
 def on_all(rows):
     """Return mark and verdict of a claim from those on its studies."""
+    for verdict in ("no gap", "not computed"):
+        if all(row["verdict"] == verdict for row in rows):
+            return "", verdict
     rows = [row for row in rows if row["verdict"] != "no gap"]
-    if not rows:
-        return "", "no gap"
     marks, verdicts = [row["mark"] for row in rows], {row["verdict"] for row in rows}
     shared = "".join(sign for sign in "+-=" if all(sign in mark for mark in marks))
     if shared and len(verdicts) == 1 and verdicts != {"open"}:

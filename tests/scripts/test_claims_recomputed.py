@@ -7,6 +7,7 @@ of correlations Fisher's z.
 import csv
 import functools
 import glob
+import gzip
 import math
 import os
 import re
@@ -25,9 +26,12 @@ with open(os.path.join(REPOSITORY, "claims.yaml")) as stream:
 NUMBERS = ["value", "ci_low", "ci_high", "n", "p", "p_equal", "p_adjusted", "p_equal_adjusted"]
 LOGARITHMIC = {"lambda_max", "lambda_max_scale_free", "all_train_lambda_max", "eta_mu"}
 LOGARITHMIC |= {"part_of_bound", "whole_eta_hessian", "train_loss", "test_loss", "noisy_test_loss"}
+LOGARITHMIC.add("all_train_eta_mu")
+OF_ALL = "all_train_dynamics_products"
 # Columns that are computed at some checkpoints of some seeds: where the other one has a number.
 ASKED_FOR = dict.fromkeys(["cosine", "eta_mu", "part_of_bound"], "dynamics_products")
 ASKED_FOR["whole_eta_hessian"] = "whole_dynamics_products"
+ASKED_FOR |= dict.fromkeys(["all_train_eta_mu", "all_train_batch_sharpness"], OF_ALL)
 CLASSES = {"sequential_mnist": 10, "delayed_match": 2}  # by task; the others have wanted values
 SHARING = ["sequential_mnist"]  # tasks of which all seeds have the same examples
 Z = 1.959963984540054  # quantile 0.975 of the normal distribution
@@ -56,7 +60,8 @@ class Study:
             raise NotComputed
         with open(os.path.join(folder, "config.yaml")) as stream:
             self.config = yaml.safe_load(stream)
-        with open(os.path.join(folder, "trajectories.csv"), newline="") as stream:
+        [path] = glob.glob(os.path.join(folder, "trajectories.csv*"))
+        with (gzip.open if path.endswith(".gz") else open)(path, "rt", newline="") as stream:
             header, *rows = csv.reader(stream)
         self.cells = dict(zip(header, zip(*rows, strict=True), strict=True))
         self.seeds = self.config["seeds"]

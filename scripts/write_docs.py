@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from lib.claims import CLAIM
-from lib.committed import CommittedClaims, CommittedStudy
+from lib.committed import CommittedStudy
 from lib.pages import DOCS, options, render, write_text
 from lib.program import run
 from lib.statistics import STATISTICS
@@ -76,7 +76,6 @@ def columns_of_tables() -> dict[str, list[Column]]:
 
 TELLS_OF = {
     "study": CommittedStudy,
-    "claims": CommittedClaims,
     "schemas": schemas,
     "columns_of_tables": columns_of_tables,
     "options": options,

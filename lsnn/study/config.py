@@ -78,7 +78,7 @@ COMMITTED = "committed"
 # Of the names of study, condition and entry together: with a seed they are one name of a folder.
 MOST_CHARACTERS = 240
 
-SEED_RANGE = r"^[0-9]+-[0-9]+\Z"
+SEED_RANGE = r"^[0-9]{1,10}-[0-9]{1,10}\Z"
 MOST_SEEDS, LAST_SEED = 10000, 2**32 - 1
 SEEDS_BETWEEN = f"the first, then the last, as in 201-250, at most {MOST_SEEDS} of them"
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,14 +11,12 @@ from lib.failures import with_failures
 from lib.numbers import loss_level, runs_in
 from lib.pages import (
     digits,
-    estimate_text,
     label_of,
-    mark_text,
     markdown_table,
     summary_text,
 )
 from lib.tables import read_table, read_trajectories
-from lsnn.study.columns import CLAIMS, SUMMARY
+from lsnn.study.columns import SUMMARY
 from lsnn.study.config import read_study
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -112,24 +109,3 @@ class CommittedStudy:
             ]
             rows.append([self.study.conditions[name].label, *cells])
         return markdown_table(pd.DataFrame(rows, columns=[head, *quantities.values()]))
-
-
-class CommittedClaims:
-    """What the committed results say of the claims."""
-
-    def __init__(self) -> None:
-        table = read_table(os.path.join(COMMITTED, "claims", "claims.csv"), CLAIMS)
-        self._rows = {(row.claim, row.study): row for row in table.itertuples()}
-
-    def row(self, claim: str, study: str) -> Any:
-        """Return the row of claims.csv of a claim and a study.
-
-        Raises:
-            KeyError: there is none.
-        """
-        return self._rows[claim, study]
-
-    def cell(self, claim: str, study: str) -> str:
-        """Return the number that decides a claim on a study, with its interval and mark."""
-        row = self.row(claim, study)
-        return f"{estimate_text(row)} {mark_text(row.mark) or row.verdict}".strip()

@@ -197,7 +197,7 @@ def draw_claim(
         of_study = points[points["study"] == row.study]
         draw_runs(axes, of_study, row.neutral, statistic, study)
         for name in of_study["condition"].unique():
-            label = panels.label_of(study, name)
+            label = panels.drawn_label(study, name)
             handles.setdefault(label, panels.looks(study)[name].handle(label, linestyle="none"))
         number = estimate_text(row) or textwrap.fill(row.why, panels.LONGEST_LABEL)
         verdict = f"{mark_text(row.mark)} {row.verdict}".strip()

@@ -61,7 +61,7 @@ def hue_of_rule(rule: str) -> Any:
     return sns.color_palette("colorblind", len(known))[known.index(rule)]
 
 
-def label_of(study: Study, condition: str) -> str:
+def drawn_label(study: Study, condition: str) -> str:
     """Return the label of a condition as figures show it."""
     return literal(study.conditions[condition].label)
 
@@ -142,7 +142,7 @@ def panels_by_condition(names: Sequence[str], study: Study) -> tuple[Figure, dic
     figure, all_axes = page_of_panels(len(names), sharex=True, sharey=True)
     by_name = dict(zip(names, all_axes, strict=True))
     for name, axes in by_name.items():
-        axes.set_title(textwrap.fill(label_of(study, name), 30))
+        axes.set_title(textwrap.fill(drawn_label(study, name), 30))
     return figure, by_name
 
 
@@ -343,7 +343,7 @@ def legend_handles(
     has_failed = rows.groupby(["condition", "seed"])["failed"].any()
     n_seeds = (~has_failed).groupby("condition").sum()
     handles: list[Any] = [
-        look.handle(f"{label_of(study, name)} (n = {n_seeds[name]})", markersize=4, **line)
+        look.handle(f"{drawn_label(study, name)} (n = {n_seeds[name]})", markersize=4, **line)
         for name, look in looks(study).items()
         if name in n_seeds
     ]
@@ -425,7 +425,7 @@ def failed(rows: pd.DataFrame, study: Study) -> str:
     """Return in words which runs failed; empty if none did."""
     runs = rows[rows["failed"]].groupby("condition", sort=False)["seed"].unique()
     parts = [
-        f"{label_of(study, name)} seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+        f"{drawn_label(study, name)} seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
         for name, seeds in runs.items()
     ]
     return f"failed, left out of means: {'; '.join(parts)}" if parts else ""

@@ -91,7 +91,9 @@ def draw_sweep(results: Results, figure: Figure) -> Page:
         for number, (line, look) in enumerate(zip(drawn.sweep.lines, drawn.looks, strict=True))
     ]
     if len(drawn.baseline):
-        label = f"{panels.label_of(study, study.baseline)} (n = {drawn.baseline['seed'].nunique()})"
+        label = (
+            f"{panels.drawn_label(study, study.baseline)} (n = {drawn.baseline['seed'].nunique()})"
+        )
         handles.append(panels.looks(study)[study.baseline].handle(label))
     if len(drawn.lost):
         handles.append(panels.failed_handle())

@@ -16,6 +16,7 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from lib import jobs
 from lib.failures import states_of_runs
 from lib.program import run
 from lib.runs import Run, joined
@@ -319,6 +321,16 @@ def not_learnt(trajectories: pd.DataFrame, study: Study) -> Iterator[tuple[str, 
                 yield condition, f"the {column.label} is that of a guess, {chance:g}", seed
 
 
+def forget_progress_of(study: Study, runs: str) -> None:
+    """Delete the progress of all jobs of a study, whose results have been read."""
+    for condition, seed in product(study.conditions, study.seeds):
+        run_folder = f"{runs}/{condition}/seed_{seed}"
+        jobs.forget_progress(jobs.files_of_run(run_folder))
+        for kind in REGISTRIES:
+            for name in study.entries(kind):
+                jobs.forget_progress(jobs.files_of_entry(f"{run_folder}/{kind}", name))
+
+
 def main() -> None:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -355,6 +367,8 @@ def main() -> None:
     names = ("trajectories.csv", "summary.csv", "spectra.npz")
     outputs = {name: sha256_of_file(folder / name) for name in names}
     write_record(folder / "metadata.json", {**metadata, "outputs": outputs})
+    if arguments.runs:
+        forget_progress_of(study, arguments.runs)
     for line in metadata["warnings"]:
         print(line)
 

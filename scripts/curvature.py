@@ -9,8 +9,9 @@ the run's condition and seed, are taken from it.
 
 Writes to the output folder ENTRY.csv (one row per checkpoint; the columns of the quantities, and
 the number of matrix-vector products), ENTRY.npz (the arrays that a quantity keeps, stacked over the
-checkpoints, beside `iteration`) and ENTRY.json (what made them). What is computed so far is kept in
-ENTRY.progress/: stopped and started again, a job resumes after the last checkpoint in it.
+checkpoints, beside `iteration`) and ENTRY.json (what made them). What is computed so far is in
+ENTRY.progress/, until the study's tables have it: stopped and started again, a job resumes after
+the last checkpoint in it.
 """
 
 import argparse

@@ -3,10 +3,10 @@
 Writes to the output folder, when training is complete: checkpoints.npz (the weights at every
 checkpoint; format in lsnn/storage/checkpoints.py), learning_curve.csv (one row per checkpoint:
 the measures of the task, mean activity) and training.json (what made them, and whether and when
-the loss diverged). Until then the checkpoints so far are kept in progress/ there: stopped and
-started again, training resumes from the last one, to the same result. A run that has fewer
-iterations than are wanted goes on, too; results of other settings or other code are moved to
-set-aside/ there.
+the loss diverged). The checkpoints so far are in progress/ there, until the study's tables have
+them: stopped and started again, training resumes from the last one, to the same result. A run that
+has fewer iterations than are wanted goes on, too; results of other settings or other code are moved
+to set-aside/ there.
 """
 
 import argparse

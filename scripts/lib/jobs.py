@@ -147,6 +147,9 @@ def complete(
 ) -> None:
     """Compute the results of a job, unless they are there; one process at a time.
 
+    The progress outlives the job: one that is cancelled when it has just written its results, but
+    has not ended yet, has failed for Snakemake, which deletes them.
+
     Args:
         files: of the job.
         is_complete: called with the record that vouches for results that are there; tells whether
@@ -158,9 +161,14 @@ def complete(
         if found and is_complete(found):
             names = ", ".join(files.results)
             log(f"already complete: {names}; delete one to compute it anew")
+            forget_progress(files)
         else:
             compute(found)
-        shutil.rmtree(files.progress, ignore_errors=True)
+
+
+def forget_progress(files: Files) -> None:
+    """Delete the progress of a job whose results are seen to be complete."""
+    shutil.rmtree(files.progress, ignore_errors=True)
 
 
 def write_results(

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -68,6 +69,11 @@ class Process:
         """Return the exit status as a shell tells it: 128 + the signal's number for a signal."""
         status = self.popen.wait(SECONDS)
         return status if status >= 0 else 128 - status
+
+    def finish(self):
+        """Wait for the program, which must succeed; return what it printed."""
+        assert self.wait() == 0, self.text()
+        return self.text()
 
     def send(self, number):
         """Send a signal to the program alone."""
@@ -136,8 +142,7 @@ class Run:
         started = time.monotonic()
         wait_until(lambda: "\ndone in " in process.text(), "the end of the work", process)
         self.seconds[job] = time.monotonic() - started
-        assert process.wait() == 0, process.text()
-        return process.text()
+        return process.finish()
 
     def kept(self, job):
         """Return the bytes of the records that the progress of a job has, by name."""
@@ -157,14 +162,19 @@ class Run:
         return [name for name in self.files() if Path(name).name.startswith(".")]
 
     def delete_results(self, job):
-        """Delete what Snakemake deletes before it runs a job again."""
+        """Delete what Snakemake deletes when a job has failed."""
         for name in RESULTS[job] + [RECORD[job]]:
             self.path(name).unlink()
 
+    def start_anew(self, job):
+        """Delete all that a job has left."""
+        self.delete_results(job)
+        shutil.rmtree(self.path(PROGRESS[job]))
 
-def files_of(*jobs):
-    """Return the names of the files that finished jobs leave, and no others."""
-    return sorted(name for job in jobs for name in [*RESULTS[job], RECORD[job], LOCK[job]])
+
+def files_of(job):
+    """Return the names of the files that a finished job leaves, and no others, but its progress."""
+    return sorted([*RESULTS[job], RECORD[job], LOCK[job]])
 
 
 def last_iteration(text):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from machinery import SPACING, Run, files_of, last_iteration, name_of, wait_until
+from machinery import PROGRESS, SPACING, Run, files_of, last_iteration, name_of, wait_until
 
 LONG = pytest.mark.long
 
@@ -86,7 +86,7 @@ def test_sigkill_at_random_moments(run_of, tell, job, tensorflow, kills):
             finished += 1
             far = 0
             if killed < kills:
-                run.delete_results(job)
+                run.start_anew(job)
     tell(
         f"SIGKILL of {job} (TensorFlow {tensorflow}) at {kills} random moments",
         f"{finished} results, the undisturbed bytes; never more lost than the work since "
@@ -120,7 +120,7 @@ def test_a_signal_stops_a_job_at_once(run_of, tell, job, tensorflow, number, tim
         text = process.text()
         if "\ndone in " in text:  # the work that was left took less time than the moment
             assert run.results(job) == expected
-            run.delete_results(job)
+            run.start_anew(job)
             far = 0
             continue
         slowest = max(slowest, seconds_to_stop)
@@ -174,5 +174,22 @@ def test_a_second_copy_goes_on_where_the_first_was_killed(run_of, tell):
     assert second.wait() == 0
     assert far <= kept("train", second.text()) <= far + SPACING
     assert run.results("train") == expected
-    assert run.files() == files_of("train")
+    assert [name for name in run.files() if "progress" not in name] == files_of("train")
     tell("two copies of train, the first killed", "the second went on from its last checkpoint")
+
+
+@pytest.mark.parametrize("job", ["train", "hessian"])
+def test_finished_results_that_are_deleted_are_not_computed_again(run_of, tell, job):
+    """A job that is cancelled at its very end has failed for Snakemake, which deletes them."""
+    run, expected, seconds = run_of(job, "2")
+    text = run.finish(job)
+    run.delete_results(job)
+    again = run.finish(job)
+    assert kept(job, again) == done(job, text, 0) and "\niteration" not in again
+    assert run.results(job) == expected
+    assert "already complete: " in run.start(job).finish()
+    assert not run.path(PROGRESS[job]).exists()
+    tell(
+        f"the results of {job} deleted when they are finished",
+        f"written anew in {run.seconds[job]:.1f} s, in place of {seconds:.1f} s; the same bytes",
+    )

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pandas as pd
+import psutil
 import pytest
 import yaml
 
@@ -74,9 +75,7 @@ class Checkout:
         return Process(command, self.folder / f"snakemake_{self.processes}.log", self.folder)
 
     def finish(self, *arguments):
-        process = self.start(*arguments)
-        assert process.wait() == 0, process.text()
-        return process.text()
+        return self.start(*arguments).finish()
 
     def aggregate(self):
         """Run aggregate by hand, into a folder of its own, to its end."""
@@ -231,6 +230,27 @@ def test_a_job_that_was_killed_says_so(checkout, undisturbed_tables, tell):
     checkout.finish()
     assert checkout.tables() == undisturbed_tables
     tell("SIGKILL of a job alone", "log and screen say so; again: went on, same bytes")
+
+
+def test_a_job_that_is_cancelled_when_it_is_done(checkout, undisturbed_tables, tell):
+    """It has failed, so Snakemake deletes its results."""
+    first, pid = checkout.start_and_wait_for_a_checkpoint()
+    of_snakemake = psutil.Process(first.pid)
+    shells = [p for p in psutil.Process(pid).parents() if of_snakemake in p.parents()]
+    for shell in shells:
+        shell.suspend()
+    wait_until(lambda: "\ndone in " in checkout.log("train"), "the end of the work", first)
+    assert (checkout.run / RECORD["train"]).exists()
+    for shell in shells:
+        shell.kill()
+    assert first.wait() != 0
+    assert not [name for name in RESULTS["train"] if (checkout.run / name).exists()]
+    checkout.finish()
+    text = checkout.log("train")
+    assert "going on from iteration " in text and last_iteration(text) is None
+    assert checkout.tables() == undisturbed_tables
+    assert not [*checkout.results.rglob("*progress")]  # its results are in the tables
+    tell("train killed between «done» and its end", "written anew from its progress: same bytes")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

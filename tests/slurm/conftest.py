@@ -1,16 +1,16 @@
-"""A real Slurm with one node, and checkouts from which the study is run on it or locally."""
+"""A real Slurm of three nodes, and checkouts from which the study is run on it or locally."""
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
+
+from cluster import Cluster, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
@@ -20,8 +20,8 @@ ENTRY = "w_rec_validation"
 SCRIPTS = {"train": "train.py", "hessian": "curvature.py"}
 OUTPUT = {"train": "", "hessian": "/hessian"}  # in the folder of a run
 RUNS = [(condition, seed) for condition in ("bptt", "three_factor") for seed in (1, 2)]
-PACKAGES = "slurmctld slurmd slurm-client munge slurmdbd mariadb-server"
-PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "slurmdbd", "mariadbd")
+PACKAGES = "slurmctld slurmd slurm-client munge slurmdbd mariadb-server iproute2"
+PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "slurmdbd", "mariadbd", "ip")
 
 
 def folder_of(condition, seed):
@@ -45,60 +45,21 @@ def pytest_sessionstart(session):
         )
 
 
-def wait_until(condition, seconds, what):
-    """Return the first true value of ``condition()``, asked for five times a second."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.2)
-
-
-class Slurm:
-    """The cluster; its files are in one folder."""
-
-    def __init__(self, folder):
-        self.folder = str(folder)
-
-    def start(self, *options):
-        subprocess.run([os.path.join(HERE, "start_slurm.sh"), self.folder, *options], check=True)
-
-    def stop(self):
-        subprocess.run([os.path.join(HERE, "stop_slurm.sh"), self.folder], check=True)
-
-    def run(self, *command):
-        """Run a command of Slurm; return what it prints."""
-        result = subprocess.run(command, capture_output=True, text=True)
-        assert result.returncode == 0, f"{' '.join(command)}: {result.stderr}"
-        return result.stdout
-
-    def jobs(self, folder):
-        """Return the jobs that were submitted from a folder, in order, as text by name."""
-        lines = self.run("scontrol", "--details", "--oneliner", "show", "job").splitlines()
-        jobs = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in lines]
-        return [job for job in jobs if job.get("WorkDir") == str(folder)]
-
-    def pid(self, program):
-        with open(os.path.join(self.folder, "run", program + ".pid"), encoding="utf-8") as stream:
-            return int(stream.read())
-
-
 class Checkout:
     """A copy of the repository, whose studies leave nothing in the repository itself."""
 
     def __init__(self, folder):
-        environment = os.path.join(REPOSITORY, ".environments", "tensorflow-1.12")
-        assert os.path.exists(os.path.join(environment, "environment.json")), "run make test-slurm"
+        self.environment = os.path.join(REPOSITORY, ".environments", "tensorflow-1.12")
+        finished = os.path.join(self.environment, "environment.json")
+        assert os.path.exists(finished), "run make test-slurm"
         self.folder = str(folder)
         left_out = shutil.ignore_patterns(".*", "data", "results", "__pycache__")
         shutil.copytree(REPOSITORY, folder, ignore=left_out)
         os.symlink(os.path.join(REPOSITORY, "data"), self.path("data"))
         os.mkdir(self.path(".environments"))
-        os.symlink(environment, self.path(".environments/tensorflow-1.12-gpu"))
+        os.symlink(self.environment, self.path(".environments/tensorflow-1.12-gpu"))
         # So that the workflow does not find it older than its requirements, and build it anew.
-        date = os.path.getmtime(os.path.join(environment, "environment.json"))
+        date = os.path.getmtime(finished)
         os.utime(self.path("envs/tensorflow-1.12-gpu.txt"), (date, date))
         self.home = self.folder + "-home"
         os.mkdir(self.home)
@@ -107,13 +68,14 @@ class Checkout:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def snakemake(self, *options):
-        """Start snakemake; it prints into the file snakemake.out."""
+    def snakemake(self, *options, machine=None):
+        """Start snakemake, here or on a machine; it prints into the file snakemake.out."""
         environment = dict(os.environ, HOME=self.home)
         environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+        command = ["snakemake", *options, "--configfile", STUDY]
         with open(self.path("snakemake.out"), "ab") as output:
             self.process = subprocess.Popen(
-                ["snakemake", *options, "--configfile", STUDY],
+                machine.there(*command, folder=self.folder) if machine else command,
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -123,10 +85,18 @@ class Checkout:
             )
         return self.process
 
-    def on_slurm(self, *targets):
+    def on_slurm(self, slurm, *options):
         """Start the study on Slurm; finished jobs are noticed sooner than the profile has it."""
         often = ["--slurm-init-seconds-before-status-checks", "1"]
-        return self.snakemake("--profile", "slurm", *often, *targets)
+        return self.snakemake("--profile", "slurm", *often, *options, machine=slurm.controller)
+
+    def kill(self):
+        """Kill snakemake, and what it runs itself; its jobs on Slurm stay."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def unlock(self):
+        assert self.snakemake("--unlock", "--cores", "1").wait(120) == 0, self.printed()
 
     def printed(self):
         with open(self.path("snakemake.out"), encoding="utf-8", errors="replace") as stream:
@@ -139,8 +109,7 @@ class Checkout:
     def end(self):
         """End what is left of snakemake, and of the jobs of a node that went down, at once."""
         if self.process and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            self.kill()
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):  # ended meanwhile
                 if process.cwd() == self.folder:
@@ -191,10 +160,21 @@ class Checkout:
 
 
 @pytest.fixture
-def checkout(tmp_path):
-    checkout = Checkout(tmp_path / "checkout")
-    yield checkout
-    checkout.end()
+def new_checkout(tmp_path):
+    """Called with a name: a new checkout."""
+    with contextlib.ExitStack() as stack:
+
+        def new(name):
+            checkout = Checkout(tmp_path / name)
+            stack.callback(checkout.end)
+            return checkout
+
+        yield new
+
+
+@pytest.fixture
+def checkout(new_checkout):
+    return new_checkout("checkout")
 
 
 @pytest.fixture(scope="session")
@@ -210,19 +190,21 @@ def local(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def slurm_daemons(tmp_path_factory):
-    """The cluster without job accounting."""
-    slurm = Slurm(tmp_path_factory.mktemp("slurm"))
+def cluster(request, tmp_path_factory):
+    """The cluster; it keeps accounts in modules with ACCOUNTING."""
+    accounting = getattr(request.module, "ACCOUNTING", False)
+    cluster = Cluster(tmp_path_factory.mktemp("slurm"), accounting)
     try:
-        slurm.start()
-        yield slurm
+        cluster.start()
+        yield cluster
     finally:
-        slurm.stop()
+        cluster.stop()
 
 
 @pytest.fixture
-def slurm(slurm_daemons):
-    """The cluster, with all that a test left in it cancelled behind it."""
-    yield slurm_daemons
-    slurm_daemons.run("scancel", "--user=root")
-    wait_until(lambda: not slurm_daemons.run("squeue", "--noheader"), 60, "no job is left")
+def slurm(cluster):
+    """The cluster; a test leaves no job in it."""
+    cluster.wait_for_nodes()
+    yield cluster
+    cluster.run("scancel", "--user=root")
+    wait_until(lambda: not cluster.run("squeue", "--noheader"), 60, "no job is left")

@@ -1,22 +1,12 @@
 """The same profile where Slurm keeps accounts, with account and partition edited in."""
 
-import pytest
 import yaml
 
-from conftest import Slurm
+from cluster import NODES, wait_until
+from conftest import RUNS, tables_of
 
 RUN = "results/slurm/runs/bptt/seed_1/"
-
-
-@pytest.fixture(scope="module")
-def slurm_daemons(tmp_path_factory):
-    """The cluster with job accounting."""
-    slurm = Slurm(tmp_path_factory.mktemp("slurm"))
-    try:
-        slurm.start("accounting")
-        yield slurm
-    finally:
-        slurm.stop()
+ACCOUNTING = True  # of the cluster
 
 
 def edit(path, replacements):
@@ -32,6 +22,13 @@ def edit(path, replacements):
 def write(path, values):
     with open(path, "w", encoding="utf-8") as stream:
         yaml.safe_dump(values, stream)
+
+
+def accounts(slurm, checkout, fields):
+    """Return what is in the accounts of the jobs that were submitted from a folder."""
+    options = ["--allocations", "--noheader", "--parsable2", f"--format=WorkDir,{fields}"]
+    lines = [line.split("|") for line in slurm.run("sacct", *options).splitlines()]
+    return [values for folder, *values in lines if folder == checkout.folder]
 
 
 def test_a_suite_with_accounting(checkout, slurm, local):
@@ -52,15 +49,32 @@ def test_a_suite_with_accounting(checkout, slurm, local):
     suite = {"studies": ["studies/one.yaml", "studies/two.yaml"]}
     write(checkout.path("tests/slurm/study.yaml"), suite)
 
-    checkout.on_slurm("results/slurm/trajectories.csv", "results/two/trajectories.csv")
+    checkout.on_slurm(slurm, "results/slurm/trajectories.csv", "results/two/trajectories.csv")
     checkout.finish()
     for name in "checkpoints.npz", "learning_curve.csv", "hessian/w_rec_validation.csv":
         with open(checkout.path(RUN + name), "rb") as stream:
             assert stream.read() == local[RUN + name]
-    fields = "Account,Partition,State,ReqMem,AllocTRES%60"
-    lines = slurm.run("sacct", "-X", "--noheader", "--parsable2", f"--format={fields}").splitlines()
-    assert len(lines) == 2 * 2  # training and Hessian of two studies
-    for line in lines:
-        account, partition, state, _memory, resources = line.split("|")
+    jobs = accounts(slurm, checkout, "Account,Partition,State,AllocTRES%60")
+    assert len(jobs) == 2 * 2  # training and Hessian of two studies
+    for account, partition, state, resources in jobs:
         assert (account, partition, state) == ("lab", "other", "COMPLETED")
         assert "gres/gpu=1" in resources and "cpu=1" in resources and "mem=6000M" in resources
+
+
+def test_a_controller_that_is_away_for_a_minute(new_checkout, slurm, local):
+    """While two folders compute; with accounting Snakemake goes on by itself."""
+    first, second = new_checkout("first"), new_checkout("second")
+    for checkout in first, second:
+        checkout.on_slurm(slurm, *tables_of(RUNS))
+    running = ["squeue", "--noheader", "--states=RUNNING", "--format=%Z"]
+    folders = {first.folder, second.folder}
+    wait_until(lambda: set(slurm.run(*running).split()) == folders, 120, "both compute")
+    slurm.do_without_controller(60)
+    for checkout in first, second:
+        checkout.finish()
+        checkout.snakemake("--cores", "1")
+        checkout.finish()
+        assert checkout.results() == local
+        states, nodes = zip(*accounts(slurm, checkout, "State,NodeList"), strict=True)
+        assert states == ("COMPLETED",) * 2 * len(RUNS)
+        assert set(nodes) == set(NODES)

@@ -4,19 +4,13 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import time
 
-import psutil
+import pytest
 
-from conftest import ENTRY, REPOSITORY, RUNS, tables_of, wait_until
-
-
-def processes(name):
-    return [
-        process.pid for process in psutil.process_iter(["name"]) if process.info["name"] == name
-    ]
+from cluster import NODES, SECONDS_TO_NOTICE, wait_until
+from conftest import ENTRY, REPOSITORY, RUNS, tables_of
 
 
 def watch(checkout, slurm):
@@ -37,14 +31,16 @@ def of_run(jobs, stage, condition, seed):
 
 
 def test_from_start_to_figures(checkout, slurm, local):
-    checkout.on_slurm()
+    checkout.on_slurm(slurm)
     job = checkout.in_mid_run("train", "bptt", 1)
-    assert job.environ()["CUDA_VISIBLE_DEVICES"] in list("01234567")
+    assert job.environ()["CUDA_VISIBLE_DEVICES"] in list("01")
     with open(os.path.join(REPOSITORY, "docs/how-to/run_on_a_cluster.md")) as stream:
         (command,) = re.findall("^squeue .*$", stream.read(), re.MULTILINE)
     assert "train" in slurm.run(*shlex.split(command))
     jobs, at_a_time = watch(checkout, slurm)
     checkout.finish()
+    python = os.path.realpath(f"{checkout.environment}/bin/python")
+    assert f"note: every machine that runs jobs must have {python}" in checkout.printed()
     assert checkout.results() == local
     assert os.path.exists(checkout.path("results/slurm/figures/leading_eigenvalue.pdf"))
 
@@ -57,12 +53,13 @@ def test_from_start_to_figures(checkout, slurm, local):
             assert job["TimeLimit"] == "04:00:00"
             assert job["TresPerJob"] == "gres:gpu:1"
     assert len(at_a_time) == len(RUNS)
-    assert len({job["GRES"] for job in at_a_time}) == len(RUNS)  # no GPU has two
+    assert {job["NodeList"] for job in at_a_time} == set(NODES)
+    assert len({(job["NodeList"], job["GRES"]) for job in at_a_time}) == len(RUNS)  # no GPU has two
 
 
 def test_jobs_that_are_cancelled_killed_or_out_of_time_come_back_with_more(checkout, slurm, local):
     runs = cancelled, killed, late = RUNS[:3]
-    checkout.on_slurm(*tables_of(runs))
+    checkout.on_slurm(slurm, *tables_of(runs))
     programs = {}
     for run in runs:
         programs[run] = checkout.in_mid_run("train", *run)
@@ -95,12 +92,11 @@ def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local
     """One of the jobs that it leaves behind still runs when it is started again, one is done."""
     runs = running, done = RUNS[0], RUNS[3]
     targets = tables_of(runs)
-    checkout.on_slurm(*targets)
+    checkout.on_slurm(slurm, *targets)
     orphan = checkout.in_mid_run("train", *running)
     orphan.suspend()
     checkout.in_mid_run("train", *done)
-    checkout.process.kill()
-    checkout.process.wait()
+    checkout.kill()
 
     def state(run):
         return of_run(slurm.jobs(checkout.folder), "train", *run)[0]["JobState"]
@@ -109,10 +105,10 @@ def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local
     wait_until(lambda: state(done) == "COMPLETED", 120, "an orphan is done")
     assert checkout.process.returncode == -signal.SIGKILL
 
-    assert checkout.on_slurm(*targets).wait(120) != 0
+    assert checkout.on_slurm(slurm, *targets).wait(120) != 0
     assert "--unlock" in checkout.printed()
-    assert checkout.snakemake("--unlock", "--cores", "1").wait(120) == 0
-    checkout.on_slurm(*targets)
+    checkout.unlock()
+    checkout.on_slurm(slurm, *targets)
     wait_until(lambda: len(checkout.program("train", *running)) == 2, 120, "a second copy")
     wait_until(lambda: "waiting for" in checkout.log("train", *running), 60, "it waits")
     orphan.resume()
@@ -124,29 +120,81 @@ def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local
     assert len(of_run(jobs, "train", *done)) == 1  # its results are taken as they are
 
 
-def test_node_that_goes_down_and_controller_that_restarts(checkout, slurm, local):
-    node = socket.gethostname().partition(".")[0]
-    runs = RUNS[::2]
-    checkout.on_slurm(*tables_of(runs))
-    for run in runs:
-        checkout.in_mid_run("train", *run).suspend()
-    slurm.run("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-    wait_until(lambda: not processes("slurmstepd"), 60, "the node is empty")
-    slurm.run("scontrol", "update", f"nodename={node}", "state=resume")
-    for job in slurm.jobs(checkout.folder):  # by itself Slurm lets them wait for two minutes
-        slurm.run("scontrol", "update", f"jobid={job['JobId']}", "StartTime=now")
+def test_nodes_that_lose_power_or_contact_or_are_drained(checkout, slurm, local):
+    runs = dead, cut_off, drained = RUNS[:3]
+    checkout.on_slurm(slurm, *tables_of(runs))
+    programs = {run: checkout.in_mid_run("train", *run) for run in runs}
+    for program in programs.values():
+        program.suspend()
 
-    checkout.in_mid_run("train", *runs[0])
-    controller = slurm.pid("slurmctld")
-    os.kill(controller, signal.SIGTERM)
-    wait_until(lambda: not os.path.exists(f"/proc/{controller}"), 30, "the controller is gone")
-    time.sleep(5)
-    subprocess.run(["slurmctld"], check=True, stdin=subprocess.DEVNULL)
+    def job(run):
+        (found,) = of_run(slurm.jobs(checkout.folder), "train", *run)
+        return found
+
+    node = {run: slurm.nodes[job(run)["NodeList"]] for run in runs}
+    assert {node.name for node in node.values()} == set(NODES)
+    node[dead].cut_power()
+    wait_until(lambda: not programs[dead].is_running(), 30, "all on it ends")
+    (slurmd,) = node[cut_off].processes("slurmd")
+    slurmd.kill()
+    slurm.run("scontrol", "update", f"nodename={node[drained].name}", "state=drain", "reason=test")
+    slurm.run("scontrol", "requeue", job(drained)["JobId"])
+    unseen = {node[dead].name, node[cut_off].name}
+    seconds = 4 * SECONDS_TO_NOTICE
+    wait_until(lambda: set(slurm.states("down")) == unseen, seconds, "it is noticed")
+    assert programs[cut_off].is_running()  # and nobody can end it
+
+    slurm.boot(node[dead])
+    wait_until(lambda: node[dead].name in slurm.states("idle"), 60, "a node comes back")
+    slurm.do_not_wait()
+    waiting = f"waiting for {node[cut_off].name} pid"
+    wait_until(lambda: waiting in checkout.log("train", *cut_off), 120, "a second copy waits")
+    assert job(cut_off)["NodeList"] == node[dead].name
+    programs[cut_off].resume()
+    slurm.run("scontrol", "update", f"nodename={node[drained].name}", "state=resume")
     checkout.finish()
     assert checkout.results(runs).items() <= local.items()
 
-    jobs = slurm.jobs(checkout.folder)
-    assert len(jobs) == 2 * len(runs)  # Slurm's business: snakemake submitted nothing twice
-    for run in runs:
-        assert of_run(jobs, "train", *run)[0]["Restarts"] == "1"
+    assert len(slurm.jobs(checkout.folder)) == 2 * len(runs)  # snakemake submitted nothing twice
+    assert [job(run)["Restarts"] for run in runs] == ["1"] * len(runs)
+    for run in dead, drained:
         assert "going on " in checkout.log("train", *run)
+    assert "already complete" in checkout.log("train", *cut_off)
+    node[cut_off].cut_power()
+    slurm.boot(node[cut_off])
+
+
+def test_a_node_without_the_interpreter_says_so_and_can_be_left_out(checkout, slurm, local):
+    node = slurm.nodes["n2"]
+    folder = os.path.dirname(os.path.realpath(f"{checkout.environment}/bin/python"))
+    node.run("mount", "-t", "tmpfs", "none", folder)
+    try:
+        assert checkout.on_slurm(slurm, "--retries", "0", *tables_of(RUNS)).wait(300) != 0
+        assert "error: on n2 there is no " in checkout.printed()
+        checkout.on_slurm(slurm, "--slurm-exclude-failed-nodes", "n2")
+        checkout.finish()
+    finally:
+        node.run("umount", folder)
+    assert checkout.results() == local
+
+
+def test_a_controller_that_is_away_for_a_minute_without_accounting(checkout, slurm, local):
+    """Snakemake asks sacct, in vain, and then waits for jobs that have ended."""
+    runs = RUNS[::2]
+    targets = tables_of(runs)
+    checkout.on_slurm(slurm, *targets)
+    for run in runs:
+        checkout.in_mid_run("train", *run)
+    slurm.do_without_controller(60)
+    wait_until(lambda: not slurm.run("squeue", "--noheader"), 60, "no job is left")
+    said = "Falling back to 'sacct' for status queries"
+    assert checkout.printed().splitlines()[-1].startswith(said)
+    with pytest.raises(subprocess.TimeoutExpired):
+        checkout.process.wait(60)
+
+    checkout.kill()
+    checkout.unlock()
+    checkout.on_slurm(slurm, *targets)
+    checkout.finish()
+    assert checkout.results(runs).items() <= local.items()
+    assert len(slurm.jobs(checkout.folder)) == 2 * len(runs)  # nothing is computed twice

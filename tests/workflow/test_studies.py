@@ -8,8 +8,11 @@ import jinja2
 import pytest
 import yaml
 from docutils.core import publish_parts
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
 
 from conftest import DEMO, REPOSITORY, plan, ready_studies
+from lsnn.options import NAME
 from lsnn.study.config import as_mapping, parse_study, read_study
 from lsnn.study.outputs import about_study, shown_columns
 
@@ -18,6 +21,8 @@ SPIKING = {
     "network": {"neurons": {"name": "alif", "n_adaptive": 10}},
     "hessian": [],
 }
+NAMES = some.from_regex(NAME["pattern"]).filter(lambda name: len(name) <= NAME["maxLength"])
+ANY = list(HealthCheck)
 
 
 def planned(tmp_path, study):
@@ -49,6 +54,20 @@ def test_a_study_without_hessian_plans_no_hessian_jobs(tmp_path):
     jobs = planned(tmp_path, {"hessian": []})
     assert (jobs["data"], jobs["train"], jobs["aggregate"]) == (1, 10, 1)
     assert not {"hessian", "trial"} & set(jobs)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=ANY
+)
+@given(some.lists(NAMES, min_size=100, max_size=100, unique_by=str.lower))
+def test_conditions_of_any_names_are_planned(tmp_path, names):
+    conditions = {
+        name: {"learning_rule": "bptt", "iterations": 2, "checkpoint_every": 1} for name in names
+    }
+    for number, condition in enumerate(conditions.values()):
+        condition["label"] = str(number)
+    assert planned(tmp_path, {"conditions": conditions, "seeds": 1})["train"] == len(names)
 
 
 def test_a_task_that_makes_its_own_data_plans_no_data_job(tmp_path):

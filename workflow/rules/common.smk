@@ -211,6 +211,14 @@ def python_of(wildcards):
     return PYTHON if CONDA else Path(f"{folder}/bin/python")
 
 
+def interpreters_elsewhere():
+    """Return the interpreters of jobs that are not in the working folder, links followed."""
+    folders = [f".environments/tensorflow-{study.tensorflow}" for study in STUDIES.values()]
+    links = [Path(sys.executable), *(Path(folder) / "bin/python" for folder in folders)]
+    pythons = dict.fromkeys(link.resolve() for link in links if link.exists() and not CONDA)
+    return [python for python in pythons if Path.cwd() not in python.parents]
+
+
 def conda_of(wildcards):
     """Return what conda makes the Python of the model of a study from."""
     return str((BASE / f"envs/tensorflow-{study_of(wildcards).tensorflow}.yaml").absolute())

@@ -138,8 +138,10 @@ class SequentialMnist(Classification, FiniteTask):
             there = [path for path in paths if os.path.isfile(path)]
             if len(there) != 1:
                 has = f"both {name} and" if there else f"neither {name} nor"
+                others = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+                but = f" but {', '.join(others[:5]) or 'no file'}" if not there else ""
                 raise DataError(
-                    f"task.images: {folder}: has {has} {name}.gz; one of them is needed"
+                    f"task.images: {folder}: has {has} {name}.gz{but}; one of them is needed"
                 )
             found += there
         return found

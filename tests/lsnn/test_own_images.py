@@ -168,13 +168,20 @@ def test_too_few_images_are_refused(tmpdir):
         task_in(tmpdir)
 
 
-@pytest.mark.parametrize("change", ["missing", "twice", "mnist", "link to mnist"])
+FIRST = "train-images-idx3-ubyte"
+
+
+@pytest.mark.parametrize("change", ["renamed", "no folder", "twice", "mnist", "link to mnist"])
 def test_a_folder_that_does_not_serve_is_refused_by_name(tmpdir, change):
     values = own(tmpdir)
     name = "t10k-images-idx3-ubyte"
-    if change == "missing":
-        tmpdir.join("own", name).remove()
-        message = f"has neither {name} nor {name}.gz; one of them is needed"
+    if change == "renamed":
+        tmpdir.join("own", name).rename(tmpdir.join("own", "images"))
+        others = "images, t10k-labels-idx1-ubyte, train-images-idx3-ubyte, train-labels-idx1-ubyte"
+        message = f"has neither {name} nor {name}.gz but {others}; one of them is needed"
+    elif change == "no folder":
+        tmpdir.join("own").remove()
+        message = f"has neither {FIRST} nor {FIRST}.gz but no file; one of them is needed"
     elif change == "twice":
         tmpdir.join("own", name + ".gz").write_binary(b"")
         message = f"has both {name} and {name}.gz; one of them is needed"

@@ -156,7 +156,7 @@ def test_the_caption_of_a_claim_says_who_claims_it():
         text = without_flaws(CAPTIONS.claim(claim))
         assert claim.claim.replace("|", "\\|") in text and claim.source in text
         assert ("remembered, not verified" in text) == (claim.text == "remembered")
-    assert without_flaws(CAPTIONS.all_claims()).startswith("All claims (rows)")
+    assert without_flaws(CAPTIONS.all_claims()).startswith("The marks of all claims")
 
 
 def test_snakemake_finds_no_template_in_a_caption(tmp_path):

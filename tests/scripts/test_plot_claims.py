@@ -114,3 +114,40 @@ def test_what_is_not_computed_is_told_and_without_a_part_there_is_no_figure():
     assert figures_of_claims(parse_claims({"it": {**CLAIM, "studies": {"one": {}}}})) == [
         "overview"
     ]
+
+
+def test_the_overview_has_the_mark_of_every_claim_on_every_study():
+    use_style()
+    of_all = row("gap", "all", np.nan, np.nan, np.nan, 0.0, (0, 0), "depends on the task")
+    marks = ["+", "-", "?", "=", "", "", ""]
+    table = pd.concat([TABLE, pd.DataFrame([of_all])]).assign(mark=marks)
+    (axes,) = figures.draw_overview(claims_with("sharpness", "gap", "rate"), table).axes
+    assert [text.get_text() for text in axes.texts] == [
+        *("+", "−", "?", ""),
+        *("=", "no gap", "not computed", "depends on the task"),
+        *("", "", "", ""),
+    ]
+    colours = axes.collections[0].get_facecolors()
+    assert len({tuple(colour) for colour in colours}) == len(figures.FILLS)
+
+
+@pytest.mark.parametrize("over", ["learning_rate", "log10(learning_rate)"])
+def test_the_runs_of_a_claim_have_their_means_with_intervals(over):
+    """Of a ratio to the baseline the geometric ones, on a logarithmic axis."""
+    use_style()
+    statistic = {"name": "interaction", "column": "lambda_max", "over": over, "at": "late"}
+    claim = {**CLAIM, "statistic": {**statistic, "conditions": list(RATES), "margin": 1.25}}
+    (claim,) = parse_claims({"claim_rate": {**claim, "studies": {"made_up": {}}}}).values()
+    rates = POINTS["condition"].map(RATES)
+    points = POINTS.assign(x=np.log10(rates) if "log" in over else rates)
+    points = pd.concat([points, points.assign(seed=3, y=points["y"] * 4)])
+    table = pd.DataFrame([row("rate", "made_up", 2.0, 1.0, 4.0, 1.0, (0.8, 1.25))])
+    (axes,) = figures.draw_claim(
+        claim, table.assign(mark="+", n=3, why=""), points, {"made_up": STUDY}
+    ).axes
+    means = [bars.lines[0].get_xydata()[0].tolist() for bars in axes.containers]
+    geometric = 2**1.5
+    assert means == [pytest.approx([0.01, 200 * geometric]), pytest.approx([0.1, 20 * geometric])]
+    assert axes.get_title() == "made up (n = 3)\n2.00 [1.00, 4.00] +"
+    assert axes.get_xscale() == ("log" if "log" in over else "linear")
+    assert axes.get_ylabel().startswith("ratio, ")

@@ -75,6 +75,5 @@ def test_a_controller_that_is_away_for_a_minute(new_checkout, slurm, local):
         checkout.snakemake("--cores", "1")
         checkout.finish()
         assert checkout.results() == local
-        states, nodes = zip(*accounts(slurm, checkout, "State,NodeList"), strict=True)
-        assert states == ("COMPLETED",) * 2 * len(RUNS)
-        assert set(nodes) == set(NODES)
+        nodes = {node for (node,) in accounts(slurm, checkout, "NodeList")}
+        assert nodes == set(NODES)

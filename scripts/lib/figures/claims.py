@@ -1,9 +1,9 @@
 """Figures of what the studies say of claims.
 
 The answer has the sharpness of each rule against the learning rate, and every task by how much
-sharper and how much worse a rule is on it. The overview has one row per claim and one column per
-study; its last column has the verdict on the whole claim, and the number of a claim that is tested
-on one study alone. A claim's own figure shows the runs that decide it, one panel per study.
+sharper and how much worse a rule is on it. The overview has the marks, one row per claim and one
+column per study, and the verdict on the whole claim. A claim's own figure shows the runs that
+decide it, one panel per study.
 """
 
 import textwrap
@@ -12,12 +12,14 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure as Page
 from matplotlib.ticker import NullLocator
-from matplotlib.transforms import Bbox
 
 from lib.claims import ALL, ANSWER_PARTS, Claim
+from lib.estimates import mean_and_interval
 from lib.figures import panels
 from lib.figures.style import literal, make_logarithmic
 from lib.pages import columns_of, estimate_text, mark_text
@@ -29,9 +31,9 @@ from lsnn.study.config import Study
 
 # By the first sign of a mark: colours that the colour-blind can tell apart, and that differ in
 # grey; the mark repeats it.
-FILLS = {"+": "#e6842a", "-": "#9ecae1", "=": "#c7e9c0", "?": "#eeeeee", "": "white"}
-# Inches. With six studies the overview is as wide as a page.
-CLAIM, CELL, HEIGHT = 2.3, 0.86, 0.38
+FILLS = {"": "white", "+": "#e6842a", "-": "#9ecae1", "=": "#c7e9c0", "?": "#eeeeee"}
+VERDICT = "verdict"
+CLAIM, CELL, HEIGHT = 4.4, 0.8, 0.22  # inches, of the overview
 ANSWER = (7.2, 3.4)
 QUADRANTS = {
     (0.98, 0.98): "sharper and worse",
@@ -41,7 +43,9 @@ QUADRANTS = {
 }
 
 SEED_LINE: dict[str, Any] = {"color": "0.7", "linewidth": 0.6, "zorder": 1}
-RUN_POINTS: dict[str, Any] = {"markersize": 3.5, "alpha": 0.8, "mew": 0}
+RUN_POINTS: dict[str, Any] = {"markersize": 3, "alpha": 0.6, "mew": 0}
+MEAN: dict[str, Any] = {"fmt": "_", "color": "black", "markersize": 9, "capsize": 2, "zorder": 3}
+NEUTRAL: dict[str, Any] = {"color": "0.2", "linewidth": 0.8, "linestyle": "--"}
 
 
 def draw_answer(
@@ -142,45 +146,29 @@ def draw_tasks(axes: Axes, sharper: pd.DataFrame, worse: pd.DataFrame) -> None:
 
 
 def draw_overview(claims: dict[str, Claim], table: pd.DataFrame) -> Page:
-    """Draw all marks and numbers: claims down, studies across."""
+    """Draw all marks: claims down, studies across, and the verdict on each claim."""
     columns = columns_of(claims)
-    names = [*dict.fromkeys(columns.values()), "verdict"]
+    names = [*dict.fromkeys(columns.values()), VERDICT]
     texts = pd.DataFrame("", index=list(claims), columns=names)
-    fills = pd.DataFrame("none", index=list(claims), columns=names)
+    fills = pd.DataFrame(0, index=list(claims), columns=names)
     for row in table.itertuples():
         is_whole = row.study == ALL or len(claims[row.claim].statistics) == 1
-        name = "verdict" if is_whole else columns[row.study]
-        texts.loc[row.claim, name] = cell_text(row, is_whole)
-        fills.loc[row.claim, name] = FILLS[row.mark[:1]]
-    size = (CLAIM + CELL * len(names), HEIGHT * (len(claims) + 2))
+        place = row.claim, VERDICT if is_whole else columns[row.study]
+        verdict = row.verdict if is_whole or not row.mark else ""
+        texts.loc[place] = f"{mark_text(row.mark)} {verdict}".strip()
+        fills.loc[place] = list(FILLS).index(row.mark[:1])
+    size = (CLAIM + CELL * len(names), HEIGHT * (len(claims) + 3))
     page, axes = plt.subplots(figsize=size, layout="constrained")
-    axes.axis("off")
-    words = (
-        "+ above, \N{MINUS SIGN} below, = equal within the margin, ? open. In a cell: the number "
-        "that decides, and its 95 % interval."
-    )
-    axes.set_title(words, loc="right", fontsize=7)
-    cells = axes.table(
-        texts.to_numpy(), fills.to_numpy(), cellLoc="center", bbox=Bbox.unit(),
-        rowLabels=[textwrap.fill(literal(claim.claim), 52) for claim in claims.values()],
-        rowLoc="right",
-        colLabels=[textwrap.fill(name.replace("_", " "), 13) for name in names], fontsize=5,
+    sns.heatmap(
+        fills, annot=texts, fmt="", cmap=ListedColormap(list(FILLS.values())),
+        vmin=0, vmax=len(FILLS) - 1, cbar=False, linewidths=1, linecolor="white",
+        annot_kws={"color": "black", "fontsize": 6}, ax=axes,
     )  # fmt: skip
-    for (place, _), cell in cells.get_celld().items():
-        cell.set(edgecolor="white", linewidth=2)
-        cell.set_text_props(weight="bold" if place == 0 else "normal")
+    axes.tick_params(labelsize=6, length=0, labeltop=True, labelbottom=False)
+    axes.set_xticklabels([textwrap.fill(name.replace("_", " "), 13) for name in names], rotation=0)
+    claimed = [textwrap.fill(literal(claim.claim), 80) for claim in claims.values()]
+    axes.set_yticklabels(claimed, rotation=0)
     return page
-
-
-def cell_text(row: Any, is_whole: bool) -> str:
-    """Return the mark and number of a row of claims.csv; ``is_whole``: it decides a whole claim."""
-    if row.study == ALL:
-        return f"{mark_text(row.mark)}\n{textwrap.fill(row.verdict, 16)}".strip()
-    study = f"\n{row.study.replace('_', ' ')}" if is_whole else ""
-    number = estimate_text(row).replace(" [", "\n[")
-    if not row.mark:
-        return f"{row.verdict}\n{number}".strip() + study
-    return f"{mark_text(row.mark)}\n{number or row.verdict}" + study
 
 
 def draw_claim(
@@ -191,19 +179,13 @@ def draw_claim(
     if rows.empty:
         return panels.page_of_words("not computed")
     page, all_axes = panels.page_of_panels(len(rows))
-    handles: dict[str, Any] = {}
     for axes, row in zip(all_axes, rows.itertuples(), strict=True):
         study, statistic = studies[row.study], claim.statistics[row.study]
-        of_study = points[points["study"] == row.study]
-        draw_runs(axes, of_study, row.neutral, statistic, study)
-        for name in of_study["condition"].unique():
-            label = panels.drawn_label(study, name)
-            handles.setdefault(label, panels.looks(study)[name].handle(label, linestyle="none"))
+        draw_runs(axes, points[points["study"] == row.study], row.neutral, statistic, study)
         number = estimate_text(row) or textwrap.fill(row.why, panels.LONGEST_LABEL)
-        verdict = f"{mark_text(row.mark)} {row.verdict}".strip()
-        title = f"{row.study.replace('_', ' ')} (n = {row.n})\n{number}\n{verdict}"
-        axes.set_title(title, fontsize=8)
-    panels.add_legend(page, list(handles.values()))
+        axes.set_title(
+            f"{row.study.replace('_', ' ')} (n = {row.n})\n{number} {mark_text(row.mark)}"
+        )
     return page
 
 
@@ -212,30 +194,48 @@ def draw_runs(
 ) -> None:
     """Draw a point per run, against another number or beside those of other conditions.
 
-    A line joins runs with the same seed where conditions stand side by side, or a slope is fitted.
+    A line joins runs with the same seed where conditions stand side by side, or a slope is fitted;
+    the mean of a condition has its interval.
     """
     conditions, kind = list(points["condition"].unique()), statistic["name"]
     is_against = points["x"].notna().any()
+    column = column_or_expression(statistic.get("column", "diverged"), study)
+    scale = statistic.get("scale") or column.scale
+    is_log = "scale" in STATISTICS[kind].options and scale == "log"
+    over = statistic.get("over", "")
+    is_of_log = over.startswith("log10(")
+    if is_of_log:
+        over, points = over[len("log10(") : -1], points.assign(x=10 ** points["x"])
     if not is_against:
         points = points.assign(x=points["condition"].map(conditions.index))
-        axes.set(xticks=[], xlim=(-0.6, len(conditions) - 0.4))
-    if kind == "trend" or not is_against:
+        labels = [textwrap.fill(panels.drawn_label(study, name), 16) for name in conditions]
+        axes.set(xlim=(-0.6, len(conditions) - 0.4))
+        axes.set_xticks(range(len(conditions)), labels, rotation=30 * (len(conditions) > 2))
+    if kind in ("trend", "interaction") or not is_against:
         for _, of_seed in points.sort_values("x", kind="stable").groupby("seed"):
             axes.plot(of_seed["x"], of_seed["y"], **SEED_LINE)
     for name, of_condition in points.groupby("condition", sort=False):
         look = panels.looks(study)[name]
-        x, y = of_condition["x"], of_condition["y"]
-        axes.plot(x, y, look.marker, color=look.colour, **RUN_POINTS)
-    if kind in ("level", "divergence"):
-        axes.axhline(neutral, color="0.2", linewidth=0.8, linestyle="--")
+        axes.plot(
+            of_condition["x"], of_condition["y"], look.marker, color=look.colour, **RUN_POINTS
+        )
+        if of_condition["x"].nunique() == 1:
+            mean, low, high = mean_and_interval(of_condition["y"], is_log)
+            interval = [[mean - low], [high - mean]]
+            axes.errorbar(of_condition["x"].iloc[0], mean, interval, **MEAN)
+    if kind in ("level", "divergence", "interaction"):
+        axes.axhline(1.0 if kind == "interaction" and is_log else neutral, **NEUTRAL)
     if kind == "correlation" and (points["x"] > 0).all():
         make_logarithmic(axes.xaxis)
-    column = column_or_expression(statistic.get("column", "diverged"), study)
-    if "scale" in STATISTICS[kind].options and (statistic.get("scale") or column.scale) == "log":
+    if is_log:
         make_logarithmic(axes.yaxis)
+    if kind == "interaction":
+        column = column._replace(label=f"{'ratio' if is_log else 'difference'}, {column.label}")
     axes.set_ylabel(panels.axis_label(column))
     if "over" in statistic:
-        axes.set_xlabel(panels.axis_label(column_or_expression(statistic["over"], study)))
+        axes.set_xlabel(panels.axis_label(column_or_expression(over, study)))
+        if is_of_log:
+            make_logarithmic(axes.xaxis)
     elif is_against:
         axes.set_xlabel("place in the order")
 

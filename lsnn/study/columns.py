@@ -45,11 +45,14 @@ class Column(NamedTuple):
 
 _CONDITION = Column("condition", "text", meaning="Name of the run's condition.")
 _SEED = Column("seed", "integer", meaning="Seed of the run.")
-RUN_KEYS = (
-    _CONDITION,
-    _SEED,
-    Column("iteration", "integer", meaning="Iterations trained so far; 0: the initial state."),
+ITERATION = Column(
+    "iteration",
+    "integer",
+    "iteration",
+    meaning="Iterations trained so far; 0: the initial state.",
+    scale="symlog",
 )
+RUN_KEYS = (_CONDITION, _SEED, ITERATION)
 FRACTION = Column(
     "fraction",
     "number",

@@ -63,7 +63,7 @@ def test_every_kind_of_figure_has_a_caption():
     assert set(found) > OF_HESSIAN
     assert "stop" not in "".join(found.values())
     assert "The L2 term alone shifts every eigenvalue" in found["along_training"]
-    assert "The dashed line is 2 / learning rate" in found["sweep"]
+    assert "The black line is 2 / learning rate" in found["sweep"]
     assert "The block is w_rec, on 256 validation examples." in found["density"]
 
 
@@ -80,10 +80,10 @@ def test_captions_of_studies_without_hessian_tell_of_none(config):
 
 def test_a_caption_says_what_is_swept_and_that_a_task_has_classes():
     without = captions({**LEARNING_RATES, "hessian": []})["sweep"]
-    assert "final states against the learning rate" in without and "dashed" not in without
+    assert "final states against the learning rate" in without and "black line" not in without
     hops = [{"learning_rule": {"name": "truncated_bptt", "hops": hops}} for hops in (0, 2)]
     of_hops = captions({"conditions": dict(zip("ab", hops, strict=True))})["sweep"]
-    assert "final states against the hops" in of_hops and "dashed" in of_hops
+    assert "final states against the hops" in of_hops and "black line" in of_hops
     assert "and the output, as its softmax, one line per class." in captions(SPIKING)["raster"]
     squared = captions({**SPIKING, "loss": {"kind": "squared_error"}})
     assert "and the output, one line per class." in squared["raster"]
@@ -125,7 +125,7 @@ def test_a_caption_tells_of_its_column():
     expected = ["λ_max.", "λ_min.", "λ_max, all, train.", "λ_min, all, train.", "change of w_rec."]
     for line, words in zip(text, expected, strict=True):
         assert words in line
-        assert ("dashed line" in line) == ("λ_max" in words)  # 2 / learning rate
+        assert ("black line" in line) == ("λ_max" in words)  # 2 / learning rate
         assert ("The L2 term alone shifts" in line) == ("λ" in words)
 
 

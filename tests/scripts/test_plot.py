@@ -1,5 +1,6 @@
 import colorsys
 import itertools
+import re
 import sys
 import time
 
@@ -14,7 +15,7 @@ from lib.estimates import mean_and_interval
 from lib.failures import with_failures
 from lib.figures import density, panels, registry, stability, sweep
 from lib.figures.results import Results, read_spectra
-from lib.figures.style import COLUMN, PAGE, make_logarithmic, use_style
+from lib.figures.style import COLUMN, COLUMN_AND_LEGEND, PAGE, make_logarithmic, use_style
 from lib.summary import summarise
 from lib.tables import read_trajectories, write_table
 from lsnn.errors import ConfigError, ResultError
@@ -113,6 +114,7 @@ def own_style():
 
 def texts(figure):
     found = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    found = [re.sub(r"\s", " ", text) for text in found]  # broken between words
     found += [note for note in [figure.get_supxlabel().replace("\n", " ")] if note]
     return found
 
@@ -161,10 +163,10 @@ def test_every_figure_can_be_drawn(variant, name):
     figure = draw(FIGURES[name], make())
     figure.canvas.draw()
     width, _ = figure.get_size_inches()
-    assert width in (COLUMN, PAGE)
+    assert width in (COLUMN, COLUMN_AND_LEGEND, PAGE)
     for axes in figure.axes:
         assert axes.get_xlabel()
-        assert axes.get_ylabel()
+        assert axes.get_ylabel() or not axes.get_subplotspec().is_first_col()
 
 
 OF_SWEEP = {figure.name: figure for figure in figures_of(SWEEP) if figure.kind != "examples"}
@@ -184,10 +186,10 @@ def test_every_figure_of_eight_conditions_can_be_drawn(variant, name):
     figure = draw(OF_SWEEP[name], table, SWEEP)
     figure.canvas.draw()
     width, height = figure.get_size_inches() * figure.dpi
-    assert width / figure.dpi in (COLUMN, PAGE)
+    assert width / figure.dpi in (COLUMN_AND_LEGEND, PAGE)
     [legend] = [legend.get_window_extent() for legend in figure.legends]
     assert legend.x0 >= 0 and legend.x1 <= width and legend.y1 <= height
-    assert all(axes.bbox.height > 1.5 * figure.dpi for axes in figure.axes)
+    assert all(axes.bbox.height > 1.3 * figure.dpi for axes in figure.axes)
 
 
 def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
@@ -209,7 +211,7 @@ def test_mean_runs_and_threshold_of_the_leading_eigenvalue():
     figure = draw("along_training", made_up_study.trajectories(), STUDY, LARGEST)
     axes = figure.axes[0]
     [(x, y)] = line_of(axes, BPTT, 1.6)
-    assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    assert list(x) == [0, 20, 40, 60, 80, 100]
     assert y == pytest.approx(1000 * 2**0.5 * 2.0 ** -np.arange(6))  # the geometric mean
     runs = line_of(axes, BPTT, 0.5)
     assert [tuple(run[1][:2]) for run in runs] == [(1000, 500), (2000, 1000)]
@@ -228,25 +230,25 @@ def test_a_threshold_that_changes_is_a_curve_along_training_and_drawn_nowhere_el
     study = parse_study({**made_up_study.CONFIG, "conditions": conditions})
     table = made_up_study.trajectories(study=study)
     along = draw("along_training", table, study, LARGEST)
-    [(x, y)] = line_of(along.axes[0], BPTT, 1)
-    assert list(x[-3:]) == [0.6, 0.8, 1.0] and list(y[-3:]) == [400, 800, 800]
-    assert (y[x < 0.4] == 200).all() and x[0] == 0
+    [(x, y)] = line_of(along.axes[0], BPTT, panels.THRESHOLD["linewidth"])
+    assert list(x[-3:]) == [60, 80, 100] and list(y[-3:]) == [400, 800, 800]
+    assert (y[x < 40] == 200).all() and x[0] == 0
     assert "2 / learning rate of each colour" in texts(along)
     [axes] = draw("against_loss", table, study, LARGEST).axes
-    assert not line_of(axes, BPTT, 1)
+    assert not line_of(axes, BPTT, panels.THRESHOLD["linewidth"])
 
 
 def test_panels_have_letters_and_accuracies_the_level_of_a_guess():
     figure = draw("learning_curves", made_up_study.trajectories(), STUDY)
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["a", "b", "c"]
-    assert [written_in(axes) for axes in figure.axes] == [[], ["chance"], ["chance"]]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["a", "b", "c", "d"]
+    assert [written_in(axes) for axes in figure.axes] == [[], *3 * [["chance"]]]
     for axes in figure.axes[1:]:
         assert [y for *_, y in horizontal(axes)] == [0.1]  # of ten classes
     own_images = parse_study(
         {**made_up_study.CONFIG, "task": {"name": "sequential_mnist", "images": "mine"}}
     )
     figure = draw("learning_curves", made_up_study.trajectories(), own_images)
-    assert [written_in(axes) for axes in figure.axes] == [[], [], []]
+    assert [written_in(axes) for axes in figure.axes] == [[], [], [], []]
     [alone] = draw("along_training", made_up_study.trajectories(), STUDY, LARGEST).axes
     assert not alone.get_title(loc="left")
 
@@ -291,21 +293,31 @@ def drawn_bands(axes):
     return [points for points in vertices if np.isfinite(points).all() and len(points)]
 
 
-@pytest.mark.parametrize("column, is_positive", [(LARGEST, True), (SMALLEST, False)])
-def test_three_runs_have_a_band_which_is_the_interval_of_the_summary(column, is_positive):
-    table = made_up_study.trajectories(["bptt"], seeds=(1, 2, 4))
-    table.loc[table["seed"] == 4, "lambda_min"] *= 3
-    figure = draw("along_training", table, STUDY, column)
-    assert "95 % interval of mean" in texts(figure)
+def interval_at_the_end(figure):
+    """The mean of bptt at the end of training, with its interval."""
     [band] = drawn_bands(figure.axes[0])
-    final = table.loc[table["fraction"] == 1, column.name]
-    expected = mean_and_interval(final, is_positive)
-    at_end = band[band[:, 0] == 1, 1]
-    assert (at_end.min(), at_end.max()) == pytest.approx(expected[1:])
+    at_end = band[band[:, 0] == 100, 1]
     [(_x, y)] = line_of(figure.axes[0], BPTT, 1.6)
-    assert y[-1] == pytest.approx(expected[0])
-    summary = summarise(table, STUDY).set_index("quantity").loc[f"{column.name}_final"]
+    return y[-1], at_end.min(), at_end.max()
+
+
+def test_three_runs_have_a_band_which_is_the_interval_of_the_summary():
+    table = made_up_study.trajectories(["bptt"], seeds=(1, 2, 4))
+    figure = draw("along_training", table, STUDY, LARGEST)
+    assert "95 % interval of mean" in texts(figure)
+    expected = mean_and_interval(table.loc[table["fraction"] == 1, "lambda_max"], True)
+    assert interval_at_the_end(figure) == pytest.approx(expected)
+    summary = summarise(table, STUDY).set_index("quantity").loc["lambda_max_final"]
     assert tuple(summary[["mean", "ci_low", "ci_high"]]) == pytest.approx(expected)
+
+
+def test_the_band_of_values_of_one_sign_stays_on_its_side_of_zero():
+    table = made_up_study.trajectories(["bptt"], seeds=(1, 2, 4))
+    table.loc[table["seed"] == 4, "lambda_min"] *= 30
+    mean, low, high = interval_at_the_end(draw("along_training", table, STUDY, SMALLEST))
+    final = table.loc[table["fraction"] == 1, "lambda_min"]
+    assert mean_and_interval(final, False)[2] > 0  # the t interval of the values themselves
+    assert final.min() < mean < final.max() and low < mean < high < 0
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -340,8 +352,8 @@ def test_drawing_does_not_resample(monkeypatch):
         made_up_study.trajectories(seeds=(1, 2, 3, 4, 5)).assign(part=part) for part in range(9)
     ]
     table = pd.concat(tables)
-    table["fraction"] = (0.9 * table["fraction"] + table.pop("part")) / 9
-    table = table.sort_values(["condition", "seed", "fraction"]).reset_index(drop=True)
+    table["iteration"] = 10 * table["iteration"] + table.pop("part")
+    table = table.sort_values(["condition", "seed", "iteration"]).reset_index(drop=True)
     started = time.monotonic()
     draw("along_training", table, STUDY, LARGEST)
     assert time.monotonic() - started < 3
@@ -443,10 +455,10 @@ def test_a_label_is_drawn_letter_by_letter(label):
     study = parse_study({**made_up_study.CONFIG, "conditions": conditions})
     figure = draw("along_training", made_up_study.trajectories(study=study), study, LARGEST)
     drawn = figure.canvas.get_renderer()
-    shown = [text for text in figure.legends[0].get_texts() if "(n = 2)" in text.get_text()]
+    shown = [text for text in figure.legends[0].get_texts() if "2)" in text.get_text()]
     assert len(shown) == 2
     read, is_formula = shown[0]._preprocess_math(shown[0].get_text())
-    assert (read.strip(), is_formula) == (f"{label} (n = 2)", False)
+    assert (" ".join(read.split()), is_formula) == (f"{label} (n = 2)", False)
     figure.draw(drawn)
 
 
@@ -488,7 +500,7 @@ def test_the_sweep_has_a_panel_of_every_entry():
 def test_a_stopped_run_counts_in_means_with_its_last_value():
     figure = draw("along_training", made_up_study.stopped_early(fraction=0.4), STUDY, LARGEST)
     [(x, y)] = line_of(figure.axes[0], BPTT, 1.6)
-    assert x == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    assert list(x) == [0, 20, 40, 60, 80, 100]
     seed_1 = 1000 * 2.0 ** -np.array([0, 1, 2, 2, 2, 2])
     assert y == pytest.approx(np.sqrt(seed_1 * 2000 * 2.0 ** -np.arange(6)))
     runs = line_of(figure.axes[0], BPTT, 0.5)
@@ -501,8 +513,8 @@ def test_means_end_where_the_last_run_of_a_condition_stops():
     for seed, fraction in [(1, 0.4), (2, 0.6)]:
         table = made_up_study.stopped_early(table, "bptt", seed, fraction)
     extended = panels.extended_to_the_end(table)
-    ends = extended.groupby(["condition", "seed"])["fraction"].max()
-    assert list(ends["bptt"]) == [0.6, 0.6] and list(ends["three_factor"]) == [1, 1]
+    ends = extended.groupby(["condition", "seed"])["iteration"].max()
+    assert list(ends["bptt"]) == [60, 60] and list(ends["three_factor"]) == [160, 160]
     figure = draw("learning_curves", table, STUDY)
     assert "2 of 4 runs stopped early; their last value is carried forward" in texts(figure)
 
@@ -527,7 +539,7 @@ def test_both_notes_stand_below_a_figure():
     )
     first, *others = figure.get_supxlabel().split("\n")
     assert first == "1 of 21 values not shown: 1 missing"
-    assert max(map(len, others)) <= 16 * COLUMN
+    assert max(map(len, others)) <= 16 * COLUMN_AND_LEGEND
 
 
 def test_nothing_is_extended_where_no_run_stopped():
@@ -584,7 +596,7 @@ def horizontal(axes):
     return [
         (line.get_color(), line.get_ydata()[0])
         for line in axes.lines
-        if line.get_linewidth() == panels.THRESHOLD["linewidth"]
+        if line.get_linewidth() in (panels.THRESHOLD["linewidth"], panels.CHANCE["linewidth"])
     ]
 
 
@@ -627,7 +639,7 @@ def test_the_sweep_has_a_line_a_rule():
             [(x, y)] = line_of(axes, panels.looks(STUDY)[rule].colour, 1.6)
             assert list(x) == list(rates)
             assert y == pytest.approx(np.broadcast_to(expected, len(rates)))
-    [(x, y)] = line_of(figure.axes[0], panels.THRESHOLD["color"], 1)
+    [(x, y)] = line_of(figure.axes[0], panels.THRESHOLD["color"], panels.THRESHOLD["linewidth"])
     assert x == pytest.approx(made_up_study.RATES["bptt"])
     assert y == pytest.approx(2 / x)
 
@@ -637,7 +649,7 @@ def test_a_number_of_a_rule_can_be_swept_too():
     figure = plot_sweep(made_up_study.trajectories(study=HOPS), HOPS)
     axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_xscale()) == (
-        "hops (synapses), logarithmic above 0",
+        "hops (synapses), logarithmic\nabove 0",
         "symlog",
     )
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "4", "27"]
@@ -773,7 +785,7 @@ def test_the_sweep_of_another_optimiser_has_no_threshold():
     study = parse_study({**made_up_study.SWEEP, "training": {"optimiser": "adam"}})
     figure = plot_sweep(made_up_study.trajectories(study=study), study)
     assert texts(figure) == ["BPTT (n = 2)", "three-factor (n = 2)"]
-    assert line_of(figure.axes[0], panels.THRESHOLD["color"], 1) == []
+    assert line_of(figure.axes[0], panels.THRESHOLD["color"], panels.THRESHOLD["linewidth"]) == []
 
 
 def test_the_sweep_is_drawn_of_studies_that_have_one(tmp_path, monkeypatch):
@@ -836,8 +848,10 @@ def test_gaps_are_drawn_along_training_at_equal_loss_and_at_the_end():
     figure = draw("gaps", table, STUDY)
     assert len(figure.axes) == 6
     accuracy, loss, *_ = figure.axes
-    assert accuracy.get_title() == "training \N{MINUS SIGN} test accuracy"
-    assert loss.get_title().replace("\n", " ") == "test \N{MINUS SIGN} training cross entropy"
+    assert accuracy.get_title().replace("\n", " ") == "training \N{MINUS SIGN} test accuracy"
+    assert (
+        loss.get_title().replace("\n", " ") == "test \N{MINUS SIGN} training cross entropy (nats)"
+    )
     *_, at_end, _ = figure.axes
     points, mean = (line for line in at_end.lines if line.get_color() == BPTT and line_marks(line))
     gaps = table[(table["condition"] == "bptt") & (table["fraction"] == 1)]
@@ -862,13 +876,13 @@ def test_noisy_examples_have_panels_of_their_own():
     titles = [axes.get_title().replace("\n", " ") for axes in figure.axes[:4]]
     assert titles == [
         "training \N{MINUS SIGN} test accuracy",
-        "test \N{MINUS SIGN} training cross entropy",
+        "test \N{MINUS SIGN} training cross entropy (nats)",
         "training \N{MINUS SIGN} noisy test accuracy",
-        "noisy test \N{MINUS SIGN} training cross entropy",
+        "noisy test \N{MINUS SIGN} training cross entropy (nats)",
     ]
-    assert [axes.get_ylabel() for axes in figure.axes[:4]] == ["gap", "gap (nats)"] * 2
+    assert [axes.get_ylabel() for axes in figure.axes[:4]] == ["gap", "", "", ""]
     labels = [axes.get_ylabel() for axes in draw("learning_curves", table, study).axes]
-    assert labels[2:] == ["test accuracy", "noisy test accuracy"]
+    assert labels[3:] == ["test accuracy", "noisy test accuracy"]
     assert len(draw("gap_against", table, study, LARGEST).axes) == 4
 
 
@@ -883,7 +897,7 @@ def test_many_gaps_have_a_row_of_panels_each():
     titles = [one.get_title().replace("\n", " ") for one in axes]
     assert titles[::3][2:4] == [
         "training \N{MINUS SIGN} noisy test accuracy",
-        "noisy test \N{MINUS SIGN} training cross entropy",
+        "noisy test \N{MINUS SIGN} training cross entropy (nats)",
     ]
     assert titles[1::3] == titles[2::3] == 6 * [""]
 
@@ -920,7 +934,7 @@ def test_figures_of_some_checkpoints_can_be_drawn(variant, wanted):
     figure = draw(wanted, table, CHOSEN, spectra=made_up_study.spectra(CHOSEN))
     figure.canvas.draw()
     width, _ = figure.get_size_inches()
-    assert width in (COLUMN, PAGE)
+    assert width in (COLUMN, COLUMN_AND_LEGEND, PAGE)
     assert not [text for text in texts(figure) if "not shown" in text]
     assert ("not converged" in texts(figure)) == (
         variant == "unconverged" and wanted.name == "stability"

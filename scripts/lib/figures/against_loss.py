@@ -39,9 +39,10 @@ def draw_gaps(results: Results, figure: Figure) -> Page | None:
         draw, gap = panel
         axes.axhline(0, **panels.ZERO)
         draw(axes, rows, study, gap)
-        axes.set_ylabel("gap" if gap.unit == "1" else f"gap ({gap.unit})")
+        place = axes.get_subplotspec()
+        axes.set_ylabel("gap" if place and place.is_first_col() else "")
         if draw is panels.draw_curves:
-            axes.set_title(textwrap.fill(gap.label, panels.LONGEST_LABEL))
+            axes.set_title(textwrap.fill(gap.axis, 20))
 
     gaps, draws = gaps_of(results), (panels.draw_curves, draw_falling_loss, draw_ends)
     if not gaps:

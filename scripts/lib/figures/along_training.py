@@ -10,11 +10,11 @@ from lsnn.study.outputs import Figure
 
 
 def draw_learning_curves(results: Results, figure: Figure) -> Page:
-    """Draw the training loss, and the last measure of the task on unseen examples."""
+    """Draw the training loss, and the last measure of the task on all splits."""
     study = results.study
     loss, last = study.measures[0], study.measures[-1]
-    train, *others = study.splits
-    columns = [measure_column(loss, train), *(measure_column(last, split) for split in others)]
+    splits = study.splits if last is not loss else study.splits[1:]
+    columns = [measure_column(loss, "train"), *(measure_column(last, split) for split in splits)]
     return panels.draw_page(
         results.trajectories, study, columns, panels.draw_curves, along_training=True
     )

@@ -78,7 +78,9 @@ def lines_at_portions(densities: pd.DataFrame, study: Study) -> Page:
     most = max(mean.max(axis=None) for mean in means.values())
     all_axes[0].set_ylim(1e-5 * most, 2 * most)
     n_runs = densities.reset_index().groupby("condition")["seed"].nunique()
-    labels = {name: f"{panels.drawn_label(study, name)} (n = {n_runs[name]})" for name in means}
+    labels = {
+        name: panels.drawn_label(study, name) + panels.counted(n_runs[name]) for name in means
+    }
     panels.add_legend(page, [looks[name].handle(labels[name], marker="") for name in means])
     return page
 

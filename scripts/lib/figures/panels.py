@@ -14,12 +14,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.scale import SymmetricalLogScale
 
 from lib.estimates import LEAST_SEEDS, mean_and_interval
-from lib.figures.style import COLUMN, PAGE, literal, make_logarithmic
+from lib.figures.style import (
+    COLUMN,
+    COLUMN_AND_LEGEND,
+    PAGE,
+    linear_width,
+    literal,
+    make_logarithmic,
+    make_logarithmic_both_ways,
+)
 from lsnn.learning_rules import LEARNING_RULES
-from lsnn.study.columns import FRACTION, Column
+from lsnn.study.columns import ITERATION, Column
 from lsnn.study.config import Study
 from lsnn.study.outputs import chance_of
 from lsnn.training import checkpoint_iterations
@@ -27,8 +34,9 @@ from lsnn.training import checkpoint_iterations
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
+MOST_IN_COLUMN = 30  # entries of a legend
 LONGEST_LABEL = 28  # characters in a line of an axis label
-THRESHOLD: dict[str, Any] = {"color": "0.2", "linestyle": (0, (8, 4)), "linewidth": 1}
+THRESHOLD: dict[str, Any] = {"color": "0.2", "linestyle": "-", "linewidth": 0.7}
 CHANCE: dict[str, Any] = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}
 ZERO: dict[str, Any] = {"color": "0.4", "linewidth": 0.8}
 BAND: dict[str, Any] = {"alpha": 0.25, "linewidth": 0}
@@ -107,7 +115,7 @@ def draw_page(
         panels: what each panel shows, a column as a rule.
         draw: a function of axes, rows, study and what a panel shows.
         column: the one that the figure is about, if it is one, whose missing values are counted.
-        along_training: whether means are over the fractions of training.
+        along_training: whether means are over the iterations of training.
         points: whether there are points alone, and no lines.
         in_row: as for :func:`page_of_panels`.
     """
@@ -125,7 +133,7 @@ def page_of_panels(number: int, in_row: int = 0, **shared: Any) -> tuple[Figure,
     """Return a figure with that many panels, and their axes; by default up to three in a row."""
     in_row = in_row or (2 if number == 4 else min(number, 3))
     n_rows = -(-number // in_row)
-    size = (COLUMN if in_row == 1 else PAGE, 0.6 + 2.3 * n_rows)
+    size = (COLUMN if in_row == 1 else PAGE, 0.6 + 2.2 * n_rows)
     figure, grid = plt.subplots(
         n_rows, in_row, figsize=size, layout="constrained", squeeze=False, **shared
     )
@@ -133,7 +141,7 @@ def page_of_panels(number: int, in_row: int = 0, **shared: Any) -> tuple[Figure,
         axes.remove()
     if number > 1:
         for letter, axes in zip(ascii_lowercase, figure.axes, strict=False):
-            axes.set_title(letter, loc="left", weight="bold")
+            axes.set_title(letter, loc="left", weight="bold", x=-0.1, ha="right")
     return figure, figure.axes
 
 
@@ -166,12 +174,19 @@ def scale_axis(axes: Axes, which: str, column: Column) -> None:
     """Give an axis, "x" or "y", the label, the scale and the limits of a column."""
     axis: Any = {"x": axes.xaxis, "y": axes.yaxis}[which]
     axis.set_label_text(axis_label(column))
-    if column.scale == "symlog":
-        axes.set(**{f"{which}scale": SymmetricalLogScale(axis, linthresh=1)})
+    drawn = drawn_on(axes, which)
+    if column is ITERATION:
+        make_logarithmic_both_ways(axis, min(drawn[drawn > 0], default=1))
+    elif column.scale == "symlog":
+        make_logarithmic_both_ways(axis, linear_width(drawn))
     elif column.scale == "log":
         make_logarithmic(axis)
-    if column.limits[1] is not None:
-        axes.set(**{f"{which}lim": column.limits})
+
+
+def drawn_on(axes: Axes, which: str) -> np.ndarray:
+    """Return the coordinates, "x" or "y", of all lines drawn so far that are of data."""
+    lines = [line for line in axes.lines if line.get_transform() == axes.transData]
+    return np.concatenate([line.get_data()["xy".index(which)] for line in lines] or [[]])
 
 
 def thresholds(study: Study) -> dict[str, float]:
@@ -186,14 +201,14 @@ def common_threshold(study: Study) -> float | None:
     return values.pop() if len(values) == 1 else None
 
 
-def changing_thresholds(study: Study) -> dict[str, tuple[list[float], list[float]]]:
-    """Return fractions of training, and 2 / learning rate at them, where the rate changes."""
+def changing_thresholds(study: Study) -> dict[str, tuple[list[int], list[float]]]:
+    """Return iterations, and 2 / learning rate at them, where the rate changes."""
     found = {}
     for name, given in study.conditions.items():
         at = checkpoint_iterations(given.iterations, given.checkpoint_every)
         values = [value for i in at if (value := study.setup(name).threshold(i)) is not None]
         if len(set(values)) > 1:
-            found[name] = [iteration / given.iterations for iteration in at], values
+            found[name] = list(at), values
     return found
 
 
@@ -242,13 +257,13 @@ def shown(rows: pd.DataFrame, column: Column) -> pd.DataFrame:
 
 
 def extended_to_the_end(trajectories: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with the last one of every stopped run repeated at later fractions.
+    """Return the rows with the last one of every stopped run repeated at later iterations.
 
-    Those are the fractions at which another run of its condition has a checkpoint.
+    Those are the iterations at which another run of its condition has a checkpoint.
     """
-    fractions = trajectories.groupby("condition")["fraction"].unique().map(np.sort)
+    iterations = trajectories.groupby("condition")["iteration"].unique().map(np.sort)
     runs = [
-        run.set_index("fraction").reindex(fractions[condition], method="ffill").reset_index()
+        run.set_index("iteration").reindex(iterations[condition], method="ffill").reset_index()
         for (condition, _), run in trajectories.groupby(["condition", "seed"], sort=False)
     ]
     return pd.concat(runs, ignore_index=True)[list(trajectories)] if runs else trajectories
@@ -268,7 +283,7 @@ def draw_curves(axes: Axes, rows: pd.DataFrame, study: Study, column: Column) ->
     if column.scale == "symlog":
         axes.axhline(0, **ZERO)
     means = shown(extended_to_the_end(successful(rows)), column)
-    draw_runs_and_means(axes, shown(rows, column), means, study, FRACTION, column)
+    draw_runs_and_means(axes, shown(rows, column), means, study, ITERATION, column)
     draw_chance(axes, study, column)
 
 
@@ -295,7 +310,7 @@ def draw_runs_and_means(
     scale_axis(axes, "x", x)
     scale_axis(axes, "y", column)
     if column.threshold:
-        draw_threshold(axes, study, along_training=x is FRACTION)
+        draw_threshold(axes, study, along_training=x is ITERATION)
 
 
 def draw_lines(
@@ -310,14 +325,21 @@ def draw_lines(
 
 def draw_mean(axes: Axes, rows: pd.DataFrame, look: Look, x: str, column: Column) -> None:
     """Draw the mean of a column over rows at every ``x``, and its interval where there is one."""
-    is_log, at_x = column.scale == "log", rows.groupby(x)[column.name]
-    estimates = {
-        place: mean_and_interval(values, is_log, column.is_share) for place, values in at_x
-    }
+    at_x = rows.groupby(x)[column.name]
+    estimates = {place: on_its_scale(values, column) for place, values in at_x}
     places, (mean, low, high) = list(estimates), np.transpose(list(estimates.values()))
     axes.fill_between(places, low, high, color=look.colour, **BAND)
     (line,) = axes.plot(places, mean, look.marker, color=look.colour, markersize=4, linewidth=1.6)
     line.set(linestyle=look.line, markevery=0.12 if len(places) > 10 else 1)
+
+
+def on_its_scale(values: pd.Series, column: Column) -> Any:
+    """Return the mean of a column and its interval, as they are on the scale of its axis."""
+    sign = np.sign(values.iloc[0]) if column.scale == "symlog" else 0
+    if sign and (np.sign(values) == sign).all():
+        mean, *interval = mean_and_interval(sign * values, is_positive=True)
+        return sign * mean, *sorted(sign * np.array(interval))
+    return mean_and_interval(values, column.scale == "log", column.is_share)
 
 
 def draw_crosses(axes: Axes, rows: pd.DataFrame, look: Look, x: str, y: str) -> None:
@@ -343,7 +365,7 @@ def legend_handles(
     has_failed = rows.groupby(["condition", "seed"])["failed"].any()
     n_seeds = (~has_failed).groupby("condition").sum()
     handles: list[Any] = [
-        look.handle(f"{drawn_label(study, name)} (n = {n_seeds[name]})", markersize=4, **line)
+        look.handle(drawn_label(study, name) + counted(n_seeds[name]), markersize=4, **line)
         for name, look in looks(study).items()
         if name in n_seeds
     ]
@@ -364,6 +386,11 @@ def legend_handles(
     return handles + cross_handles(rows, [column] if column else [])
 
 
+def counted(number: Any) -> str:
+    """Return what follows a label where it is of so many runs; it is not broken into lines."""
+    return " " + f"(n = {number})".replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def failed_handle() -> Line2D:
     """Return what stands for a run that failed in a legend."""
     return Line2D([], [], color="0.4", label="failed", **RING)
@@ -381,14 +408,15 @@ def cross_handles(rows: pd.DataFrame, columns: Sequence[Column]) -> list[Line2D]
 
 
 def add_legend(figure: Figure, handles: Sequence[Any]) -> None:
-    """Add a legend above the axes, in up to three columns; a tall one makes the figure taller."""
-    for columns in (3, 2, 1):
-        legend = figure.legend(handles=handles, loc="outside upper center", ncols=columns)
-        if legend.get_window_extent().width <= figure.bbox.width or columns == 1:
-            break
-        legend.remove()
-    rows = -(-len(handles) // columns)
-    figure.set_figheight(figure.get_figheight() + 0.17 * max(rows - 2, 0))
+    """Add a legend beside the axes; a tall one makes the figure taller."""
+    n_columns = 1 + len(handles) // MOST_IN_COLUMN
+    for handle in handles:
+        handle.set_label(textwrap.fill(handle.get_label(), 20))
+    figure.legend(handles=handles, loc="outside right upper", ncols=n_columns)
+    n_lines = sum(1 + handle.get_label().count("\n") for handle in handles)
+    width = max(figure.get_figwidth(), COLUMN_AND_LEGEND)
+    height = max(figure.get_figheight(), 0.4 + 0.15 * n_lines / n_columns)
+    figure.set_size_inches(width, height)
 
 
 # Notes.

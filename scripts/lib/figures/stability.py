@@ -8,13 +8,13 @@ from lib.figures.results import Results
 from lib.figures.style import BLUE, GREEN, RED, make_logarithmic
 from lib.numbers import asked_for
 from lsnn.curvature.quantities import prefix_of
-from lsnn.study.columns import FRACTION
+from lsnn.study.columns import ITERATION
 from lsnn.study.outputs import Figure, entry_columns
 
 # The label and the look of the columns that are compared.
 SHOWN = {
     "hessian_max": (r"$\lambda_{\max}$ of the Hessian", Look(BLUE, "-", "o")),
-    "mu_abs_max": (r"$|\mu|$ of the rule's derivative", Look(RED, (0, (5, 1)), "s")),
+    "mu_abs_max": (r"$|\mu|$ of the rule's derivative", Look(RED, (0, (3, 2)), "s")),
     "curvature_bound": (r"2 / (learning rate $\times\ \rho$)", Look(GREEN, (0, (1, 1)), "^")),
 }
 
@@ -36,14 +36,15 @@ def draw_stability(results: Results, figure: Figure) -> Page | None:
         of_finished = panels.extended_to_the_end(panels.successful(of_condition))
         for column, (_, look) in zip(columns, SHOWN.values(), strict=True):
             runs, means = (panels.shown(part, column) for part in (of_condition, of_finished))
-            panels.draw_lines(axes, runs, look, "fraction", column, alpha=0.6)
+            panels.draw_lines(axes, runs, look, ITERATION.name, column, alpha=0.6)
             if len(means):
-                panels.draw_mean(axes, means, look, "fraction", column)
+                panels.draw_mean(axes, means, look, ITERATION.name, column)
         if name in thresholds:
             axes.axhline(thresholds[name], zorder=1, **panels.THRESHOLD)
         if name in changing:
             axes.plot(*changing[name], zorder=1, **panels.THRESHOLD)
-        axes.set(xlabel=FRACTION.label, ylabel="eigenvalue or bound")
+        panels.scale_axis(axes, "x", ITERATION)
+        axes.set_ylabel(r"$\lambda_{\max}$, $|\mu|$, bounds on them")
         make_logarithmic(axes.yaxis)
         axes.label_outer()
     note = panels.left_out(rows, bound)

@@ -12,13 +12,21 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.scale import SymmetricalLogScale
+from matplotlib.ticker import (
+    LogFormatterMathtext,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
+from numpy.typing import ArrayLike
 
 from lib.pages import write_text
 from lsnn.storage.files import atomic_write
 
-# Widths in inches: one column of a journal, 89 mm, and two, 183 mm.
-COLUMN, PAGE = 3.5, 7.2
+# Widths in inches: one column of a journal, 89 mm, one and a half, 137 mm, and two, 183 mm.
+COLUMN, COLUMN_AND_LEGEND, PAGE = 3.5, 5.4, 7.2
 
 STYLE = matplotlib.rc_params_from_file(
     Path(__file__).with_suffix(".mplstyle"), use_default_template=False
@@ -40,6 +48,41 @@ def use_style() -> None:
     """Draw from now on in the style of this project, and with no setting of a matplotlibrc."""
     matplotlib.rcdefaults()
     sns.set_theme(context="paper", style="ticks", rc=STYLE)
+
+
+def linear_width(values: ArrayLike) -> float:
+    """Return the size up to which an axis is linear that shows values of both signs, and 0.
+
+    It is a power of ten of which most values, other than 0, are well above.
+    """
+    sizes = np.abs(np.asarray(values, dtype=float))
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    return 10.0 ** np.floor(np.log10(np.quantile(sizes, 0.1))) if len(sizes) else 1.0
+
+
+def make_logarithmic_both_ways(axis: XAxis | YAxis, width: float) -> None:
+    """Make an axis logarithmic on either side of 0, and linear up to a size near it."""
+    scale = SymmetricalLogScale(axis, linthresh=width, linscale=0.3)
+    axis.axes.set(**{f"{axis.axis_name}scale": scale})
+    axis.axes.autoscale_view()
+    low, high = sorted(axis.get_view_interval())
+    largest = max(abs(low), abs(high), width)
+    powers = np.arange(np.ceil(np.log10(width)), np.log10(largest) + 0.01)
+    sizes = 10.0 ** powers[:: -(-len(powers) // 4)]
+    if len(sizes) < 2:
+        sizes = np.array([size * factor for size in sizes for factor in (0.3, 1, 3)])
+    ticks = np.concatenate([-sizes[::-1], [0], sizes])
+    ticks = ticks[(ticks >= low) & (ticks <= high)]
+    usual = is_usual(min(width, 1), largest)
+    labels = [f"{tick:g}" if usual or tick == 0 else power_of_ten(tick) for tick in ticks]
+    axis.set_ticks(ticks, [label.replace("-", "\N{MINUS SIGN}") for label in labels])
+    axis.set_minor_locator(NullLocator())
+
+
+def power_of_ten(value: float) -> str:
+    """Return 0.001 as the power of ten that it is."""
+    sign = "-" if value < 0 else ""
+    return f"${sign}10^{{{round(np.log10(abs(value)))}}}$"
 
 
 def make_logarithmic(axis: XAxis | YAxis) -> None:

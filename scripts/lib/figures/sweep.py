@@ -1,5 +1,6 @@
 """The figure of a sweep over a setting."""
 
+import textwrap
 from collections.abc import Iterator
 from itertools import product
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from lsnn.study.config import Study, as_mapping, default_label, words_of_setting
 from lsnn.study.outputs import Figure, compared_columns, headline_columns
 from lsnn.study.settings import Sweep, sweeps_of
 
+MOST_TICKS = 3  # that are not turned
 SCALES = {"linear": "linear", "log": "logarithmic", "symlog": "logarithmic above 0"}
 # Where along training conditions are drawn against their baselines, in words.
 COMPARED = {"final": "at the end", "common_loss": "at equal training loss"}
@@ -91,10 +93,9 @@ def draw_sweep(results: Results, figure: Figure) -> Page:
         for number, (line, look) in enumerate(zip(drawn.sweep.lines, drawn.looks, strict=True))
     ]
     if len(drawn.baseline):
-        label = (
-            f"{panels.drawn_label(study, study.baseline)} (n = {drawn.baseline['seed'].nunique()})"
-        )
-        handles.append(panels.looks(study)[study.baseline].handle(label))
+        label = panels.drawn_label(study, study.baseline)
+        n_runs = panels.counted(drawn.baseline["seed"].nunique())
+        handles.append(panels.looks(study)[study.baseline].handle(label + n_runs))
     if len(drawn.lost):
         handles.append(panels.failed_handle())
     if thresholds_of(drawn) and any(column.threshold for column in columns):
@@ -198,7 +199,10 @@ def scale_setting(axes: Axes, drawn: Drawn) -> None:
     column, values = drawn.sweep.column, values_of(drawn.sweep)
     name = drawn.setting.replace("_", " ")
     label = column.axis if name == column.label else f"{name}: {column.axis}"
-    axes.set_xlabel(label if column.kind == "text" else f"{label}, {SCALES[column.scale]}")
+    label = label if column.kind == "text" else f"{label}, {SCALES[column.scale]}"
+    axes.set_xlabel(textwrap.fill(label, panels.LONGEST_LABEL))
+    if len(values) > MOST_TICKS:
+        axes.tick_params("x", rotation=45)
     if column.kind == "text":
         axes.set_xticks(range(len(values)), [literal(str(value)) for value in values])
         axes.margins(x=0.2)
@@ -222,7 +226,7 @@ def counts(final: pd.DataFrame, line: int) -> str:
     """Return for a legend how many runs the points of a line are from."""
     n_runs = final[final["line"] == line]["condition"].value_counts()
     ends = sorted({n_runs.min(), n_runs.max()}) if len(n_runs) else [0]
-    return f" (n = {' to '.join(map(str, ends))})"
+    return panels.counted(" to ".join(map(str, ends)))
 
 
 def label_of_line(study: Study, line: dict[Any, str], sweep: Sweep) -> str:

@@ -41,6 +41,12 @@ def python_of(tensorflow):
     return str(python)
 
 
+def heed_signals():
+    """Heed those that a shell has ignored where it runs the tests behind `&`, or with nohup."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Process:
     """A program with its own log and its own process group."""
 
@@ -54,8 +60,7 @@ class Process:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # A shell that runs the tests behind `&` would have it ignored.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=heed_signals,
             )
         self.pid = self.popen.pid
 
@@ -169,7 +174,7 @@ class Run:
     def start_anew(self, job):
         """Delete all that a job has left."""
         self.delete_results(job)
-        shutil.rmtree(self.path(PROGRESS[job]))
+        shutil.rmtree(self.path(PROGRESS[job]), ignore_errors=True)
 
 
 def files_of(job):

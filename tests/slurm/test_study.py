@@ -190,7 +190,7 @@ def test_a_controller_that_is_away_for_a_minute_without_accounting(checkout, slu
     said = "Falling back to 'sacct' for status queries"
     assert checkout.printed().splitlines()[-1].startswith(said)
     with pytest.raises(subprocess.TimeoutExpired):
-        checkout.process.wait(60)
+        checkout.process.wait(20)
 
     checkout.kill()
     checkout.unlock()

@@ -102,7 +102,7 @@ class Machine:
     def __init__(self, name, folder):
         self.name = name
         self.folder = folder
-        self._pid = None  # of its process 1
+        self.pid = None  # of its process 1
 
     def boot(self):
         up = self.folder / f"{self.name}.up"
@@ -121,17 +121,17 @@ class Machine:
         )
         wait_until(up.exists, 30, f"{self.name} is up")
         (process_1,) = psutil.Process(outer.pid).children()
-        self._pid = process_1.pid
+        self.pid = process_1.pid
 
     def cut_power(self):
         """End it and all that runs there."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
 
     def there(self, *command, folder="/", namespaces=("net", "uts", "mount", "pid")):
         """Return the command that runs a command on this machine, in a folder."""
         options = [f"--{name}" for name in namespaces]
-        return ["nsenter", f"--target={self._pid}", *options, f"--wdns={folder}", *command]
+        return ["nsenter", f"--target={self.pid}", *options, f"--wdns={folder}", *command]
 
     def run(self, *command):
         """Run a command there, which must succeed; return what it prints."""
@@ -157,14 +157,14 @@ class Machine:
         self.run("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0")
         self.run("ip", "link", "set", cable, "master", "bridge", "up")
         # A device goes to a process by its number, so this command stays among the processes here.
-        give = ("ip", "link", "set", "eth0", "netns", str(node._pid))
+        give = ("ip", "link", "set", "eth0", "netns", str(node.pid))
         run(*self.there(*give, namespaces=["net"]))
         node.run("ip", "addr", "add", f"{ADDRESSES[node.name]}/24", "dev", "eth0")
         node.run("ip", "link", "set", "eth0", "up")
 
     def processes(self, name):
         """Return the processes of a name that run there."""
-        found = psutil.Process(self._pid).children(recursive=True)
+        found = psutil.Process(self.pid).children(recursive=True)
         return [process for process in found if process.name() == name]
 
 
@@ -233,7 +233,7 @@ class Cluster:
 
     def stop(self):
         for machine in (*self.nodes.values(), self.controller):
-            if machine._pid:
+            if machine.pid:
                 machine.cut_power()
 
     def run(self, *command):

@@ -1044,3 +1044,13 @@ def test_without_slices_there_is_no_picture_of_them():
         all_diverged = made_up_study.diverged(table, runs)
         page = draw(wanted, all_diverged, SLICED, spectra=made_up_study.spectra(SLICED))
         assert [text.get_text() for text in page.texts] == ["all runs failed"]
+
+
+@pytest.mark.parametrize("largest", [1, 2, 4, 30, 500, 4000, 10**6])
+def test_an_axis_of_iterations_has_a_few_ticks_whatever_their_number(largest):
+    axes = plt.figure().add_subplot()
+    axes.plot([0, largest], [1, 2])
+    panels.scale_axis(axes, "x", panels.ITERATION)
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+    assert 2 <= len(ticks) <= 5 and ticks[0] == 0

@@ -68,9 +68,10 @@ def make_logarithmic_both_ways(axis: XAxis | YAxis, width: float) -> None:
     low, high = sorted(axis.get_view_interval())
     largest = max(abs(low), abs(high), width)
     powers = np.arange(np.ceil(np.log10(width)), np.log10(largest) + 0.01)
-    sizes = 10.0 ** powers[:: -(-len(powers) // 4)]
-    if len(sizes) < 2:
-        sizes = np.array([size * factor for size in sizes for factor in (0.3, 1, 3)])
+    if len(powers) < 2:
+        sizes = MaxNLocator(3, steps=[1, 2, 5, 10]).tick_values(0, largest)[1:]
+    else:
+        sizes = 10.0 ** powers[:: -(-len(powers) // 4)]
     ticks = np.concatenate([-sizes[::-1], [0], sizes])
     ticks = ticks[(ticks >= low) & (ticks <= high)]
     usual = is_usual(min(width, 1), largest)

@@ -68,10 +68,8 @@ def make_logarithmic_both_ways(axis: XAxis | YAxis, width: float) -> None:
     low, high = sorted(axis.get_view_interval())
     largest = max(abs(low), abs(high), width)
     powers = np.arange(np.ceil(np.log10(width)), np.log10(largest) + 0.01)
-    if len(powers) < 2:
-        sizes = MaxNLocator(3, steps=[1, 2, 5, 10]).tick_values(0, largest)[1:]
-    else:
-        sizes = 10.0 ** powers[:: -(-len(powers) // 4)]
+    even = np.asarray(MaxNLocator(3, steps=[1, 2, 5, 10]).tick_values(0, largest)[1:])
+    sizes = 10.0 ** powers[:: -(-len(powers) // 4)] if len(powers) > 1 else even
     ticks = np.concatenate([-sizes[::-1], [0], sizes])
     ticks = ticks[(ticks >= low) & (ticks <= high)]
     usual = is_usual(min(width, 1), largest)

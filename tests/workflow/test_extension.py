@@ -116,7 +116,7 @@ def texts(path):
 
     Letters are paths; a line stands in a comment.
     """
-    lines = re.findall("<!-- (.*?) -->", path.read_text())
+    lines = re.findall("<!-- (.*?) -->", re.sub(r"[^\S\n]", " ", path.read_text()))
     return [*lines, *map(" ".join, itertools.pairwise(lines))]
 
 

@@ -74,7 +74,7 @@ test: $(TESTED) ## all tests but the slow ones, on both TensorFlows
 test-slow: $(TESTED) ## slow tests, for parts that rarely break
 	$(call tests,slow)
 
-faults: $(TESTED) ## fault tests, in about 15 minutes, as root: real kills, full disks and damage
+faults: $(TESTED) ## fault tests, as root: real kills, full disks and damage
 	.venv/bin/python -m pytest -v tests/faults
 	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/study/test_config.py
 

@@ -42,7 +42,7 @@ def python_of(tensorflow):
 
 
 def heed_signals():
-    """Heed those that a shell has ignored where it runs the tests behind `&`, or with nohup."""
+    """Restore signals that a shell makes a process ignore: it does so after `&` and with nohup."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 

@@ -12,15 +12,13 @@ from lib.tables import read_trajectories, write_table
 from lsnn.options import NAME
 from lsnn.study.config import parse_study, read_study, write_study
 
-settings.register_profile(
-    "many",
+MANY = settings(
     max_examples=1000,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-MANY = settings.get_profile("many")
 LABELS = some.text(min_size=1, max_size=200) | some.text(r"\$_^{}% a", min_size=1, max_size=20)
 NAMES = some.from_regex(NAME["pattern"]).filter(lambda name: len(name) <= NAME["maxLength"])
 

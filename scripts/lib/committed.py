@@ -76,21 +76,20 @@ class CommittedStudy:
         by_rate = by_rate.loc[rates["rule"].unique()].rename(columns="{:g}".format)
         return markdown_table(by_rate.rename_axis(index="rule").reset_index())
 
-    def loss(self, conditions: Sequence[str], is_of_all: bool = False) -> str:
+    def loss(self, conditions: Sequence[str], deviations: float | None = None) -> str:
         """Return a training loss at which conditions can be compared, to three digits.
 
         Args:
             conditions: of the study.
-            is_of_all: whether to take one that nearly all runs will reach: three standard
-                deviations above the mean, of the logarithm of their lowest losses, of the worst
-                learner; else 80 % of its runs reach it.
+            deviations: how many standard deviations it lies above the mean, of the logarithm of
+                the lowest losses, of the worst learner; None: 80 % of its runs reach it.
         """
         runs = runs_in(self.trajectories)
         found = [[run for run in runs[name].values() if run is not None] for name in conditions]
-        if not is_of_all:
+        if deviations is None:
             return f"{loss_level(found):.3g}"
         logs = [np.log([run["train_loss"].min() for run in of_one]) for of_one in found]
-        return f"{np.exp(max(of.mean() + 3 * of.std(ddof=1) for of in logs)):.3g}"
+        return f"{np.exp(max(of.mean() + deviations * of.std(ddof=1) for of in logs)):.3g}"
 
     def by_condition(
         self, quantities: dict[str, str], conditions: Sequence[str] = (), head: str = "condition"

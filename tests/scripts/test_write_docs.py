@@ -41,7 +41,7 @@ def test_claims_are_at_the_losses_and_the_rates_that_were_chosen(pages):
     told = re.findall(r"^\| `(\w+)`.*?\| ([\d.]+) \|", page, re.MULTILINE)
     chosen = {study: {float(loss) for of, loss in told if of == study} for study, _ in told}
     best = {}
-    for task in ("mnist_1000", "delayed_match_4"):
+    for task in ("mnist_1000", "delayed_match_4", "pattern_generation"):
         of_task = CommittedStudy(f"choose_rate_{task}")
         rates = rates_compared(of_task.trajectories, of_task.study)
         best[f"rate_{task}"] = set(rates["condition"][rates["is_best"]])

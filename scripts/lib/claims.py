@@ -64,6 +64,17 @@ CLAIM = section(
             "minProperties": 1,
             "additionalProperties": {"type": "object"},
         },
+        for_each={
+            "type": "object",
+            "description": "Several claims in one: by name, the options of the statistic that "
+            "differ. Each is a claim of its own, called as this one, an underscore, and the name.",
+            "unit": "-",
+            "minProperties": 1,
+            "additionalProperties": {
+                "type": "object",
+                "properties": {"words": text("What stands for {each} in the sentence.")},
+            },
+        },
     ),
 )
 
@@ -125,6 +136,7 @@ def parse_claims(values: dict) -> dict[str, Claim]:
     if not isinstance(values, dict) or not values:
         raise ConfigError(f"the claims: {impossible(values, 'a mapping with at least one key')}")
     problems, claims = {}, {}
+    values = dict(one for item in values.items() for one in _each(*item))
     for name, of_claim in values.items():
         for line in check(_NAME, name)[0].values():
             problems[str(name)] = line
@@ -139,6 +151,26 @@ def parse_claims(values: dict) -> dict[str, Claim]:
     if problems:
         raise ConfigError(as_lines(problems))
     return claims
+
+
+def _each(name, values):
+    """Yield the name and the values of a claim, or of each of those that ``for_each`` makes."""
+    keys = {"claim", "statistic", "for_each"}
+    if not isinstance(values, dict) or not keys <= set(values) or check(CLAIM, values)[0]:
+        yield name, values
+        return
+    shared = {key: value for key, value in values.items() if key != "for_each"}
+    for key, own in values["for_each"].items():
+        words = own.get("words", str(key).replace("_", " "))
+        options = {option: value for option, value in own.items() if option != "words"}
+        yield (
+            f"{name}_{key}",
+            {
+                **shared,
+                "claim": values["claim"].replace("{each}", words),
+                "statistic": {**values["statistic"], **options},
+            },
+        )
 
 
 def _places_taken(claims):
@@ -164,6 +196,7 @@ def _claim(name, values):
     if problems:
         return problems, None
     shared, studies, statistics = filled.pop("statistic"), filled.pop("studies"), {}
+    del filled["for_each"]  # made several claims already
     for study, own in studies.items():
         found, statistics[study] = _statistic({**shared, **own})
         found = found or dict(_contradictions(statistics[study], filled))

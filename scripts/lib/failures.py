@@ -1,8 +1,8 @@
 """Which runs have failed, and which conditions do not learn.
 
 Both are told by the **late training loss**, without the L2 term: the geometric mean over the last
-quarter of training, infinite where the run diverged. **Chance** is the training loss of the best
-constant answer.
+quarter of training, infinite where the run diverged; here as a part of **chance**, the training
+loss of the best constant answer, which can differ between the instances of a task.
 
 - A condition does not learn if the median of its runs' late losses (of an even number, the lower of
   the two in the middle) is above 0.9 of chance. Of its runs only those have failed that diverged.
@@ -46,9 +46,10 @@ def states_of_runs(trajectories: pd.DataFrame) -> pd.DataFrame:
     )
     logs = rows.groupby(["condition", "seed"], sort=False)["log_loss"].mean()
     states["late_loss"] = np.exp(logs).where(~states["diverged"], np.inf)
-    late_losses = states.groupby("condition")["late_loss"]
-    median = late_losses.transform(lambda of: of.quantile(0.5, interpolation="lower"))
-    chance = states["chance_loss"]
-    learns = ~(median > LEARNS_BELOW * chance)
-    is_like_chance = (states["late_loss"] > np.sqrt(median * chance)) & ~states["stopped"]
+    of_chance = states["late_loss"] / states["chance_loss"]
+    median = of_chance.groupby("condition").transform(
+        lambda of: of.quantile(0.5, interpolation="lower")
+    )
+    learns = ~(median > LEARNS_BELOW)
+    is_like_chance = (of_chance > np.sqrt(median)) & ~states["stopped"]
     return states.assign(learns=learns, failed=states["diverged"] | (learns & is_like_chance))

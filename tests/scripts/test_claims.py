@@ -367,6 +367,18 @@ def test_a_trend_is_the_slope_of_every_seed():
     assert row_of(claim(turned), runs)["verdict"] == "contradicted"
 
 
+def test_an_interaction_can_be_over_the_places_of_its_conditions():
+    rise = noise(1, scale=0.05)
+    bptt = np.exp(noise(2))
+    runs = source(
+        lambda_max={"bptt": bptt, "mdgl": 2 * bptt, "three_factor": 6 * bptt * np.exp(rise)}
+    )
+    statistic = {"name": "interaction", "column": "lambda_max"}
+    row = row_of(claim({**statistic, "conditions": ["mdgl", "three_factor"]}), runs)
+    assert (row["verdict"], row["neutral"]) == ("supported", 1.0)
+    assert row["value"] == pytest.approx(3 * np.exp(rise.mean()))
+
+
 def test_a_trend_can_be_over_a_column():
     x = {name: noise(place) for place, name in enumerate(CONDITIONS)}
     y = {name: np.exp(-2 * one + noise(9, scale=0.1)) for name, one in x.items()}

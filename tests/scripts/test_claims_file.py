@@ -25,6 +25,21 @@ def test_claims_are_read_in_their_order_with_defaults():
     assert claim.statistics == {"one": expected, "other": dict(expected, condition="rflo")}
 
 
+def test_one_claim_for_each_of_several():
+    of_each = {"mdgl": {"condition": "mdgl", "words": "MDGL"}, "the_rule": {"margin": 1.5}}
+    both = parse_claims({"sharper": {**CLAIM, "claim": "{each} is sharper.", "for_each": of_each}})
+    assert [(claim.name, claim.claim) for claim in both.values()] == [
+        ("sharper_mdgl", "MDGL is sharper."),
+        ("sharper_the_rule", "the rule is sharper."),
+    ]
+    alone = parse_claims({"sharper": CLAIM})["sharper"].statistics
+    mdgl, the_rule = (claim.statistics for claim in both.values())
+    assert mdgl == {study: dict(of, condition="mdgl") for study, of in alone.items()} | {
+        "other": dict(alone["other"])  # what a study says comes last
+    }
+    assert the_rule == {study: dict(of, margin=1.5) for study, of in alone.items()}
+
+
 @pytest.mark.parametrize(
     "change, line",
     [
@@ -83,6 +98,11 @@ def test_claims_are_read_in_their_order_with_defaults():
             'sharper.statistic.name: "contrast" is not possible; allowed: trend, with answer: rate',
         ),
         ({"studies": {"all": {}}}, 'sharper.studies.all: "all" is not possible'),
+        ({"for_each": {}}, "sharper.for_each: {} is not possible"),
+        ({"for_each": {"a": 1}}, "sharper.for_each.a: 1 is not possible"),
+        ({"for_each": {"a": {"words": 1}}}, "sharper.for_each.a.words: 1 is not possible"),
+        ({"for_each": {"a": {"marg": 1}}}, "sharper_a.statistic.marg: unknown key"),
+        ({"for_each": {"a b": {}}}, 'sharper_a b: "sharper_a b" is not possible'),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(change, line):

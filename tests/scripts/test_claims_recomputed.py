@@ -76,26 +76,27 @@ class Study:
         for condition in self.config["conditions"]:
             late = numbers(self, [condition], "train_loss", {"at": "late"})[:, 0]
             late[[self.diverged(condition, seed) for seed in self.seeds]] = np.inf
-            chance, median = math.log(self.chance(condition)), np.median(late)
-            self.learns[condition] = median <= math.log(0.9) + chance
-            limit = (median + chance) / 2 if self.learns[condition] else np.finfo(float).max
+            late -= np.log([self.chance(condition, seed) for seed in self.seeds])
+            median = np.median(late)
+            self.learns[condition] = median <= math.log(0.9)
+            limit = median / 2 if self.learns[condition] else np.finfo(float).max
             failed = zip(self.seeds, late > limit, strict=True)
             self.failed.update((condition, seed) for seed, has_failed in failed if has_failed)
 
     def diverged(self, condition, seed):
         return any(self.cells["diverged"][row] == "True" for row in self.rows[condition, seed])
 
-    def chance(self, condition):
-        """Return the training loss of the best constant answer, which all seeds share."""
+    def chance(self, condition, seed):
+        """Return the training loss of the best constant answer."""
         if "chance_loss" in self.cells:
-            return column(self, "chance_loss")[self.rows[condition, self.seeds[0]][0]]
+            return column(self, "chance_loss")[self.rows[condition, seed][0]]
         if self.config["task"]["name"] in CLASSES:
             return math.log(CLASSES[self.config["task"]["name"]])
         # The only thing that is not computed anew: the task draws its wanted values.
         from lsnn.study.config import parse_study
         from lsnn.study.outputs import chance_loss
 
-        return chance_loss(parse_study(self.config), condition, self.seeds[0])
+        return chance_loss(parse_study(self.config), condition, seed)
 
     def baseline(self, condition):
         return self.config["conditions"][condition].get("baseline", self.config["baseline"])
@@ -270,8 +271,10 @@ def interaction(study, options, margin):
     baselines, own = (
         numbers(study, names, options["column"], options) for names in zip(*pairs, strict=True)
     )
-    over = {"at": "final", "scale": "linear"}
-    x = numbers(study, options["conditions"], options["over"], options, **over)
+    x = np.zeros(own.shape) + np.arange(len(pairs))
+    if "over" in options:
+        over = {"at": "final", "scale": "linear"}
+        x = numbers(study, options["conditions"], options["over"], options, **over)
     return mean_estimate(slopes(x, own - baselines) - neutral_of(options), margin), pairs
 
 
@@ -445,10 +448,19 @@ def on_all(rows):
 def options_of(claims):
     """Return the options of every claim on every study."""
     return [
-        {**claim["statistic"], **own, "claim": name, "study": study}
+        {**claim["statistic"], **each, **own, "claim": name + suffix, "study": study}
         for name, claim in claims.items()
+        for suffix, each in each_of(claim)
         for study, own in claim["studies"].items()
     ]
+
+
+def each_of(claim):
+    """Yield what ``for_each`` puts after a claim's name, and into the options of its statistic."""
+    if "for_each" not in claim:
+        yield "", {}
+    for name, own in claim.get("for_each", {}).items():
+        yield f"_{name}", {key: value for key, value in own.items() if key != "words"}
 
 
 def computed(options):

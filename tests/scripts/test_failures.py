@@ -81,6 +81,15 @@ def test_a_run_that_stopped_early_did_not_fail():
     assert states([0.1, 0.1, 2.0], ends={3: 0.5}) == (True, [])
 
 
+def test_losses_are_relative_to_the_chance_of_their_instance():
+    table = table_of([0.1, 0.1, 0.1, 0.47])
+    of_last = table["seed"] == 4
+    assert states_of_runs(table)["failed"].sum() == 0
+    assert states_of_runs(table.assign(chance_loss=1.0))["failed"].tolist() == [False] * 3 + [True]
+    harder = table.assign(chance_loss=np.where(of_last, 2.5, 1.0))
+    assert states_of_runs(harder)["failed"].sum() == 0
+
+
 def test_without_a_known_chance_only_diverged_runs_failed():
     table = table_of([0.1, 0.1, 9.0], diverged=[1]).assign(chance_loss=np.nan)
     found = with_failures(table).groupby("seed")[["failed", "learns"]].first()

@@ -198,7 +198,7 @@ def draw_runs(
     the mean of a condition has its interval.
     """
     conditions, kind = list(points["condition"].unique()), statistic["name"]
-    is_against = points["x"].notna().any()
+    is_against = "over" in statistic
     column = column_or_expression(statistic.get("column", "diverged"), study)
     scale = statistic.get("scale") or column.scale
     is_log = "scale" in STATISTICS[kind].options and scale == "log"
@@ -232,12 +232,10 @@ def draw_runs(
     if kind == "interaction":
         column = column._replace(label=f"{'ratio' if is_log else 'difference'}, {column.label}")
     axes.set_ylabel(panels.axis_label(column))
-    if "over" in statistic:
+    if is_against:
         axes.set_xlabel(panels.axis_label(column_or_expression(over, study)))
         if is_of_log:
             make_logarithmic(axes.xaxis)
-    elif is_against:
-        axes.set_xlabel("place in the order")
 
 
 def column_or_expression(text: str, study: Study) -> Column:

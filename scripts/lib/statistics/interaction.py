@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from lib.statistics import base
-from lib.statistics.trend import slope_over
+from lib.statistics.trend import OVER, beside_settings, slope_over
 from lsnn.errors import ConfigError
-from lsnn.options import number, text
+from lsnn.options import number
 
 
 class Interaction(base.Statistic):
@@ -16,11 +16,11 @@ class Interaction(base.Statistic):
     seed: a rise of the difference, or a factor of the ratio, per unit.
     """
 
-    required = ("column", "conditions", "over")
+    required = ("column", "conditions")
     options = {
         "column": base.COLUMN,
         "conditions": base.conditions_option("Conditions of one rule at several settings."),
-        "over": text("The setting: a column, or an expression of columns.", minLength=1),
+        "over": OVER,
         **base.at_option(),
         "scale": base.SCALE,
         "against": number(
@@ -38,15 +38,15 @@ class Interaction(base.Statistic):
             raise ConfigError(
                 f"against: {against:g} cannot be compared with a factor; name a positive number"
             )
-        settings = base.values_of(source, self.conditions, self.over, "final", "linear")
-        differences = less_baselines(values, baselines).beside("x", settings)
+        differences = less_baselines(values, baselines)
+        differences = beside_settings(differences, source, self.conditions, self.over, "final")
         neutral = np.log(against) if values.is_ratio else against
         estimate = slope_over(differences, self.limit(values.is_ratio), neutral)
         return differences.found(estimate, against)._replace(runs=values.runs_of())
 
     def words(self, label: base.Label) -> str:
         return (
-            f"{self.column} against the baseline, slope over {self.over} "
+            f"{self.column} against the baseline, slope over {self.over or 'conditions'} "
             f"({', '.join(map(label, self.conditions))})"
         )
 

@@ -1,11 +1,18 @@
 """A slope over conditions."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lib.estimates import Estimate, mean_estimate
 from lib.statistics import base
 from lib.statistics.source import Open
 from lsnn.options import choice, text
+
+OVER = text(
+    "What it rises with, a column or expression; if left out, the conditions' place in the list.",
+    minLength=1,
+)
 
 
 class Trend(base.Statistic):
@@ -15,11 +22,7 @@ class Trend(base.Statistic):
     options = {
         "column": base.COLUMN,
         "conditions": base.conditions_option("Conditions; all if left out."),
-        "over": text(
-            "What it rises with, a column or expression; if left out, the conditions' place in the "
-            "list.",
-            minLength=1,
-        ),
+        "over": OVER,
         **base.at_option(),
         "over_at": choice("`at` of `over`; the same if left out.", base.STATES, None),
         "scale": base.SCALE,
@@ -29,18 +32,34 @@ class Trend(base.Statistic):
     def compute(self, source: base.Source) -> base.Found:
         conditions = self.conditions or list(source.study.conditions)
         values = self.values_of(source, conditions)
-        if self.over is None:
-            places = values.runs.index.get_level_values("condition").map(conditions.index)
-            values = values._replace(runs=values.runs.assign(x=places.astype(float)))
-        else:
-            at = self.over_at or self.at
-            others = base.values_of(source, conditions, self.over, at, "linear", self.loss)
-            values = values.beside("x", others)
+        at = self.over_at or self.at
+        values = beside_settings(values, source, conditions, self.over, at, self.loss)
         return values.found(slope_over(values, self.limit(values.is_ratio)))
 
     def words(self, label: base.Label) -> str:
         of = ", ".join(map(label, self.conditions or ())) or "all conditions"
         return f"{self.column}, slope over {self.over or 'conditions'} ({of})"
+
+
+def beside_settings(
+    values: base.Values,
+    source: base.Source,
+    conditions: Sequence[str],
+    over: str | None,
+    at: str,
+    loss: float | None = None,
+) -> base.Values:
+    """Return values with, as x, what a slope is over.
+
+    Args:
+        values: of the conditions.
+        over: a column or an expression; None: the place of a condition among the conditions.
+        at, loss: as the options of a statistic, of ``over``.
+    """
+    if over is not None:
+        return values.beside("x", base.values_of(source, conditions, over, at, "linear", loss))
+    places = values.runs.index.get_level_values("condition").map(list(conditions).index)
+    return values._replace(runs=values.runs.assign(x=places.astype(float)))
 
 
 def slope_over(values: base.Values, margin: float | None, neutral: float = 0.0) -> Estimate:

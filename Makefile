@@ -30,10 +30,9 @@ run: .venv/workflow ## run the study of config.yaml, from nothing to figures and
 	$(SNAKEMAKE) --cores $(CORES) $(BARS)
 	$(call report,config.yaml)
 
-demo: .venv/workflow ## the same in miniature (studies/demo.yaml), in a minute or two
+demo: .venv/workflow ## the main finding on few images (studies/demo.yaml), in a minute or two
 	$(SNAKEMAKE) --cores $(CORES) $(BARS) --configfile studies/demo.yaml
 	$(call report,studies/demo.yaml)
-	@echo "the demo is too short to show the result: for that, make run"
 
 notebook: .environments/notebook/ready results/demo/metadata.json ## open the notebook on the results of the demo
 	.environments/notebook/bin/python -m jupyter lab docs/notebooks/analysis.ipynb
@@ -75,11 +74,11 @@ test-slow: $(TESTED) ## slow tests, for parts that rarely break
 	$(call tests,slow)
 
 faults: $(TESTED) ## fault tests, as root: real kills, full disks and damage
-	.venv/bin/python -m pytest -v tests/faults
+	.venv/bin/python $(PYTEST) -v tests/faults
 	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/study/test_config.py
 
 test-slurm: .venv/development data/mnist .environments/tensorflow-1.12/tested ## the study, and faults, on a Slurm that the tests start (as root)
-	.venv/bin/python -m pytest -v tests/slurm
+	.venv/bin/python -m pytest -v --numprocesses 3 --dist loadfile tests/slurm
 
 lint: .venv/development ## formatting, style and types of everything
 	.venv/bin/ruff check .

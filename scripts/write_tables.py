@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.pages import digits, duration, label_of, options, summary_text, write_page
+from lib.pages import digits, duration, label_of, options, summary_text, with_symbols, write_page
 from lib.program import run
 from lib.summary import Quantity, comparisons_of, quantities_of
 from lib.tables import read_recorded_table, write_table
@@ -60,7 +60,7 @@ def headline(summary: pd.DataFrame, study: Study) -> pd.DataFrame:
     for column in headline_columns(study):
         is_gap = column in gap_columns(study).values()
         title = f"gap, {column.axis}" if is_gap else column.axis
-        table[title] = cells(f"{column.name}_final", list(labels))
+        table[with_symbols(title)] = cells(f"{column.name}_final", list(labels))
         if column in compared_columns(study) and len(labels) > 1:
             pairs = [f"{name} / {of.baseline}" for name, of in study.conditions.items()]
             baselines = {of.baseline for of in study.conditions.values()}

@@ -35,7 +35,16 @@ def render(name: str, **content: Any) -> str:
 
 def write_page(folder: str, name: str, **content: Any) -> None:
     """Write a page, as :func:`render`, under its name into a folder."""
-    write_text(os.path.join(folder, name), render(name, **content))
+    write_text(os.path.join(folder, name), with_symbols(render(name, **content)))
+
+
+def with_symbols(text: str) -> str:
+    """Return a text with λ_max and λ_min as they are printed.
+
+    >>> with_symbols("λ_max - λ_min")
+    'λₘₐₓ - λₘᵢₙ'
+    """
+    return text.replace("λ_max", "λₘₐₓ").replace("λ_min", "λₘᵢₙ")
 
 
 def write_text(path: PathLike, text: str) -> None:

@@ -4,25 +4,24 @@ import pytest
 
 import machinery
 
-LINES = pytest.StashKey()
+FAULT = "fault, and what happened"
 
 
 def pytest_configure(config):
-    config.stash[LINES] = []
     config.addinivalue_line("markers", "long: not in `make test`, only in `make faults`")
 
 
 @pytest.fixture
-def tell(request):
+def tell(record_property):
     """Called with a fault and with what happened; the end of the run lists all of them."""
-    lines = request.config.stash[LINES]
-    return lambda fault, outcome: lines.append(f"{fault}: {outcome}")
+    return lambda fault, outcome: record_property(FAULT, f"{fault}: {outcome}")
 
 
-def pytest_terminal_summary(terminalreporter, config):
+def pytest_terminal_summary(terminalreporter):
     terminalreporter.section("faults, and what happened")
-    for line in config.stash[LINES]:
-        terminalreporter.write_line(line)
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for line in [line for name, line in report.user_properties if name == FAULT]:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import made_up_study
 import plot
 from lib.estimates import mean_and_interval
 from lib.failures import with_failures
-from lib.figures import density, panels, registry, stability, sweep
+from lib.figures import against_loss, density, panels, registry, stability, sweep
 from lib.figures.results import Results, read_spectra
 from lib.figures.style import COLUMN, COLUMN_AND_LEGEND, PAGE, make_logarithmic, use_style
 from lib.summary import summarise
@@ -115,8 +115,9 @@ def own_style():
 def texts(figure):
     found = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
     found = [re.sub(r"\s", " ", text) for text in found]  # broken between words
-    found += [note for note in [figure.get_supxlabel().replace("\n", " ")] if note]
-    return found
+    notes = figure.get_supxlabel().replace("\n", " ")
+    notes = notes.removeprefix(against_loss.WHERE_MEANS_END).strip()
+    return [*found, notes] if notes else found
 
 
 def written_in(axes):
@@ -976,7 +977,7 @@ def test_a_density_is_the_mean_of_all_nodes_by_their_weights():
     means = density.means_over_seeds(density.densities_of(results, "hessian/spectrum"), CHOSEN)
     assert list(means) == list(CHOSEN.conditions)
     found = means["bptt"]
-    assert list(found.index) == pytest.approx([0, 0.4, 1])
+    assert list(found.index) == [0, 40, 100]
     places = found.columns.to_numpy()
     step = places[1] - places[0]
     assert (found.sum(axis=1) * step).to_numpy() == pytest.approx(1, rel=1e-3)

@@ -42,6 +42,14 @@ def examples(kind):
     return {"inputs": inputs, "targets": targets}, metadata
 
 
+def panels_of(kind):
+    """Return examples, and the panels of their figure, without the scale of images."""
+    arrays, metadata = examples(kind)
+    *panels, scale = recordings.draw_side_by_side(arrays, metadata).axes
+    assert scale.get_ylabel() == "input"
+    return arrays, panels
+
+
 def texts_of(axes):
     return [text.get_text() for text in axes.texts]
 
@@ -49,29 +57,30 @@ def texts_of(axes):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind, rows", [("class", 1), ("regression", 2), ("recalls", 1)])
 def test_every_example_has_a_column(kind, rows):
-    arrays, metadata = examples(kind)
-    figure = recordings.draw_side_by_side(arrays, metadata)
+    arrays, panels = panels_of(kind)
+    figure = panels[0].figure
     figure.canvas.draw()
-    assert len(figure.axes) == 4 * rows
-    assert {axes.get_xlim() for axes in figure.axes} == {(0, N_STEPS)}
+    assert len(panels) == 4 * rows
+    assert {axes.get_xlim() for axes in panels} == {(0, N_STEPS)}
     assert figure.get_suptitle() == "made up, seed 3: the first training examples"
-    for place, axes in enumerate(figure.axes[:4]):
+    limits = arrays["inputs"].min(), arrays["inputs"].max()
+    for place, axes in enumerate(panels[:4]):
         (image,) = axes.images
         assert np.array_equal(image.get_array(), arrays["inputs"][:, place].T)
+        assert image.get_clim() == limits  # one scale for all
 
 
 def test_the_class_that_is_wanted_stands_above_the_steps_that_are_asked_for():
-    figure = recordings.draw_side_by_side(*examples("class"))
-    assert [texts_of(axes) for axes in figure.axes] == [["yes"], ["no"], ["no"], ["yes"]]
-    figure = recordings.draw_side_by_side(*examples("recalls"))
-    assert [texts_of(axes) for axes in figure.axes] == [["0", "1"], ["1"], ["0"], ["1", "0"]]
-    assert figure.axes[1].texts[0].xy[0] == 15  # the middle of its window
+    _, panels = panels_of("class")
+    assert [texts_of(axes) for axes in panels] == [["yes"], ["no"], ["no"], ["yes"]]
+    _, panels = panels_of("recalls")
+    assert [texts_of(axes) for axes in panels] == [["0", "1"], ["1"], ["0"], ["1", "0"]]
+    assert panels[1].texts[0].xy[0] == 15  # the middle of its window
 
 
 def test_the_outputs_that_are_wanted_are_lines():
-    arrays, metadata = examples("regression")
-    below = recordings.draw_side_by_side(arrays, metadata).axes[4:]
-    for place, axes in enumerate(below):
+    arrays, panels = panels_of("regression")
+    for place, axes in enumerate(panels[4:]):
         (line,) = axes.lines
         assert np.array_equal(line.get_xdata(), np.arange(N_STEPS) + 0.5)
         assert np.array_equal(line.get_ydata(), arrays["targets"][:, place])

@@ -80,9 +80,9 @@ def test_every_kind_of_trial_can_be_drawn(variant):
     figure = recordings.draw_trial(*made_up_trial.trial(**VARIANTS[variant]))
     figure.canvas.draw()
     assert figure.get_size_inches()[0] == 7
-    limits = {axes.get_xlim() for axes in figure.axes}
-    assert len(limits) == 1  # they share the time axis
-    assert figure.axes[-1].get_xlabel() == "time (ms)"
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    assert len({axes.get_xlim() for axes in panels}) == 1  # they share the time axis
+    assert panels[-1].get_xlabel() == "time (ms)"
 
 
 def test_spikes_of_regular_and_adaptive_units_are_told_apart():
@@ -99,11 +99,11 @@ def test_spikes_of_regular_and_adaptive_units_are_told_apart():
 
 def test_inputs_are_spikes_lines_or_an_image():
     arrays, _ = made_up_trial.trial()
-    found = spikes_of(panels()["input"], recordings.REGULAR)
+    found = spikes_of(panels()["input channel"], recordings.REGULAR)
     assert found == pytest.approx(expected_spikes(arrays["inputs"]))
     lines = [line for line in panels(analog_inputs=2)["input"].lines if "input" in line.get_label()]
     assert [len(line.get_xdata()) for line in lines] == [220, 220]
-    [image] = panels(analog_inputs=28)["input"].images
+    [image] = panels(analog_inputs=28)["input channel"].images
     assert image.get_array().shape == (28, 220)
 
 

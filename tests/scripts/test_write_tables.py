@@ -110,7 +110,7 @@ def test_pages_are_self_contained_and_the_same_every_time(folder, monkeypatch):
 def test_summary(rows):
     assert rows["summary"][0] == ["quantity", "BPTT", "three-factor"]
     assert rows["summary"][1] == [
-        "Largest eigenvalue λ_max: final state",
+        "Largest eigenvalue λₘₐₓ: final state",
         "44.2",
         "2000",
     ]
@@ -130,11 +130,11 @@ def test_the_headline_has_the_final_states_and_the_ratio(folder, monkeypatch):
     table = pd.read_csv(folder / "report/headline.csv", dtype=str, keep_default_na=False)
     gap = "gap, training \N{MINUS SIGN} test accuracy"
     assert list(table) == [
-        "condition", "largest eigenvalue λ_max", "ratio to BPTT",
+        "condition", "largest eigenvalue λₘₐₓ", "ratio to BPTT",
         "training cross entropy (nats)", "test accuracy", gap,
     ]  # fmt: skip
     assert list(table["condition"]) == ["BPTT", "three-factor"]
-    assert list(table["largest eigenvalue λ_max"]) == ["44.2", "2000"]
+    assert list(table["largest eigenvalue λₘₐₓ"]) == ["44.2", "2000"]
     assert list(table["ratio to BPTT"]) == ["", "45.3"]
 
 
@@ -155,11 +155,11 @@ def test_a_second_entry_has_rows_ratios_and_environments_of_its_own(tmp_path, mo
     aggregated(monkeypatch, tmp_path, made_up_study.TWO_ENTRIES)
     rows = rows_of_pages(monkeypatch, tmp_path)
     found = {row[0]: row[1:] for row in rows["summary"]}
-    assert found["Largest eigenvalue λ_max: final state"][0] == "44.2"
-    assert found["Largest eigenvalue λ_max, all, train: final state"][0] == "88.4"
+    assert found["Largest eigenvalue λₘₐₓ: final state"][0] == "44.2"
+    assert found["Largest eigenvalue λₘₐₓ, all, train: final state"][0] == "88.4"
     assert len(rows["summary"]) == number_of_rows(parse_study(made_up_study.TWO_ENTRIES))
     text = (tmp_path / "report" / "summary.html").read_text(encoding="utf-8")
-    for label in ("largest eigenvalue λ_max", "largest eigenvalue λ_max, all, train"):
+    for label in ("largest eigenvalue λₘₐₓ", "largest eigenvalue λₘₐₓ, all, train"):
         assert f"<h2>Ratio between conditions: {label}</h2>" in text
     keys = {row[0]: row[1] for row in rows["configuration"]}
     assert (keys["hessian.0.block"], keys["hessian.1.block"]) == ("w_rec", "all")

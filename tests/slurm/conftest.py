@@ -45,6 +45,13 @@ def pytest_sessionstart(session):
         )
 
 
+def jobs_of_run(jobs, stage, condition, seed):
+    """Return those of some jobs on Slurm that are of a stage of a run."""
+    of_stage = {"train": "", "hessian": f"_{ENTRY}"}[stage]
+    comment = f"rule_{stage}_wildcards_slurm_{condition}_{seed}{of_stage}"
+    return [job for job in jobs if job["Comment"] == comment]
+
+
 class Checkout:
     """A copy of the repository, whose studies leave nothing in the repository itself."""
 

@@ -4,13 +4,10 @@ import os
 import re
 import shlex
 import signal
-import subprocess
 import time
 
-import pytest
-
-from cluster import NODES, SECONDS_TO_NOTICE, wait_until
-from conftest import ENTRY, REPOSITORY, RUNS, tables_of
+from cluster import NODES, wait_until
+from conftest import REPOSITORY, RUNS, jobs_of_run, tables_of
 
 
 def watch(checkout, slurm):
@@ -22,12 +19,6 @@ def watch(checkout, slurm):
         most = max(most, running, key=len)
         time.sleep(0.5)
     return list(jobs.values()), most
-
-
-def of_run(jobs, stage, condition, seed):
-    of_stage = {"train": "", "hessian": f"_{ENTRY}"}[stage]
-    comment = f"rule_{stage}_wildcards_slurm_{condition}_{seed}{of_stage}"
-    return [job for job in jobs if job["Comment"] == comment]
 
 
 def test_from_start_to_figures(checkout, slurm, local):
@@ -47,7 +38,7 @@ def test_from_start_to_figures(checkout, slurm, local):
     assert len(jobs) == 2 * len(RUNS)
     for stage in "train", "hessian":
         for run in RUNS:
-            (job,) = of_run(jobs, stage, *run)
+            (job,) = jobs_of_run(jobs, stage, *run)
             assert job["JobName"].startswith("lsnn_")
             assert (job["NumCPUs"], job["MinMemoryNode"]) == ("1", "6000M")
             assert job["TimeLimit"] == "04:00:00"
@@ -64,7 +55,9 @@ def test_jobs_that_are_cancelled_killed_or_out_of_time_come_back_with_more(check
     for run in runs:
         programs[run] = checkout.in_mid_run("train", *run)
         programs[run].suspend()  # until all three are there
-    numbers = {run: of_run(slurm.jobs(checkout.folder), "train", *run)[0]["JobId"] for run in runs}
+    numbers = {
+        run: jobs_of_run(slurm.jobs(checkout.folder), "train", *run)[0]["JobId"] for run in runs
+    }
     programs[cancelled].resume()
     slurm.run("scancel", numbers[cancelled])
     programs[killed].kill()
@@ -80,7 +73,7 @@ def test_jobs_that_are_cancelled_killed_or_out_of_time_come_back_with_more(check
         ("train", late, "TIMEOUT"),
         ("hessian", cancelled, "FAILED"),
     ]:
-        first, second = of_run(jobs, stage, *run)
+        first, second = jobs_of_run(jobs, stage, *run)
         assert (first["JobState"], second["JobState"]) == (end, "COMPLETED")
         assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("6000M", "12000M")
         assert second["TimeLimit"] == "08:00:00"
@@ -99,7 +92,7 @@ def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local
     checkout.kill()
 
     def state(run):
-        return of_run(slurm.jobs(checkout.folder), "train", *run)[0]["JobState"]
+        return jobs_of_run(slurm.jobs(checkout.folder), "train", *run)[0]["JobState"]
 
     assert state(running) == "RUNNING"
     wait_until(lambda: state(done) == "COMPLETED", 120, "an orphan is done")
@@ -116,85 +109,5 @@ def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local
     assert checkout.results(runs).items() <= local.items()
     assert "already complete" in checkout.log("train", *running)
     jobs = slurm.jobs(checkout.folder)
-    assert len(of_run(jobs, "train", *running)) == 2
-    assert len(of_run(jobs, "train", *done)) == 1  # its results are taken as they are
-
-
-def test_nodes_that_lose_power_or_contact_or_are_drained(checkout, slurm, local):
-    runs = dead, cut_off, drained = RUNS[:3]
-    checkout.on_slurm(slurm, *tables_of(runs))
-    programs = {run: checkout.in_mid_run("train", *run) for run in runs}
-    for program in programs.values():
-        program.suspend()
-
-    def job(run):
-        (found,) = of_run(slurm.jobs(checkout.folder), "train", *run)
-        return found
-
-    node = {run: slurm.nodes[job(run)["NodeList"]] for run in runs}
-    assert {node.name for node in node.values()} == set(NODES)
-    node[dead].cut_power()
-    wait_until(lambda: not programs[dead].is_running(), 30, "all on it ends")
-    (slurmd,) = node[cut_off].processes("slurmd")
-    slurmd.kill()
-    slurm.run("scontrol", "update", f"nodename={node[drained].name}", "state=drain", "reason=test")
-    slurm.run("scontrol", "requeue", job(drained)["JobId"])
-    unseen = {node[dead].name, node[cut_off].name}
-    seconds = 4 * SECONDS_TO_NOTICE
-    wait_until(lambda: set(slurm.states("down")) == unseen, seconds, "it is noticed")
-    assert programs[cut_off].is_running()  # and nobody can end it
-
-    slurm.boot(node[dead])
-    wait_until(lambda: node[dead].name in slurm.states("idle"), 60, "a node comes back")
-    slurm.do_not_wait()
-    waiting = f"waiting for {node[cut_off].name} pid"
-    wait_until(lambda: waiting in checkout.log("train", *cut_off), 120, "a second copy waits")
-    assert job(cut_off)["NodeList"] == node[dead].name
-    programs[cut_off].resume()
-    slurm.run("scontrol", "update", f"nodename={node[drained].name}", "state=resume")
-    checkout.finish()
-    assert checkout.results(runs).items() <= local.items()
-
-    assert len(slurm.jobs(checkout.folder)) == 2 * len(runs)  # snakemake submitted nothing twice
-    assert [job(run)["Restarts"] for run in runs] == ["1"] * len(runs)
-    for run in dead, drained:
-        assert "going on " in checkout.log("train", *run)
-    assert "already complete" in checkout.log("train", *cut_off)
-    node[cut_off].cut_power()
-    slurm.boot(node[cut_off])
-
-
-def test_a_node_without_the_interpreter_says_so_and_can_be_left_out(checkout, slurm, local):
-    node = slurm.nodes["n2"]
-    folder = os.path.dirname(os.path.realpath(f"{checkout.environment}/bin/python"))
-    node.run("mount", "-t", "tmpfs", "none", folder)
-    try:
-        assert checkout.on_slurm(slurm, "--retries", "0", *tables_of(RUNS)).wait(300) != 0
-        assert "error: on n2 there is no " in checkout.printed()
-        checkout.on_slurm(slurm, "--slurm-exclude-failed-nodes", "n2")
-        checkout.finish()
-    finally:
-        node.run("umount", folder)
-    assert checkout.results() == local
-
-
-def test_a_controller_that_is_away_for_a_minute_without_accounting(checkout, slurm, local):
-    """Snakemake asks sacct, in vain, and then waits for jobs that have ended."""
-    runs = RUNS[::2]
-    targets = tables_of(runs)
-    checkout.on_slurm(slurm, *targets)
-    for run in runs:
-        checkout.in_mid_run("train", *run)
-    slurm.do_without_controller(60)
-    wait_until(lambda: not slurm.run("squeue", "--noheader"), 60, "no job is left")
-    said = "Falling back to 'sacct' for status queries"
-    assert checkout.printed().splitlines()[-1].startswith(said)
-    with pytest.raises(subprocess.TimeoutExpired):
-        checkout.process.wait(20)
-
-    checkout.kill()
-    checkout.unlock()
-    checkout.on_slurm(slurm, *targets)
-    checkout.finish()
-    assert checkout.results(runs).items() <= local.items()
-    assert len(slurm.jobs(checkout.folder)) == 2 * len(runs)  # nothing is computed twice
+    assert len(jobs_of_run(jobs, "train", *running)) == 2
+    assert len(jobs_of_run(jobs, "train", *done)) == 1  # its results are taken as they are

@@ -95,6 +95,7 @@ def new_checkout(folder):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         # With its date: requirements newer than an environment have it built anew.
         shutil.copy2(REPOSITORY / name, folder / name)
+    shutil.copy2(folder / "tests/workflow/demo.yaml", folder / "studies")  # a smaller one
     shutil.copytree(REPOSITORY / "data", folder / "data")
     (folder / ".environments").symlink_to(REPOSITORY / ".environments")
     return Checkout(folder)

@@ -86,6 +86,9 @@ checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)
 def test_the_program_runs_by_hand_as_the_documentation_says(demo):
     page = (REPOSITORY / "docs/how-to/use_in_a_workflow.md").read_text()
     (command,) = re.findall("^.*scripts/curvature.py .*$", page, re.M)
+    command = command.replace("config.yaml", "studies/demo.yaml").replace(
+        "sequential_mnist", "demo"
+    )
     root = demo.parents[1]
     subprocess.run(shlex.split(command), cwd=root, check=True, capture_output=True)
     table = (root / "build/hessian/w_rec_validation.csv").read_bytes()
@@ -253,3 +256,15 @@ def test_the_results_are_analysed_as_the_notebook_does(demo, checkout):
     python = REPOSITORY / ".environments/notebook/bin/python"
     done = checkout.run(python, "-m", "pytest", "tests/analysis")
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_the_demo_that_users_run_shows_the_main_finding(checkout):
+    shown = ("--configfile", REPOSITORY / "studies/demo.yaml", "--config", "name=shown")
+    done = checkout.snakemake("--cores", "2", *shown)
+    assert done.returncode == 0, done.stdout
+    summary = pd.read_csv(checkout.folder / "results/shown/summary.csv")
+    of_ratio = summary[summary["quantity"] == "lambda_max_ratio_final"].iloc[0]
+    assert of_ratio["n"] == 3 and of_ratio["ci_low"] > 2
+    numbers = "{mean:.3g} [{ci_low:.3g}, {ci_high:.3g}]".format_map(of_ratio)
+    assert f"ratio to BPTT {numbers}" in done.stdout

@@ -19,12 +19,15 @@ from lsnn.study.config import Study
 from lsnn.study.outputs import Figure, gap_columns
 
 MOST_IN_ROW = 4  # gaps
+WHERE_MEANS_END = "means against the loss end where one of the runs ends"
 
 
 def draw_against_loss(results: Results, figure: Figure) -> Page:
     """Draw a column against the training loss, which falls to the right."""
     rows = asked_for(results.trajectories, figure.column)
-    return panels.draw_page(rows, results.study, [figure.column], draw_falling_loss, figure.column)
+    return panels.draw_page(
+        rows, results.study, [figure.column], draw_falling_loss, figure.column, note=WHERE_MEANS_END
+    )
 
 
 def draw_gaps(results: Results, figure: Figure) -> Page | None:
@@ -56,6 +59,7 @@ def draw_gaps(results: Results, figure: Figure) -> Page | None:
         draw_panel,
         along_training=True,
         in_row=len(rows[0]),
+        note=WHERE_MEANS_END,
     )
 
 
@@ -98,6 +102,7 @@ def draw_falling_loss(axes: Axes, rows: pd.DataFrame, study: Study, column: Colu
     runs, means = panels.shown(panels.shown(rows, loss), column), values_at_losses(rows, column)
     panels.draw_runs_and_means(axes, runs, means, study, loss, column)
     axes.invert_xaxis()
+    axes.set_xlabel(f"{axes.get_xlabel()}, falling \N{RIGHTWARDS ARROW}")
 
 
 def values_at_losses(trajectories: pd.DataFrame, column: Column) -> pd.DataFrame:

@@ -14,14 +14,15 @@ from scipy import stats
 
 from lib.figures import panels
 from lib.figures.results import Results
-from lib.figures.style import make_logarithmic
-from lsnn.study.columns import FRACTION
+from lib.figures.style import make_logarithmic, make_logarithmic_both_ways
+from lsnn.study.columns import ITERATION
 from lsnn.study.config import Study
 from lsnn.study.outputs import Figure
 
 WIDTH = 0.12  # standard deviation, in decades where the axis is logarithmic
 LINEAR = 0.1  # eigenvalues of smaller size are on the linear part of the axis
-PORTIONS = (0.0, 0.33, 1.0)  # of training, at which densities are drawn as lines
+# Of training, at which densities are drawn as lines.
+PORTIONS = {"before training": 0.0, "after a third": 1 / 3, "at the end": 1.0}
 
 
 def draw_densities(
@@ -46,14 +47,16 @@ def maps(densities: pd.DataFrame, study: Study) -> Page:
     step = places[1] - places[0]
     across = eigenvalues_at(np.append(places - step / 2, places[-1] + step / 2))
     for name, axes in by_condition.items():
-        fractions = means[name].index.to_numpy()
-        edges = np.concatenate([[0], (fractions[1:] + fractions[:-1]) / 2, [1]])
+        iterations = means[name].index.to_numpy()
+        middles = (iterations[1:] + iterations[:-1]) / 2
+        edges = np.concatenate([iterations[:1], middles, iterations[-1:]])
         values = np.maximum(means[name].T, 1e-9 * most)
         mesh = axes.pcolormesh(edges, across, values, norm=norm, cmap="mako_r", rasterized=True)
         if thresholds.get(name, np.inf) < across[-1]:
             axes.axhline(thresholds[name], **panels.THRESHOLD)
-        axes.set(xlabel=FRACTION.label, ylabel="eigenvalue")
+        axes.set(xlabel=ITERATION.label, ylabel="eigenvalue")
         scale_eigenvalues(axes.yaxis)
+        make_logarithmic_both_ways(axes.xaxis, min(iterations[iterations > 0], default=1))
         axes.label_outer()
     page.colorbar(mesh, ax=list(by_condition.values()), label="density per decade")
     if thresholds:
@@ -65,12 +68,12 @@ def lines_at_portions(densities: pd.DataFrame, study: Study) -> Page:
     """Return densities drawn as lines, one panel per portion of training."""
     page, all_axes = panels.page_of_panels(len(PORTIONS), sharex=True, sharey=True)
     means, looks = means_over_seeds(densities, study), panels.looks(study)
-    for axes, portion in zip(all_axes, PORTIONS, strict=True):
+    for axes, (words, portion) in zip(all_axes, PORTIONS.items(), strict=True):
         for name, mean in means.items():
-            fraction = mean.index[np.argmin(np.abs(mean.index - portion))]
+            nearest = np.argmin(np.abs(mean.index - portion * mean.index[-1]))
             line = {"color": looks[name].colour, "linestyle": looks[name].line}
-            axes.plot(eigenvalues_at(mean.columns), mean.loc[fraction], **line)
-            axes.set_title(f"{FRACTION.label} {fraction:.2g}")
+            axes.plot(eigenvalues_at(mean.columns), mean.iloc[nearest], **line)
+        axes.set_title(words)
         axes.set(xlabel="eigenvalue", ylabel="density per decade")
         make_logarithmic(axes.yaxis)
         scale_eigenvalues(axes.xaxis)
@@ -92,32 +95,31 @@ def densities_of(results: Results, entry: str) -> pd.DataFrame:
     normal density of :data:`WIDTH` around its place. Runs that failed are left out.
 
     Returns:
-        A row for each condition, seed and fraction of training, a column for each place.
+        A row for each condition, seed and iteration, a column for each place.
     """
     nodes = {}
     runs = panels.successful(results.trajectories).groupby(["condition", "seed"])
-    for (condition, seed), run in runs:
+    for condition, seed in runs.groups:
         folder = f"{entry}/{condition}/{seed}"
         if f"{folder}/density_nodes" not in results.spectra:
             continue
-        fractions = run.set_index("iteration")["fraction"]
         names = ("iteration", "density_nodes", "density_weights")
         spectra = (results.spectra[f"{folder}/{name}"] for name in names)
         for iteration, eigenvalues, weights in zip(*spectra, strict=True):
             there = weights > 0
             found = on_asinh(eigenvalues[there]), weights[there] / len(eigenvalues)
-            nodes[condition, seed, fractions[iteration]] = found
+            nodes[condition, seed, iteration] = found
     if not nodes:
         return pd.DataFrame()
     places = np.concatenate([places for places, _ in nodes.values()])
     axis = np.arange(places.min() - 4 * WIDTH, places.max() + 4 * WIDTH, WIDTH / 3)
     densities = pd.DataFrame({key: smooth(axis, *of_run) for key, of_run in nodes.items()}, axis)
-    return densities.T.rename_axis(["condition", "seed", "fraction"])
+    return densities.T.rename_axis(["condition", "seed", "iteration"])
 
 
 def means_over_seeds(densities: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
-    """Return the mean density of each condition: a row per fraction, a column per place."""
-    means = densities.groupby(["condition", "fraction"]).mean()
+    """Return the mean density of each condition: a row per iteration, a column per place."""
+    means = densities.groupby(["condition", "iteration"]).mean()
     return {name: means.loc[name] for name in study.conditions if name in means.index}
 
 

@@ -40,6 +40,7 @@ THRESHOLD: dict[str, Any] = {"color": "0.2", "linestyle": "-", "linewidth": 0.7}
 CHANCE: dict[str, Any] = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}
 ZERO: dict[str, Any] = {"color": "0.4", "linewidth": 0.8}
 BAND: dict[str, Any] = {"alpha": 0.25, "linewidth": 0}
+LETTER: dict[str, Any] = {"loc": "left", "weight": "bold", "x": -0.1, "ha": "right"}
 BLACK_EDGE: dict[str, Any] = {"mec": "black", "mew": 0.8}
 CROSS: dict[str, Any] = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
 RING: dict[str, Any] = {"marker": "o", "markersize": 6, "mfc": "none", "linestyle": "none"}
@@ -107,6 +108,7 @@ def draw_page(
     along_training: bool = False,
     points: bool = False,
     in_row: int = 0,
+    note: str = "",
 ) -> Figure:
     """Return a figure with its panels, the legend above them and the notes below.
 
@@ -118,6 +120,7 @@ def draw_page(
         along_training: whether means are over the iterations of training.
         points: whether there are points alone, and no lines.
         in_row: as for :func:`page_of_panels`.
+        note: a further one, on what is drawn.
     """
     figure, all_axes = page_of_panels(len(panels), in_row)
     for axes, panel in zip(all_axes, panels, strict=True):
@@ -125,7 +128,7 @@ def draw_page(
     add_legend(figure, legend_handles(rows, study, column, points, along_training))
     missing = left_out(rows, column) if column else ""
     stopped = stopped_early(rows) if along_training else ""
-    add_notes(figure, missing, stopped, failed(rows, study))
+    add_notes(figure, note, missing, stopped, failed(rows, study))
     return figure
 
 
@@ -141,7 +144,7 @@ def page_of_panels(number: int, in_row: int = 0, **shared: Any) -> tuple[Figure,
         axes.remove()
     if number > 1:
         for letter, axes in zip(ascii_lowercase, figure.axes, strict=False):
-            axes.set_title(letter, loc="left", weight="bold", x=-0.1, ha="right")
+            axes.set_title(letter, **LETTER)
     return figure, figure.axes
 
 

@@ -1,6 +1,7 @@
 """What was recorded step by step: one trial of a spiking network, and examples of the task."""
 
 from collections.abc import Iterable
+from string import ascii_lowercase
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure as Page
 from matplotlib.ticker import MaxNLocator
 from scipy.special import softmax
 
-from lib.figures.panels import BAND
+from lib.figures.panels import BAND, LETTER
 from lib.figures.results import Results, draw_recorded
 from lib.figures.style import RED, literal
 from lsnn.neurons.base import DT
@@ -60,6 +61,8 @@ def draw_trial(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Page:
         texts = answers(metadata)
         write_above(axes["output"], DT * n_steps, "  target (answer)", ha="left")
     draw_windows(list(axes.values()), metadata, n_steps, texts)
+    for letter, panel in zip(ascii_lowercase, axes.values(), strict=False):
+        panel.set_title(letter, **LETTER)
     trained = literal("{label}, seed {seed}, iteration {iteration}".format_map(metadata))
     example = "{split} example {index}".format_map(metadata["example"])
     complete(figure, n_steps, f"{trained}: {example}")
@@ -77,8 +80,9 @@ def draw_side_by_side(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -
     layout: dict[str, Any] = {"sharex": True, "sharey": "row", "layout": "constrained"}
     size = (0.8 + 1.7 * n, 0.8 + 1.5 * n_rows)
     figure, grid = plt.subplots(n_rows, n, figsize=size, squeeze=False, **layout)
+    limits = arrays["inputs"].min(), arrays["inputs"].max()
     for example, axes in enumerate(grid.T):
-        draw_inputs(axes[0], arrays["inputs"][:, example])
+        draw_inputs(axes[0], arrays["inputs"][:, example], limits)
         target = arrays["targets"][..., example]
         if metadata["is_classification"]:
             names = metadata["class_names"] or range(1 + target.max())
@@ -94,10 +98,14 @@ def draw_side_by_side(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -
 
 
 def complete(figure: Page, n_steps: int, title: str) -> None:
-    """Label the axes of time, and give a figure its title."""
-    for axes in figure.axes:
+    """Label the axes of time, give a figure its title, and images of inputs their scale."""
+    panels = list(figure.axes)
+    for axes in panels:
         axes.set(xlabel="time (ms)", xlim=(0, DT * n_steps))
         axes.label_outer()
+    images = [axes for axes in panels if axes.images]
+    if images:
+        figure.colorbar(images[-1].images[0], ax=images[-1], label="input", aspect=12)
     figure.align_ylabels()
     figure.suptitle(title, fontsize=9)
 
@@ -107,11 +115,16 @@ def times(n_steps: int) -> np.ndarray:
     return DT * (np.arange(n_steps) + 0.5)
 
 
-def draw_inputs(axes: Axes, inputs: np.ndarray) -> None:
-    """Draw inputs (T, n_in): spikes if all are 0 or 1, else lines or, for many, an image."""
+def draw_inputs(axes: Axes, inputs: np.ndarray, limits: tuple[float, float] | None = None) -> None:
+    """Draw inputs (T, n_in): spikes if all are 0 or 1, else lines or, for many, an image.
+
+    Args:
+        limits: of the inputs, that the colours of an image span; its own if there are none.
+    """
     n_steps, n_in = inputs.shape
-    axes.set_ylabel("input")
-    if np.isin(inputs, (0, 1)).all():
+    is_spikes = np.isin(inputs, (0, 1)).all()
+    axes.set_ylabel("input channel" if n_in > MOST_ANALOG_LINES or is_spikes else "input")
+    if is_spikes:
         draw_spikes(axes, inputs, range(n_in), REGULAR)
         axes.set_ylim(-0.5, n_in - 0.5)
     elif n_in <= MOST_ANALOG_LINES:
@@ -121,6 +134,7 @@ def draw_inputs(axes: Axes, inputs: np.ndarray) -> None:
     else:
         extent = (0, DT * n_steps, -0.5, n_in - 0.5)
         look: dict[str, Any] = {"cmap": "Greys", "interpolation": "nearest", "zorder": 0.5}
+        look["vmin"], look["vmax"] = limits or (inputs.min(), inputs.max())
         axes.imshow(inputs.T, origin="lower", extent=extent, aspect="auto", **look)
 
 

@@ -22,7 +22,7 @@ from matplotlib.ticker import (
 )
 from numpy.typing import ArrayLike
 
-from lib.pages import write_text
+from lib.pages import with_symbols, write_text
 from lsnn.storage.files import atomic_write
 
 # Widths in inches: one column of a journal, 89 mm, one and a half, 137 mm, and two, 183 mm.
@@ -68,7 +68,7 @@ def make_logarithmic_both_ways(axis: XAxis | YAxis, width: float) -> None:
     low, high = sorted(axis.get_view_interval())
     largest = max(abs(low), abs(high), width)
     powers = np.arange(np.ceil(np.log10(width)), np.log10(largest) + 0.01)
-    even = np.asarray(MaxNLocator(3, steps=[1, 2, 5, 10]).tick_values(0, largest)[1:])
+    even = np.asarray(MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, largest)[1:])
     sizes = 10.0 ** powers[:: -(-len(powers) // 4)] if len(powers) > 1 else even
     ticks = np.concatenate([-sizes[::-1], [0], sizes])
     ticks = ticks[(ticks >= low) & (ticks <= high)]
@@ -130,7 +130,7 @@ def save(figure: Figure, folder: str, name: str, caption: str) -> None:
         with atomic_write(os.path.join(folder, f"{name}.{suffix}")) as stream:
             figure.savefig(stream, format=suffix, metadata=metadata)
     # Snakemake takes a caption for a template, in which braces could begin an expression.
-    text = re.sub(r"\{(?=[{%#])", "{ ", " ".join(caption.split()))
+    text = re.sub(r"\{(?=[{%#])", "{ ", with_symbols(" ".join(caption.split())))
     text = textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
     write_text(os.path.join(folder, f"{name}.rst"), f"{text}\n")
     plt.close(figure)

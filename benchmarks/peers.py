@@ -259,6 +259,7 @@ def main() -> None:
     table = pd.concat(tables, names=["case"]).reset_index("case")
     table.to_csv(f"{arguments.output}.csv", index=False, float_format="%.4g")
     with open(f"{arguments.output}.md", "w", encoding="utf-8") as stream:
+        stream.write("# Curvature, beside other libraries\n\n")
         stream.write(f"{versions()}; one thread, medians of {arguments.rounds} rounds in turn.\n\n")
         stream.write(markdown(table) + "\n")
 

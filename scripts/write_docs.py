@@ -5,6 +5,7 @@ They tell of the declarations in the code, and of the committed results.
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 from lib.claims import CLAIM
@@ -82,6 +83,7 @@ TELLS_OF = {
     "schema_of": schema_of,
     "default_of": default_of,
     "allowed": allowed,
+    "as_code": lambda words: re.sub(r"matching (\S+)", r"matching `\1`", words),
     "dumps": json.dumps,
 }
 

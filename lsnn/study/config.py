@@ -169,7 +169,7 @@ STUDY = OrderedDict(
     ),
     data=text(
         "Folder of the data sets, absolute or relative to the folder that the study runs in, "
-        "without ~; MNIST goes to <data>/mnist.",
+        "without ~; MNIST goes to its folder mnist.",
         "data",
         **FOLDER,
     ),

@@ -21,7 +21,7 @@ SNAKEMAKE = .venv/bin/python -I -m snakemake
 # Progress bars on a terminal; elsewhere they would show nothing: there Snakemake's own lines, one per job.
 BARS = $$(test ! -t 2 || echo --logger rich)
 
-.PHONY: help run demo notebook figures docs environments test test-slow faults test-slurm lint lock
+.PHONY: help run demo notebook figures docs site environments test test-slow faults test-slurm lint lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -55,7 +55,12 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 docs: .venv/workflow ## write the generated pages of docs/
 	.venv/bin/python scripts/write_docs.py --output docs
 
-TESTED = .venv/development data/mnist $(TENSORFLOWS) .environments/notebook/ready
+site: .environments/site/ready ## build the site of the docs into build/site, and fail where a link is broken
+	.environments/site/bin/python docs/site/stage.py build/site_pages
+	.environments/site/bin/python -m sphinx --quiet --fail-on-warning --keep-going -c docs/site build/site_pages build/site
+	@echo "site: build/site/index.html"
+
+TESTED = .venv/development data/mnist $(TENSORFLOWS) .environments/notebook/ready .environments/site/ready
 PYTEST = -m pytest --numprocesses $(CORES)
 # tests/study hardly touches TensorFlow: Python 3.6, the stricter one, is enough.
 define tests
@@ -96,6 +101,7 @@ lock: .venv/development ## pin what envs/*.in ask for, with hashes, and write en
 	$(LOCK) --output-file envs/workflow.txt envs/workflow.in
 	$(LOCK) --output-file envs/development.txt envs/development.in
 	$(LOCK) --output-file envs/notebook.txt envs/notebook.in
+	$(LOCK) --output-file envs/site.txt envs/site.in
 	.venv/bin/python scripts/lock_environments.py
 
 include benchmarks/Makefile
@@ -129,10 +135,10 @@ endef
 	$(@D)/bin/python -m pip install --quiet -r envs/tensorflow-$*-test.txt
 	touch $@
 
-# For analysis: the library with TensorFlow 2, pandas and Jupyter.
-.environments/notebook/ready: envs/notebook.txt | .venv/workflow
+# notebook: for analysis, the library with TensorFlow 2, pandas and Jupyter; site: Sphinx.
+.environments/%/ready: envs/%.txt | .venv/workflow
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet -r envs/notebook.txt
+	$(@D)/bin/python -m pip install --quiet -r $<
 	touch $@
 
 .PHONY: data/mnist  # checked every time; what is there and right is kept

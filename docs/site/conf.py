@@ -6,7 +6,7 @@ from pathlib import Path
 project = "Local learning rules and sharp minima"
 copyright = "the authors of this project"
 extensions = ["myst_nb", "autoapi.extension", "sphinx.ext.napoleon", "sphinx_copybutton"]
-exclude_patterns = ["docs/site/*"]
+exclude_patterns = ["docs/site/*", "README.md"]
 
 html_theme = "furo"
 html_title = project

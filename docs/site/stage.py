@@ -13,6 +13,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s#]+)[^)\s]*\)")
+PAGES = {"docs/site/index.md": "index.md"}  # that have another place on the site
 GENERATED = (".jinja", ".py")  # in docs/: what pages are made of, and what makes the site
 
 
@@ -30,15 +31,16 @@ def stage(folder):
         if name in done:
             continue
         done.add(name)
-        place = folder / name
+        page = PAGES.get(name, name)
+        place = folder / page
         place.parent.mkdir(parents=True, exist_ok=True)
         if not name.endswith(".md"):
             shutil.copyfile(REPOSITORY / name, place)
             continue
         text = (REPOSITORY / name).read_text(encoding="utf-8")
-        waiting += {path_of(target, name) for _, target in LINK.findall(text)} & tracked
+        waiting += {path_of(target, page) for _, target in LINK.findall(text)} & tracked
 
-        def without_folders(link, page=name):
+        def without_folders(link, page=page):
             return link[1] if path_of(link[2], page) in folders else link[0]
 
         place.write_text(LINK.sub(without_folders, text), encoding="utf-8")
@@ -64,7 +66,7 @@ def main():
     folder = parser.parse_args().folder
     shutil.rmtree(folder, ignore_errors=True)
     stage(folder)
-    shutil.copyfile(folder / "docs/site/index.md", folder / "index.md")
+    shutil.copyfile(REPOSITORY / "README.md", folder / "README.md")  # the first page quotes it
 
 
 if __name__ == "__main__":

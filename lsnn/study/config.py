@@ -246,6 +246,13 @@ SUITE = section(
             "results/<name of the file without its extension>. None if left out.",
             minLength=1,
         ),
+        conditions={
+            "type": "object",
+            "description": "Conditions that every study has beside its own, as `conditions` of a "
+            "study; where a study has a sweep, they are crossed with it, too.",
+            "unit": "-",
+            "default": {},
+        },
         **{key: dict(STUDY[key], default=None) for key in ("tensorflow", "data", "seeds")},
     ),
 )
@@ -553,10 +560,12 @@ def studies_of(values: dict) -> Dict[str, Study]:
     files: Dict[str, str] = {}
     wrong = []
     suite.pop("claims", None)
+    more = suite.pop("conditions")
     for path in suite.pop("studies"):
         try:
             own = read_values(path)
-            study = parse_study(dict(own, **suite) if isinstance(own, dict) else own)
+            own = dict(own, **suite) if isinstance(own, dict) else own
+            study = parse_study(_with_conditions(own, more))
             first = files.setdefault(study.name.casefold(), path)
             if first != path:
                 raise ConfigError(
@@ -569,6 +578,18 @@ def studies_of(values: dict) -> Dict[str, Study]:
     if wrong:
         raise ConfigError("\n".join(wrong))
     return studies
+
+
+def _with_conditions(values, more):
+    """Return the values of a study with further conditions beside its own."""
+    if not more or not isinstance(values, dict):
+        return values
+    own = values.get("conditions", DEFAULT_CONDITIONS)
+    if not isinstance(own, dict):
+        return values
+    for name in set(own) & set(more):
+        raise ConfigError(f"conditions.{name}: the suite and the study have one of this name")
+    return dict(values, conditions=dict(own, **more))
 
 
 def read_values(path: str) -> dict:

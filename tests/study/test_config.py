@@ -1106,6 +1106,15 @@ def test_a_suite_has_the_studies_of_its_files_with_what_it_says_for_all(tmpdir):
     assert suite["b"] == parse_study(dict(b, tensorflow="2", seeds=2))
 
 
+def test_a_suite_adds_conditions_to_each_of_its_studies(tmpdir):
+    a = {"name": "a", "conditions": {"bptt": {}}, "sweep": {"loss.l2": [0, 0.5]}}
+    files = write_files(tmpdir, a=a, b={"name": "b"})
+    suite = studies_of({"studies": files, "conditions": {"rflo": {"iterations": 500}}})
+    assert list(suite["a"].conditions) == ["bptt_l2_0", "bptt_l2_0.5", "rflo_l2_0", "rflo_l2_0.5"]
+    assert list(suite["b"].conditions) == ["bptt", "three_factor", "rflo"]
+    assert suite["a"].conditions["rflo_l2_0.5"].iterations == 500
+
+
 @pytest.mark.parametrize(
     "values, messages",
     [
@@ -1118,8 +1127,8 @@ def test_a_suite_has_the_studies_of_its_files_with_what_it_says_for_all(tmpdir):
         ({"studies": ["{4}"]}, ["{4}:\nthe configuration: [1] is not possible; allowed: a map"]),
         ({"studies": ["{0}"], "sedes": 1}, ["sedes: unknown key (did you mean seeds?)"]),
         (
-            {"studies": ["{0}"], "conditions": {}},
-            ["conditions: unknown key; allowed: claims, data, seeds"],
+            {"studies": ["{0}"], "condition": {}},
+            ["condition: unknown key (did you mean conditions?); allowed: claims, conditions, "],
         ),
         ({"studies": ["{0}"], "seeds": 0}, ["seeds: 0 is not possible"]),
         (
@@ -1129,6 +1138,15 @@ def test_a_suite_has_the_studies_of_its_files_with_what_it_says_for_all(tmpdir):
         (
             {"studies": ["{2}", "{0}", "{3}"]},
             ["{2}:\nloss.l2: -1 is not possible", "{3}:\nstudies: a suite, not a study"],
+        ),
+        (
+            {"studies": ["{5}"], "conditions": {"bptt": {}}},
+            ["{5}:\nconditions.bptt: the suite and the study have one of this name"],
+        ),
+        ({"studies": ["{0}"], "conditions": []}, ["conditions: [] is not possible; allowed: a"]),
+        (
+            {"studies": ["{0}"], "conditions": {"rflo": {"iteration": 1}}},
+            ["{0}:\nconditions.rflo."],
         ),
     ],
 )
@@ -1140,6 +1158,7 @@ def test_an_impossible_suite_is_refused_with_all_that_is_wrong(tmpdir, values, m
         wrong={"name": "w", "loss": {"l2": -1}},
         nested={"studies": ["x.yaml"]},
         values=[1],
+        own={"name": "o", "conditions": {"bptt": {}}},
     )
     if isinstance(values["studies"], list):
         values = dict(values, studies=[path.format(*files) for path in values["studies"]])

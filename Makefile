@@ -21,7 +21,7 @@ SNAKEMAKE = .venv/bin/python -I -m snakemake
 # Progress bars on a terminal; elsewhere they would show nothing: there Snakemake's own lines, one per job.
 BARS = $$(test ! -t 2 || echo --logger rich)
 
-.PHONY: help run demo notebook figures docs site environments test test-slow faults test-slurm lint lock
+.PHONY: help run demo notebook figures article docs site environments test test-slow faults test-slurm lint lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -51,6 +51,13 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 	    --output results/committed/claims --into README.md
 	.venv/bin/python scripts/plot_claims.py $(CLAIMS) --decided results/committed/claims \
 	    --output results/committed/claims/figures
+
+article: .venv/workflow ## write the article of the committed claims, as PDF and HTML
+	.venv/bin/python scripts/plot_claims.py $(CLAIMS) --decided results/committed/claims \
+	    --output results/committed/claims/figures
+	.venv/bin/python scripts/write_article.py $(CLAIMS) --decided results/committed/claims \
+	    --output results/committed/claims
+	@echo "article: results/committed/claims/article.pdf, results/committed/claims/article.html"
 
 docs: .venv/workflow ## write the generated pages of docs/
 	.venv/bin/python scripts/write_docs.py --output docs

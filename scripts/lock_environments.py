@@ -11,6 +11,7 @@ CONDA_FORGE = ("conda-forge", "nodefaults")
 CURRENT_PYTHON = ("python=3.12", "pip")
 # What the programs that run in workflow.yaml import: not Snakemake.
 FOR_TABLES_AND_FIGURES = {
+    "jinja2",
     "jsonschema",
     "matplotlib",
     "numpy",
@@ -19,6 +20,7 @@ FOR_TABLES_AND_FIGURES = {
     "scipy",
     "seaborn",
     "threadpoolctl",
+    "typst",
 }
 
 

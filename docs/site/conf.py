@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from pygments.lexers.python import PythonLexer
+
 project = "Local learning rules and sharp minima"
 copyright = "the authors of this project"
 extensions = ["myst_nb", "autoapi.extension", "sphinx.ext.napoleon", "sphinx_copybutton"]
@@ -37,5 +39,6 @@ def escape(app, what, name, obj, options, lines):
 
 
 def setup(app):
-    """Let docstrings be read as they were written."""
+    """Let docstrings be read as they were written, and Snakefiles as what they nearly are."""
+    app.add_lexer("snakemake", PythonLexer)
     app.connect("autodoc-process-docstring", escape, priority=1)  # before napoleon

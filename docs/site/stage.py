@@ -13,7 +13,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s#]+)[^)\s]*\)")
-PAGES = {"docs/site/index.md": "index.md"}  # that have another place on the site
+PAGES = {"docs/site/index.myst": "index.md"}  # that have another place on the site
 GENERATED = (".jinja", ".py")  # in docs/: what pages are made of, and what makes the site
 
 
@@ -34,7 +34,7 @@ def stage(folder):
         page = PAGES.get(name, name)
         place = folder / page
         place.parent.mkdir(parents=True, exist_ok=True)
-        if not name.endswith(".md"):
+        if not page.endswith(".md"):
             shutil.copyfile(REPOSITORY / name, place)
             continue
         text = (REPOSITORY / name).read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from decide_claims import decide
 from lib.claims import ALL, parse_claims, read_decided
 from lib.estimates import mean_estimate, sd_interval, seeds_needed
 from lib.failures import with_failures
-from lib.pages import columns_of
+from lib.pages import columns_of, estimate_text
 from lib.statistics.source import Source
 from lib.summary import summarise
 from lib.tables import write_table
@@ -729,6 +729,13 @@ def test_the_programs_write_tables_pages_and_figures(written):
     assert done.returncode == 0, done.stderr
     for name in ("answer", "overview", "sharper"):
         assert (written / f"figures/{name}.png").stat().st_size > 10000
+    done = program(written, "write_article.py", "--decided", ".", *studies, "--output", ".")
+    assert done.returncode == 0, done.stderr
+    assert (written / "article.pdf").read_bytes().startswith(b"%PDF")
+    page = (written / "article.html").read_text()
+    (sharper,) = table[(table["claim"] == "sharper") & (table["study"] == "made_up")].itertuples()
+    assert "What is said." in page and estimate_text(sharper) in page
+    assert "sequential mnist" in page and "Backpropagation through time" in page
 
 
 def test_studies_of_one_task_share_a_column():

@@ -117,3 +117,22 @@ use rule plot_claims as write_claims with:
     params:
         **program("write_claims.py", also=PAGE_FILES),
         studies="",
+
+
+use rule write_claims as write_article with:
+    input:
+        claims=CLAIMS_FILE,
+        table=f"{CLAIMS_FOLDER}/claims.csv",
+        decided=f"{CLAIMS_FOLDER}/decided.json",
+        configs=expand("{folder}/config.yaml", folder=result_folders()),
+        figures=expand(f"{CLAIMS_FOLDER}/figures/{{name}}.svg", name=CLAIMS_FIGURES),
+    output:
+        expand(f"{CLAIMS_FOLDER}/article.{{suffix}}", suffix=["pdf", "html", "typ"]),
+        f"{CLAIMS_FOLDER}/references.yml",
+    log:
+        f"{CLAIMS_FOLDER}/logs/write_article.log",
+    benchmark:
+        f"{CLAIMS_FOLDER}/benchmarks/write_article.tsv"
+    params:
+        **program("write_article.py", also=PAGE_FILES),
+        studies=["--studies", *result_folders()],

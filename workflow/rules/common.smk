@@ -88,7 +88,7 @@ MAX_CLOCK_SKEW = 60  # by which those of two machines may differ
 SCRIPTS = BASE / "scripts"
 # What makes figures and pages, besides code, as patterns of files in scripts/.
 FIGURE_FILES = ["*.rst.jinja", "*.mplstyle"]
-PAGE_FILES = ["*.html.jinja", "*.md.jinja"]
+PAGE_FILES = ["*.html.jinja", "*.md.jinja", "*.typ.jinja"]
 PYTHON = Path("python" if CONDA else sys.executable)
 
 

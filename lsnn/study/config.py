@@ -82,6 +82,7 @@ SEED_RANGE = r"^[0-9]{1,10}-[0-9]{1,10}\Z"
 MOST_SEEDS, LAST_SEED = 10000, 2**32 - 1
 SEEDS_BETWEEN = f"the first, then the last, as in 201-250, at most {MOST_SEEDS} of them"
 
+ALIASES = {"eprop": "three_factor", "eprop_random": "rflo"}  # other names of learning rules
 DEFAULT_CONDITIONS = {
     "bptt": {"iterations": 10000, "checkpoint_every": 250},
     "three_factor": {"iterations": 16000, "checkpoint_every": 400},
@@ -757,7 +758,10 @@ def _with_rules(values):
     for name, condition in conditions.items():
         if isinstance(condition, dict):
             rule = condition.get("learning_rule", {})
-            rule = dict({"name": str(name)}, **rule) if isinstance(rule, dict) else rule
+            rule = {"name": rule} if isinstance(rule, str) else rule
+            if isinstance(rule, dict):
+                rule = dict({"name": str(name)}, **rule)
+                rule["name"] = ALIASES.get(str(rule["name"]), rule["name"])
             conditions[name] = dict(condition, learning_rule=rule)
     return dict(values, conditions=conditions)
 

@@ -1092,6 +1092,16 @@ def test_a_study_that_is_written_is_read(tmpdir, values):
         assert yaml.safe_load(stream) == json.loads(json.dumps(as_mapping(study)))
 
 
+def test_learning_rules_have_the_names_of_papers_too():
+    names = {"eprop": {}, "mine": {"learning_rule": "eprop_random"}}
+    names["other"] = {"learning_rule": {"name": "eprop", "feedback": "signs"}}
+    conditions = parse_study({"conditions": names}).conditions
+    rules = [condition.learning_rule["name"] for condition in conditions.values()]
+    assert rules == ["three_factor", "rflo", "three_factor"]
+    same = parse_study({"conditions": {"eprop": {"learning_rule": "three_factor"}}})
+    assert same.conditions["eprop"] == conditions["eprop"]
+
+
 def test_a_study_is_a_suite_of_one():
     assert studies_of({"seeds": 2}) == {"sequential_mnist": parse_study({"seeds": 2})}
 

@@ -144,6 +144,15 @@ def test_to_delete_all_output_leaves_data_and_environments(checkout, demo):
     assert deleted and all(path.startswith("results/demo/") for path in deleted)
 
 
+def test_no_timers_pile_up(checkout, demo):
+    """Snakemake starts one with every job that ends, unless jobs have no limit in time."""
+    jobs = ("--cores", "1", "--verbose", "--until", "write_tables", "--forcerun", "write_tables")
+    of_limit = "Submitting maximum {} job(s) over 1"
+    assert of_limit.format(100) not in checkout.snakemake(*jobs, *DEMO).stdout
+    asked = checkout.snakemake(*jobs, "--max-jobs-per-timespan", "7/1s", *DEMO).stdout
+    assert of_limit.format(7) in asked
+
+
 def test_what_is_said_at_the_end_is_there(checkout, demo):
     """Also by `make demo`, whose output in a file tells of every job and of what came out."""
     figure = demo / "figures/learning_curves.svg"

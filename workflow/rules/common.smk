@@ -306,6 +306,18 @@ def outcome_of(name):
     return lines
 
 
+def do_without_limit_of_jobs():
+    """Lift Snakemake's own limit of 100 jobs a second; one that the user sets stays.
+
+    With a limit, every job that ends leaves a timer that has all waiting jobs looked through once a
+    second, to the end: after a few hundred jobs that takes a core.
+    """
+    settings = workflow.scheduling_settings
+    limit = settings and settings.max_jobs_per_timespan
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        settings.max_jobs_per_timespan = None
+
+
 def refuse_future_dates():
     """Refuse files of the future: Snakemake would redo, at every start, what is made from them."""
     now = time.time()

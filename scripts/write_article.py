@@ -18,10 +18,11 @@ import typst
 import yaml
 
 from lib.claims import ALL, Claim, number_of_main, read_claims, read_decided, study_folders
-from lib.pages import DOCS, digits, estimate_text, mark_text, render, write_text
+from lib.pages import DOCS, estimate_text, mark_text, render, write_text
 from lib.program import run
 from lib.statistics import STATISTICS
 from lib.verdicts import NOT_COMPUTED
+from lsnn.errors import ResultError
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
 from lsnn.options import default_of
@@ -35,7 +36,7 @@ STYLE = Path(__file__).parent / "lib/templates/article.css"
 
 
 class Tested(NamedTuple):
-    """A claim with the rows of claims.csv about it that have a number, or a reason for none."""
+    """A claim, and the rows of claims.csv about it, one for each of its studies."""
 
     claim: Claim
     rows: list[Any]
@@ -188,16 +189,22 @@ def about(
         "documentation": documentation,
         "estimate_text": estimate_text,
         "mark_text": mark_text,
-        "digits": digits,
         "authors": ", ".join(author.get("name", "") for author in read_citation()["authors"]),
     }  # fmt: skip
 
 
 def compile_article(folder: Path) -> None:
-    """Compile article.typ in a folder to article.pdf and article.html, whole or not at all."""
+    """Compile article.typ in a folder to article.pdf and article.html, whole or not at all.
+
+    Raises:
+        ResultError: it cannot be compiled, as where a figure is missing.
+    """
     source = folder / "article.typ"
     for kind in ("pdf", "html"):
-        made = typst.compile(str(source), format=kind)
+        try:
+            made = typst.compile(str(source), format=kind)
+        except typst.TypstError as error:
+            raise ResultError(f"{source}: cannot be compiled: {error}") from None
         if kind == "html":
             style = f"<style>\n{STYLE.read_text(encoding='utf-8')}</style></head>"
             made = made.replace(b"</head>", style.encode(), 1)

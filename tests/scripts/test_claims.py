@@ -736,6 +736,9 @@ def test_the_programs_write_tables_pages_and_figures(written):
     (sharper,) = table[(table["claim"] == "sharper") & (table["study"] == "made_up")].itertuples()
     assert "What is said." in page and estimate_text(sharper) in page
     assert "sequential mnist" in page and "Backpropagation through time" in page
+    (written / "figures/sharper.svg").unlink()
+    done = program(written, "write_article.py", "--decided", ".", *studies, "--output", ".")
+    assert done.returncode == 1 and "article.typ: cannot be compiled: file not found" in done.stderr
 
 
 def test_studies_of_one_task_share_a_column():

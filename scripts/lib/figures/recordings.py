@@ -17,12 +17,14 @@ from lib.figures.results import Results, draw_recorded
 from lib.figures.style import RED, literal
 from lsnn.neurons.base import DT
 from lsnn.study.outputs import Figure
+from lsnn.tasks.delayed_match import SAMPLE_STEPS
 
 REGULAR, ADAPTIVE = "0.25", RED
 MOST_LINES = 20  # of thresholds; for more than that, mean and range are drawn
 MOST_ANALOG_LINES = 4  # of inputs; more than that are an image
 MOST_IN_COLUMN = 6  # of classes in the legend
 BORDER: dict[str, Any] = {"color": "0.85", "linewidth": 0.6, "zorder": 0}
+WHITE: dict[str, Any] = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1}
 SHADE: dict[str, Any] = {"color": "0.92", "linewidth": 0, "zorder": 0}
 
 
@@ -83,6 +85,7 @@ def draw_side_by_side(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -
     limits = arrays["inputs"].min(), arrays["inputs"].max()
     for example, axes in enumerate(grid.T):
         draw_inputs(axes[0], arrays["inputs"][:, example], limits)
+        draw_phases(axes[0], metadata["task"])
         target = arrays["targets"][..., example]
         if metadata["is_classification"]:
             names = metadata["class_names"] or range(1 + target.max())
@@ -221,6 +224,17 @@ def draw_windows(
         if text:
             last.axvspan(start, start + width, **SHADE)
             write_above(last, start + width / 2, text, ha="center")
+
+
+def draw_phases(axes: Axes, task: dict[str, Any]) -> None:
+    """Mark where the sample, the delay and the test of delayed match begin."""
+    if task["name"] != "delayed_match":
+        return
+    starts = {"sample": 0, "delay": SAMPLE_STEPS, "test": SAMPLE_STEPS + task["delay"]}
+    for name, step in starts.items():
+        axes.axvline(DT * step, **{**BORDER, "zorder": 1})
+        look: dict[str, Any] = {"rotation": 90, "va": "bottom", "fontsize": 6, "bbox": WHITE}
+        axes.text(DT * (step + 0.5), 0.03, name, transform=axes.get_xaxis_transform(), **look)
 
 
 def answers(metadata: dict[str, Any]) -> list[str]:

@@ -67,13 +67,18 @@ def make_logarithmic_both_ways(axis: XAxis | YAxis, width: float) -> None:
     axis.axes.autoscale_view()
     low, high = sorted(axis.get_view_interval())
     largest = max(abs(low), abs(high), width)
-    powers = np.arange(np.ceil(np.log10(width)), np.log10(largest) + 0.01)
-    even = np.asarray(MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, largest)[1:])
-    sizes = 10.0 ** powers[:: -(-len(powers) // 4)] if len(powers) > 1 else even
+    decades = np.log10([width, largest])
+    sizes = 10.0 ** np.arange(np.ceil(decades[0]), decades[1] + 0.01)
+    is_short = len(sizes) < 2  # too short for powers of ten alone
+    if is_short:
+        finer = np.outer(10.0 ** np.arange(np.floor(decades[0]), decades[1] + 0.01), [1, 2, 5])
+        finer = finer[(finer >= width) & (finer <= largest)][-3:]
+        sizes = finer if len(finer) else np.array([width])
+    sizes = sizes[:: -(-len(sizes) // 4)]
     ticks = np.concatenate([-sizes[::-1], [0], sizes])
     ticks = ticks[(ticks >= low) & (ticks <= high)]
-    usual = is_usual(min(width, 1), largest)
-    labels = [f"{tick:g}" if usual or tick == 0 else power_of_ten(tick) for tick in ticks]
+    are_plain = is_short or is_usual(min(width, 1), largest)
+    labels = [f"{tick:g}" if are_plain or tick == 0 else power_of_ten(tick) for tick in ticks]
     axis.set_ticks(ticks, [label.replace("-", "\N{MINUS SIGN}") for label in labels])
     axis.set_minor_locator(NullLocator())
 

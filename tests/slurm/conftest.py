@@ -1,7 +1,9 @@
 """A real Slurm of three nodes, and checkouts from which the study is run on it or locally."""
 
 import contextlib
+import fcntl
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -122,10 +124,14 @@ class Checkout:
                 if process.cwd() == self.folder:
                     process.kill()
 
-    def results(self, runs=RUNS):
-        """Return the bytes of all results that do not depend on when and how they were made."""
-        names = [f"{RESULTS}/trajectories.csv"] if runs == RUNS else []
-        for run in runs:
+    def results(self, runs=None):
+        """Return the bytes of results that do not depend on when and how they were made.
+
+        Args:
+            runs: of which they are; if left out, of the study.
+        """
+        names = [] if runs else [f"{RESULTS}/trajectories.csv"]
+        for run in runs or RUNS:
             for name in ("checkpoints.npz", "learning_curve.csv", f"hessian/{ENTRY}.csv"):
                 names.append(f"{folder_of(*run)}/{name}")
         contents = {}
@@ -186,14 +192,22 @@ def checkout(new_checkout):
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
-    """The results of the study, run locally."""
-    checkout = Checkout(tmp_path_factory.mktemp("local") / "checkout")
-    try:
-        checkout.snakemake("--cores", "2")
-        checkout.finish()
-        return checkout.results()
-    finally:
-        checkout.end()
+    """The results of the study, run locally, by one of the processes that test at a time."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    kept = common / "local.pickle"
+    with open(kept.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            checkout = Checkout(tmp_path_factory.mktemp("local") / "checkout")
+            try:
+                checkout.snakemake("--cores", "2")
+                checkout.finish(600)
+                kept.write_bytes(pickle.dumps(checkout.results()))
+            finally:
+                checkout.end()
+    return pickle.loads(kept.read_bytes())
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,21 @@ import yaml
 from scipy.stats import binomtest, t
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def each_of(claims):
+    """Return claims by name, with those that ``for_each`` makes in place of the one that has it."""
+    found = {}
+    for name, claim in claims.items():
+        for key, own in claim.get("for_each", {"": {}}).items():
+            options = {option: value for option, value in own.items() if option != "words"}
+            of_each = {**claim, "statistic": {**claim["statistic"], **options}}
+            found[f"{name}_{key}".rstrip("_")] = of_each
+    return found
+
+
 with open(os.path.join(REPOSITORY, "claims.yaml")) as stream:
-    CLAIMS = yaml.safe_load(stream)
+    CLAIMS = each_of(yaml.safe_load(stream))
 NUMBERS = ["value", "ci_low", "ci_high", "n", "p", "p_equal", "p_adjusted", "p_equal_adjusted"]
 LOGARITHMIC = {"lambda_max", "lambda_max_scale_free", "all_train_lambda_max", "eta_mu"}
 LOGARITHMIC |= {"part_of_bound", "whole_eta_hessian", "train_loss", "test_loss", "noisy_test_loss"}
@@ -448,19 +461,10 @@ def on_all(rows):
 def options_of(claims):
     """Return the options of every claim on every study."""
     return [
-        {**claim["statistic"], **each, **own, "claim": name + suffix, "study": study}
+        {**claim["statistic"], **own, "claim": name, "study": study}
         for name, claim in claims.items()
-        for suffix, each in each_of(claim)
         for study, own in claim["studies"].items()
     ]
-
-
-def each_of(claim):
-    """Yield what ``for_each`` puts after a claim's name, and into the options of its statistic."""
-    if "for_each" not in claim:
-        yield "", {}
-    for name, own in claim.get("for_each", {}).items():
-        yield f"_{name}", {key: value for key, value in own.items() if key != "words"}
 
 
 def computed(options):

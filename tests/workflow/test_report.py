@@ -105,7 +105,7 @@ def open_first_page(browser, report):
 def test_it_opens_with_question_numbers_and_method(browser, report):
     page = open_first_page(browser, report)
     body = page.text
-    assert "sharper regions of the loss" in body
+    assert "How sharp are the regions of the loss" in body
     assert (
         "128 recurrent units" in body and "for a learning rate of 0.01 is 200" in body
     )  # from the configuration

@@ -312,10 +312,9 @@ def do_without_limit_of_jobs():
     With a limit, every job that ends leaves a timer that has all waiting jobs looked through once a
     second, to the end: after a few hundred jobs that takes a core.
     """
-    settings = workflow.scheduling_settings
-    limit = settings and settings.max_jobs_per_timespan
-    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
-        settings.max_jobs_per_timespan = None
+    limiter = workflow.scheduler.job_rate_limiter
+    if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
 
 
 def refuse_future_dates():

@@ -147,8 +147,9 @@ def complete(
 ) -> None:
     """Compute the results of a job, unless they are there; one process at a time.
 
-    The progress outlives the job: one that is cancelled when it has just written its results, but
-    has not ended yet, has failed for Snakemake, which deletes them.
+    The progress outlives the job, until the tables are made: one that is cancelled when it has just
+    written its results, but has not ended yet, has failed for Snakemake, which deletes them; so has
+    one whose node is cut off, even when a second copy has seen that they are complete.
 
     Args:
         files: of the job.
@@ -161,7 +162,6 @@ def complete(
         if found and is_complete(found):
             names = ", ".join(files.results)
             log(f"already complete: {names}; delete one to compute it anew")
-            forget_progress(files)
         else:
             compute(found)
 

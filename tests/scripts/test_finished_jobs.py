@@ -167,30 +167,26 @@ def contents(folder):
 
 
 @pytest.mark.parametrize(
-    "program, message, progress",
+    "program, message",
     [
         (
             "train",
             "already complete: run/checkpoints.npz, run/learning_curve.csv; delete one to compute "
             "it anew\n",
-            "run/progress",
         ),
         (
             "hessian",
             f"already complete: run/hessian/{ENTRY}.npz, run/hessian/{ENTRY}.csv; delete one to "
             "compute it anew\n",
-            f"run/hessian/{ENTRY}.progress",
         ),
     ],
     ids=PROGRAMS,
 )
-def test_complete_results_are_found_without_tensorflow(folder, program, message, progress):
+def test_complete_results_are_found_without_tensorflow(folder, program, message):
     before = contents(folder)
     done = start(program, folder)
     assert (done.returncode, done.stdout) == (0, message)
-    assert not (folder / progress).exists()
-    unfinished = folder / progress / "0001.npz"
-    assert contents(folder) == {path: c for path, c in before.items() if path != unfinished}
+    assert contents(folder) == before  # the progress, too: a copy that fails may delete the results
 
 
 def test_a_job_of_the_hessian_is_told_no_learning_rule(folder):

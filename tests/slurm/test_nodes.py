@@ -44,11 +44,15 @@ def test_nodes_that_lose_power_or_contact_or_are_drained(checkout, slurm, local)
     checkout.finish()
     assert checkout.results(runs).items() <= local.items()
 
-    assert len(slurm.jobs(checkout.folder)) == 2 * len(runs)  # snakemake submitted nothing twice
-    assert [job(run)["Restarts"] for run in runs] == ["1"] * len(runs)
-    for run in dead, drained:
-        assert "going on " in checkout.log("train", *run)
-    assert "already complete" in checkout.log("train", *cut_off)
+    submitted = slurm.jobs(checkout.folder)
+    for run in runs:
+        first, *again = jobs_of_run(submitted, "train", *run)
+        assert first["Restarts"] == "1"
+        # The copy that was cut off fails at its end, and may delete the results that the second
+        # copy has found complete: they are then written anew, from the progress.
+        assert not again or run == cut_off
+        words = "already complete" if run == cut_off and not again else "going on "
+        assert words in checkout.log("train", *run)
     node[cut_off].cut_power()
     slurm.boot(node[cut_off])
 

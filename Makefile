@@ -89,8 +89,9 @@ faults: $(TESTED) ## fault tests, as root: real kills, full disks and damage
 	.venv/bin/python $(PYTEST) -v tests/faults
 	.venv/bin/python -m pytest -v tests/scripts/test_fetch_mnist.py tests/study/test_config.py
 
+CLUSTERS ?= 3
 test-slurm: .venv/development data/mnist .environments/tensorflow-1.12/tested ## the study, and faults, on a Slurm that the tests start (as root)
-	.venv/bin/python -m pytest -v --numprocesses 3 --dist loadfile tests/slurm
+	.venv/bin/python -m pytest -v --numprocesses $(CLUSTERS) --dist loadfile tests/slurm
 
 lint: .venv/development ## formatting, style and types of everything
 	.venv/bin/ruff check .

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from conftest import DEMO, PYTHONS, REPOSITORY
+from lib.pages import digits
 from lsnn.storage.files import read_record
 from lsnn.study import outputs
 
@@ -264,7 +265,7 @@ def test_the_demo_that_users_run_shows_the_main_finding(checkout):
     done = checkout.snakemake("--cores", "2", *shown)
     assert done.returncode == 0, done.stdout
     summary = pd.read_csv(checkout.folder / "results/shown/summary.csv")
-    of_ratio = summary[summary["quantity"] == "lambda_max_ratio_final"].iloc[0]
+    of_ratio = summary[summary["quantity"] == "w_rec_train_lambda_max_ratio_final"].iloc[0]
     assert of_ratio["n"] == 3 and of_ratio["ci_low"] > 2
-    numbers = "{mean:.3g} [{ci_low:.3g}, {ci_high:.3g}]".format_map(of_ratio)
-    assert f"ratio to BPTT {numbers}" in done.stdout
+    low, high = digits(of_ratio["ci_low"]), digits(of_ratio["ci_high"])
+    assert f"ratio to BPTT {digits(of_ratio['mean'])} [{low}, {high}]" in done.stdout

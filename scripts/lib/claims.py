@@ -154,7 +154,7 @@ def parse_claims(values: dict) -> dict[str, Claim]:
 
 
 def _each(name, values):
-    """Yield the name and the values of a claim, or of each of those that ``for_each`` makes."""
+    """Yield the name and values of a claim, or of every claim that its ``for_each`` makes."""
     keys = {"claim", "statistic", "for_each"}
     if not isinstance(values, dict) or not keys <= set(values) or check(CLAIM, values)[0]:
         yield name, values

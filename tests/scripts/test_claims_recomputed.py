@@ -24,7 +24,7 @@ REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."
 
 
 def each_of(claims):
-    """Return claims by name, with those that ``for_each`` makes in place of the one that has it."""
+    """Return claims by name; one with a ``for_each`` is replaced by the claims that it makes."""
     found = {}
     for name, claim in claims.items():
         for key, own in claim.get("for_each", {"": {}}).items():

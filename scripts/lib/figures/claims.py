@@ -25,6 +25,7 @@ from lib.figures.style import literal, make_logarithmic
 from lib.pages import columns_of, estimate_text, mark_text
 from lib.statistics import STATISTICS
 from lib.statistics.source import NotComputed, column_named
+from lib.verdicts import NOT_COMPUTED
 from lsnn.learning_rules import new_rule
 from lsnn.study.columns import Column
 from lsnn.study.config import Study
@@ -146,7 +147,13 @@ def draw_tasks(axes: Axes, sharper: pd.DataFrame, worse: pd.DataFrame) -> None:
 
 
 def draw_overview(claims: dict[str, Claim], table: pd.DataFrame) -> Page:
-    """Draw all marks: claims down, studies across, and the verdict on each claim."""
+    """Draw all marks: claims down, studies across, and the verdict on each claim.
+
+    Claims of which no study has been computed are left out, unless all are.
+    """
+    computed = set(table["claim"][table["verdict"] != NOT_COMPUTED])
+    claims = {name: claim for name, claim in claims.items() if name in computed} or claims
+    table = table[table["claim"].isin(claims)]
     columns = columns_of(claims)
     names = [*dict.fromkeys(columns.values()), VERDICT]
     texts = pd.DataFrame("", index=list(claims), columns=names)

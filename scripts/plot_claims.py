@@ -4,15 +4,12 @@ Each is written as svg, pdf and png, with its caption (rst) beside it.
 """
 
 import argparse
-import os
 
-from lib.claims import figures_of_claims, read_claims, read_decided, study_folders
+from lib.claims import figures_of_claims, read_claims, read_decided, studies_of
 from lib.figures.claims import draw_answer, draw_claim, draw_overview
 from lib.figures.registry import CAPTIONS
 from lib.figures.style import save, use_style
 from lib.program import run
-from lsnn.errors import ConfigError
-from lsnn.study.config import read_study
 
 
 def main() -> None:
@@ -28,13 +25,7 @@ def main() -> None:
 
     claims = read_claims(arguments.claims)
     table, points, _ = read_decided(arguments.decided, arguments.claims)
-    configs = [os.path.join(folder, "config.yaml") for folder in study_folders(arguments.studies)]
-    studies = {study.name: study for study in map(read_study, configs)}
-    missing = sorted(set(points["study"]) - set(studies))
-    if missing:
-        raise ConfigError(
-            f"--studies: the claims are decided by {', '.join(missing)}, too; name its folder"
-        )
+    studies = studies_of(arguments.studies, points)
     use_style()
     if "answer" in figures_of_claims(claims):
         page = draw_answer(claims, table, points, studies)

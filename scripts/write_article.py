@@ -17,7 +17,7 @@ import pandas as pd
 import typst
 import yaml
 
-from lib.claims import ALL, Claim, number_of_main, read_claims, read_decided, study_folders
+from lib.claims import ALL, Claim, number_of_main, read_claims, read_decided, studies_of
 from lib.pages import DOCS, estimate_text, mark_text, render, write_text
 from lib.program import run
 from lib.statistics import STATISTICS
@@ -27,7 +27,7 @@ from lsnn.learning_rules import LEARNING_RULES
 from lsnn.neurons import NEURONS
 from lsnn.options import default_of
 from lsnn.storage.files import atomic_write
-from lsnn.study.config import Study, read_study
+from lsnn.study.config import Study
 from lsnn.tasks import TASKS
 
 CITATION = DOCS.parent / "CITATION.cff"
@@ -164,6 +164,13 @@ def about(
     kinds = [of["name"] for claim in claims.values() for of in claim.statistics.values()]
     main_rows = table[(table["family"] == "main") & (table["study"] != ALL)]
     _, names = references()
+
+    def number(claim: str, study: str) -> str:
+        for row in rows.get(claim, []):
+            if row.study == study:
+                return quoted(estimate_text(row))
+        raise ResultError(f"docs/{OUR_TEXT}: no claim {claim} on {study} in the file of claims")
+
     return {
         "main": [of for of in tested if of.claim.main and of.is_computed],
         "others": [of for of in tested if not of.claim.main and of.is_computed],
@@ -174,9 +181,7 @@ def about(
         "verdicts": main_rows["verdict"].value_counts().to_dict(),
         "studies": used,
         "of_study": of_study,
-        "number": lambda claim, study: quoted(
-            estimate_text(next(row for row in rows[claim] if row.study == study))
-        ),
+        "number": number,
         "rules": {n: LEARNING_RULES[n] for n in dict.fromkeys(rules)},
         "tasks": {n: TASKS[n] for n in dict.fromkeys(study.task["name"] for study in used)},
         "neurons": {
@@ -226,9 +231,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     claims, folder = read_claims(arguments.claims), Path(arguments.output)
-    table, _, commit = read_decided(arguments.decided, arguments.claims)
-    configs = [Path(name) / "config.yaml" for name in study_folders(arguments.studies)]
-    studies = {study.name: study for study in map(read_study, map(str, configs))}
+    table, points, commit = read_decided(arguments.decided, arguments.claims)
+    studies = studies_of(arguments.studies, points)
     is_ours = Path(arguments.claims).resolve() == DOCS.parent / "claims.yaml"
     content = {**about(claims, table, studies, commit), "text": OUR_TEXT if is_ours else ""}
     works, _ = references()

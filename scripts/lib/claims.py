@@ -16,7 +16,14 @@ from lsnn.options import NAME, choice, impossible, meanings, named, section, tex
 from lsnn.storage.files import read_record, sha256_of_file, write_record
 from lsnn.study.checks import as_lines, check, other_name, same_but_for_case
 from lsnn.study.columns import CLAIMS, POINTS
-from lsnn.study.config import COMMITTED, SEEDS_BETWEEN, Study, read_values, seeds_between
+from lsnn.study.config import (
+    COMMITTED,
+    SEEDS_BETWEEN,
+    Study,
+    read_study,
+    read_values,
+    seeds_between,
+)
 
 ANSWER_PARTS = ("rate", "sharpness", "gap")
 ALL = "all"  # in place of a study: all that a claim is tested on
@@ -314,3 +321,23 @@ def study_folders(folders: list[str]) -> list[str]:
     if missing:
         raise ConfigError(f"--studies {', '.join(missing)}: no such folder")
     return [folder for folder in folders if os.path.exists(os.path.join(folder, "config.yaml"))]
+
+
+def studies_of(folders: list[str], points: pd.DataFrame) -> dict[str, Study]:
+    """Return the studies whose results are in some folders, by name.
+
+    Args:
+        folders: of which others than a study's are passed over.
+        points: the runs that claims are decided by, whose studies must be there.
+
+    Raises:
+        ConfigError: a folder, or one of those studies, is missing.
+    """
+    configs = [os.path.join(folder, "config.yaml") for folder in study_folders(folders)]
+    studies = {study.name: study for study in map(read_study, configs)}
+    missing = sorted(set(points["study"]) - set(studies))
+    if missing:
+        raise ConfigError(
+            f"--studies: the claims are decided by {', '.join(missing)}, too; name its folder"
+        )
+    return studies

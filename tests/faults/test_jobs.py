@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from machinery import PROGRESS, SPACING, Run, files_of, last_iteration, name_of, wait_until
+from machinery import SPACING, Run, files_of, last_iteration, name_of, wait_until
 
 LONG = pytest.mark.long
 
@@ -183,12 +183,13 @@ def test_finished_results_that_are_deleted_are_not_computed_again(run_of, tell, 
     """A job that is cancelled at its very end has failed for Snakemake, which deletes them."""
     run, expected, seconds = run_of(job, "2")
     text = run.finish(job)
-    run.delete_results(job)
-    again = run.finish(job)
-    assert kept(job, again) == done(job, text, 0) and "\niteration" not in again
-    assert run.results(job) == expected
-    assert "already complete: " in run.start(job).finish()
-    assert not run.path(PROGRESS[job]).exists()
+    for _ in range(2):
+        run.delete_results(job)
+        again = run.finish(job)
+        assert kept(job, again) == done(job, text, 0) and "\niteration" not in again
+        assert run.results(job) == expected
+        # A second copy that sees them complete leaves the progress: the first may fail yet.
+        assert "already complete: " in run.start(job).finish()
     tell(
         f"the results of {job} deleted when they are finished",
         f"written anew in {run.seconds[job]:.1f} s, in place of {seconds:.1f} s; the same bytes",

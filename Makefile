@@ -21,7 +21,7 @@ SNAKEMAKE = .venv/bin/python -I -m snakemake
 # Progress bars on a terminal; elsewhere they would show nothing: there Snakemake's own lines, one per job.
 BARS = $$(test ! -t 2 || echo --logger rich)
 
-.PHONY: help run demo notebook figures article docs site environments test test-slow faults test-slurm lint lock
+.PHONY: help run demo profile notebook figures article docs site environments test test-slow faults test-slurm lint lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -33,6 +33,10 @@ run: .venv/workflow ## run the study of config.yaml, from nothing to figures and
 demo: .venv/workflow ## the main finding on few images (studies/demo.yaml), in a minute or two
 	$(SNAKEMAKE) --cores $(CORES) $(BARS) --configfile studies/demo.yaml
 	$(call report,studies/demo.yaml)
+
+profile: .venv/workflow ## profile the learning rule RULE beside the others; ARGS: options, such as -n
+	.venv/bin/python scripts/profile_rule.py $(or $(RULE),$(error name the rule: make profile RULE=my_rule)) \
+	    $(or $(ARGS),--cores $(CORES))
 
 notebook: .environments/notebook/ready results/demo/metadata.json ## open the notebook on the results of the demo
 	.environments/notebook/bin/python -m jupyter lab docs/notebooks/analysis.ipynb

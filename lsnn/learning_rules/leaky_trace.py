@@ -26,6 +26,9 @@ class LeakyTrace(ThreeFactor):
     A synapse's trace need not be kept: the trace c_j of the unit's input current, low-passed in the
     same way, has the derivative eps_i with respect to w_ij. The output passes its error to c_j,
     times psi_j, and to nothing else.
+
+    Needs: a low-passed trace of what the synapse carries; the readout's error, over the readout's
+    weights.
     """
 
     options = {"tau": number("Time constant of the eligibility trace.", 20.0, "ms", above=0)}

@@ -19,6 +19,9 @@ class MDGL(ThreeFactor):
     before, t' = t + 2 and g = (1 - alpha) psi_t' / A_t'; and the delay of the synapse is added to
     t'. What j's own membrane keeps of that current is left out, so that with leak this is less than
     all paths of one synapse (:class:`lsnn.learning_rules.truncated_bptt.TruncatedBPTT`).
+
+    Needs: an eligibility trace of its own; the readout's error at the unit, and at the units that
+    it sends to, over the weights of these synapses or their means by type.
     """
 
     options = dict(WEIGHTS, **FEEDBACK)

@@ -16,6 +16,9 @@ class ModProp(LearningRule):
     learning signal L of the readout and dI the error of the input current. The readout and a unit's
     own membrane pass it exactly. mu = 0 is the three-factor rule. Where mu times the spectral
     radius of W comes near 1 the gradient explodes.
+
+    Needs: an eligibility trace of its own; the readout's error at all units, spread over the
+    weights of synapses or their means by type, as a filter along time.
     """
 
     options = dict(

@@ -9,6 +9,8 @@ class RFLO(ThreeFactor):
 
     The three-factor rule with a learning signal that a fixed random matrix B brings back in place
     of w_out, L_t = err_t B^T. The readout itself is trained by its exact gradient.
+
+    Needs: an eligibility trace of its own; the readout's error, over fixed random weights.
     """
 
     options = {"feedback_scale": FEEDBACK_SCALE}

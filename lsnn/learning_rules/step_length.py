@@ -30,6 +30,8 @@ class StepLength(LearningRule):
     or s is a given number. The gradient of the L2 term is added as it is, and so are those of the
     readout, which are the same under all rules. Of w_in and w_rec, one that is not trained takes no
     part.
+
+    Needs: two gradients, of which one may be BPTT's; a control, no rule for a brain.
     """
 
     options = {

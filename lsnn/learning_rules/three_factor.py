@@ -16,6 +16,8 @@ class ThreeFactor(LearningRule):
     time. This is e-prop with symmetric feedback, or RFLO (Murray 2019) with its random feedback
     replaced by the symmetric one. Backpropagation is only the means to compute the sum; the tests
     check it against traces computed forward in time.
+
+    Needs: an eligibility trace of its own; the readout's error, over the readout's weights.
     """
 
     options = feedback_options(SYMMETRIC, SIGNS)

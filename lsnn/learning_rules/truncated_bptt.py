@@ -18,6 +18,8 @@ class TruncatedBPTT(LearningRule):
     Where units have no memory, and the loss sees the last step alone, a path has as many synapses
     as steps, and the recurrent input is closed before the last steps. Else the errors of paths with
     0, 1, .. synapses go back side by side, in copies of the state.
+
+    Needs: the future, and units' errors over the weights of their synapses, as far as its hops.
     """
 
     options = dict(

@@ -168,6 +168,29 @@ POINTS = (
     Column("y", "estimate", meaning="The number of the run or pair."),
 )
 
+# A learning rule beside others, on several tasks.
+PROFILE = (
+    Column("task", "text", meaning="The task."),
+    Column("quantity", "text", meaning="What is compared."),
+    Column("words", "text", meaning="The same in words, with the loss that it is compared at."),
+    Column("scale", "text", meaning="log: compared by ratios; linear: by differences."),
+    _CONDITION,
+    Column("learns", "flag", meaning="Whether it learns the task."),
+    Column("value", "estimate", meaning="The number, a mean over seeds; geometric of positive."),
+    *_INTERVAL,
+    Column("n", "integer", meaning="Seeds that have one."),
+    _N_FAILED,
+    Column("mark", "note", meaning="Of the rule against this one: +, -, =, or ? if it is open."),
+    Column("why", "note", meaning="Why it is open, where its interval is not what leaves it so."),
+)
+# What training costs by a learning rule, and by BPTT.
+COSTS = (
+    _CONDITION,
+    Column("ms_per_iteration", "number", meaning="Time of an iteration, a median.", unit="ms"),
+    Column("products", "integer", meaning="Matrix products in an iteration."),
+    Column("memory", "estimate", meaning="Of a process that trains; of the rule alone.", unit="MB"),
+)
+
 
 def eigenvalue_columns(name: str, label: str, **shown: Any) -> Tuple[Column, ...]:
     """Return the columns of an eigenvalue: the value, and how accurate it is."""

@@ -254,6 +254,17 @@ SUITE = section(
             "unit": "-",
             "default": {},
         },
+        profile=dict(
+            section(
+                "A learning rule whose card these studies are for; `make profile` writes such a "
+                "suite. The card goes to results/profile/<name>. None if left out.",
+                OrderedDict(
+                    name=text("Its condition.", **NAME),
+                    tasks=list_of("Those that it was tried on.", text("A task.", **NAME), None),
+                ),
+            ),
+            default=None,
+        ),
         **{key: dict(STUDY[key], default=None) for key in ("tensorflow", "data", "seeds")},
     ),
 )
@@ -560,7 +571,8 @@ def studies_of(values: dict) -> Dict[str, Study]:
     studies: Dict[str, Study] = OrderedDict()
     files: Dict[str, str] = {}
     wrong = []
-    suite.pop("claims", None)
+    for key in ("claims", "profile"):
+        suite.pop(key, None)
     more = suite.pop("conditions")
     for path in suite.pop("studies"):
         try:

@@ -143,6 +143,13 @@ def parse_claims(values: dict) -> dict[str, Claim]:
     if not isinstance(values, dict) or not values:
         raise ConfigError(f"the claims: {impossible(values, 'a mapping with at least one key')}")
     problems, claims = {}, {}
+    for name, of_claim in values.items():
+        if isinstance(of_claim, dict) and "for_each" in of_claim:
+            sentence = str(of_claim.get("claim"))
+            if "{each}" not in sentence:
+                problems[f"{name}.claim"] = impossible(
+                    sentence, "a sentence with {each}, as there is for_each"
+                )
     values = dict(one for item in values.items() for one in _each(*item))
     for name, of_claim in values.items():
         for line in check(_NAME, name)[0].values():

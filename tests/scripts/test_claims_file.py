@@ -99,6 +99,7 @@ def test_one_claim_for_each_of_several():
         ),
         ({"studies": {"all": {}}}, 'sharper.studies.all: "all" is not possible'),
         ({"for_each": {}}, "sharper.for_each: {} is not possible"),
+        ({"for_each": {"a": {}}}, "allowed: a sentence with {each}, as there is for_each"),
         ({"for_each": {"a": 1}}, "sharper.for_each.a: 1 is not possible"),
         ({"for_each": {"a": {"words": 1}}}, "sharper.for_each.a.words: 1 is not possible"),
         ({"for_each": {"a": {"marg": 1}}}, "sharper_a.statistic.marg: unknown key"),

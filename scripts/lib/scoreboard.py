@@ -1,0 +1,96 @@
+"""Learning rules on all tasks of the yardstick: how much they learn, and how sure that is.
+
+The **score** of a run is what it does on test examples, late in training, as a part of what can be
+done: 0 is a guess, 1 is everything right. Over tasks, the interquartile mean of all runs and the
+probability of improvement over BPTT are those of Agarwal et al. 2021, with bootstrap intervals over
+the seeds of each task.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from lib.estimates import mean_estimate
+from lib.numbers import is_late
+from lib.pages import markdown_table, with_interval
+from lib.profile import AGAINST, TASKS, references_on
+from lib.statistics.source import Source
+from lsnn.study.columns import measure_column
+from lsnn.study.outputs import chance_of
+
+RESAMPLES = 2000
+
+
+def scores_of(source: Source) -> dict[str, np.ndarray]:
+    """Return the scores of every condition, arrays (seeds); that of a diverged run is 0."""
+    measure = source.study.measures[-1]
+    column = measure_column(measure, "test")
+    rows, found = source.trajectories, {}
+    last = rows.groupby(["condition", "seed"])["fraction"].transform("last")
+    rows = rows[is_late(rows["fraction"], last)]
+    if measure.larger_is_worse:
+        scores = 1 - rows[column.name] / rows["chance_loss"]
+    else:
+        chance = chance_of(source.study, column)
+        assert chance is not None, "a task of the yardstick tells how many classes it has"
+        scores = (rows[column.name] - chance) / (1 - chance)
+    rows = rows.assign(score=scores.where(~rows["diverged"], 0.0))
+    for condition, of_condition in rows.groupby("condition", sort=False):
+        found[str(condition)] = of_condition.groupby("seed")["score"].mean().to_numpy()
+    return found
+
+
+def interquartile_mean(*scores: np.ndarray) -> float:
+    """Return the mean of the middle half of the scores on all tasks, which count alike.
+
+    >>> interquartile_mean(np.array([0.0, 1.0, 2.0, 100.0]))
+    1.5
+    """
+    return float(stats.trim_mean(np.concatenate(scores), 0.25))
+
+
+def probability_of_improvement(*scores: np.ndarray) -> float:
+    """Return how probably a run has a better score than one of another rule, mean over tasks.
+
+    Args:
+        scores: of the rule, by task; then those of the other one.
+
+    >>> probability_of_improvement(np.array([1.0, 3.0]), np.array([1.0, 2.0]))
+    0.625
+    """
+    n_tasks = len(scores) // 2
+    pairs = zip(scores[:n_tasks], scores[n_tasks:], strict=True)
+    return float(np.mean([0.5 + np.sign(x[:, None] - y).mean() / 2 for x, y in pairs]))
+
+
+def with_bootstrap(statistic, scores: list[np.ndarray]) -> tuple[float, float, float]:
+    """Return a statistic of scores with its 95 % interval, seeds being drawn anew in each array."""
+    found = stats.bootstrap(
+        scores, statistic, n_resamples=RESAMPLES, paired=False, vectorized=False,
+        method="percentile", rng=np.random.default_rng(0),
+    )  # fmt: skip
+    return statistic(*scores), *found.confidence_interval
+
+
+def scoreboard() -> str:
+    """Return the scores of the committed rules as a Markdown table, rules down and tasks across."""
+    sources = {task: references_on(task) for task in TASKS}
+    by_task = {task: scores_of(source) for task, source in sources.items()}
+    first = next(iter(sources.values())).study
+    rows = []
+    for name in filter(lambda name: all(name in of for of in by_task.values()), first.conditions):
+        scores = [by_task[task][name] for task in TASKS]
+        of_bptt = [by_task[task][AGAINST[0]] for task in TASKS]
+        row = {"rule": first.conditions[name].label}
+        for task, of_task in zip(TASKS, scores, strict=True):
+            found = mean_estimate(of_task)
+            row[task.replace("_", " ")] = with_interval(found.value, found.low, found.high)
+        row["all tasks, interquartile mean"] = with_interval(
+            *with_bootstrap(interquartile_mean, scores)
+        )
+        row["better than BPTT"] = (
+            "" if name == AGAINST[0]
+            else with_interval(*with_bootstrap(probability_of_improvement, [*scores, *of_bptt]))
+        )  # fmt: skip
+        rows.append(row)
+    return markdown_table(pd.DataFrame(rows))

@@ -1,4 +1,4 @@
-"""Profile a learning rule: run it on four tasks beside the reference rules, and draw its card.
+"""Profile a learning rule: run it on some tasks beside the reference rules, and draw its card.
 
 First at several learning rates, on seeds that decide nothing else; then, at the one at which it
 learns best, on fresh seeds, with the Hessian and the rule's own update. Snakemake runs both;

@@ -1,4 +1,4 @@
-"""The yardstick: a learning rule beside reference rules, on four tasks that a laptop does.
+"""The yardstick: a learning rule beside reference rules, on tasks that a laptop does.
 
 A task TASK has two committed studies of the reference rules, which are their conditions:
 choose_rate_TASK says at which learning rate each learns best, and confirm_TASK has each at that
@@ -29,7 +29,7 @@ from lsnn.storage.files import differences, read_record
 from lsnn.study.columns import COSTS, PROFILE
 from lsnn.study.config import Study, as_mapping, parse_study, read_values
 
-TASKS = ("delayed_match_2", "delayed_match_4", "pattern_generation", "mnist_1000")
+TASKS = ("delayed_match_4", "pattern_generation")
 RATES, CONFIRM = "choose_rate", "confirm"  # kinds of studies
 N_RATES, N_SEEDS = 5, 20
 AGAINST = ("bptt", "three_factor")  # what a rule is tested against

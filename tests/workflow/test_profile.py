@@ -66,10 +66,11 @@ def commit(checkout, values):
     return read_source(str(committed))
 
 
-def profile(checkout, *options):
-    """Run the command, of which every option after these is Snakemake's."""
+def profile(checkout, *options, name="again"):
+    """Run the command for a rule, or for BPTT again; all options are Snakemake's."""
+    rule = ["--rule", "bptt"] if name == "again" else []
     python, program = REPOSITORY / ".venv/bin/python", "scripts/profile_rule.py"
-    return checkout.run(python, program, "again", "--rule", "bptt", "--tasks", TASK, *options)
+    return checkout.run(python, program, name, *rule, "--tasks", TASK, *options)
 
 
 @pytest.mark.slow
@@ -102,3 +103,49 @@ def test_its_card_is_in_the_report(profiled):
     done = checkout.snakemake("--configfile", suite, "--report", "report.html")
     assert done.returncode == 0, done.stdout
     assert "the rule beside the reference rules" in (checkout.folder / "report.html").read_text()
+
+
+SHUFFLED = '''
+"""A control: what is learnt by a gradient without its directions."""
+
+import numpy as np
+
+from lsnn.backend import tf
+from lsnn.learning_rules.base import LearningRule
+
+
+class Shuffled(LearningRule):
+    """BPTT whose gradients are shuffled among the synapses."""
+
+    label = "shuffled"
+
+    def gradients(self, gradients_of, weights):
+        shuffled = {}
+        for name, gradient in gradients_of(self).items():
+            size = int(np.prod(weights[name].shape.as_list()))
+            order = np.random.RandomState(0).permutation(size)
+            flat = tf.gather(tf.reshape(gradient, [-1]), order)
+            shuffled[name] = tf.reshape(flat, weights[name].shape)
+        return shuffled
+'''
+ENTRY = """
+from lsnn.learning_rules.shuffled import Shuffled
+
+LEARNING_RULES["shuffled"] = Shuffled
+"""
+
+
+@pytest.mark.slow
+def test_a_rule_with_shuffled_gradients_does_not_learn_and_has_no_card(profiled):
+    checkout, _ = profiled
+    rules = checkout.folder / "lsnn/learning_rules"
+    (rules / "shuffled.py").write_text(SHUFFLED)
+    with (rules / "__init__.py").open("a") as stream:
+        stream.write(ENTRY)
+    done = profile(checkout, "--cores", "2", name="shuffled")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-2:] == [
+        f"{TASK}: shuffled does not learn, at 5 learning rates",
+        "error: shuffled: learns none of these tasks; there is nothing to compare",
+    ]
+    assert not (checkout.folder / "results/profile/shuffled/confirm.yaml").exists()

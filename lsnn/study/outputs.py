@@ -128,8 +128,8 @@ def headline_columns(study: Study) -> List[Column]:
 def about_study(study: Study) -> Dict[str, Any]:
     """Return what the first page of the report tells of a study, as JSON-able values.
 
-    That is the study, with ``rules``, the labels of its conditions' rules by what these do, and
-    ``figure``, the name of its main figure.
+    That is the study, with ``rules``, the labels of its conditions' rules by what these do;
+    ``figure``, the name of its main figure; and ``slices``, those of the loss around the weights.
     """
     rules: Dict[str, List[str]] = OrderedDict()
     for condition in study.conditions.values():
@@ -137,7 +137,8 @@ def about_study(study: Study) -> Dict[str, Any]:
         labels, label = rules.setdefault(meaning, []), new_rule(condition.learning_rule).label
         labels += [label] if label not in labels else []
     figure = headline_columns(study)[0].figure or "learning_curves"
-    return dict(as_mapping(study), rules=rules, figure=figure)
+    slices = [of.name for of in figures_of(study) if of.kind == "slice"]
+    return dict(as_mapping(study), rules=rules, figure=figure, slices=slices)
 
 
 def chance_of(study: Study, column: Column) -> Optional[float]:

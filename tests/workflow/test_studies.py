@@ -133,7 +133,7 @@ def rendered(file, studies, shown=(), changes=()):
 
     On the first page stand the files ``shown``, of each study, and the lines ``changes``.
     """
-    there = {"shown": shown, "changes": changes}
+    there = {"shown": shown, "changes": changes, "slices": shown[2:]}
     abouts = [{**about_study(study), **there} for study in studies]
     config = {
         "report": lambda: {"studies": abouts, "claims": []},
@@ -196,11 +196,13 @@ def test_the_first_page_shows_what_is_there(tmp_path):
     figure, table = tmp_path / "figure.svg", tmp_path / "headline.csv"
     figure.write_text("<svg></svg>")
     table.write_text('condition,"gap, test − training"\nBPTT,"−1.00 [−2.00, 0.130]"\n')
-    shown = [str(figure), str(table)]
+    picture = tmp_path / "slice.svg"
+    picture.write_text("<svg></svg>")
+    shown = [str(figure), str(table), str(picture)]
     for configs in [[{}], [{"name": "one"}, {"name": "two", **SPIKING}]]:
         studies = [parse_study(config) for config in configs]
         text = rendered("workflow", studies, shown)
-        assert text.count(str(figure)) == text.count(str(table)) == len(configs)
+        assert [text.count(path) for path in shown] == [len(configs)] * 3
         assert "Figures_" in text
     assert "What came out" not in rendered("workflow", studies)
 

@@ -147,6 +147,8 @@ def report_context():
         about = about_study(computed(name))
         shown = [f"results/{name}/figures/{about['figure']}.svg", HEADLINE.format(study=name)]
         about["shown"] = shown if all(map(os.path.exists, shown)) else []
+        slices = [f"results/{name}/figures/{slice}.svg" for slice in about["slices"]]
+        about["slices"] = list(filter(os.path.exists, slices))
         about["changes"] = differences(as_mapping(computed(name)), as_mapping(wanted))
         studies.append(about)
     figures = [f"results/{CLAIMS_NAME}/figures/{name}.svg" for name in ("answer", "overview")]

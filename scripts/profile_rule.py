@@ -59,9 +59,13 @@ def main() -> None:
     if not confirmed:
         raise LsnnError(f"{name}: learns none of these tasks; there is nothing to compare")
     about = {"name": name, "tasks": list(rates)}
-    snakemake(profile.write_suite(folder, "confirm", confirmed, profile=about), options)
+    suite = profile.write_suite(folder, "confirm", confirmed, profile=about)
+    snakemake(suite, options)
     if not is_planned:
-        print(f"card: {folder}/card.pdf, {folder}/card.svg; numbers: {folder}/profile.csv")
+        snakemake(suite, ["--report", f"{folder}/report.html"])
+        print(
+            f"card: {folder}/card.pdf; numbers: {folder}/profile.csv; report: {folder}/report.html"
+        )
 
 
 def snakemake(suite: str, options: list[str], *targets: str) -> None:

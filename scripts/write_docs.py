@@ -68,6 +68,8 @@ def columns_of_tables() -> dict[str, list[Column]]:
         "summary.csv": columns.SUMMARY,
         "claims.csv": columns.CLAIMS,
         "points.csv": columns.POINTS,
+        "profile.csv": columns.PROFILE,
+        "costs.csv": columns.COSTS,
     }
     return {
         heading: [column for column in listed if not column.name.endswith(QUALIFYING)]

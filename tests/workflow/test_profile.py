@@ -83,6 +83,7 @@ def test_a_rule_is_tried_then_confirmed_and_has_a_card(profiled):
     assert {path.name for path in folder.glob("card.*")} == {
         "card.svg", "card.pdf", "card.png", "card.rst"
     }  # fmt: skip
+    assert "the rule beside the reference rules" in (folder / "report.html").read_text()
     table = pd.read_csv(folder / "profile.csv").set_index(["quantity", "condition"])
     assert set(table.index.unique("condition")) == {"bptt", "three_factor", "again"}
     values = table["value"].unstack("condition")
@@ -94,15 +95,6 @@ def test_a_rule_is_tried_then_confirmed_and_has_a_card(profiled):
 def test_done_it_is_not_done_again(profiled):
     _, (*_, second) = profiled
     assert second.returncode == 0 and second.stdout.count("Nothing to be done") == 2
-
-
-@pytest.mark.slow
-def test_its_card_is_in_the_report(profiled):
-    checkout, _ = profiled
-    suite = "results/profile/again/confirm.yaml"
-    done = checkout.snakemake("--configfile", suite, "--report", "report.html")
-    assert done.returncode == 0, done.stdout
-    assert "the rule beside the reference rules" in (checkout.folder / "report.html").read_text()
 
 
 SHUFFLED = '''

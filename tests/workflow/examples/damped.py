@@ -7,7 +7,10 @@ from lsnn.options import number
 
 
 class Damped(LearningRule):
-    """Backpropagation through time whose gradient fades from unit to unit."""
+    """Backpropagation through time whose gradient fades from unit to unit.
+
+    Needs: the future; all units' errors, each over the weights of its own synapses.
+    """
 
     options = {"kept": number("Part of the gradient that a synapse leaves.", 0.5, least=0, most=1)}
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from lib.claims import CLAIM
-from lib.committed import CommittedStudy
+from lib.committed import CommittedStudy, decided
 from lib.pages import DOCS, options, render, write_text
 from lib.program import run
 from lib.statistics import STATISTICS
@@ -79,6 +79,7 @@ def columns_of_tables() -> dict[str, list[Column]]:
 
 TELLS_OF = {
     "study": CommittedStudy,
+    "decided": decided,
     "schemas": schemas,
     "columns_of_tables": columns_of_tables,
     "options": options,

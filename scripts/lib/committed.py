@@ -1,5 +1,6 @@
 """Cells and tables of the committed results, for docs/findings.md.jinja."""
 
+import functools
 import os
 from collections.abc import Sequence
 
@@ -11,16 +12,32 @@ from lib.failures import with_failures
 from lib.numbers import loss_level, runs_in
 from lib.pages import (
     digits,
+    estimate_text,
     label_of,
+    mark_text,
     markdown_table,
     summary_text,
 )
 from lib.tables import read_table, read_trajectories
-from lsnn.study.columns import SUMMARY
+from lsnn.study.columns import CLAIMS, SUMMARY
 from lsnn.study.config import read_study
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMITTED = os.path.join(REPOSITORY, "results", "committed")
+
+
+def decided(claim: str, study: str) -> str:
+    """Return what a committed study says of a claim: number, interval, mark (or verdict), n."""
+    row = _decided().loc[claim, study]
+    if np.isnan(row.value):
+        return row.verdict
+    return f"{estimate_text(row)} {mark_text(row.mark) or row.verdict} (n = {row.n})"
+
+
+@functools.cache
+def _decided():
+    table = read_table(os.path.join(COMMITTED, "claims", "claims.csv"), CLAIMS)
+    return table.set_index(["claim", "study"])
 
 
 class CommittedStudy:

@@ -3,11 +3,12 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from lib.choices import rates_compared
 from lib.claims import read_claims
-from lib.committed import CommittedStudy
+from lib.committed import COMMITTED, CommittedStudy, decided
 from lib.pages import render
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.learning_rules.base import LearningRule
@@ -63,6 +64,17 @@ def test_what_has_options_has_a_table_of_them(monkeypatch):
     page = render("reference/configuration.md", **TELLS_OF)
     assert "## Learning rule `damped`" in page
     assert r"| `gain` | `0.5` | 1 | a number >= 0 and <= 1 | What it \| does. |" in page
+
+
+def test_findings_are_what_was_decided():
+    assert decided("rate_sets_the_excess", "rate_delayed_match_4") == "1.70 [1.43, 2.02] + (n = 12)"
+    rows = pd.read_csv(f"{COMMITTED}/claims/claims.csv")
+    for is_there in (True, False):
+        row = rows[(rows["verdict"] == "not computed") & (rows["value"].notna() == is_there)].iloc[
+            0
+        ]
+        text = decided(row["claim"], row["study"])
+        assert (" not computed (n = " in text) if is_there else text == "not computed"
 
 
 def test_findings_are_cells_of_the_summary():

@@ -49,11 +49,12 @@ def main() -> None:
 
     confirmed = {}
     for task, values in rates.items():
-        if is_planned:
+        tables = os.path.join(RESULTS, values["name"], "metadata.json")
+        if is_planned and not os.path.exists(tables):
             choice = profile.middle_rate(values)
         else:
             choice = profile.chosen_rate(name, task, RESULTS)
-            print(f"{task}: {name} {choice.words}", flush=True)
+        print(f"{task}: {name} {choice.words}", flush=True)
         if choice.condition:
             confirmed[task] = profile.study_to_confirm(name, choice, task)
     if not confirmed:

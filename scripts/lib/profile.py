@@ -45,10 +45,18 @@ def values_in(kind: str, task: str) -> dict[str, Any]:
     return read_values(os.path.join(REPOSITORY, "studies", f"{kind}_{task}.yaml"))
 
 
-def study_of_rates(name: str, rule: dict[str, Any], task: str) -> dict[str, Any]:
+def study_of_rates(name: str, rule: Any, task: str) -> dict[str, Any]:
     """Return the values of the study in which a rule is given several learning rates.
 
     They are neighbours in the study of the reference rules, around the median of their best ones.
+
+    Args:
+        name: of the profile.
+        rule: the learning rule, as a study names it: a name, or a mapping with options.
+        task: one of :data:`TASKS`.
+
+    Raises:
+        ConfigError: the name is a reference rule's.
     """
     values = values_in(RATES, task)
     if name in values["conditions"]:
@@ -80,7 +88,8 @@ class Choice(NamedTuple):
 def middle_rate(values: dict[str, Any]) -> Choice:
     """Return a :class:`Choice` to plan with, before the study of learning rates has run."""
     study = parse_study(values)
-    return Choice(study, list(study.conditions)[N_RATES // 2], "")
+    words = "is planned at the middle one of the learning rates"
+    return Choice(study, list(study.conditions)[N_RATES // 2], words)
 
 
 def chosen_rate(name: str, task: str, results: str) -> Choice:

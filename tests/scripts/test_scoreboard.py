@@ -66,8 +66,8 @@ def test_intervals_cover_the_interquartile_mean_as_often_as_they_say(monkeypatch
     large = np.concatenate([generator.normal(place, 0.1, 200000) for place in places])
     truth = stats.trim_mean(large, 0.25)
     covered = []
-    for _ in range(150):
+    for _ in range(75):
         scores = [generator.normal(place, 0.1, 20) for place in places]
         _, low, high = scoreboard.with_bootstrap(scoreboard.interquartile_mean, scores)
         covered.append(low <= truth <= high)
-    assert 0.88 <= np.mean(covered) <= 0.99
+    assert 0.85 <= np.mean(covered) < 1

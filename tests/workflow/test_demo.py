@@ -252,10 +252,11 @@ def test_a_fresh_checkout_really_runs_the_default_study(checkout):
     assert len([name for name in planned if name.endswith("/hessian/w_rec_validation.csv")]) == 10
 
 
-def test_the_results_are_analysed_as_the_notebook_does(demo, checkout):
+@pytest.mark.parametrize("what", ["loading", pytest.param("notebook", marks=pytest.mark.slow)])
+def test_the_results_are_analysed_as_the_notebook_does(demo, checkout, what):
     """tests/analysis, with the environment that it is for."""
     python = REPOSITORY / ".environments/notebook/bin/python"
-    done = checkout.run(python, "-m", "pytest", "tests/analysis")
+    done = checkout.run(python, "-m", "pytest", f"tests/analysis/test_{what}.py")
     assert done.returncode == 0, done.stdout
 
 

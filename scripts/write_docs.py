@@ -12,6 +12,7 @@ from lib.claims import CLAIM
 from lib.committed import CommittedStudy, decided
 from lib.pages import DOCS, options, render, write_text
 from lib.program import run
+from lib.scoreboard import scoreboard
 from lib.statistics import STATISTICS
 from lsnn.curvature.hessian import ALL
 from lsnn.curvature.quantities import REGISTRIES, columns_of_table
@@ -80,6 +81,7 @@ def columns_of_tables() -> dict[str, list[Column]]:
 TELLS_OF = {
     "study": CommittedStudy,
     "decided": decided,
+    "scoreboard": scoreboard,
     "schemas": schemas,
     "columns_of_tables": columns_of_tables,
     "options": options,

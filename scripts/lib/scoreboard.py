@@ -6,19 +6,24 @@ probability of improvement over BPTT are those of Agarwal et al. 2021, with boot
 the seeds of each task.
 """
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lib.committed import COMMITTED
 from lib.estimates import mean_estimate
 from lib.numbers import is_late
 from lib.pages import markdown_table, with_interval
-from lib.profile import AGAINST, TASKS, references_on
-from lib.statistics.source import Source
+from lib.profile import CONFIRM, TASKS, references_on
+from lib.statistics.source import Source, read_source
 from lsnn.study.columns import measure_column
 from lsnn.study.outputs import chance_of
 
 RESAMPLES = 2000
+BPTT = "bptt"
 
 
 def scores_of(source: Source) -> dict[str, np.ndarray]:
@@ -63,7 +68,9 @@ def probability_of_improvement(*scores: np.ndarray) -> float:
     return float(np.mean([0.5 + np.sign(x[:, None] - y).mean() / 2 for x, y in pairs]))
 
 
-def with_bootstrap(statistic, scores: list[np.ndarray]) -> tuple[float, float, float]:
+def with_bootstrap(
+    statistic: Callable[..., float], scores: list[np.ndarray]
+) -> tuple[float, float, float]:
     """Return a statistic of scores with its 95 % interval, seeds being drawn anew in each array."""
     found = stats.bootstrap(
         scores, statistic, n_resamples=RESAMPLES, paired=False, vectorized=False,
@@ -72,25 +79,32 @@ def with_bootstrap(statistic, scores: list[np.ndarray]) -> tuple[float, float, f
     return statistic(*scores), *found.confidence_interval
 
 
+def sources_on(task: str) -> list[Source]:
+    """Return the committed runs on a task: of the reference rules, and of profiles."""
+    profiles = sorted(Path(COMMITTED).glob(f"profile_*_{CONFIRM}_{task}"))
+    return [references_on(task), *(read_source(str(folder)) for folder in profiles)]
+
+
 def scoreboard() -> str:
     """Return the scores of the committed rules as a Markdown table, rules down and tasks across."""
-    sources = {task: references_on(task) for task in TASKS}
-    by_task = {task: scores_of(source) for task, source in sources.items()}
-    first = next(iter(sources.values())).study
+    by_task: dict[str, dict[str, np.ndarray]] = {task: {} for task in TASKS}
+    labels = {}
+    for task in TASKS:
+        for source in sources_on(task):
+            by_task[task].update(scores_of(source))
+            labels.update({name: of.label for name, of in source.study.conditions.items()})
     rows = []
-    for name in filter(lambda name: all(name in of for of in by_task.values()), first.conditions):
-        scores = [by_task[task][name] for task in TASKS]
-        of_bptt = [by_task[task][AGAINST[0]] for task in TASKS]
-        row = {"rule": first.conditions[name].label}
+    for name, label in labels.items():
+        if not all(name in of_task for of_task in by_task.values()):
+            continue
+        scores, of_bptt = ([by_task[task][rule] for task in TASKS] for rule in (name, BPTT))
+        row = {"rule": label}
         for task, of_task in zip(TASKS, scores, strict=True):
             found = mean_estimate(of_task)
             row[task.replace("_", " ")] = with_interval(found.value, found.low, found.high)
-        row["all tasks, interquartile mean"] = with_interval(
-            *with_bootstrap(interquartile_mean, scores)
-        )
-        row["better than BPTT"] = (
-            "" if name == AGAINST[0]
-            else with_interval(*with_bootstrap(probability_of_improvement, [*scores, *of_bptt]))
-        )  # fmt: skip
+        mean = with_bootstrap(interquartile_mean, scores)
+        row["all tasks, interquartile mean"] = with_interval(*mean)
+        better = with_bootstrap(probability_of_improvement, [*scores, *of_bptt])
+        row["better than BPTT"] = "" if name == BPTT else with_interval(*better)
         rows.append(row)
     return markdown_table(pd.DataFrame(rows))

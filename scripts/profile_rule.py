@@ -10,11 +10,10 @@ import os
 import subprocess
 import sys
 
-import yaml
-
 from lib import profile
 from lib.program import run
 from lsnn.errors import LsnnError
+from lsnn.study.config import command_line_values
 
 RESULTS = "results"
 DRY_RUN = {"-n", "--dry-run", "--dryrun"}
@@ -31,7 +30,6 @@ def main() -> None:
     parser.add_argument("name", metavar="NAME", help="of the profile, and of its folder")
     parser.add_argument(
         "--rule",
-        type=yaml.safe_load,
         help="the learning rule as a study has it, rflo or {name: rflo, feedback_scale: 2} "
         "(default: the one that is called NAME)",
     )
@@ -40,10 +38,9 @@ def main() -> None:
     )
     arguments, options = parser.parse_known_args()
     name, is_planned = arguments.name, not DRY_RUN.isdisjoint(options)
+    rule = command_line_values([f"rule={arguments.rule or name}"])["rule"]
     folder = os.path.join(RESULTS, "profile", name)
-    rates = {
-        task: profile.study_of_rates(name, arguments.rule or name, task) for task in arguments.tasks
-    }
+    rates = {task: profile.study_of_rates(name, rule, task) for task in arguments.tasks}
     suite = profile.write_suite(folder, "rates", rates)
     snakemake(suite, options, *(f"{RESULTS}/{of['name']}/summary.csv" for of in rates.values()))
 

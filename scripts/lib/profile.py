@@ -29,7 +29,7 @@ from lsnn.storage.files import differences, read_record
 from lsnn.study.columns import COSTS, PROFILE
 from lsnn.study.config import Study, as_mapping, parse_study, read_values
 
-TASKS = ("delayed_match_4", "pattern_generation")
+TASKS = ("delayed_match_4",)
 RATES, CONFIRM = "choose_rate", "confirm"  # kinds of studies
 N_RATES, N_SEEDS = 5, 20
 AGAINST = ("bptt", "three_factor")  # what a rule is tested against

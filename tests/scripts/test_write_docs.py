@@ -23,6 +23,7 @@ PAGES = [
     "reference/columns.md",
     "reference/configuration.md",
     "reference/experiments.md",
+    "scoreboard.md",
 ]
 
 

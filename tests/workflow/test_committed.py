@@ -17,6 +17,7 @@ import plot_claims
 import write_article
 import write_claims
 from conftest import REPOSITORY, ready_studies
+from lib import profile
 from lib.pages import digits
 from lsnn.storage.files import plain_or_gzip, read_record, sha256_of_content
 from lsnn.study.config import parse_study, read_study
@@ -36,9 +37,22 @@ def test_tables_are_those_that_the_metadata_tell_of(folder):
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 def test_they_are_of_the_study_that_a_user_can_run(folder):
     """Of some of its seeds, where it is computed in parts."""
-    (study,) = [study for study in ready_studies() if study.name == folder.name]
     found = read_study(folder / "config.yaml")
+    if folder.name.startswith("profile_"):
+        assert found == of_profile(found)
+        return
+    (study,) = [study for study in ready_studies() if study.name == folder.name]
     assert found._replace(seeds=study.seeds) == study and set(found.seeds) <= set(study.seeds)
+
+
+def of_profile(study):
+    """Return the study that `make profile` runs under a study's name."""
+    name, kind, task = re.match("profile_(.+)_(choose_rate|confirm)_(.+)", study.name).groups()
+    rule = next(iter(study.conditions.values())).learning_rule
+    if kind == profile.RATES:
+        return parse_study(profile.study_of_rates(name, rule, task))
+    choice = profile.chosen_rate(name, task, profile.COMMITTED)
+    return parse_study(profile.study_to_confirm(name, choice, task))
 
 
 def test_the_full_study_is_complete():

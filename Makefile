@@ -50,6 +50,9 @@ figures: .venv/workflow ## redraw the figures of the committed results from thei
 	    .venv/bin/python scripts/plot.py --study $$study --output $$study/figures || exit 1; \
 	    echo "figures: $$study/figures"; \
 	done
+	@for profile in results/committed/profile/*; do \
+	    .venv/bin/python scripts/draw_card.py $${profile##*/} --results results/committed --output $$profile || exit 1; \
+	done
 	.venv/bin/python scripts/decide_claims.py $(CLAIMS) --output results/committed/claims
 	.venv/bin/python scripts/write_claims.py --claims claims.yaml --decided results/committed/claims \
 	    --output results/committed/claims --into README.md

@@ -18,7 +18,9 @@ def main() -> None:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", metavar="NAME", help="the profile's")
-    parser.add_argument("--tasks", nargs="+", required=True, choices=profile.TASKS)
+    parser.add_argument(
+        "--tasks", nargs="+", choices=profile.TASKS, default=profile.TASKS, help="default: all"
+    )
     parser.add_argument("--results", required=True, help="folder of the studies' folders")
     parser.add_argument("--output", required=True, help="folder of the card")
     arguments = parser.parse_args()

@@ -19,6 +19,7 @@ from lib.numbers import is_late
 from lib.pages import markdown_table, with_interval
 from lib.profile import CONFIRM, TASKS, references_on
 from lib.statistics.source import Source, read_source
+from lsnn.learning_rules import new_rule
 from lsnn.study.columns import measure_column
 from lsnn.study.outputs import chance_of
 
@@ -92,7 +93,8 @@ def scoreboard() -> str:
     for task in TASKS:
         for source in sources_on(task):
             by_task[task].update(scores_of(source))
-            labels.update({name: of.label for name, of in source.study.conditions.items()})
+            for name, condition in source.study.conditions.items():
+                labels[name] = new_rule(condition.learning_rule).label
     rows = []
     for name, label in labels.items():
         if not all(name in of_task for of_task in by_task.values()):

@@ -12,6 +12,7 @@ import pypdf
 import pytest
 
 import decide_claims
+import draw_card
 import plot
 import plot_claims
 import write_article
@@ -24,6 +25,7 @@ from lsnn.study.config import parse_study, read_study
 
 COMMITTED = sorted(path.parent for path in REPOSITORY.glob("results/committed/*/config.yaml"))
 CLAIMS = REPOSITORY / "results/committed/claims"
+PROFILES = sorted(REPOSITORY.glob("results/committed/profile/*"))
 
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
@@ -74,6 +76,14 @@ def kept_figures():
     done = subprocess.run(listed, cwd=REPOSITORY, check=True, capture_output=True, text=True)
     figures = [REPOSITORY / name for name in done.stdout.split()]
     return [path for path in figures if path.parents[1] != CLAIMS]
+
+
+@pytest.mark.parametrize("kept", PROFILES, ids=lambda kept: kept.name)
+def test_cards_that_are_kept_are_drawn_again_to_the_same_bytes(kept, tmp_path, monkeypatch):
+    arguments = [kept.name, "--results", REPOSITORY / "results/committed", "--output", tmp_path]
+    run_here(monkeypatch, draw_card, *arguments)
+    for name in ("card.png", "profile.csv"):
+        assert (tmp_path / name).read_bytes() == (kept / name).read_bytes()
 
 
 @pytest.mark.parametrize("kept", kept_figures(), ids=lambda kept: kept.stem)

@@ -89,7 +89,7 @@ def draw_along_training(axes: Axes, found: Profile, task: str) -> None:
         axes.lines[-1].set(label=label, linewidth=1.2)
     axes.set(xlim=(0, 1), ylim=(min(0, axes.get_ylim()[0]), None))
     axes.set_title("step against gradient, along training", fontsize=6, pad=2)
-    axes.legend(fontsize=5.5, loc="best")
+    axes.legend(fontsize=5.5, loc="center right")
 
 
 def words_of(found: Profile) -> str:

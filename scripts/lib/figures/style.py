@@ -118,11 +118,15 @@ class LogTicks(LogLocator):
 
 
 class LogLabels(LogFormatterMathtext):
-    """Plain numbers where all on an axis are of usual size, else powers of ten."""
+    """Plain numbers where all on an axis are of usual size, else powers of ten, or so many."""
 
     def __call__(self, value, position=None):
         if is_usual(*sorted(self.axis.get_view_interval())):
             return f"{value:g}"
+        exponent = np.floor(np.log10(value) + 1e-9) if value > 0 else 0.0
+        factor = value / 10**exponent
+        if value > 0 and abs(factor - 1) > 1e-6:
+            return rf"${factor:g}\times10^{{{exponent:g}}}$"
         return super().__call__(value, position)
 
 

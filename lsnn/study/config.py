@@ -571,9 +571,10 @@ def studies_of(values: dict) -> Dict[str, Study]:
     studies: Dict[str, Study] = OrderedDict()
     files: Dict[str, str] = {}
     wrong = []
-    for key in ("claims", "profile"):
-        suite.pop(key, None)
-    more = suite.pop("conditions")
+    suite.pop("claims", None)
+    profile, more = suite.pop("profile", None), suite.pop("conditions")
+    if profile and set(profile) != {"name", "tasks"}:
+        raise ConfigError("profile: needs both name and tasks")
     for path in suite.pop("studies"):
         try:
             own = read_values(path)

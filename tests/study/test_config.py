@@ -1178,6 +1178,14 @@ def test_an_impossible_suite_is_refused_with_all_that_is_wrong(tmpdir, values, m
         assert message.format(*files) in str(error.value)
 
 
+def test_a_suite_can_be_that_of_a_profile_which_changes_no_study(tmpdir):
+    files = write_files(tmpdir, a={"name": "a"})
+    suite = studies_of({"studies": files, "profile": {"name": "mine", "tasks": ["x"]}})
+    assert suite == {"a": parse_study({"name": "a"})}
+    with pytest.raises(ConfigError, match="profile: needs both name and tasks"):
+        studies_of({"studies": files, "profile": {"name": "mine"}})
+
+
 def test_a_suite_is_no_study(tmpdir):
     (path,) = write_files(tmpdir, suite={"studies": ["a.yaml"]})
     with pytest.raises(ConfigError) as error:

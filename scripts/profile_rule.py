@@ -7,6 +7,7 @@ started again, this goes on. What it asks of Snakemake, and the card, are in res
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ from lsnn.errors import LsnnError
 from lsnn.study.config import command_line_values
 
 RESULTS = "results"
-DRY_RUN = {"-n", "--dry-run", "--dryrun"}
+DRY_RUN = re.compile(r"-[a-z]*n[a-z]*|--dry-?run")  # also -np
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
         description=__doc__,
         allow_abbrev=False,
         usage="%(prog)s NAME [--rule RULE] [--tasks TASK ...] [options of Snakemake]",
-        epilog="Options of Snakemake, such as -n, --cores 10 or --profile slurm, hold for both.",
+        epilog="Options of Snakemake, such as -n or --cores 10, hold for both.",
     )
     parser.add_argument("name", metavar="NAME", help="of the profile, and of its folder")
     parser.add_argument(
@@ -37,7 +38,7 @@ def main() -> None:
         "--tasks", nargs="+", choices=profile.TASKS, default=profile.TASKS, help="default: all"
     )
     arguments, options = parser.parse_known_args()
-    name, is_planned = arguments.name, not DRY_RUN.isdisjoint(options)
+    name, is_planned = arguments.name, any(map(DRY_RUN.fullmatch, options))
     rule = command_line_values([f"rule={arguments.rule or name}"])["rule"]
     folder = os.path.join(RESULTS, "profile", name)
     rates = {task: profile.study_of_rates(name, rule, task) for task in arguments.tasks}

@@ -117,14 +117,16 @@ def test_twice_as_sharp_is_above_and_no_more():
 
 
 def test_losses_are_set_by_the_reference_rules_alone():
-    source = references(TASK)
-    words = [
-        quantity.words
-        for shift in (1.0, 0.5)
-        for quantity in profile.quantities_on(source)
-        for _ in [beside(source, "bptt", lambda rows, f=shift: rows.assign(train_loss=f))]
+    """A rule that comes to a tenth of their losses is compared at the same ones."""
+
+    def far_below(rows):
+        return rows.assign(train_loss=0.1 * rows["train_loss"])
+
+    sources = [
+        beside(references(TASK), "bptt", change) for change in (lambda rows: rows, far_below)
     ]
-    assert words[: len(words) // 2] == words[len(words) // 2 :]
+    first, second = (profile.compared(found({TASK: source})) for source in sources)
+    assert first["words"].equals(second["words"]) and not first["value"].equals(second["value"])
 
 
 def test_a_rule_that_does_not_learn_is_called_so_and_not_ranked():

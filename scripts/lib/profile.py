@@ -165,11 +165,10 @@ class Quantity(NamedTuple):
         return {"name": "contrast", "condition": condition, "baseline": baseline, **own}
 
 
-def quantities_on(references: Source) -> list[Quantity]:
-    """Return what is compared on a task; the losses of it are told by the reference rules alone."""
-    study = references.study
-    measure = study.measures[-1]
-    runs = runs_in(references.trajectories)
+def quantities_on(source: Source) -> list[Quantity]:
+    """Return what is compared on a task, at losses that the rules in :data:`AGAINST` alone tell."""
+    measure = source.study.measures[-1]
+    runs = runs_in(source.trajectories)
     succeeded = [[run for run in runs[name].values() if run is not None] for name in AGAINST]
     level, half = loss_level(succeeded), loss_half_way(succeeded[0])
     noise = [f"test_{measure.name}", f"noisy_test_{measure.name}"]
@@ -279,42 +278,26 @@ def compared(found: Profile) -> pd.DataFrame:
 
     The marks of all tasks and quantities are one family (:mod:`lib.verdicts`).
     """
-    name, rows, tests = found.name, [], []
+    name, tests, numbers = found.name, [], []
     for task, source in found.sources.items():
-        references = source.study._replace(
-            conditions={key: of for key, of in source.study.conditions.items() if key != name}
-        )
-        others = source.trajectories["condition"] != name
-        for quantity in quantities_on(Source(references, source.trajectories[others])):
+        for quantity in quantities_on(source):
+            about = {"task": task, "quantity": quantity.name, "words": quantity.words}
             for condition in source.study.conditions:
-                rows.append(
-                    {
-                        "task": task,
-                        "quantity": quantity.name,
-                        "words": quantity.words,
-                        "scale": quantity.scale,
-                        "condition": condition,
-                        **number_on(source, quantity, condition),
-                    }
-                )
+                number = number_on(source, quantity, condition)
+                own = {"scale": quantity.scale, "condition": condition, "mark": "", "why": ""}
+                numbers.append({**about, **own, **number})
             for other in AGAINST:
                 statistics = {task: quantity.options(name, other)}
                 claim = Claim(quantity.name, quantity.words, "", "own", "equal", True, statistics)
-                tests.append(test_of(claim, task, source))
-    table = pd.DataFrame(rows).assign(mark="", why="")
-    for test, p_values in zip(tests, adjusted(tests), strict=True):
-        other = test.claim.statistics[test.study]["baseline"]
-        row = (
-            (table["task"] == test.study)
-            & (table["quantity"] == test.claim.name)
-            & (table["condition"] == other)
-        )
-        table.loc[row, "why"] = test.why
+                tests.append((other, test_of(claim, task, source)))
+    table = pd.DataFrame(numbers).set_index(["task", "quantity", "condition"])
+    adjusted_ps = adjusted([test for _, test in tests])
+    for (other, test), p_values in zip(tests, adjusted_ps, strict=True):
         mark = "?"
         if test.found and not test.verdict:
             mark = mark_of(test.found.estimate, test.found.neutral, p_values)
-        table.loc[row, "mark"] = mark
-    return table[[column.name for column in PROFILE]]
+        table.loc[(test.study, test.claim.name, other), ["mark", "why"]] = mark, test.why
+    return table.reset_index()[[column.name for column in PROFILE]]
 
 
 def number_on(source: Source, quantity: Quantity, condition: str) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 The time of a run is that of the committed ones (the medians in results/committed/*/metadata.json),
 scaled by the products of weights and states that its passes take. It is right to within a factor of
-2.5 for all of them (``tests/scripts/test_costs.py``), on one core of the machines that computed
-them. A GPU counts as such a core.
+2.5 for nine in ten of them, and of 4 for all (``tests/study/test_costs.py``), on one core of the
+machines that computed them. A GPU counts as such a core.
 """
 
 import functools

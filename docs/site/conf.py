@@ -14,6 +14,8 @@ html_theme = "furo"
 html_title = project
 html_show_sphinx = False
 html_copy_source = False
+html_static_path = ["_static"]
+html_js_files = ["sort.js"]
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]

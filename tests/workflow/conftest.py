@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 from snakemake.cli import main as snakemake_main
 
 from lsnn.study.config import read_values, studies_of
@@ -139,6 +141,28 @@ DEMO = ("--configfile", "studies/demo.yaml")
 def demo(results_of):
     """Return the folder of the demo's results."""
     return results_of("studies/demo.yaml") / "demo"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Return a real headless browser."""
+    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
+    if not all(programs):
+        if os.environ.get("CI"):
+            pytest.fail("chromium and chromedriver must be installed where CI runs")
+        pytest.skip("chromium and chromedriver are not installed; CI looks at pages with them")
+    options = webdriver.ChromeOptions()
+    options.binary_location = programs[0]
+    for argument in [
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update",
+        "--window-size=1400,1000", f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
+    ]:  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(programs[1]))
+    yield driver
+    driver.quit()
 
 
 LENGTH = {"iterations": 6, "checkpoint_every": 3}

@@ -1,15 +1,11 @@
 """The report of the demo, opened in a real headless browser."""
 
 import io
-import os
 import re
-import shutil
 
 import pytest
 from PIL import Image
-from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -33,27 +29,6 @@ def report(checkout, demo, tmp_path_factory):
     done = checkout.snakemake(*DEMO, "--report", path)
     assert done.returncode == 0, done.stdout
     return path
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
-    if not all(programs):
-        if os.environ.get("CI"):
-            pytest.fail("chromium and chromedriver must be installed where CI runs")
-        pytest.skip("chromium and chromedriver are not installed; CI looks at the report with them")
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
-    for argument in [
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-        "--disable-background-networking", "--disable-component-update",
-        "--window-size=1400,1000", f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ]:  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(programs[1]))
-    yield driver
-    driver.quit()
 
 
 def wait_for(browser, condition):

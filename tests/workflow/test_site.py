@@ -4,6 +4,7 @@ import re
 import subprocess
 
 import pytest
+from selenium.webdriver.common.by import By
 
 from conftest import REPOSITORY
 
@@ -33,6 +34,9 @@ def test_every_page_of_the_docs_is_on_the_site(site):
     )
     assert found in first  # quoted
     assert "_images/" in (site / "docs/notebooks/analysis.html").read_text()  # an output
+    assert "_images/card.png" in first and "PNG" in str(
+        (site / "_images/card.png").read_bytes()[:8]
+    )
 
 
 @pytest.mark.slow
@@ -48,3 +52,22 @@ def test_nothing_is_fetched_from_elsewhere(site):
         assert not re.findall(
             r'<(?:script|img|link)[^>]+(?:src|href)="(?:https?:)?//', path.read_text()
         )
+
+
+@pytest.mark.slow
+def test_a_click_on_the_head_of_a_column_sorts_its_table(site, browser):
+    def column(number):
+        cells = browser.find_elements(By.CSS_SELECTOR, f"tbody td:nth-child({number})")
+        return [cell.text for cell in cells]
+
+    browser.get((site / "docs/scoreboard.html").as_uri())
+    rule, score = browser.find_elements(By.CSS_SELECTOR, "article th")[:2]
+    rules = column(1)
+    score.click()
+    scores = [float(text.split()[0]) for text in column(2)]
+    assert scores == sorted(scores, reverse=True) and len(scores) > 5
+    assert column(1) != rules  # whole rows move
+    score.click()
+    assert [float(text.split()[0]) for text in column(2)] == scores[::-1]
+    rule.click()
+    assert column(1) == sorted(rules, key=str.lower)

@@ -193,6 +193,17 @@ def test_every_figure_of_eight_conditions_can_be_drawn(variant, name):
     assert all(axes.bbox.height > 1.3 * figure.dpi for axes in figure.axes)
 
 
+def test_in_a_long_legend_the_words_of_a_rule_s_labels_are_said_once():
+    rates = [0.001, 0.003, 0.01, 0.03, 0.1]
+    study = parse_study({**made_up_study.CONFIG, "sweep": {"training.learning_rate": rates}})
+    table = made_up_study.trajectories(study=study)
+    shown = texts(draw("along_training", table, study, LARGEST))
+    values = [f"{rate:g} (n = 2)" for rate in rates]
+    assert shown[:12] == [
+        "BPTT, learning rate", *values, "three-factor, learning rate", *values
+    ]  # fmt: skip
+
+
 def test_files_are_complete_and_the_same_every_time(tmp_path, monkeypatch):
     study = write(tmp_path / "study", unconverged())
     run(monkeypatch, study, tmp_path / "first")

@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from string import ascii_lowercase
 from typing import Any, NamedTuple
 
@@ -34,7 +35,8 @@ from lsnn.training import checkpoint_iterations
 LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
-MOST_IN_COLUMN = 30  # entries of a legend
+MOST_IN_COLUMN = 18  # entries of a legend
+MOST_WITH_WHOLE_LABEL = 8  # conditions in a legend
 LONGEST_LABEL = 28  # characters in a line of an axis label
 THRESHOLD: dict[str, Any] = {"color": "0.2", "linestyle": "-", "linewidth": 0.7}
 CHANCE: dict[str, Any] = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}
@@ -304,8 +306,9 @@ def draw_runs_and_means(
         x: the other column.
         column: what is drawn.
     """
+    n_runs = len(rows[["condition", "seed"]].drop_duplicates())
     for of_condition, look in rows_and_looks(rows, study):
-        draw_lines(axes, of_condition, look, x.name, column, alpha=0.4)
+        draw_lines(axes, of_condition, look, x.name, column, alpha=min(0.4, 20 / max(n_runs, 1)))
         ends = of_condition[of_condition["failed"]].groupby("seed").tail(1)
         axes.plot(ends[x.name], ends[column.name], color=look.colour, **RING)
     for of_condition, look in rows_and_looks(means.dropna(subset=[column.name]), study):
@@ -367,11 +370,7 @@ def legend_handles(
     line: dict[str, Any] = {"linestyle": "none"} if points else {"linewidth": 1.6}
     has_failed = rows.groupby(["condition", "seed"])["failed"].any()
     n_seeds = (~has_failed).groupby("condition").sum()
-    handles: list[Any] = [
-        look.handle(drawn_label(study, name) + counted(n_seeds[name]), markersize=4, **line)
-        for name, look in looks(study).items()
-        if name in n_seeds
-    ]
+    handles: list[Any] = handles_of_conditions(study, n_seeds, markersize=4, **line)
     if points:
         large: dict[str, Any] = {"marker": "o", "markersize": 7, "color": "0.7", **BLACK_EDGE}
         handles.append(Line2D([], [], linestyle="none", label="final state", **large))
@@ -387,6 +386,39 @@ def legend_handles(
             common = common_threshold(study)
             handles.append(threshold_handle(f" = {common:.4g}" if common else " of each colour"))
     return handles + cross_handles(rows, [column] if column else [])
+
+
+def handles_of_conditions(study: Study, n_seeds: pd.Series, **changes: Any) -> list[Line2D]:
+    """Return what stands for conditions in a legend.
+
+    Of many, those of a rule stand below the words that all their labels begin with.
+
+    Args:
+        study: of the conditions.
+        n_seeds: how many runs are shown of each, by its name.
+        changes: of how they are drawn.
+    """
+    by_rule: dict[str, list[str]] = {}
+    for name, condition in study.conditions.items():
+        if name in n_seeds:
+            rule = condition.learning_rule["name"] if len(n_seeds) > MOST_WITH_WHOLE_LABEL else name
+            by_rule.setdefault(rule, []).append(name)
+    handles = []
+    for names in by_rule.values():
+        labels = [drawn_label(study, name).split(" ") for name in names]
+        n_shared = common_length(labels) if len(names) > 1 else 0
+        if n_shared:
+            handles.append(Line2D([], [], linestyle="none", label=" ".join(labels[0][:n_shared])))
+        for name, words in zip(names, labels, strict=True):
+            label = " ".join(words[n_shared:]) + counted(n_seeds[name])
+            handles.append(looks(study)[name].handle(label, **changes))
+    return handles
+
+
+def common_length(lists: Sequence[Sequence[str]]) -> int:
+    """Return how many words lists have in common at their beginning, at most all but the last."""
+    places = zip(*(words[:-1] for words in lists), strict=False)
+    return sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, places))
 
 
 def counted(number: Any) -> str:

@@ -84,6 +84,7 @@ checkpoints.write({str(tmp_path / "renamed.npz")!r}, arrays, metadata)
     assert renamed.replace("bptt", "three_factor") == original
 
 
+@pytest.mark.slow
 def test_the_program_runs_by_hand_as_the_documentation_says(demo):
     page = (REPOSITORY / "docs/how-to/use_in_a_workflow.md").read_text()
     (command,) = re.findall("^.*scripts/curvature.py .*$", page, re.M)
@@ -217,7 +218,7 @@ BOTH = TRAIN | HESSIAN
     [
         ("training: {learning_rate: 0.02}", {"bptt", "three_factor"}, {1, 2}, BOTH),
         ("network: {neurons: {beta: 2.0}}", {"bptt", "three_factor"}, {1, 2}, BOTH),
-        ("hessian: [{samples: 64}]", {"bptt", "three_factor"}, {1, 2}, HESSIAN),
+        ("hessian: [{samples: 32}]", {"bptt", "three_factor"}, {1, 2}, HESSIAN),
         ("loss: {l2: 0.02}", {"bptt", "three_factor"}, {1, 2}, BOTH),
         ("conditions: {bptt: {iterations: 300}}", {"bptt"}, {1, 2}, BOTH),
         ("conditions: {bptt: {training: {learning_rate: 0.02}}}", {"bptt"}, {1, 2}, BOTH),
@@ -252,7 +253,8 @@ def test_a_fresh_checkout_really_runs_the_default_study(checkout):
     assert len([name for name in planned if name.endswith("/hessian/w_rec_validation.csv")]) == 10
 
 
-@pytest.mark.parametrize("what", ["loading", pytest.param("notebook", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["loading", "notebook"])
 def test_the_results_are_analysed_as_the_notebook_does(demo, checkout, what):
     """tests/analysis, with the environment that it is for."""
     python = REPOSITORY / ".environments/notebook/bin/python"

@@ -144,6 +144,7 @@ def test_to_delete_all_output_leaves_data_and_environments(checkout, demo):
     assert deleted and all(path.startswith("results/demo/") for path in deleted)
 
 
+@pytest.mark.slow
 def test_no_timers_pile_up(checkout, demo):
     """Snakemake starts one with every job that ends, unless jobs have no limit in time."""
     refused = (
@@ -156,6 +157,7 @@ def test_no_timers_pile_up(checkout, demo):
     assert asked.returncode != 0 and "'str' object is not callable" in asked.stdout
 
 
+@pytest.mark.slow
 def test_what_is_said_at_the_end_is_there(checkout, demo):
     """Also by `make demo`, whose output in a file tells of every job and of what came out."""
     figure = demo / "figures/learning_curves.svg"

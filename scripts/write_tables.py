@@ -66,6 +66,8 @@ def headline(summary: pd.DataFrame, study: Study) -> pd.DataFrame:
             baselines = {of.baseline for of in study.conditions.values()}
             ratio = f"ratio to {labels[study.baseline] if len(baselines) == 1 else 'its baseline'}"
             table[ratio] = cells(f"{column.name}_ratio_final", pairs)
+            at_loss = f"{ratio} at equal training loss"
+            table[at_loss] = cells(f"{column.name}_ratio_common_loss", pairs)
     return table
 
 

@@ -103,12 +103,12 @@ def chosen_rate(name: str, task: str, results: str) -> Choice:
         raise ResultError(f"{folder}: no such folder; `make profile RULE={name}` computes it")
     source = read_source(folder)
     rates = rates_compared(source.trajectories, source.study)
+    tried = sorted(rates["learning_rate"])
     if not rates["is_best"].any():
         failed = (rates["n_failed"] > 0) & rates["learns"]
         why = "has failed runs wherever it learns" if failed.any() else "does not learn"
-        return Choice(source.study, "", f"{why}, at {len(rates)} learning rates")
+        return Choice(source.study, "", f"{why}, at learning rates {tried[0]:g} to {tried[-1]:g}")
     best = rates[rates["is_best"]].iloc[0]
-    tried = sorted(rates["learning_rate"])
     words = f"learns best at learning rate {best['learning_rate']:g}"
     if best["learning_rate"] in (tried[0], tried[-1]):
         words += ", the {} tried".format(
@@ -181,7 +181,8 @@ def quantities_on(source: Source) -> list[Quantity]:
     at_level: dict[str, Any] = {"at": COMMON_LOSS, "loss": level}
     gap = f"generalization_gap_{measure.name}"
     return [
-        Quantity("late_loss", "late training loss", "train_loss", "late", "log", 1.25),
+        Quantity("late_loss", f"late training loss ({source.study.measures[0].unit})",
+                 "train_loss", "late", "log", 1.25),
         Quantity("iterations", f"iterations to loss {half:.2g}, BPTT's at half of its training",
                  "iteration", COMMON_LOSS, "log", 1.25, half),
         Quantity("sharpness", f"sharpness at loss {level:.2g}", **sharpness, **at_level),
@@ -293,10 +294,11 @@ def compared(found: Profile) -> pd.DataFrame:
     table = pd.DataFrame(numbers).set_index(["task", "quantity", "condition"])
     adjusted_ps = adjusted([test for _, test in tests])
     for (other, test), p_values in zip(tests, adjusted_ps, strict=True):
-        mark = "?"
+        mark, why = "?", test.why
         if test.found and not test.verdict:
             mark = mark_of(test.found.estimate, test.found.neutral, p_values)
-        table.loc[(test.study, test.claim.name, other), ["mark", "why"]] = mark, test.why
+            why = "neither a difference nor equality is shown" if mark == "?" else why
+        table.loc[(test.study, test.claim.name, other), ["mark", "why"]] = mark, why
     return table.reset_index()[[column.name for column in PROFILE]]
 
 

@@ -105,7 +105,7 @@ def scoreboard() -> str:
             found = mean_estimate(of_task)
             row[task.replace("_", " ")] = with_interval(found.value, found.low, found.high)
         mean = with_bootstrap(interquartile_mean, scores)
-        row["all tasks, interquartile mean"] = with_interval(*mean)
+        row["interquartile mean"] = with_interval(*mean)
         better = with_bootstrap(probability_of_improvement, [*scores, *of_bptt])
         row["better than BPTT"] = "" if name == BPTT else with_interval(*better)
         rows.append(row)

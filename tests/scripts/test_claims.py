@@ -714,7 +714,7 @@ def test_the_programs_write_tables_pages_and_figures(written):
     readme = (written / "README.md").read_text()
     assert readme.startswith("before\n<!-- claims -->\n") and readme.endswith("claims -->\nafter\n")
     assert "| What is said. |" in readme and "\nold\n" not in readme
-    assert "p-values of the main claims are adjusted for these 3 numbers" in readme
+    assert "p-values of the main claims are adjusted together, for 3 numbers" in readme
     assert "1 further main claim, on studies that have not run yet, is in claims.md" in readme
     assert "exploratory" in readme
     assert "The file of claims is of no commit." in (written / "claims.md").read_text()

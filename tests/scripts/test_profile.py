@@ -274,7 +274,7 @@ def test_where_it_learns_at_no_rate_or_fails_wherever_it_learns_none_is_chosen(r
     study = read_study(str(results / f"profile_mine_choose_rate_{TASK}/config.yaml"))
     write_results(results, study, late=lambda rate: 10.0)
     choice = profile.chosen_rate("mine", TASK, str(results))
-    assert (choice.condition, choice.words) == ("", "does not learn, at 5 learning rates")
+    assert (choice.condition, choice.words) == ("", "does not learn, at learning rates 0.03 to 3")
     done = draw(results)
     assert done.returncode == 1
     assert done.stderr == "error: mine: learns none of its tasks; there is nothing to compare\n"

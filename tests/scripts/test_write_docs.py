@@ -13,6 +13,7 @@ from lib.pages import render
 from lsnn.learning_rules import LEARNING_RULES
 from lsnn.learning_rules.base import LearningRule
 from lsnn.options import number
+from lsnn.study.config import read_study
 from write_docs import TELLS_OF, generated_pages
 
 REPOSITORY = Path(__file__).parents[2]
@@ -47,11 +48,15 @@ def test_claims_are_at_the_losses_and_the_rates_that_were_chosen(pages):
         of_task = CommittedStudy(f"choose_rate_{task}")
         rates = rates_compared(of_task.trajectories, of_task.study)
         best[f"rate_{task}"] = set(rates["condition"][rates["is_best"]])
+        measured = read_study(str(REPOSITORY / f"studies/measures_{task}.yaml"))
+        for name in ("bptt", "mdgl", "three_factor"):
+            rate = measured.setup(name).training.learning_rate
+            assert f"{name}_rate_{rate:g}" in best[f"rate_{task}"]
     for claim in claims.values():
         for study, statistic in claim.statistics.items():
             if statistic.get("seeds") and statistic.get("loss"):
                 assert statistic["loss"] in chosen[study], (claim.name, study)
-            if "at_best_rates" in claim.name:
+            if "at_best_rates" in claim.name and study in best:
                 assert {statistic["condition"], statistic["baseline"]} <= best[study]
 
 

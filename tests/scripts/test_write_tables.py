@@ -131,11 +131,13 @@ def test_the_headline_has_the_final_states_and_the_ratio(folder, monkeypatch):
     gap = "gap, training \N{MINUS SIGN} test accuracy"
     assert list(table) == [
         "condition", "largest eigenvalue λₘₐₓ", "ratio to BPTT",
+        "ratio to BPTT at equal training loss",
         "training cross entropy (nats)", "test accuracy", gap,
     ]  # fmt: skip
     assert list(table["condition"]) == ["BPTT", "three-factor"]
     assert list(table["largest eigenvalue λₘₐₓ"]) == ["44.2", "2000"]
     assert list(table["ratio to BPTT"]) == ["", "45.3"]
+    assert list(table["ratio to BPTT at equal training loss"]) == ["", "8.00 (at loss 0.354)"]
 
 
 def test_the_headline_without_hessian_has_no_eigenvalue(monkeypatch, tmp_path):

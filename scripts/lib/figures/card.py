@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Page
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from lib.estimates import LEAST_SEEDS
 from lib.figures import panels
 from lib.figures.style import PAGE, RED, literal, make_logarithmic
 from lib.pages import digits, mark_text
@@ -16,7 +17,7 @@ from lib.profile import Profile
 from lib.statistics.source import column_named
 from lsnn.learning_rules import LEARNING_RULES, new_rule
 
-HEAD, ROW = 1.3, 0.95  # inches, of the text above, and of a row of panels
+LINE, ROW = 0.125, 0.95  # inches, of a line of the text above, and of a row of panels
 WIDTH = 158  # characters of a line of it
 NEEDS = "Needs: "
 OWN: dict[str, Any] = {"color": RED, "markersize": 4, "zorder": 3}
@@ -32,10 +33,12 @@ def draw_card(found: Profile, table: pd.DataFrame) -> Page:
         table: as :func:`lib.profile.compared` returns it.
     """
     tasks, quantities = list(found.sources), list(table["quantity"].unique())
-    height = HEAD + ROW * (len(quantities) + 1)
-    below = ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - HEAD / height))
+    words = words_of(found)
+    head = LINE * (2 + words.count("\n"))
+    height = head + ROW * (len(quantities) + 1)
+    below = ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - head / height))
     page = Page(figsize=(PAGE, height), layout=below)
-    page.text(0.01, 0.99, words_of(found), va="top", fontsize=6, linespacing=1.5, in_layout=False)
+    page.text(0.01, 0.99, words, va="top", fontsize=6, linespacing=1.5, in_layout=False)
     grid = page.add_gridspec(len(quantities) + 1, len(tasks))
     for column, task in enumerate(tasks):
         for row, quantity in enumerate(quantities):
@@ -55,21 +58,26 @@ def draw_card(found: Profile, table: pd.DataFrame) -> Page:
 
 
 def draw_numbers(axes: Axes, cells: pd.DataFrame, found: Profile) -> None:
-    """Draw a dot with its interval for each rule; beside two of them, the mark against them."""
-    own = cells["condition"] == found.name
+    """Draw a dot with its interval for each rule, and the mark against two of them.
+
+    Where not all runs have a number, how many do stands beside it; the dot is open where they are
+    too few for an interval.
+    """
+    study = next(iter(found.sources.values())).study
+    n_seeds, own = len(study.seeds), cells["condition"] == found.name
     cells = pd.concat([cells[~own].iloc[::-1], cells[own]], ignore_index=True)
     for place, cell in cells.iterrows():
-        look = OWN if cell["condition"] == found.name else OTHERS
+        look = dict(OWN if cell["condition"] == found.name else OTHERS)
+        if cell["n"] < LEAST_SEEDS:
+            look["mfc"] = "white"
         ends = np.abs(cell[["ci_low", "ci_high"]] - cell["value"]).to_numpy(float)
         axes.errorbar(cell["value"], place, xerr=ends[:, None], fmt="o", linewidth=0.8, **look)
-        if cell["mark"]:
-            axes.text(
-                1.02, place, mark_text(cell["mark"]), transform=axes.get_yaxis_transform(),
-                va="center", fontsize=6, weight="bold",
-            )  # fmt: skip
+        at_right: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
+        axes.text(1.02, place, mark_text(cell["mark"]), fontsize=6, weight="bold", **at_right)
+        if cell["n"] < n_seeds:
+            axes.text(1.07, place, f"n = {cell['n']}", fontsize=5, **at_right)
     if cells["scale"].iloc[0] == "log":
         make_logarithmic(axes.xaxis)
-    study = next(iter(found.sources.values())).study
     labels = [
         found.name if name == found.name else study.conditions[name].label
         for name in cells["condition"]
@@ -88,8 +96,9 @@ def draw_along_training(axes: Axes, found: Profile, task: str) -> None:
         panels.draw_mean(axes, of_column, look, "fraction", column_named(name, source.study))
         axes.lines[-1].set(label=label, linewidth=1.2)
     axes.set(xlim=(0, 1), ylim=(min(0, axes.get_ylim()[0]), None))
+    axes.set_xlabel("part of training", fontsize=6)
     axes.set_title("step against gradient, along training", fontsize=6, pad=2)
-    axes.legend(fontsize=5.5, loc="center right")
+    axes.legend(fontsize=5.5, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def words_of(found: Profile) -> str:
@@ -101,15 +110,28 @@ def words_of(found: Profile) -> str:
         line = f"{task.replace('_', ' ')}: {choice.words}"
         if task in found.sources:
             line += f"; {failures_of(found, task)}; an iteration: {costs_of(found, task)}"
+            line += f"; learning rates of the others: {rates_of(found, task)}"
         lines.append(line)
     lines.append(f"Needs: {needs_of(found.rule)}")
     own, others = found.codes
     lines.append(
         "Beside BPTT and the three-factor rule, the mark of the rule against them: + above, "
-        "- below, = equal within the margin, ? open."
+        "- below, = equal within the margin, ? open. Where not all runs have a number: n that do; "
+        "open dots are of fewer than 3."
     )
     lines.append(f"Code {own:.7}; that of the reference rules {others:.7}.")
     return "\n".join(literal(part) for line in lines for part in textwrap.wrap(line, WIDTH))
+
+
+def rates_of(found: Profile, task: str) -> str:
+    """Return in words the learning rates of the reference rules."""
+    study = found.sources[task].study
+    rates = [
+        f"{condition.label} {study.setup(name).training.learning_rate:g}"
+        for name, condition in study.conditions.items()
+        if name != found.name
+    ]
+    return ", ".join(rates)
 
 
 def failures_of(found: Profile, task: str) -> str:

@@ -137,7 +137,7 @@ def test_a_rule_with_shuffled_gradients_does_not_learn_and_has_no_card(profiled)
     done = profile(checkout, "--cores", "2", name="shuffled")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-2:] == [
-        f"{TASK}: shuffled does not learn, at 5 learning rates",
+        f"{TASK}: shuffled does not learn, at learning rates 0.01 to 1",
         "error: shuffled: learns none of these tasks; there is nothing to compare",
     ]
     assert not (checkout.folder / "results/profile/shuffled/confirm.yaml").exists()

@@ -90,7 +90,7 @@ test: $(TESTED) ## all tests but the slow ones, on both TensorFlows
 	$(call tests,not slow and not long,tests/faults)
 
 test-slow: $(TESTED) ## slow tests, for parts that rarely break
-	$(call tests,slow)
+	$(call tests,slow,tests/faults)
 
 faults: $(TESTED) ## fault tests, as root: real kills, full disks and damage
 	.venv/bin/python $(PYTEST) -v tests/faults

@@ -178,7 +178,7 @@ def test_a_second_copy_goes_on_where_the_first_was_killed(run_of, tell):
     tell("two copies of train, the first killed", "the second went on from its last checkpoint")
 
 
-@pytest.mark.parametrize("job", ["train", "hessian"])
+@pytest.mark.parametrize("job", ["train", pytest.param("hessian", marks=pytest.mark.slow)])
 def test_finished_results_that_are_deleted_are_not_computed_again(run_of, tell, job):
     """A job that is cancelled at its very end has failed for Snakemake, which deletes them."""
     run, expected, seconds = run_of(job, "2")

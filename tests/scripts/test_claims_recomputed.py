@@ -39,7 +39,8 @@ with open(os.path.join(REPOSITORY, "claims.yaml")) as stream:
 NUMBERS = ["value", "ci_low", "ci_high", "n", "p", "p_equal", "p_adjusted", "p_equal_adjusted"]
 LOGARITHMIC = {"lambda_max", "lambda_max_scale_free", "all_train_lambda_max", "eta_mu"}
 LOGARITHMIC |= {"part_of_bound", "whole_eta_hessian", "train_loss", "test_loss", "noisy_test_loss"}
-LOGARITHMIC.add("all_train_eta_mu")
+LOGARITHMIC |= {"all_train_eta_mu", "all_train_trace", "all_train_rise_worst"}
+LOGARITHMIC |= {"all_train_adaptive_max", "all_train_balanced_max"}
 OF_ALL = "all_train_dynamics_products"
 # Columns that are computed at some checkpoints of some seeds: where the other one has a number.
 ASKED_FOR = dict.fromkeys(["cosine", "eta_mu", "part_of_bound"], "dynamics_products")

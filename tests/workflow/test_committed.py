@@ -110,6 +110,7 @@ def test_all_figures_can_be_made_of_the_committed_tables(folder, monkeypatch):
     assert {"learning_curves", "generalization_gap", *kept} <= set(made)
 
 
+@pytest.mark.slow
 def test_the_claims_are_decided_as_they_were(tmp_path, monkeypatch):
     readme = tmp_path / "README.md"
     shutil.copy(REPOSITORY / readme.name, readme)

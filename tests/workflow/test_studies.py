@@ -98,6 +98,7 @@ def test_the_ready_studies_are_possible_and_plan_a_training_a_run(tmp_path):
         assert jobs[kind] == sum(wanted) > 0
 
 
+@pytest.mark.slow
 def test_a_study_of_many_conditions_reaches_its_jobs_as_a_file(checkout):
     """As an argument it would be longer than Linux allows one to be: 128 KiB."""
     names = [f"a_condition_whose_name_is_not_the_shortest_{place}" for place in range(800)]

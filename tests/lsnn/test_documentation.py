@@ -1,6 +1,7 @@
 """The programs in docs/how-to, on this TensorFlow."""
 
 import csv
+import gzip
 import os
 import re
 
@@ -32,8 +33,8 @@ def test_a_network_is_trained_and_its_curvature_followed(capsys, monkeypatch):
     assert iterations.tolist() == [0, 50, 100, 150, 200]
     assert losses[-1] < 0.5 * losses[0]
     assert (eigenvalues > 1).all() and (residuals < 1e-3).all()
-    path = os.path.join("results", "committed", "delayed_match_2", "trajectories.csv")
-    with open(path) as stream:
+    path = os.path.join("results", "committed", "delayed_match_2", "trajectories.csv.gz")
+    with gzip.open(path, "rt") as stream:
         rows = [row for row in csv.DictReader(stream) if row["condition"] == "three_factor"]
     assert (rows[0]["seed"], rows[0]["iteration"]) == ("1", "0")
     assert eigenvalues[0] == pytest.approx(float(rows[0]["w_rec_train_lambda_max"]), rel=1e-3)

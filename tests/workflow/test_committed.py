@@ -28,6 +28,12 @@ CLAIMS = REPOSITORY / "results/committed/claims"
 PROFILES = sorted(REPOSITORY.glob("results/committed/profile/*"))
 
 
+def trajectories_of(name):
+    """Return the table of a committed study, compressed or not."""
+    path = REPOSITORY / "results/committed" / name / "trajectories.csv"
+    return pd.read_csv(plain_or_gzip(str(path)))
+
+
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 def test_tables_are_those_that_the_metadata_tell_of(folder):
     metadata = read_record(folder / "metadata.json")
@@ -59,7 +65,7 @@ def of_profile(study):
 
 def test_the_full_study_is_complete():
     folder = REPOSITORY / "results/committed/sequential_mnist"
-    trajectories = pd.read_csv(folder / "trajectories.csv")
+    trajectories = trajectories_of(folder.name)
     assert len(trajectories) == 5 * (54 + 55)
     assert read_record(folder / "metadata.json")["totals"]["runs"] == 10
 
@@ -196,7 +202,7 @@ def test_what_the_committed_studies_lack_is_not_computed():
 
 def test_steps_are_lengthened_by_the_rho_that_was_measured():
     (study,) = [study for study in ready_studies() if study.name == "step_length"]
-    table = pd.read_csv(REPOSITORY / "results/committed/mnist/trajectories.csv")
+    table = trajectories_of("mnist")
     rows = table[table["condition"] == "three_factor"].dropna(subset="rho")
     mean = rows.groupby("seed")["rho"].mean().mean()  # over ten checkpoints
     matched = study.conditions["three_factor_matched"]
@@ -219,10 +225,7 @@ def test_bptt_ends_around_the_edge_whatever_the_learning_rate():
 @pytest.mark.parametrize("ours, theirs", [("hops_27", "bptt"), ("hops_0", "three_factor")])
 def test_the_ends_of_truncation_are_the_runs_of_the_default_study(ours, theirs):
     """To the bit; eigenvalues as exactly as numpy computes alike on different processors."""
-    truncated, default = (
-        pd.read_csv(REPOSITORY / "results/committed" / name / "trajectories.csv")
-        for name in ("truncation", "mnist")
-    )
+    truncated, default = (trajectories_of(name) for name in ("truncation", "mnist"))
     columns = ["train_loss", "validation_loss", "test_loss", "test_accuracy", "l2_loss"]
     columns += ["mean_activity"]
     both = truncated[truncated["condition"] == ours].merge(
@@ -239,21 +242,21 @@ def test_the_ends_of_truncation_are_the_runs_of_the_default_study(ours, theirs):
 # What BPTT had reached at the end where these tasks were tried first, by other code.
 @pytest.mark.parametrize("name, loss", [("pattern_generation", 0.020), ("delayed_match_2", 0.0010)])
 def test_bptt_learns_the_tasks_as_well_as_when_they_were_tried_first(name, loss):
-    rows = pd.read_csv(REPOSITORY / f"results/committed/{name}/trajectories.csv")
+    rows = trajectories_of(name)
     losses = rows[rows["condition"] == "bptt"].groupby("seed")["train_loss"].last()
     assert len(losses) == 20
     assert loss / 3 <= losses.median() <= 3 * loss
 
 
 def test_a_thousand_images_are_learned_by_heart():
-    rows = pd.read_csv(REPOSITORY / "results/committed/mnist_1000/trajectories.csv")
+    rows = trajectories_of("mnist_1000")
     accuracies = rows[rows["condition"] == "bptt"].groupby("seed")["train_accuracy"].last()
     assert len(accuracies) == 10 and accuracies.median() == 1.0
 
 
 def test_the_three_factor_rule_is_stable_where_gradient_descent_is_not():
     folder = REPOSITORY / "results/committed/mnist"
-    rows = pd.read_csv(folder / "trajectories.csv").dropna(subset=["mu_abs_max"])
+    rows = trajectories_of(folder.name).dropna(subset=["mu_abs_max"])
     later = rows[(rows["condition"] == "three_factor") & (rows["iteration"] > 0)]
     assert len(later) == 5 * 9
     for prefix in ("", "whole_"):
@@ -263,13 +266,13 @@ def test_the_three_factor_rule_is_stable_where_gradient_descent_is_not():
 
 
 def test_the_three_factor_rule_ends_sharper_in_every_seed():
-    rows = pd.read_csv(REPOSITORY / "results/committed/sequential_mnist/trajectories.csv")
+    rows = trajectories_of("sequential_mnist")
     final = rows.groupby(["condition", "seed"])["lambda_max"].last()
     assert (final["three_factor"] > final["bptt"]).all()
 
 
 def test_store_recall_is_solved_by_bptt_in_every_seed_by_the_rule_in_some():
-    rows = pd.read_csv(REPOSITORY / "results/committed/store_recall/trajectories.csv")
+    rows = trajectories_of("store_recall")
     last = rows.groupby(["condition", "seed"]).tail(1)
     solved = last[last["validation_accuracy"] > 0.95]["condition"].value_counts()
     assert solved.to_dict() == {"bptt": 5, "three_factor": 2}

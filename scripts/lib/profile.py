@@ -29,7 +29,7 @@ from lsnn.storage.files import differences, read_record
 from lsnn.study.columns import COSTS, PROFILE
 from lsnn.study.config import Study, as_mapping, parse_study, read_values
 
-TASKS = ("delayed_match_4",)
+TASKS = ("delayed_match_4", "pattern_generation")
 RATES, CONFIRM = "choose_rate", "confirm"  # kinds of studies
 N_RATES, N_SEEDS = 5, 20
 AGAINST = ("bptt", "three_factor")  # what a rule is tested against
@@ -167,7 +167,8 @@ class Quantity(NamedTuple):
 
 def quantities_on(source: Source) -> list[Quantity]:
     """Return what is compared on a task, at losses that the rules in :data:`AGAINST` alone tell."""
-    measure = source.study.measures[-1]
+    loss, measure = source.study.measures[0], source.study.measures[-1]
+    unit = "" if loss.unit == "1" else f" ({loss.unit})"
     runs = runs_in(source.trajectories)
     succeeded = [[run for run in runs[name].values() if run is not None] for name in AGAINST]
     level, half = loss_level(succeeded), loss_half_way(succeeded[0])
@@ -181,8 +182,7 @@ def quantities_on(source: Source) -> list[Quantity]:
     at_level: dict[str, Any] = {"at": COMMON_LOSS, "loss": level}
     gap = f"generalization_gap_{measure.name}"
     return [
-        Quantity("late_loss", f"late training loss ({source.study.measures[0].unit})",
-                 "train_loss", "late", "log", 1.25),
+        Quantity("late_loss", f"late training loss{unit}", "train_loss", "late", "log", 1.25),
         Quantity("iterations", f"iterations to loss {half:.2g}, BPTT's at half of its training",
                  "iteration", COMMON_LOSS, "log", 1.25, half),
         Quantity("sharpness", f"sharpness at loss {level:.2g}", **sharpness, **at_level),

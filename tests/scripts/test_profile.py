@@ -27,9 +27,6 @@ REPOSITORY = Path(made_up_study.REPOSITORY)
 TASK = "delayed_match_4"
 SEEDS = range(301, 321)
 FEW = range(301, 313)  # the least that decide
-COMMITTED = [
-    task for task in profile.TASKS if (REPOSITORY / f"studies/confirm_{task}.yaml").exists()
-]
 
 
 def values_of_references(task, seeds=SEEDS):
@@ -77,12 +74,14 @@ def found(sources, name="again", words="learns best at learning rate 1"):
 @pytest.fixture(scope="module")
 def table_of_bptt():
     """profile.csv of BPTT under another name, on all tasks."""
-    return profile.compared(found({task: beside(references(task), "bptt") for task in COMMITTED}))
+    return profile.compared(
+        found({task: beside(references(task), "bptt") for task in profile.TASKS})
+    )
 
 
 def test_bptt_under_another_name_equals_bptt_everywhere(table_of_bptt):
     of_bptt = table_of_bptt[table_of_bptt["condition"] == "bptt"]
-    assert len(of_bptt) == 7 * len(COMMITTED)
+    assert len(of_bptt) == 7 * len(profile.TASKS)
     assert set(of_bptt["mark"]) == {"="}, of_bptt[["task", "quantity", "mark", "why"]].to_string()
     numbers = ["task", "quantity", "value", "ci_low", "ci_high", "n"]
     again = table_of_bptt[table_of_bptt["condition"] == "again"]
@@ -163,7 +162,7 @@ def test_every_rule_declares_what_it_needs(rule):
     assert needs_of({"name": rule}).endswith(".")
 
 
-@pytest.mark.parametrize("task", COMMITTED)
+@pytest.mark.parametrize("task", profile.TASKS)
 def test_the_learning_rates_of_a_profile_are_around_the_best_ones_of_the_reference_rules(task):
     study = parse_study(profile.study_of_rates("mine", "leaky_trace", task))
     rates = [study.setup(name).training.learning_rate for name in study.conditions]
@@ -178,7 +177,7 @@ def test_the_learning_rates_of_a_profile_are_around_the_best_ones_of_the_referen
     assert not set(study.seeds) & set(SEEDS) and study.hessian == study.dynamics == ()
 
 
-@pytest.mark.parametrize("task", COMMITTED)
+@pytest.mark.parametrize("task", profile.TASKS)
 def test_the_study_that_confirms_is_that_of_the_reference_rules(task):
     choice = profile.middle_rate(profile.study_of_rates("mine", "leaky_trace", task))
     study = parse_study(profile.study_to_confirm("mine", choice, task))

@@ -126,12 +126,11 @@ def words_of(found: Profile) -> str:
 def rates_of(found: Profile, task: str) -> str:
     """Return in words the learning rates of the reference rules."""
     study = found.sources[task].study
-    rates = [
-        f"{condition.label} {study.setup(name).training.learning_rate:g}"
-        for name, condition in study.conditions.items()
-        if name != found.name
-    ]
-    return ", ".join(rates)
+    setups = [study.setup(name) for name in study.conditions if name != found.name]
+    return ", ".join(
+        f"{new_rule(setup.learning_rule).label}: {setup.training.learning_rate:g}"
+        for setup in setups
+    )
 
 
 def failures_of(found: Profile, task: str) -> str:

@@ -231,6 +231,13 @@ class Cluster:
         (self.folder / f"slurmd-{node.name}.pid").unlink(missing_ok=True)
         node.start("slurmd")
 
+    def boot_what_is_down(self):
+        """Start the nodes that have no power or no slurmd."""
+        for node in self.nodes.values():
+            if not (psutil.pid_exists(node.pid) and node.processes("slurmd")):
+                node.cut_power()
+                self.boot(node)
+
     def stop(self):
         for machine in (*self.nodes.values(), self.controller):
             if machine.pid:

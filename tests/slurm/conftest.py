@@ -224,7 +224,8 @@ def cluster(request, tmp_path_factory):
 
 @pytest.fixture
 def slurm(cluster):
-    """The cluster; a test leaves no job in it."""
+    """The cluster, with all of its nodes; a test leaves no job in it."""
+    cluster.boot_what_is_down()
     cluster.wait_for_nodes()
     yield cluster
     cluster.run("scancel", "--user=root")

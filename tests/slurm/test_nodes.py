@@ -48,13 +48,12 @@ def test_nodes_that_lose_power_or_contact_or_are_drained(checkout, slurm, local)
     for run in runs:
         first, *again = jobs_of_run(submitted, "train", *run)
         assert first["Restarts"] == "1"
-        # The copy that was cut off fails at its end, and may delete the results that the second
-        # copy has found complete: they are then written anew, from the progress.
-        assert not again or run == cut_off
+        # A job whose node fails may fail, too, before Slurm puts it back into the queue, and
+        # Snakemake tries again. The copy that was cut off fails at its end, and may delete the
+        # results that the second copy has found complete: they are then written anew.
+        assert not again or run != drained
         words = "already complete" if run == cut_off and not again else "going on "
         assert words in checkout.log("train", *run)
-    node[cut_off].cut_power()
-    slurm.boot(node[cut_off])
 
 
 def test_a_node_without_the_interpreter_says_so_and_can_be_left_out(checkout, slurm, local):

@@ -168,7 +168,7 @@ class Checkout:
         def running():
             return os.path.exists(f"{folder}/0001.npz") and self.program(stage, condition, seed)
 
-        (process,) = wait_until(running, 120, f"{stage} of {condition}, seed {seed}, in mid-run")
+        (process,) = wait_until(running, 300, f"{stage} of {condition}, seed {seed}, in mid-run")
         return process
 
 

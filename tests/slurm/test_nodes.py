@@ -37,7 +37,7 @@ def test_nodes_that_lose_power_or_contact_or_are_drained(checkout, slurm, local)
     wait_until(lambda: node[dead].name in slurm.states("idle"), 60, "a node comes back")
     slurm.do_not_wait()
     waiting = f"waiting for {node[cut_off].name} pid"
-    wait_until(lambda: waiting in checkout.log("train", *cut_off), 120, "a second copy waits")
+    wait_until(lambda: waiting in checkout.log("train", *cut_off), 300, "a second copy waits")
     assert job(cut_off)["NodeList"] == node[dead].name
     programs[cut_off].resume()
     slurm.run("scontrol", "update", f"nodename={node[drained].name}", "state=resume")

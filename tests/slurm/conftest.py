@@ -111,7 +111,7 @@ class Checkout:
         with open(self.path("snakemake.out"), encoding="utf-8", errors="replace") as stream:
             return stream.read()
 
-    def finish(self, seconds=300):
+    def finish(self, seconds=600):
         """Wait for snakemake, which must succeed."""
         assert self.process.wait(seconds) == 0, self.printed()
 

@@ -68,7 +68,7 @@ def test_a_controller_that_is_away_for_a_minute(new_checkout, slurm, local):
         checkout.on_slurm(slurm, *tables_of(RUNS))
     running = ["squeue", "--noheader", "--states=RUNNING", "--format=%Z"]
     folders = {first.folder, second.folder}
-    wait_until(lambda: set(slurm.run(*running).split()) == folders, 120, "both compute")
+    wait_until(lambda: set(slurm.run(*running).split()) == folders, 300, "both compute")
     slurm.do_without_controller(60)
     for checkout in first, second:
         checkout.finish()

@@ -78,7 +78,7 @@ def test_a_controller_that_is_away_for_a_minute_without_accounting(checkout, slu
     for run in runs:
         checkout.in_mid_run("train", *run)
     slurm.do_without_controller(60)
-    wait_until(lambda: not slurm.run("squeue", "--noheader"), 60, "no job is left")
+    wait_until(lambda: not slurm.run("squeue", "--noheader"), 300, "no job is left")
     said = "Falling back to 'sacct' for status queries"
     assert checkout.printed().splitlines()[-1].startswith(said)
     with pytest.raises(subprocess.TimeoutExpired):

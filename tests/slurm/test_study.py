@@ -98,12 +98,12 @@ def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local
     wait_until(lambda: state(done) == "COMPLETED", 300, "an orphan is done")
     assert checkout.process.returncode == -signal.SIGKILL
 
-    assert checkout.on_slurm(slurm, *targets).wait(120) != 0
+    assert checkout.on_slurm(slurm, *targets).wait(300) != 0
     assert "--unlock" in checkout.printed()
     checkout.unlock()
     checkout.on_slurm(slurm, *targets)
     wait_until(lambda: len(checkout.program("train", *running)) == 2, 300, "a second copy")
-    wait_until(lambda: "waiting for" in checkout.log("train", *running), 60, "it waits")
+    wait_until(lambda: "waiting for" in checkout.log("train", *running), 300, "it waits")
     orphan.resume()
     checkout.finish()
     assert checkout.results(runs).items() <= local.items()

@@ -49,7 +49,7 @@ def done(job, text, before):
 @pytest.mark.parametrize(
     "job, tensorflow, kills",
     [
-        ("train", "2", 1),
+        ("train", "2", 2),
         pytest.param("train", "2", 20, marks=LONG),
         pytest.param("hessian", "2", 10, marks=LONG),
         pytest.param("train", "1.12", 3, marks=LONG),

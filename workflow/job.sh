@@ -16,9 +16,12 @@ for name in $(compgen -e); do
     esac
 done
 
-# A second copy of this job, which waits until the first has ended, adds to the log of that one.
-exec 9>> "$log"
-if flock --nonblock 9 2> /dev/null; then : > "$log"; fi
+# A second copy of this job, which waits until the first has ended, adds to the log of that one. Snakemake has deleted
+# the log before it starts the copy, so it is written under a name that Snakemake does not know.
+written=$(dirname "$log")/.${log##*/}
+exec 9>> "$written"
+if flock --nonblock 9 2> /dev/null; then : > "$written"; fi
+ln -f "$written" "$log"
 
 if ! command -v "$python" > /dev/null; then
     echo "error: on $HOSTNAME there is no $python that can be run; let every machine that runs jobs see its folder" >&9

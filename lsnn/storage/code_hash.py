@@ -98,22 +98,18 @@ def code_hash(
     while new:
         path = new.pop()
         if path not in contents:
-            contents[path] = _content(path)
+            contents[path] = "\n".join(_lines(path))
             new += _imported(path, without)
     parts = sorted((os.path.basename(path), content) for path, content in contents.items())
     return hashlib.sha256(canonical_json([parts, list(order)]).encode()).hexdigest()
 
 
-def _read(path):
-    with open(path, encoding="utf-8") as stream:
-        return stream.read()
-
-
 @functools.lru_cache(maxsize=None)
 def _imported(path, without):
     """Return the files of the modules that one imports."""
+    lines = [line for line in _lines(path) if line.startswith(("import ", "from "))]
     names = set()
-    for node in ast.walk(ast.parse(_read(path), path)):
+    for node in ast.parse("\n".join(lines)).body:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -131,9 +127,11 @@ def _imported(path, without):
 
 
 @functools.lru_cache(maxsize=None)
-def _content(path):
+def _lines(path):
     """Return the code of a module: its logical lines, with single spaces between tokens."""
-    text, lines, line = _read(path), [], []
+    with open(path, encoding="utf-8") as stream:
+        text = stream.read()
+    lines, line = [], []
     starts = [0, *itertools.accumulate(map(len, text.splitlines(True)))]
     f_strings = []  # where those begin that are open: since Python 3.12 they are several tokens
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -152,4 +150,4 @@ def _content(path):
             is_docstring = len(line) == 1 and re.match("[rR]?[\"']", line[0])
             lines += [] if is_docstring else [" ".join(line)]
             line = []
-    return "\n".join(lines)
+    return lines

@@ -219,8 +219,11 @@ class Cluster:
         process.terminate()
         wait_until(lambda: not self.controller.processes("slurmctld"), 30, "it is gone")
 
-    def do_without_controller(self, seconds):
+    @contextlib.contextmanager
+    def without_controller(self, seconds):
+        """Stop the controller for what is done meanwhile, and for some seconds."""
         self.stop_controller()
+        yield
         time.sleep(seconds)
         self.start_controller()
 

@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 STUDY = "tests/slurm/study.yaml"
 RESULTS = "results/slurm"
+TABLE = f"{RESULTS}/trajectories.csv"
 ENTRY = "w_rec_validation"
 SCRIPTS = {"train": "train.py", "hessian": "curvature.py"}
 OUTPUT = {"train": "", "hessian": "/hessian"}  # in the folder of a run
@@ -130,7 +131,7 @@ class Checkout:
         Args:
             runs: of which they are; if left out, of the study.
         """
-        names = [] if runs else [f"{RESULTS}/trajectories.csv"]
+        names = [] if runs else [TABLE]
         for run in runs or RUNS:
             for name in ("checkpoints.npz", "learning_curve.csv", f"hessian/{ENTRY}.csv"):
                 names.append(f"{folder_of(*run)}/{name}")
@@ -141,10 +142,14 @@ class Checkout:
         return contents
 
     def log(self, stage, condition, seed):
+        """Return what a job has logged; Snakemake deletes the log before the job starts."""
         of_stage = {"train": ".log", "hessian": f"/{ENTRY}.log"}[stage]
         name = f"{RESULTS}/logs/{stage}/{condition}/seed_{seed}{of_stage}"
-        with open(self.path(name), encoding="utf-8", errors="replace") as stream:
-            return stream.read()
+        try:
+            with open(self.path(name), encoding="utf-8", errors="replace") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return ""
 
     def program(self, stage, condition, seed):
         """Return the processes of a job's script; there should not be two."""
@@ -160,16 +165,36 @@ class Checkout:
                     found.append(process)
         return found
 
-    def in_mid_run(self, stage, condition, seed):
-        """Wait until a job has something to lose, and return the process of its script."""
+    def program_in_mid_run(self, stage, condition, seed):
+        """Return the process of a job's script in a list; before it has something to lose, none."""
         folder = {"train": "progress", "hessian": f"hessian/{ENTRY}.progress"}[stage]
-        folder = self.path(f"{folder_of(condition, seed)}/{folder}")
+        begun = os.path.exists(self.path(f"{folder_of(condition, seed)}/{folder}/0001.npz"))
+        return self.program(stage, condition, seed) if begun else []
 
-        def running():
-            return os.path.exists(f"{folder}/0001.npz") and self.program(stage, condition, seed)
-
-        (process,) = wait_until(running, 300, f"{stage} of {condition}, seed {seed}, in mid-run")
+    def in_mid_run(self, stage, *run):
+        """Wait until a job has something to lose, and return the process of its script."""
+        (process,) = wait_until(
+            lambda: self.program_in_mid_run(stage, *run), 300, f"{stage} of {run} in mid-run"
+        )
         return process
+
+    def suspended_in_mid_run(self, runs):
+        """Suspend the training of runs, each as soon as it has something to lose.
+
+        Returns:
+            The process of each run's script.
+        """
+        programs = {}
+
+        def all_are():
+            for run in set(runs) - set(programs):
+                for process in self.program_in_mid_run("train", *run):
+                    process.suspend()
+                    programs[run] = process
+            return len(programs) == len(runs)
+
+        wait_until(all_are, 300, f"training of {runs} in mid-run")
+        return programs
 
 
 @pytest.fixture
@@ -202,8 +227,8 @@ def local(tmp_path_factory):
         if not kept.exists():
             checkout = Checkout(tmp_path_factory.mktemp("local") / "checkout")
             try:
-                checkout.snakemake("--cores", "2")
-                checkout.finish(600)
+                checkout.snakemake(TABLE, "--cores", "2")
+                checkout.finish()
                 kept.write_bytes(pickle.dumps(checkout.results()))
             finally:
                 checkout.end()

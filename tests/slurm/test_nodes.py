@@ -12,9 +12,7 @@ from conftest import RUNS, jobs_of_run, tables_of
 def test_nodes_that_lose_power_or_contact_or_are_drained(checkout, slurm, local):
     runs = dead, cut_off, drained = RUNS[:3]
     checkout.on_slurm(slurm, *tables_of(runs))
-    programs = {run: checkout.in_mid_run("train", *run) for run in runs}
-    for program in programs.values():
-        program.suspend()
+    programs = checkout.suspended_in_mid_run(runs)
 
     def job(run):
         (found,) = jobs_of_run(slurm.jobs(checkout.folder), "train", *run)
@@ -57,17 +55,18 @@ def test_nodes_that_lose_power_or_contact_or_are_drained(checkout, slurm, local)
 
 
 def test_a_node_without_the_interpreter_says_so_and_can_be_left_out(checkout, slurm, local):
+    runs = RUNS[:3]  # one a node
     node = slurm.nodes["n2"]
     folder = os.path.dirname(os.path.realpath(f"{checkout.environment}/bin/python"))
     node.run("mount", "-t", "tmpfs", "none", folder)
     try:
-        assert checkout.on_slurm(slurm, "--retries", "0", *tables_of(RUNS)).wait(300) != 0
+        assert checkout.on_slurm(slurm, "--retries", "0", *tables_of(runs)).wait(300) != 0
         assert "error: on n2 there is no " in checkout.printed()
-        checkout.on_slurm(slurm, "--slurm-exclude-failed-nodes", "n2", *tables_of(RUNS))
+        checkout.on_slurm(slurm, "--slurm-exclude-failed-nodes", "n2", *tables_of(runs))
         checkout.finish()
     finally:
         node.run("umount", folder)
-    assert checkout.results(RUNS).items() <= local.items()
+    assert checkout.results(runs).items() <= local.items()
 
 
 def test_a_controller_that_is_away_for_a_minute_without_accounting(checkout, slurm, local):
@@ -75,9 +74,10 @@ def test_a_controller_that_is_away_for_a_minute_without_accounting(checkout, slu
     runs = RUNS[::2]
     targets = tables_of(runs)
     checkout.on_slurm(slurm, *targets)
-    for run in runs:
-        checkout.in_mid_run("train", *run)
-    slurm.do_without_controller(60)
+    programs = checkout.suspended_in_mid_run(runs)
+    with slurm.without_controller(60):
+        for program in programs.values():
+            program.resume()
     wait_until(lambda: not slurm.run("squeue", "--noheader"), 300, "no job is left")
     said = "Falling back to 'sacct' for status queries"
     assert checkout.printed().splitlines()[-1].startswith(said)

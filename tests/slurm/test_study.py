@@ -51,10 +51,7 @@ def test_from_start_to_figures(checkout, slurm, local):
 def test_jobs_that_are_cancelled_killed_or_out_of_time_come_back_with_more(checkout, slurm, local):
     runs = cancelled, killed, late = RUNS[:3]
     checkout.on_slurm(slurm, *tables_of(runs))
-    programs = {}
-    for run in runs:
-        programs[run] = checkout.in_mid_run("train", *run)
-        programs[run].suspend()  # until all three are there
+    programs = checkout.suspended_in_mid_run(runs)
     numbers = {
         run: jobs_of_run(slurm.jobs(checkout.folder), "train", *run)[0]["JobId"] for run in runs
     }
@@ -86,10 +83,9 @@ def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local
     runs = running, done = RUNS[0], RUNS[3]
     targets = tables_of(runs)
     checkout.on_slurm(slurm, *targets)
-    orphan = checkout.in_mid_run("train", *running)
-    orphan.suspend()
-    checkout.in_mid_run("train", *done)
+    programs = checkout.suspended_in_mid_run(runs)
     checkout.kill()
+    programs[done].resume()
 
     def state(run):
         return jobs_of_run(slurm.jobs(checkout.folder), "train", *run)[0]["JobState"]
@@ -104,10 +100,11 @@ def test_after_snakemake_is_killed_no_run_has_two_writers(checkout, slurm, local
     checkout.on_slurm(slurm, *targets)
     wait_until(lambda: len(checkout.program("train", *running)) == 2, 300, "a second copy")
     wait_until(lambda: "waiting for" in checkout.log("train", *running), 300, "it waits")
-    orphan.resume()
+    programs[running].resume()
     checkout.finish()
     assert checkout.results(runs).items() <= local.items()
-    assert "already complete" in checkout.log("train", *running)
+    log = checkout.log("train", *running)
+    assert log.startswith("training bptt, seed 1") and "already complete" in log
     jobs = slurm.jobs(checkout.folder)
     assert len(jobs_of_run(jobs, "train", *running)) == 2
     assert len(jobs_of_run(jobs, "train", *done)) == 1  # its results are taken as they are

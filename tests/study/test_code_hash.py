@@ -12,7 +12,7 @@ import pytest
 from lsnn.curvature.quantities import QUANTITIES, REGISTRIES
 from lsnn.curvature.quantities.extremes import Extremes
 from lsnn.errors import LsnnError
-from lsnn.storage.code_hash import _content, require_code_hash
+from lsnn.storage.code_hash import _lines, require_code_hash
 from lsnn.study.config import parse_study
 from lsnn.update import PARTS
 
@@ -103,7 +103,7 @@ def test_of_a_module_its_tokens_count_alone(tmpdir):
         "def f(a,\n      b):\n  # A comment.\n  r'One more.'\n\n  return (a\n    + b)\n"
         'y = f"""l\n  {x}\n"""\n'
     )
-    assert _content(str(path)).splitlines() == [
+    assert "\n".join(_lines(str(path))).splitlines() == [
         'x = f"a{1!r:>{10}} {{}} {f\'b{2}\'}" f"c" "d"',
         "def f ( a , b ) :",
         "INDENT",

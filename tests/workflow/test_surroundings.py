@@ -83,6 +83,7 @@ def test_a_second_copy_of_a_job_leaves_the_log_of_the_first_one(tmp_path):
     first = job(log, sys.executable, f"print('first', flush=True)\n{wait}print('end')", tmp_path)
     while log.read_text() != "first\n":
         time.sleep(0.01)
+    log.unlink()  # as Snakemake does
     assert job(log, sys.executable, "print('second')", tmp_path).wait() == 0
     go.touch()
     assert first.wait() == 0

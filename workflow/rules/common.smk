@@ -108,7 +108,8 @@ def program(name, python=PYTHON, by_code=True, also=()):
     if by_code:
         files = sorted(path for pattern in also for path in SCRIPTS.rglob(pattern))
         texts = [path.read_text(encoding="utf-8") for path in files]
-        params["code_hash"] = code_hash([str((SCRIPTS / name).absolute())], order=texts)
+        path = str((SCRIPTS / name).absolute())
+        params["code_hash"] = lambda wildcards: code_hash([path], order=texts)  # when there is a job
     return params
 
 

@@ -85,11 +85,13 @@ def kept_figures():
 
 
 @pytest.mark.parametrize("kept", PROFILES, ids=lambda kept: kept.name)
-def test_cards_that_are_kept_are_drawn_again_to_the_same_bytes(kept, tmp_path, monkeypatch):
+def test_cards_that_are_kept_are_drawn_again(kept, tmp_path, monkeypatch):
+    """To the same bytes; numbers to 9 digits, as numpy's logarithm depends on the processor."""
     arguments = [kept.name, "--results", REPOSITORY / "results/committed", "--output", tmp_path]
     run_here(monkeypatch, draw_card, *arguments)
-    for name in ("card.png", "profile.csv"):
-        assert (tmp_path / name).read_bytes() == (kept / name).read_bytes()
+    assert (tmp_path / "card.png").read_bytes() == (kept / "card.png").read_bytes()
+    tables = [pd.read_csv(folder / "profile.csv") for folder in (tmp_path, kept)]
+    pd.testing.assert_frame_equal(*tables, check_exact=False, rtol=1e-9)
 
 
 @pytest.mark.parametrize("kept", kept_figures(), ids=lambda kept: kept.stem)

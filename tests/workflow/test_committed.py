@@ -91,7 +91,7 @@ def test_cards_that_are_kept_are_drawn_again(kept, tmp_path, monkeypatch):
     run_here(monkeypatch, draw_card, *arguments)
     assert (tmp_path / "card.png").read_bytes() == (kept / "card.png").read_bytes()
     tables = [pd.read_csv(folder / "profile.csv") for folder in (tmp_path, kept)]
-    pd.testing.assert_frame_equal(*tables, check_exact=False, rtol=1e-9)
+    pd.testing.assert_frame_equal(*tables, rtol=1e-9)
 
 
 @pytest.mark.parametrize("kept", kept_figures(), ids=lambda kept: kept.stem)

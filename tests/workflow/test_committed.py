@@ -84,6 +84,7 @@ def kept_figures():
     return [path for path in figures if path.parents[1] != CLAIMS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", PROFILES, ids=lambda kept: kept.name)
 def test_cards_that_are_kept_are_drawn_again(kept, tmp_path, monkeypatch):
     """To the same bytes; numbers to 9 digits, as numpy's logarithm depends on the processor."""

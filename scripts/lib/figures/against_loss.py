@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Callable
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -69,12 +68,11 @@ def draw_gap_against(results: Results, figure: Figure) -> Page | None:
 
     def draw_points(axes: Axes, rows: pd.DataFrame, study: Study, gap: Column) -> None:
         axes.axhline(0, **panels.ZERO)
-        small = {"markersize": 2.5, "alpha": 0.4, "mew": 0}
         large = {"markersize": 7, **panels.BLACK_EDGE}
         shown = panels.shown(panels.shown(rows, x), gap)
         for of_condition, look in panels.rows_and_looks(shown, study):
             final = panels.successful(of_condition).groupby("seed").tail(1)
-            for points, size in [(of_condition, small), (final, large)]:
+            for points, size in [(of_condition, panels.POINT), (final, large)]:
                 axes.plot(points[x.name], points[gap.name], look.marker, color=look.colour, **size)
             panels.draw_crosses(axes, panels.unconverged(of_condition, x), look, x.name, gap.name)
         panels.scale_axis(axes, "x", x)
@@ -120,15 +118,20 @@ def values_at_losses(trajectories: pd.DataFrame, column: Column) -> pd.DataFrame
 
 def draw_ends(axes: Axes, rows: pd.DataFrame, study: Study, column: Column) -> None:
     """Draw the final states of a column: one point per run, beside them mean and interval."""
-    conditions = panels.rows_and_looks(panels.successful(rows), study)
+    conditions = list(panels.rows_and_looks(panels.successful(rows), study))
     for place, (of_condition, look) in enumerate(conditions):
         values = of_condition.groupby("seed")[column.name].last().to_numpy()
         mean, low, high = mean_and_interval(values, column.scale == "log", column.is_share)
-        small: dict[str, Any] = {"markersize": 3, "alpha": 0.5, "mew": 0}
-        axes.plot(np.full(len(values), place), values, look.marker, color=look.colour, **small)
+        across = np.full(len(values), place)
+        axes.plot(across, values, look.marker, color=look.colour, **panels.POINT)
         if np.isfinite(low):
             axes.plot([place + 0.3] * 2, [low, high], color=look.colour, linewidth=1.6)
         axes.plot(place + 0.3, mean, look.marker, color=look.colour, markersize=5)
-    axes.set(xlabel="final states", xticks=[])
+    labels = [panels.drawn_label(study, rows["condition"].iloc[0]) for rows, _ in conditions]
+    if len(labels) <= panels.MOST_WITH_WHOLE_LABEL:
+        axes.set_xticks(np.arange(len(labels)) + 0.15, labels, rotation=90)
+    else:
+        axes.set_xticks([])
+    axes.set_xlabel("final states")
     axes.margins(x=0.15)
     panels.scale_axis(axes, "y", column)

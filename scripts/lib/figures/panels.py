@@ -36,7 +36,7 @@ LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
 MOST_IN_COLUMN = 18  # entries of a legend
-MOST_WITH_WHOLE_LABEL = 8  # conditions in a legend
+MOST_WITH_WHOLE_LABEL = 8  # conditions in a legend, or on an axis
 LONGEST_LABEL = 28  # characters in a line of an axis label
 THRESHOLD: dict[str, Any] = {"color": "0.2", "linestyle": "-", "linewidth": 0.7}
 CHANCE: dict[str, Any] = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}
@@ -44,6 +44,7 @@ ZERO: dict[str, Any] = {"color": "0.4", "linewidth": 0.8}
 BAND: dict[str, Any] = {"alpha": 0.25, "linewidth": 0}
 LETTER: dict[str, Any] = {"loc": "left", "weight": "bold", "x": -0.1, "ha": "right"}
 BLACK_EDGE: dict[str, Any] = {"mec": "black", "mew": 0.8}
+POINT: dict[str, Any] = {"markersize": 2.5, "alpha": 0.5, "mew": 0}
 CROSS: dict[str, Any] = {"marker": "x", "markersize": 4, "linestyle": "none", "color": "0.2"}
 RING: dict[str, Any] = {"marker": "o", "markersize": 6, "mfc": "none", "linestyle": "none"}
 
@@ -374,11 +375,11 @@ def legend_handles(
     if points:
         large: dict[str, Any] = {"marker": "o", "markersize": 7, "color": "0.7", **BLACK_EDGE}
         handles.append(Line2D([], [], linestyle="none", label="final state", **large))
+        handles.append(point_handle("earlier state"))
     else:
         if has_failed.groupby("condition").size().max() > 1:
             handles.append(Line2D([], [], color="0.4", linewidth=0.5, label="one run"))
-        if n_seeds.max() >= LEAST_SEEDS:
-            handles.append(Patch(color="0.4", label="95 % interval of mean", **BAND))
+        handles += band_handles(n_seeds)
         if has_failed.any():
             handles.append(failed_handle())
         changing = changing_thresholds(study) if along_training else {}
@@ -424,6 +425,17 @@ def common_length(lists: Sequence[Sequence[str]]) -> int:
 def counted(number: Any) -> str:
     """Return what follows a label where it is of so many runs; it is not broken into lines."""
     return " " + f"(n = {number})".replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def point_handle(label: str) -> Line2D:
+    """Return what stands for small points in a legend."""
+    return Line2D([], [], linestyle="none", marker="o", label=label, color="0.4", **POINT)
+
+
+def band_handles(n_seeds: pd.Series) -> list[Patch]:
+    """Return what stands for intervals in a legend, if one of so many runs has one."""
+    band = Patch(color="0.4", label="95 % interval of mean", **BAND)
+    return [band] if n_seeds.max() >= LEAST_SEEDS else []
 
 
 def failed_handle() -> Line2D:

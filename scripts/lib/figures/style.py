@@ -74,7 +74,8 @@ def make_logarithmic_both_ways(axis: XAxis | YAxis, width: float) -> None:
         finer = np.outer(10.0 ** np.arange(np.floor(decades[0]), decades[1] + 0.01), [1, 2, 5])
         finer = finer[(finer >= width) & (finer <= largest)][-3:]
         sizes = finer if len(finer) else np.array([width])
-    sizes = sizes[:: -(-len(sizes) // 4)]
+    most = 3 if axis.axis_name == "x" else 4  # side by side labels take more room
+    sizes = sizes[:: -(-len(sizes) // most)]
     ticks = np.concatenate([-sizes[::-1], [0], sizes])
     ticks = ticks[(ticks >= low) & (ticks <= high)]
     are_plain = is_short or is_usual(min(width, 1), largest)

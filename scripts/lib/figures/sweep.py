@@ -88,7 +88,7 @@ def draw_sweep(results: Results, figure: Figure) -> Page:
             at_bottom: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
             axes.plot(x, 0 * x, color=drawn.looks[number].colour, **panels.RING, **at_bottom)
         scale_setting(axes, drawn)
-    handles = [
+    handles: list[Any] = [
         look.handle(label_of_line(study, line, drawn.sweep) + counts(drawn.final, number))
         for number, (line, look) in enumerate(zip(drawn.sweep.lines, drawn.looks, strict=True))
     ]
@@ -96,6 +96,10 @@ def draw_sweep(results: Results, figure: Figure) -> Page:
         label = panels.drawn_label(study, study.baseline)
         n_runs = panels.counted(drawn.baseline["seed"].nunique())
         handles.append(panels.looks(study)[study.baseline].handle(label + n_runs))
+    n_seeds = drawn.final.groupby("condition")["seed"].nunique()
+    if n_seeds.max() > 1:
+        handles.append(panels.point_handle("one run"))
+    handles += panels.band_handles(n_seeds)
     if len(drawn.lost):
         handles.append(panels.failed_handle())
     if thresholds_of(drawn) and any(column.threshold for column in columns):
@@ -114,7 +118,7 @@ def draw_final(axes: Axes, drawn: Drawn, column: Column) -> None:
     """Draw a column of the final states: points are runs, lines means with their intervals."""
     for number, of_line in panels.shown(drawn.final, column).groupby("line"):
         look, y = drawn.looks[number], of_line[column.name]
-        axes.plot(of_line["x"], y, look.marker, color=look.colour, markersize=2.5, alpha=0.5, mew=0)
+        axes.plot(of_line["x"], y, look.marker, color=look.colour, **panels.POINT)
         panels.draw_mean(axes, of_line, look, "x", column)
         panels.draw_crosses(axes, panels.unconverged(of_line, column), look, "x", column.name)
     if len(drawn.baseline):

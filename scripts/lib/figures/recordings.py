@@ -63,8 +63,6 @@ def draw_trial(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Page:
         texts = answers(metadata)
         write_above(axes["output"], DT * n_steps, "  target (answer)", ha="left")
     draw_windows(list(axes.values()), metadata, n_steps, texts)
-    for letter, panel in zip(ascii_lowercase, axes.values(), strict=False):
-        panel.set_title(letter, **LETTER)
     trained = literal("{label}, seed {seed}, iteration {iteration}".format_map(metadata))
     example = "{split} example {index}".format_map(metadata["example"])
     complete(figure, n_steps, f"{trained}: {example}")
@@ -101,9 +99,10 @@ def draw_side_by_side(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -
 
 
 def complete(figure: Page, n_steps: int, title: str) -> None:
-    """Label the axes of time, give a figure its title, and images of inputs their scale."""
+    """Label panels and axes of time, give a figure its title, and images of inputs their scale."""
     panels = list(figure.axes)
-    for axes in panels:
+    for letter, axes in zip(ascii_lowercase, panels, strict=False):
+        axes.set_title(letter, **LETTER)
         axes.set(xlabel="time (ms)", xlim=(0, DT * n_steps))
         axes.label_outer()
     images = [axes for axes in panels if axes.images]

@@ -641,7 +641,9 @@ def test_the_sweep_has_a_line_a_rule():
     ]  # fmt: skip
     assert [axes.get_xscale() for axes in figure.axes] == ["log"] * 3
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "log", "linear"]
-    assert texts(figure) == ["BPTT (n = 2)", "three-factor (n = 2)", "2 / learning rate"]
+    assert texts(figure) == [
+        "BPTT (n = 2)", "three-factor (n = 2)", "one run", "2 / learning rate",
+    ]  # fmt: skip
     # Final states, means over seeds 1 and 2: 1000 sqrt(2) / 32 and 2000 at a learning rate of 0.01.
     final = {"bptt": (10 * 2**0.5 / 32, 2 / 32, 0.85), "three_factor": (20, 2 * 2**-2.5, 0.85)}
     for rule, (eigenvalue, loss, accuracy) in final.items():
@@ -666,7 +668,7 @@ def test_a_number_of_a_rule_can_be_swept_too():
     )
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "4", "27"]
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
-    assert texts(figure) == ["truncated BPTT (n = 2)", "2 / learning rate"]
+    assert texts(figure) == ["truncated BPTT (n = 2)", "one run", "2 / learning rate"]
     [(x, y)] = line_of(axes, sweep.look_of_line(HOPS, {0: "hops_0"}, 0).colour, 1.6)
     assert list(x) == [0, 1, 4, 27]
     assert y == pytest.approx(4 * [2000])
@@ -796,7 +798,7 @@ def test_the_sweep_shows_no_other_condition():
 def test_the_sweep_of_another_optimiser_has_no_threshold():
     study = parse_study({**made_up_study.SWEEP, "training": {"optimiser": "adam"}})
     figure = plot_sweep(made_up_study.trajectories(study=study), study)
-    assert texts(figure) == ["BPTT (n = 2)", "three-factor (n = 2)"]
+    assert texts(figure) == ["BPTT (n = 2)", "three-factor (n = 2)", "one run"]
     assert line_of(figure.axes[0], panels.THRESHOLD["color"], panels.THRESHOLD["linewidth"]) == []
 
 

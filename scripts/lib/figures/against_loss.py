@@ -18,6 +18,7 @@ from lsnn.study.config import Study
 from lsnn.study.outputs import Figure, gap_columns
 
 MOST_IN_ROW = 4  # gaps
+LONGEST_UPRIGHT = 16  # characters of a label below a panel
 WHERE_MEANS_END = "means against the loss end where one of the runs ends"
 
 
@@ -128,7 +129,7 @@ def draw_ends(axes: Axes, rows: pd.DataFrame, study: Study, column: Column) -> N
             axes.plot([place + 0.3] * 2, [low, high], color=look.colour, linewidth=1.6)
         axes.plot(place + 0.3, mean, look.marker, color=look.colour, markersize=5)
     labels = [panels.drawn_label(study, rows["condition"].iloc[0]) for rows, _ in conditions]
-    if len(labels) <= panels.MOST_WITH_WHOLE_LABEL:
+    if max(map(len, labels), default=0) <= LONGEST_UPRIGHT:
         axes.set_xticks(np.arange(len(labels)) + 0.15, labels, rotation=90)
     else:
         axes.set_xticks([])

@@ -36,7 +36,7 @@ LINES = ["-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
 MOST_IN_COLUMN = 18  # entries of a legend
-MOST_WITH_WHOLE_LABEL = 8  # conditions in a legend, or on an axis
+MOST_WITH_WHOLE_LABEL = 8  # conditions in a legend
 LONGEST_LABEL = 28  # characters in a line of an axis label
 THRESHOLD: dict[str, Any] = {"color": "0.2", "linestyle": "-", "linewidth": 0.7}
 CHANCE: dict[str, Any] = {"color": "0.4", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 1}

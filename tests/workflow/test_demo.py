@@ -25,11 +25,11 @@ def trajectories(demo):
 
 
 def test_every_run_and_checkpoint_is_in_the_table(trajectories):
-    early = [0, 1, 2, 3, 5, 8, 12, 18]
-    evenly = {"bptt": [20, 40, 60, 80, 100], "three_factor": [32, 64, 96, 128, 160]}
+    early = [0, 1, 2, 3, 5, 8, 12, 18, 27, 41]
+    evenly = {"bptt": [50, 100, 150, 200, 250], "three_factor": [80, 160, 240, 320, 400]}
     expected = {
         "bptt": [*early, *evenly["bptt"]],
-        "three_factor": [*early, 27, *evenly["three_factor"]],
+        "three_factor": [*early, 62, *evenly["three_factor"]],
     }
     for condition, rows in trajectories.groupby("condition"):
         for _, run in rows.groupby("seed"):
@@ -44,8 +44,8 @@ def test_every_run_and_checkpoint_is_in_the_table(trajectories):
 
 def test_the_networks_learn_and_the_eigenvalues_converge(trajectories):
     final = trajectories[trajectories["fraction"] == 1].set_index("condition")
-    assert (final.loc["bptt", "test_accuracy"] > 0.15).all()  # chance: 0.1
-    assert (final.loc["three_factor", "test_accuracy"] > 0.15).all()
+    assert (final.loc["bptt", "test_accuracy"] > 0.4).all()
+    assert (final.loc["three_factor", "test_accuracy"] > 0.3).all()
     assert trajectories["lambda_max_converged"].all()
     assert trajectories["lambda_min_converged"].all()
     found = trajectories.dropna()
@@ -156,7 +156,7 @@ def test_results_say_what_made_them(demo):
     assert record["environment"]["python"].startswith("3.6.")
     assert record["environment"]["device"] == "CPU"
     told = {"condition": "bptt", "learning_rule": {"name": "bptt"}, "seed": 1}
-    told.update(iterations=100, checkpoint_every=20)
+    told.update(iterations=250, checkpoint_every=50)
     assert told.items() <= record["settings"].items()
     assert record["wall_seconds"] > 0 and record["ms_per_iteration"] > 0
     resolved = yaml.safe_load((demo / "config.yaml").read_text())
@@ -191,8 +191,8 @@ def test_a_job_uses_one_core(demo):
 def test_the_log_has_a_line_a_checkpoint_with_speed_and_time_left(demo):
     lines = (demo / "logs/train/bptt/seed_2.log").read_text().splitlines()
     checkpoints = [line for line in lines if line.startswith("iteration ")]
-    assert len(checkpoints) == 13
-    for part in ("iteration 100/100", "train ", "validation ", "test ", "accuracy", "ms per iter"):
+    assert len(checkpoints) == 15
+    for part in ("iteration 250/250", "train ", "validation ", "test ", "accuracy", "ms per iter"):
         assert part in checkpoints[-1]
     assert "s left" in checkpoints[-1]
     hessian = (demo / "logs/hessian/bptt/seed_2/w_rec_validation.log").read_text()

@@ -128,7 +128,8 @@ def draw_ends(axes: Axes, rows: pd.DataFrame, study: Study, column: Column) -> N
         if np.isfinite(low):
             axes.plot([place + 0.3] * 2, [low, high], color=look.colour, linewidth=1.6)
         axes.plot(place + 0.3, mean, look.marker, color=look.colour, markersize=5)
-    labels = [panels.drawn_label(study, rows["condition"].iloc[0]) for rows, _ in conditions]
+    names = [of_condition["condition"].iloc[0] for of_condition, _ in conditions]
+    labels = [panels.drawn_label(study, name) for name in names]
     if max(map(len, labels), default=0) <= LONGEST_UPRIGHT:
         axes.set_xticks(np.arange(len(labels)) + 0.15, labels, rotation=90)
     else:

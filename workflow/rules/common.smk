@@ -109,7 +109,8 @@ def program(name, python=PYTHON, by_code=True, also=()):
         files = sorted(path for pattern in also for path in SCRIPTS.rglob(pattern))
         texts = [path.read_text(encoding="utf-8") for path in files]
         path = str((SCRIPTS / name).absolute())
-        params["code_hash"] = lambda wildcards: code_hash([path], order=texts)  # when there is a job
+        # Computed when there is a job, not whenever the Snakefile is read.
+        params["code_hash"] = lambda wildcards: code_hash([path], order=texts)
     return params
 
 

@@ -162,7 +162,7 @@ def main() -> None:
     tables = decide(claims, {source.study.name: source for source in sources})
     for name, table in zip(["claims.csv", "points.csv"], tables, strict=True):
         table = table[table["claim"] == only] if only else table
-        write_table(os.path.join(arguments.output, name), table, missing="")
+        write_table(os.path.join(arguments.output, name), table, digits=12)
     write_decided(arguments.output, arguments.claims)
 
 

@@ -27,7 +27,7 @@ def main() -> None:
 
     found = profile.read_profile(arguments.name, arguments.tasks, arguments.results)
     table = profile.compared(found)
-    write_table(os.path.join(arguments.output, "profile.csv"), table, missing="")
+    write_table(os.path.join(arguments.output, "profile.csv"), table, digits=12)
     use_style()
     save(draw_card(found, table), arguments.output, "card", CAPTIONS.card(found))
 

@@ -177,7 +177,11 @@ def require_recorded(path: str, record: dict[str, Any]) -> None:
         )
 
 
-def write_table(path: PathLike, table: pd.DataFrame, missing: str = "") -> None:
-    """Write a data frame as CSV with every digit of its floats; ``missing`` stands for nan."""
+def write_table(path: PathLike, table: pd.DataFrame, digits: int | None = None) -> None:
+    """Write a table as CSV, numbers with so many significant digits or all; missing ones are empty.
+
+    Processors differ in the last digits of logarithms.
+    """
     with atomic_write(path) as stream:
-        stream.write(table.to_csv(index=False, lineterminator="\n", na_rep=missing).encode())
+        form = f"%.{digits}g" if digits else None
+        stream.write(table.to_csv(index=False, lineterminator="\n", float_format=form).encode())

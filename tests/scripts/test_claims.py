@@ -20,7 +20,6 @@ from lib.failures import with_failures
 from lib.pages import columns_of, estimate_text
 from lib.statistics.source import Source
 from lib.summary import summarise
-from lib.tables import write_table
 from lib.verdicts import ClaimTest, on_all
 from lsnn.errors import ConfigError, ResultError
 from lsnn.storage.files import canonical_json
@@ -673,7 +672,7 @@ def written(tmp_path):
     (tmp_path / "made_up").mkdir()
     (tmp_path / "made_up/config.yaml").write_text(yaml.safe_dump(as_mapping(study)))
     trajectories = made_up_study.trajectories(seeds=study.seeds, study=study)
-    write_table(tmp_path / "made_up/trajectories.csv", trajectories, missing="nan")
+    trajectories.to_csv(tmp_path / "made_up/trajectories.csv", index=False, na_rep="nan")
     claims = {
         "sharper": claim(
             contrast("lambda_max", margin=1.25),

@@ -17,7 +17,7 @@ from lib.figures import against_loss, density, panels, registry, stability, swee
 from lib.figures.results import Results, read_spectra
 from lib.figures.style import COLUMN, COLUMN_AND_LEGEND, PAGE, make_logarithmic, use_style
 from lib.summary import summarise
-from lib.tables import read_trajectories, write_table
+from lib.tables import read_trajectories
 from lsnn.errors import ConfigError, ResultError
 from lsnn.storage import checkpoints
 from lsnn.storage.files import sha256_of_file, write_record
@@ -137,7 +137,7 @@ def write(folder, table, config=made_up_study.CONFIG):
     """Write the results of a study, and return their folder."""
     folder.mkdir(exist_ok=True)
     made_up_study.write_config(folder / "config.yaml", config)
-    write_table(folder / "trajectories.csv", table, missing="nan")
+    table.to_csv(folder / "trajectories.csv", index=False, na_rep="nan")
     return folder
 
 
@@ -447,7 +447,7 @@ def test_a_table_from_before_there_were_such_columns_is_drawn_as_any(tmp_path, n
     newer = [column for column in table if column.endswith("_norm_residual")]
     assert len(newer) == 3
     old = table.drop(columns=["diverged", *newer])
-    write_table(tmp_path / "trajectories.csv", old, missing="nan")
+    old.to_csv(tmp_path / "trajectories.csv", index=False, na_rep="nan")
     older = read_trajectories(tmp_path, STUDY)
     assert not older["diverged"].any()
     figures = [draw(FIGURES[name], rows, STUDY) for rows in (older, table)]

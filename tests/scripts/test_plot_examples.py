@@ -90,7 +90,7 @@ def draw(monkeypatch, study, folder, parts):
     """Draw examples as a figure of a made-up study."""
     study.mkdir(exist_ok=True)
     made_up_study.write_config(study / "config.yaml", made_up_study.CONFIG)
-    write_table(study / "trajectories.csv", made_up_study.trajectories(), missing="")
+    write_table(study / "trajectories.csv", made_up_study.trajectories())
     checkpoints.write(str(study / "examples.npz"), *parts)
     arguments = ["--study", str(study), "--output", str(folder), "--figure", "examples"]
     monkeypatch.setattr(sys, "argv", ["plot.py", *arguments])

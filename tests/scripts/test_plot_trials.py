@@ -61,7 +61,7 @@ def write(folder, **options):
     """Write the results of a study of spiking units, with a trial; return the trial's path."""
     study = made_up_study.write_config(folder / "config.yaml", SPIKING)
     table = made_up_study.trajectories(study=study)
-    write_table(folder / "trajectories.csv", table, missing="")
+    write_table(folder / "trajectories.csv", table)
     (folder / "trials").mkdir()
     path = folder / "trials/slow.npz"
     made_up_trial.write_trial(path, **options)

@@ -14,6 +14,21 @@ COLUMNS = (
 )
 
 
+def written(table, folder):
+    """Yield the path of a table as it is written, and of one as it once was, with words for nan."""
+    write_table(folder / "table.csv", table)
+    yield folder / "table.csv"
+    table.to_csv(folder / "older.csv", index=False, na_rep="nan")
+    yield folder / "older.csv"
+
+
+def test_numbers_of_another_processor_are_written_alike(tmp_path):
+    for loss in (0.1 + 0.2, 0.3):
+        table = pd.DataFrame({"seed": [4294967295], "loss": [loss]})
+        write_table(tmp_path / "table.csv", table, digits=12)
+        assert (tmp_path / "table.csv").read_text() == "seed,loss\n4294967295,0.3\n"
+
+
 def test_what_is_written_is_read(tmp_path):
     table = pd.DataFrame(
         {
@@ -24,9 +39,8 @@ def test_what_is_written_is_read(tmp_path):
             "ok": [True, False],
         }
     )
-    for missing in ("", "nan"):
-        write_table(tmp_path / "table.csv", table, missing)
-        found = read_table(tmp_path / "table.csv", COLUMNS)
+    for path in written(table, tmp_path):
+        found = read_table(path, COLUMNS)
         pd.testing.assert_frame_equal(found, table, check_exact=True)
 
 
@@ -34,9 +48,8 @@ def test_a_text_may_be_what_pandas_takes_for_no_value(tmp_path):
     texts = ["NA", "None", "nan", "null", "N/A", "NaN", "True", "1e5"]
     table = pd.DataFrame({"rule": texts, "value": [float("nan"), *range(7)]})
     columns = [column for column in COLUMNS if column.name in table]
-    for missing in ("", "nan"):
-        write_table(tmp_path / "table.csv", table, missing)
-        found = read_table(tmp_path / "table.csv", columns)
+    for path in written(table, tmp_path):
+        found = read_table(path, columns)
         pd.testing.assert_frame_equal(found, table, check_exact=True)
 
 

@@ -34,7 +34,7 @@ from lsnn.study.config import Study
 # grey; the mark repeats it.
 FILLS = {"": "white", "+": "#e6842a", "-": "#9ecae1", "=": "#c7e9c0", "?": "#eeeeee"}
 VERDICT = "verdict"
-CLAIM, CELL, HEIGHT = 4.4, 0.8, 0.22  # inches, of the overview
+CLAIM, CELL, LINE = 4.8, 0.8, 0.11  # inches, of the overview: texts, marks, a line of a text
 ANSWER = (7.2, 3.4)
 QUADRANTS = {
     (0.98, 0.98): "sharper and worse",
@@ -164,7 +164,9 @@ def draw_overview(claims: dict[str, Claim], table: pd.DataFrame) -> Page:
         verdict = row.verdict if is_whole or not row.mark else ""
         texts.loc[place] = f"{mark_text(row.mark)} {verdict}".strip()
         fills.loc[place] = list(FILLS).index(row.mark[:1])
-    size = (CLAIM + CELL * len(names), HEIGHT * (len(claims) + 3))
+    claimed = [textwrap.fill(literal(claim.claim), 88) for claim in claims.values()]
+    height = LINE * max(2, *(text.count("\n") + 1 for text in claimed))
+    size = (CLAIM + CELL * len(names), height * (len(claims) + 3))
     page, axes = plt.subplots(figsize=size, layout="constrained")
     sns.heatmap(
         fills, annot=texts, fmt="", cmap=ListedColormap(list(FILLS.values())),
@@ -173,7 +175,6 @@ def draw_overview(claims: dict[str, Claim], table: pd.DataFrame) -> Page:
     )  # fmt: skip
     axes.tick_params(labelsize=6, length=0, labeltop=True, labelbottom=False)
     axes.set_xticklabels([textwrap.fill(name.replace("_", " "), 13) for name in names], rotation=0)
-    claimed = [textwrap.fill(literal(claim.claim), 80) for claim in claims.values()]
     axes.set_yticklabels(claimed, rotation=0)
     return page
 

@@ -57,10 +57,21 @@ def quoted(text: object) -> str:
 
 
 def documentation(member: type) -> str:
-    """Return what the code says of a class: its docstring up to the arguments, as one paragraph."""
+    """Return what the code says of a class: its docstring up to the arguments.
+
+    It is one paragraph, but for what is indented there, whose lines remain.
+    """
     text = inspect.cleandoc(member.__doc__ or "")
     text = re.split(r"\n\n(?:Args|Attributes|Raises):", text)[0]
-    return quoted(re.sub(r" \(:\w+:`[^`]*`\)|``?|:\w+:", "", " ".join(text.split())))
+    text = re.sub(r" \(:\w+:`[^`]*`\)|``?|:\w+:", "", text)
+    parts = re.split(r"\n\n((?: {4}.*\n?)+)", text)
+    return " ".join(
+        f"#raw(block: true, {json.dumps(inspect.cleandoc(part))});"
+        if number % 2
+        else quoted(" ".join(part.split()))
+        for number, part in enumerate(parts)
+        if part.strip()
+    )
 
 
 def cited(text: str, names: dict[str, str]) -> str:

@@ -63,7 +63,7 @@ def documentation(member: type) -> str:
     """
     text = inspect.cleandoc(member.__doc__ or "")
     text = re.split(r"\n\n(?:Args|Attributes|Raises):", text)[0]
-    text = re.sub(r" \(:\w+:`[^`]*`\)|``?|:\w+:", "", text)
+    text = re.sub(r"\s\(:\w+:`[^`]*`\)|``?|:\w+:", "", text)
     parts = re.split(r"\n\n((?: {4}.*\n?)+)", text)
     return " ".join(
         f"#raw(block: true, {json.dumps(inspect.cleandoc(part))});"

@@ -1,5 +1,6 @@
 """Verdicts on made-up studies of which the truth is known."""
 
+import json
 import os
 import re
 import subprocess
@@ -25,6 +26,7 @@ from lsnn.errors import ConfigError, ResultError
 from lsnn.storage.files import canonical_json
 from lsnn.study.config import as_mapping, parse_study
 from made_up_study import CONFIG, REPOSITORY
+from write_article import documentation
 from write_claims import long_table
 
 NUMBER = "mean_activity"  # on a linear axis
@@ -807,3 +809,23 @@ def test_the_claim_in_the_documentation_is_one_of_the_file():
     parse_claims({name: told})
     assert set(told["studies"]) <= set(claims[name]["studies"])
     assert {**told, "studies": None} == {**claims[name], "studies": None}
+
+
+def test_equations_of_a_docstring_keep_their_lines():
+    class Unit:
+        """A unit
+        (:mod:`lsnn.neurons`) with
+
+            v = a
+            z = b
+
+        and `no` more.
+
+        Args:
+            a: not told.
+        """
+
+    equations = json.dumps("v = a\nz = b")
+    assert documentation(Unit) == (
+        f'#"A unit with"; #raw(block: true, {equations}); #"and no more.";'
+    )

@@ -9,6 +9,7 @@ import argparse
 import inspect
 import json
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,7 +54,12 @@ def quoted(text: object) -> str:
     >>> print(quoted("at $5, not #5"))
     #"at $5, not #5";
     """
-    return f"#{json.dumps(str(text), ensure_ascii=False)};"
+    return f"#{string(text)};"
+
+
+def string(text: object) -> str:
+    """Return a text as a string of Typst, whose escapes are those of JSON but for other letters."""
+    return json.dumps(str(text), ensure_ascii=False)
 
 
 def documentation(member: type) -> str:
@@ -66,7 +72,7 @@ def documentation(member: type) -> str:
     text = re.sub(r"\s\(:\w+:`[^`]*`\)|``?|:\w+:", "", text)
     parts = re.split(r"\n\n((?: {4}.*\n?)+)", text)
     return " ".join(
-        f"#raw(block: true, {json.dumps(inspect.cleandoc(part))});"
+        f"#raw(block: true, {string(textwrap.dedent(part).strip())});"
         if number % 2
         else quoted(" ".join(part.split()))
         for number, part in enumerate(parts)

@@ -117,9 +117,19 @@ def about_claims(claims: dict[str, Claim], table: pd.DataFrame, commit: str) -> 
         "commit": commit,
         "is_exploratory": (table["seeds"] == EXPLORATORY).all(),
         "marks": markdown_table(table_of_marks(claims, table)),
-        "n_not_run": 0,
+        "n_left_out": 0,
         "tests": markdown_table(long_table(claims, table)),
     }
+
+
+def most_telling(claims: dict[str, Claim], table: pd.DataFrame) -> dict[str, Claim]:
+    """Return the claims on seeds named beforehand; if none ran, those that did, or all."""
+    computed = table[table["verdict"] != NOT_COMPUTED]
+    for rows in (computed[computed["seeds"] != EXPLORATORY], computed):
+        found = {name: claim for name, claim in claims.items() if name in set(rows["claim"])}
+        if found:
+            return found
+    return claims
 
 
 def with_block(text: str, block: str, path: str) -> str:
@@ -151,11 +161,10 @@ def main() -> None:
     about = about_claims(claims, table, commit)
     if arguments.into:
         main_ones = {name: claim for name, claim in claims.items() if claim.main} or claims
-        computed = set(table["claim"][table["verdict"] != NOT_COMPUTED])
-        shown = {name: of for name, of in main_ones.items() if name in computed} or main_ones
+        shown = most_telling(main_ones, table)
         own = {
             "marks": markdown_table(table_of_marks(shown, table)),
-            "n_not_run": len(main_ones) - len(shown),
+            "n_left_out": len(main_ones) - len(shown),
         }
         block = render("verdicts.md", **{**about, **own})
         text = Path(arguments.into).read_text(encoding="utf-8")

@@ -14,14 +14,15 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 SECONDS = 120  # longer than anything here takes on a slow machine
-SPACING = 50
+SPACING = 200
 STUDY = {
     "name": "faults",
-    "data": str(REPOSITORY / "data"),
+    "task": {"name": "delayed_match", "delay": 2},
     "network": {"n_units": 16},
+    "training": {"batch_size": 32},
     "conditions": {"bptt": {"iterations": 8 * SPACING, "checkpoint_every": SPACING}},
     "seeds": 1,
-    "hessian": [{"samples": 2000}],
+    "hessian": [{"samples": 500}],
 }
 ENTRY = "w_rec_validation"
 # Files of a run by job, in its folder.

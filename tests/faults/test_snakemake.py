@@ -293,7 +293,7 @@ def test_results_of_a_changed_configuration(checkout, undisturbed_tables, tell):
     by_hand = checkout.aggregate()
     assert by_hand.returncode == 1
     assert re.fullmatch(
-        rf"error: \S+{RECORD['hessian']}: of another configuration: hessian.samples: 2000 there, "
+        rf"error: \S+{RECORD['hessian']}: of another configuration: hessian.samples: 500 there, "
         r"100 wanted. .*\n",
         by_hand.stderr,
     )
@@ -454,10 +454,11 @@ def test_more_iterations_continue_a_run(checkout, undisturbed_tables, tell):
 
 
 def test_an_older_file_that_a_failed_job_leaves_is_refused(checkout, tell):
-    checkout.configure(conditions=TWO_RULES)
+    of_images = {"conditions": TWO_RULES, "task": {"name": "sequential_mnist"}}
+    checkout.configure(**of_images, training={})
     checkout.finish(*ALL)
     before = (checkout.run / "checkpoints.npz").read_bytes()
-    checkout.configure(conditions=TWO_RULES, training={"learning_rate": 0.02}, data="nowhere")
+    checkout.configure(**of_images, training={"learning_rate": 0.02}, data="nowhere")
     (checkout.folder / "nowhere").write_text("no folder")
     assert checkout.start(*ALL).wait() != 0
     assert (checkout.run / "checkpoints.npz").read_bytes() == before

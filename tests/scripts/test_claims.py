@@ -689,6 +689,23 @@ def written(tmp_path):
     return tmp_path
 
 
+def test_the_readme_shows_claims_on_named_seeds_rather_than_exploratory_ones(written):
+    claims = yaml.safe_load((written / "claims.yaml").read_text())
+    fresh = claim(contrast("lambda_max", margin=1.25, seeds="1-12"), studies=["made_up"], main=True)
+    claims["fresh"] = {**fresh, "claim": "What is decided."}
+    (written / "claims.yaml").write_text(yaml.safe_dump(claims))
+    (written / "README.md").write_text("<!-- claims -->\n<!-- end of claims -->\n")
+    decided = program(written, "decide_claims.py", "--studies", "made_up", "--output", ".")
+    assert decided.returncode == 0, decided.stderr
+    done = program(
+        written, "write_claims.py", "--decided", ".", "--output", ".", "--into", "README.md"
+    )
+    assert done.returncode == 0, done.stderr
+    readme = (written / "README.md").read_text()
+    assert "| What is decided. |" in readme and "| What is said. |" not in readme
+    assert "2 further main claims, exploratory or" in readme
+
+
 def program(folder, name, *arguments):
     """Run a program on the files of :func:`written`; return its status and what it printed."""
     command = [sys.executable, os.path.join(REPOSITORY, "scripts", name)]
@@ -715,8 +732,8 @@ def test_the_programs_write_tables_pages_and_figures(written):
     assert readme.startswith("before\n<!-- claims -->\n") and readme.endswith("claims -->\nafter\n")
     assert "| What is said. |" in readme and "\nold\n" not in readme
     assert "p-values of the main claims are adjusted together, for 3 numbers" in readme
-    assert "1 further main claim, on studies that have not run yet, is in claims.md" in readme
-    assert "exploratory" in readme
+    further = "further main claim, exploratory or on studies that have not run yet, is in claims.md"
+    assert f"1 {further}" in readme and "All of this is exploratory" in readme
     assert "The file of claims is of no commit." in (written / "claims.md").read_text()
     assert "not computed" in (written / "claims.md").read_text()
     assert "the study has not run" in (written / "claims.html").read_text()

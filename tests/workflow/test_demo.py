@@ -269,6 +269,6 @@ def test_the_demo_that_users_run_shows_the_main_finding(checkout):
     assert done.returncode == 0, done.stdout
     summary = pd.read_csv(checkout.folder / "results/shown/summary.csv")
     of_ratio = summary[summary["quantity"] == "w_rec_train_lambda_max_ratio_final"].iloc[0]
-    assert of_ratio["n"] == 3 and of_ratio["ci_low"] > 2
+    assert of_ratio["n"] == 5 and of_ratio["ci_low"] > 2
     low, high = digits(of_ratio["ci_low"]), digits(of_ratio["ci_high"])
     assert f"ratio to BPTT {digits(of_ratio['mean'])} [{low}, {high}]" in done.stdout

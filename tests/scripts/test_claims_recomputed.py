@@ -40,11 +40,12 @@ NUMBERS = ["value", "ci_low", "ci_high", "n", "p", "p_equal", "p_adjusted", "p_e
 LOGARITHMIC = {"lambda_max", "lambda_max_scale_free", "all_train_lambda_max", "eta_mu"}
 LOGARITHMIC |= {"part_of_bound", "whole_eta_hessian", "train_loss", "test_loss", "noisy_test_loss"}
 LOGARITHMIC |= {"all_train_eta_mu", "all_train_trace", "all_train_rise_worst"}
-LOGARITHMIC |= {"all_train_adaptive_max", "all_train_balanced_max"}
+LOGARITHMIC |= {"all_train_adaptive_max", "all_train_balanced_max", "w_rec_train_lambda_max"}
 OF_ALL = "all_train_dynamics_products"
 # Columns that are computed at some checkpoints of some seeds: where the other one has a number.
 ASKED_FOR = dict.fromkeys(["cosine", "eta_mu", "part_of_bound"], "dynamics_products")
 ASKED_FOR["whole_eta_hessian"] = "whole_dynamics_products"
+ASKED_FOR["w_rec_train_lambda_max"] = "w_rec_train_products"
 ASKED_FOR |= dict.fromkeys(["all_train_eta_mu", "all_train_batch_sharpness"], OF_ALL)
 CLASSES = {"sequential_mnist": 10, "delayed_match": 2}  # by task; the others have wanted values
 SHARING = ["sequential_mnist"]  # tasks of which all seeds have the same examples

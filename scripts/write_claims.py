@@ -80,9 +80,11 @@ def left_out(row: Any) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def table_of_marks(claims: dict[str, Claim], table: pd.DataFrame) -> pd.DataFrame:
-    """Return the marks: one row per claim, one column per study."""
-    rows, columns = [], columns_of(claims)
+def table_of_marks(
+    claims: dict[str, Claim], table: pd.DataFrame, columns: dict[str, str]
+) -> pd.DataFrame:
+    """Return the marks: one row per claim; the column of each study is given."""
+    rows = []
     for claim in claims.values():
         *of_studies, whole = table[table["claim"] == claim.name].itertuples()
         cells = {columns[row.study]: cell_of(row) for row in of_studies}
@@ -116,14 +118,14 @@ def about_claims(claims: dict[str, Claim], table: pd.DataFrame, commit: str) -> 
         "n_main": number_of_main(claims),
         "commit": commit,
         "is_exploratory": (table["seeds"] == EXPLORATORY).all(),
-        "marks": markdown_table(table_of_marks(claims, table)),
+        "marks": markdown_table(table_of_marks(claims, table, columns_of(claims))),
         "n_left_out": 0,
         "tests": markdown_table(long_table(claims, table)),
     }
 
 
 def most_telling(claims: dict[str, Claim], table: pd.DataFrame) -> dict[str, Claim]:
-    """Return the claims on seeds named beforehand; if none ran, those that did, or all."""
+    """Return the computed claims on seeds named beforehand, or else all computed ones, or all."""
     computed = table[table["verdict"] != NOT_COMPUTED]
     for rows in (computed[computed["seeds"] != EXPLORATORY], computed):
         found = {name: claim for name, claim in claims.items() if name in set(rows["claim"])}
@@ -163,7 +165,7 @@ def main() -> None:
         main_ones = {name: claim for name, claim in claims.items() if claim.main} or claims
         shown = most_telling(main_ones, table)
         own = {
-            "marks": markdown_table(table_of_marks(shown, table)),
+            "marks": markdown_table(table_of_marks(shown, table, columns_of(main_ones))),
             "n_left_out": len(main_ones) - len(shown),
         }
         block = render("verdicts.md", **{**about, **own})
